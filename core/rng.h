@@ -1,0 +1,52 @@
+/* Counter-based random numbers (Philox4x32-10, Salmon et al., SC 2011). A draw is a function of
+ * (seed, purpose, step, index) alone, so that threads, workers and resuming cannot change it.
+ */
+#ifndef CREAM_CORE_RNG_H
+#define CREAM_CORE_RNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a stream of numbers is for; one purpose never sees another's numbers. */
+typedef enum cream_rng_purpose {
+  CREAM_RNG_INIT = 1,   /* initial weights; step = parameter index */
+  CREAM_RNG_PATH,       /* sampled path of a step */
+  CREAM_RNG_SHUFFLE,    /* order of an epoch */
+  CREAM_RNG_AUGMENT,    /* augmentation; step = epoch * count + image index */
+  CREAM_RNG_SPLIT,      /* held-out and train/test splits */
+  CREAM_RNG_SLICE,      /* which held-out images a board entry or a meta step uses */
+  CREAM_RNG_TEACHER,    /* random teacher */
+  CREAM_RNG_DROPOUT,    /* dropout masks; step = training step */
+  CREAM_RNG_META,       /* initial meta network */
+  CREAM_RNG_RANK,       /* paths of a ranking */
+  CREAM_RNG_TEST,       /* tests and benchmarks */
+} cream_rng_purpose;
+
+typedef struct cream_rng {
+  uint32_t key[2];
+  uint32_t counter[4]; /* index (low, high), step (low), purpose and step (high) */
+  uint32_t block[4];
+  int used;
+} cream_rng;
+
+/* Four words of Philox4x32-10. */
+void cream_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+cream_rng cream_rng_at(uint64_t seed, cream_rng_purpose purpose, uint64_t step);
+uint32_t cream_rng_u32(cream_rng *);
+/* Uniform in [0, 1), 24 bits (float) or 53 bits (double). */
+float cream_rng_float(cream_rng *);
+double cream_rng_double(cream_rng *);
+/* Uniform in [low, high). */
+float cream_rng_range(cream_rng *, float low, float high);
+/* Uniform in 0..bound-1 without bias; bound > 0. */
+uint32_t cream_rng_below(cream_rng *, uint32_t bound);
+/* Standard normal (Box-Muller, two words each). */
+double cream_rng_normal(cream_rng *);
+/* Fisher-Yates. */
+void cream_rng_shuffle(cream_rng *, uint32_t *items, size_t count);
+
+/* The gate of dropout at element i: a draw that needs no state. Uniform in [0,1). */
+float cream_rng_dropout(uint64_t seed, uint64_t step, uint64_t i);
+
+#endif

@@ -1,0 +1,42 @@
+/* How a failure travels: a status, and one line of text that says what, where and what to do.
+ *
+ * Functions that can fail because of input, files or memory take a `cream_error *` last and return a
+ * `cream_status`; on failure they fill the error once, where they know most, and change nothing else.
+ * A broken invariant is not an error of this kind: it goes through CREAM_ASSERT and aborts.
+ */
+#ifndef CREAM_CORE_STATUS_H
+#define CREAM_CORE_STATUS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The values are the exit codes of the command line. */
+typedef enum cream_status {
+  CREAM_OK = 0,
+  CREAM_FAILED = 1,        /* files, memory, device */
+  CREAM_BAD_CONFIG = 2,    /* wrong usage or configuration */
+  CREAM_BAD_DATA = 3,      /* a data set, picture or weights file that cannot be used */
+  CREAM_INTERRUPTED = 130, /* stopped by SIGINT or SIGTERM, everything written */
+} cream_status;
+
+typedef struct cream_error {
+  cream_status status;
+  char text[512]; /* one line, no full stop, no newline */
+} cream_error;
+
+/* Fills `err` (may be NULL) with `status` and the formatted line; returns `status`. */
+cream_status cream_fail(cream_error *err, cream_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* cream_fail for an allocation of `bytes` bytes that was refused, `what` saying for what. */
+cream_status cream_fail_memory(cream_error *err, size_t bytes, const char *what);
+
+#define CREAM_ASSERT(condition)                                                                    \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      fprintf(stderr, "%s:%d: broken invariant: %s\n", __FILE__, __LINE__, #condition);            \
+      abort();                                                                                     \
+    }                                                                                              \
+  } while (0)
+
+#endif

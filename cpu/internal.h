@@ -1,0 +1,53 @@
+/* Shared by the CPU backend's own files; nothing outside cpu/ includes it.
+ *
+ * Tuned kernels live in cpu/kernels/ and are written once, in GCC vector extensions (kernels/simd.h);
+ * CMake compiles that folder once for each instruction set, and CPU_NAME(f) is f with the set's suffix.
+ */
+#ifndef CREAM_CPU_INTERNAL_H
+#define CREAM_CPU_INTERNAL_H
+
+#include "cpu.h"
+
+/* Memory order of activations: NHWC, no padding. */
+typedef struct cpu_backend {
+  cream_backend base; /* first: a cream_backend * is a cpu_backend * */
+  int threads;
+  cream_isa isa; /* resolved, never AUTO */
+  bool plain;
+  /* Workspace, grown by `reserve` alone. Counted in floats, 64-byte aligned. */
+  float *scratch; /* `threads` pieces of scratch_size: a thread's own tiles */
+  size_t scratch_size;
+  float *shared; /* one piece: partial sums and partial weight gradients, by tile */
+  size_t shared_size;
+} cpu_backend;
+
+static inline cpu_backend *cpu_of(cream_backend *backend) { return (cpu_backend *)backend; }
+static inline float *cpu_at(cream_buf buf) {
+  return buf.mem ? (float *)buf.mem + buf.offset : NULL;
+}
+static inline float *cpu_scratch(cpu_backend *cpu, int thread) {
+  return cpu->scratch + cpu->scratch_size * (size_t)thread;
+}
+
+/* Floats of workspace that an op of `conv` on [n,h,w,cin] takes, forward, backward and what follows it:
+ * `scratch` for each thread, `shared` once. Both raise what is there, never lower it. */
+typedef struct cpu_workspace {
+  size_t scratch, shared;
+} cpu_workspace;
+
+/* Fill every slot with the oracle's kernels / replace slots by tuned ones. */
+void cpu_plain_init(cpu_backend *);
+void cpu_plain_workspace(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
+
+void cpu_tuned_init_generic(cpu_backend *);
+void cpu_tuned_workspace_generic(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
+void cpu_tuned_init_avx2(cpu_backend *);
+void cpu_tuned_workspace_avx2(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
+void cpu_tuned_init_avx512(cpu_backend *);
+void cpu_tuned_workspace_avx512(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
+
+/* ---- scalar maps, used by the plain kernels and by tails ------------------------------------------- */
+float cpu_act(cream_act act, float z);
+float cpu_act_gradient(cream_act act, float z);
+
+#endif
