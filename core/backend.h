@@ -45,14 +45,16 @@ typedef struct cream_buf {
 static inline cream_buf cream_buf_at(cream_buf buf, size_t elements) {
   return (cream_buf){buf.mem, buf.offset + elements};
 }
-static inline bool cream_buf_present(cream_buf buf) { return buf.mem != NULL; }
+static inline bool cream_buf_present(cream_buf buf) {
+  return buf.mem != NULL;
+}
 #define CREAM_NO_BUF ((cream_buf){NULL, 0})
 
 typedef enum cream_act {
   CREAM_ACT_NONE,
   CREAM_ACT_RELU,
-  CREAM_ACT_SWISH,        /* x * sigmoid(x) */
-  CREAM_ACT_HARD_SWISH,   /* x * relu6(x+3)/6 */
+  CREAM_ACT_SWISH,      /* x * sigmoid(x) */
+  CREAM_ACT_HARD_SWISH, /* x * relu6(x+3)/6 */
   CREAM_ACT_SIGMOID,
   CREAM_ACT_HARD_SIGMOID, /* relu6(x+3)/6 */
   CREAM_ACT_COUNT
@@ -123,12 +125,12 @@ typedef struct cream_conv {
 
 /* Squeeze-excite: gate = gate_act(W2 * act(W1 * mean_hw(value) + b1) + b2). */
 typedef struct cream_se {
-  int c, r;                           /* channels, reduced channels */
+  int c, r; /* channels, reduced channels */
   cream_act act, gate_act;
-  cream_buf w1, b1, w2, b2;           /* (r,c,1,1), [r], (c,r,1,1), [c] */
-  cream_buf dw1, db1, dw2, db2;       /* written (=) by se_backward */
-  cream_buf pooled, hidden, gate;     /* [N,C], [N,r] before act, [N,C]: kept by forward */
-  cream_buf gate_z;                   /* [N,C] before gate_act: kept by forward */
+  cream_buf w1, b1, w2, b2;       /* (r,c,1,1), [r], (c,r,1,1), [c] */
+  cream_buf dw1, db1, dw2, db2;   /* written (=) by se_backward */
+  cream_buf pooled, hidden, gate; /* [N,C], [N,r] before act, [N,C]: kept by forward */
+  cream_buf gate_z;               /* [N,C] before gate_act: kept by forward */
 } cream_se;
 
 /* Loss = mean over the batch of  hard*CE(smoothed y, logits) + soft*CE(target, logits). */

@@ -31,12 +31,12 @@ cream_status cream_fail(cream_error *err, cream_status status, const char *forma
 /* cream_fail for an allocation of `bytes` bytes that was refused, `what` saying for what. */
 cream_status cream_fail_memory(cream_error *err, size_t bytes, const char *what);
 
-#define CREAM_ASSERT(condition)                                                                    \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      fprintf(stderr, "%s:%d: broken invariant: %s\n", __FILE__, __LINE__, #condition);            \
-      abort();                                                                                     \
-    }                                                                                              \
+#define CREAM_ASSERT(condition)                                                                              \
+  do {                                                                                                       \
+    if (!(condition)) {                                                                                      \
+      fprintf(stderr, "%s:%d: broken invariant: %s\n", __FILE__, __LINE__, #condition);                      \
+      abort();                                                                                               \
+    }                                                                                                        \
   } while (0)
 
 #endif

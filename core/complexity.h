@@ -1,0 +1,42 @@
+/* What a network costs, in both conventions (section 1), from shapes alone. */
+#ifndef CREAM_CORE_COMPLEXITY_H
+#define CREAM_CORE_COMPLEXITY_H
+
+#include "space.h"
+
+typedef struct cream_cost {
+  double macs;        /* multiply-adds of convolutions and linear layers */
+  double bn_outputs;  /* elements that batch norms write */
+  double pooled;      /* elements that poolings read, squeeze-excite's included */
+  double params;      /* trainable parameters */
+  double activations; /* elements that convolutions write, for one image */
+} cream_cost;
+
+/* "FLOPs" as the paper counts them: macs + 2 * bn_outputs + pooled. */
+double cream_cost_flops(const cream_cost *);
+cream_cost cream_cost_add(cream_cost, cream_cost);
+
+/* The cost of every part of a skeleton; a path's is fixed + the sum over layers of its choices. */
+typedef struct cream_costs {
+  int n_layers;
+  cream_cost fixed; /* stem and head */
+  cream_cost layer[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
+} cream_costs;
+
+/* Costs at a resolution, which may differ from the skeleton's own. */
+void cream_costs_init(cream_costs *, const cream_skeleton *, int resolution);
+cream_cost cream_costs_path(const cream_costs *, const cream_path *);
+
+/* One line for each part of a network, for profiles. */
+typedef struct cream_cost_row {
+  char name[64]; /* timm's: "blocks.1.0" */
+  char op[CREAM_MAX_NAME];
+  int side_in, side_out, cin, cout;
+  cream_cost cost;
+} cream_cost_row;
+
+/* rows[0..n_layers+1]: stem, layers, head. Returns the number of rows. */
+int cream_costs_rows(const cream_skeleton *, const cream_path *, int resolution,
+                     cream_cost_row rows[CREAM_MAX_LAYERS + 2]);
+
+#endif

@@ -1,0 +1,49 @@
+#include "config.h"
+
+#include <string.h>
+
+static const cream_search_config search_defaults = {
+    .epochs = 120,
+    .batch = 128,
+    .lr = {.lr = 0.5, .schedule = CREAM_SCHEDULE_LINEAR, .decay_rate = 0.973, .decay_epochs = 2.4},
+    .momentum = 0.9,
+    .weight_decay = 1e-4,
+    .smoothing = 0.1,
+    .teacher = CREAM_TEACHER_META,
+    .start_epoch = -1,
+    .prior = CREAM_PRIOR_UNIFORM,
+    .board = {.size = 10, .gap = 5, .every = 1},
+    .meta = {.every = 200, .slice = 4, .lr = 1e-4, .clip = 1},
+    .recalibrate = 20,
+};
+
+static const cream_retrain_config retrain_defaults = {
+    .epochs = 500,
+    .batch = 128,
+    .optim = CREAM_OPTIM_RMSPROP_TF,
+    .lr =
+        {
+            .lr = 0.064,
+            .schedule = CREAM_SCHEDULE_STEP,
+            .warmup_epochs = 3,
+            .warmup_lr = 1e-6,
+            .decay_rate = 0.973,
+            .decay_epochs = 2.4,
+        },
+    .momentum = 0.9,
+    .weight_decay = 1e-5,
+    .smoothing = 0.1,
+    .dropout = 0.2,
+    .ema = 0.9999,
+    .eval_every = 1,
+};
+
+void cream_config_defaults(cream_config *config) {
+  memset(config, 0, sizeof *config);
+  strcpy(config->data, "digits");
+  strcpy(config->space, "micro");
+  config->heldout = 0.1;
+  config->augment = 1;
+  config->search = search_defaults;
+  config->retrain = retrain_defaults;
+}

@@ -1,0 +1,89 @@
+/* Every setting of a run, as plain values. io/settings.c names them for YAML, --set and --help. */
+#ifndef CREAM_CORE_CONFIG_H
+#define CREAM_CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend.h"
+#include "range.h"
+#include "space.h"
+
+typedef enum cream_teacher {
+  CREAM_TEACHER_META,
+  CREAM_TEACHER_TOP1,
+  CREAM_TEACHER_RANDOM,
+  CREAM_TEACHER_NONE
+} cream_teacher;
+typedef enum cream_prior { CREAM_PRIOR_UNIFORM, CREAM_PRIOR_FIXED, CREAM_PRIOR_BOARD } cream_prior;
+typedef enum cream_schedule {
+  CREAM_SCHEDULE_LINEAR,
+  CREAM_SCHEDULE_COSINE,
+  CREAM_SCHEDULE_STEP,
+  CREAM_SCHEDULE_CONSTANT
+} cream_schedule;
+
+/* Learning rate: `lr` is for a batch of 1,024 and scales linearly with the batch. */
+typedef struct cream_lr {
+  double lr;
+  cream_schedule schedule;
+  double warmup_epochs, warmup_lr; /* from warmup_lr (not scaled), linear */
+  double decay_rate, decay_epochs; /* STEP: lr *= rate every `epochs` */
+  double min_lr;                   /* LINEAR and COSINE end here */
+} cream_lr;
+
+/* Training of the supernet (section 2). */
+typedef struct cream_search_config {
+  int epochs, batch;
+  cream_lr lr;
+  double momentum, weight_decay, smoothing, clip;
+  cream_teacher teacher;
+  int start_epoch; /* first epoch with distillation; -1: a sixth of the epochs, as 20 of 120 */
+  cream_prior prior;
+  double fixed_prior[CREAM_MAX_OPS]; /* weights by op of the space, for CREAM_PRIOR_FIXED; all 0: 1 each */
+  struct {
+    int size;   /* K */
+    double gap; /* accuracy points (0..100) by which a larger path must be better */
+    int images; /* held-out images of a score; 0: one batch */
+    int every;  /* steps between updates with the path just trained */
+  } board;
+  struct {
+    int every; /* tau: steps between updates of the meta network */
+    int slice; /* s: images of a slice */
+    double lr, clip;
+  } meta;
+  int recalibrate; /* batches that recompute batch-norm statistics before the final selection */
+} cream_search_config;
+
+/* Training of one network (section 3). */
+typedef struct cream_retrain_config {
+  int epochs, batch;
+  cream_optim_kind optim;
+  cream_lr lr;
+  double momentum, weight_decay, smoothing, dropout;
+  double ema;     /* decay of the averaged weights; 0: none */
+  int eval_every; /* epochs between evaluations on held-out images; 0: at the end only */
+} cream_retrain_config;
+
+typedef struct cream_config {
+  char data[1024]; /* "digits", ... */
+  char space[1024];
+  char arch[1024];
+  char weights[1024];
+  char out[1024];              /* run folder */
+  cream_range flops;           /* as asked for, in M */
+  int resolution;              /* 0: from the range */
+  int depth[CREAM_MAX_STAGES]; /* all 0: from the range */
+  double heldout; /* share of the training images held out for board, meta network and selection */
+  int augment;    /* 0: none */
+  uint64_t seed;
+  int threads;        /* 0: all */
+  double time_budget; /* minutes; 0: none */
+  cream_search_config search;
+  cream_retrain_config retrain;
+} cream_config;
+
+/* The paper's settings. */
+void cream_config_defaults(cream_config *);
+
+#endif

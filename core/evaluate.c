@@ -1,0 +1,73 @@
+#include "evaluate.h"
+
+#include <math.h>
+
+void cream_score_add(cream_score *score, const float *logits, const int32_t *labels, int n, int k) {
+  double top1 = score->top1 * (double)score->count, top5 = score->top5 * (double)score->count;
+  double loss = score->loss * (double)score->count;
+  for (int i = 0; i < n; i++) {
+    const float *z = logits + (size_t)i * (size_t)k;
+    int label = labels[i], above = 0;
+    float most = z[0];
+    bool finite = true;
+    for (int j = 0; j < k; j++) {
+      finite &= isfinite(z[j]) != 0;
+      if (z[j] > most) most = z[j];
+      above += z[j] > z[label] || (z[j] == z[label] && j < label);
+    }
+    double sum = 0;
+    for (int j = 0; j < k; j++) sum += exp((double)z[j] - most);
+    loss += log(sum) + most - z[label];
+    top1 += finite && above < 1;
+    top5 += finite && above < 5;
+  }
+  score->count += (size_t)n;
+  score->top1 = top1 / (double)score->count;
+  score->top5 = top5 / (double)score->count;
+  score->loss = loss / (double)score->count;
+}
+
+static cream_tensor upload_batch(cream_net *net, const cream_source *source, const cream_batch *batch,
+                                 cream_backend *backend) {
+  cream_tensor x = cream_net_input(net, batch->n, batch->side);
+  backend->upload_pixels(backend, &x, batch->pixels, source->mean, source->std);
+  return x;
+}
+
+cream_status cream_evaluate(cream_net *net, const cream_path *path, cream_source *source, cream_bn_mode mode,
+                            size_t limit, cream_score *score, cream_error *err) {
+  cream_backend *backend = cream_net_backend(net);
+  int k = cream_net_skeleton(net)->classes;
+  size_t total = limit && limit < source->count ? limit : source->count;
+  *score = (cream_score){0};
+  float *logits = malloc((size_t)source->batch * (size_t)k * sizeof *logits);
+  if (!logits) return cream_fail_memory(err, (size_t)source->batch * (size_t)k * sizeof *logits, "logits");
+  cream_status status = CREAM_OK;
+  for (uint64_t step = 0; score->count < total && !status; step++) {
+    cream_batch batch;
+    if ((status = source->read(source, 0, step, &batch, err))) break;
+    if ((size_t)batch.n > total - score->count) batch.n = (int)(total - score->count);
+    cream_tensor x = upload_batch(net, source, &batch, backend);
+    cream_buf out = cream_net_forward(net, path, &x, mode, 0);
+    if ((status = backend->download(backend, logits, out, (size_t)batch.n * (size_t)k, err))) break;
+    cream_score_add(score, logits, batch.labels, batch.n, k);
+  }
+  free(logits);
+  return status;
+}
+
+cream_status cream_recalibrate(cream_net *net, const cream_path *path, cream_source *train, uint64_t epoch,
+                               int batches, cream_error *err) {
+  cream_backend *backend = cream_net_backend(net);
+  for (int i = 0; i < batches; i++) {
+    cream_batch batch;
+    uint64_t per_epoch = cream_source_steps(train, true);
+    cream_status status =
+        train->read(train, epoch + (uint64_t)i / per_epoch, (uint64_t)i % per_epoch, &batch, err);
+    if (status) return status;
+    cream_tensor x = upload_batch(net, train, &batch, backend);
+    /* momentum 1/(i+1): the running statistics become the mean of the batches' own */
+    cream_net_forward(net, path, &x, CREAM_BN_TRAIN, 1.0f / (float)(i + 1));
+  }
+  return backend->synchronise(backend, err);
+}

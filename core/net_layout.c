@@ -1,0 +1,201 @@
+#include "net_internal.h"
+
+/* Memory by bumping: `used` elements from `start`. Where start is absent, sizes are only counted. */
+typedef struct net_bump {
+  cream_buf start;
+  size_t used;
+} net_bump;
+
+static cream_buf take(net_bump *memory, size_t count) {
+  cream_buf buf = cream_buf_at(memory->start, memory->used);
+  memory->used += (count + 15) / 16 * 16;
+  return buf;
+}
+
+static cream_buf take_tensor(const cream_net *net, net_bump *memory, const cream_tensor *t) {
+  return take(memory, net->backend->tensor_size(net->backend, t->n, t->h, t->w, t->c));
+}
+
+static size_t tensor_elements(const cream_tensor *t) {
+  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
+}
+
+static cream_conv conv_of(const cream_net *net, const net_block *block, const net_unit *unit) {
+  const cream_unit_shape *s = &unit->shape;
+  cream_conv conv = {.cin = s->cin,
+                     .cout = s->cout,
+                     .kernel = s->kernel,
+                     .stride = s->stride,
+                     .pad = s->pad,
+                     .dilation = s->dilation,
+                     .depthwise = s->depthwise,
+                     .weight = cream_buf_at(net->weights, unit->weight)};
+  bool train = cream_buf_present(net->gradients);
+  cream_buf gradients = train ? cream_buf_at(net->gradients, block->g - block->w) : CREAM_NO_BUF;
+  if (train) conv.dweight = cream_buf_at(gradients, unit->weight);
+  if (!unit->has_bn) {
+    conv.bias = cream_buf_at(net->weights, unit->bias);
+    if (train) conv.dbias = cream_buf_at(gradients, unit->bias);
+  }
+  return conv;
+}
+
+static cream_bn bn_of(const cream_net *net, const net_block *block, const net_unit *unit, net_bump *memory) {
+  size_t c = (size_t)unit->shape.cout;
+  cream_bn bn = {.gamma = cream_buf_at(net->weights, unit->gamma),
+                 .beta = cream_buf_at(net->weights, unit->beta),
+                 .running_mean = cream_buf_at(net->statistics, unit->running_mean),
+                 .running_var = cream_buf_at(net->statistics, unit->running_var),
+                 .mean = take(memory, c),
+                 .invstd = take(memory, c),
+                 .scale = take(memory, c),
+                 .shift = take(memory, c),
+                 .a = take(memory, c),
+                 .b = take(memory, c),
+                 .c = take(memory, c),
+                 .eps = 1e-5f};
+  if (cream_buf_present(net->gradients)) {
+    bn.dgamma = cream_buf_at(net->gradients, block->g + unit->gamma - block->w);
+    bn.dbeta = cream_buf_at(net->gradients, block->g + unit->beta - block->w);
+  }
+  return bn;
+}
+
+static cream_se se_of(const cream_net *net, const net_block *block, const net_unit *unit, int n,
+                      net_bump *memory) {
+  int c = unit->shape.cout, r = unit->shape.se;
+  size_t nc = (size_t)n * (size_t)c;
+  cream_se se = {.c = c,
+                 .r = r,
+                 .act = unit->se_act,
+                 .gate_act = unit->se_gate,
+                 .w1 = cream_buf_at(net->weights, unit->se_w1),
+                 .b1 = cream_buf_at(net->weights, unit->se_b1),
+                 .w2 = cream_buf_at(net->weights, unit->se_w2),
+                 .b2 = cream_buf_at(net->weights, unit->se_b2),
+                 .pooled = take(memory, nc),
+                 .hidden = take(memory, (size_t)n * (size_t)r),
+                 .gate_z = take(memory, nc),
+                 .gate = take(memory, nc)};
+  if (cream_buf_present(net->gradients)) {
+    cream_buf gradients = cream_buf_at(net->gradients, block->g - block->w);
+    se.dw1 = cream_buf_at(gradients, unit->se_w1);
+    se.db1 = cream_buf_at(gradients, unit->se_b1);
+    se.dw2 = cream_buf_at(gradients, unit->se_w2);
+    se.db2 = cream_buf_at(gradients, unit->se_b2);
+  }
+  return se;
+}
+
+static void lay_unit(const cream_net *net, const net_block *block, const net_unit *unit,
+                     const cream_tensor *x, net_bump *memory, net_record *record) {
+  *record = (net_record){.unit = unit, .conv = conv_of(net, block, unit), .x = *x};
+  cream_tensor *y = &record->y;
+  *y = (cream_tensor){.n = x->n,
+                      .h = cream_conv_out(&record->conv, x->h),
+                      .w = cream_conv_out(&record->conv, x->w),
+                      .c = unit->shape.cout,
+                      .act = unit->shape.act};
+  y->raw = take_tensor(net, memory, y);
+  if (unit->has_bn) {
+    record->bn = bn_of(net, block, unit, memory);
+    y->scale = record->bn.scale;
+    y->shift = record->bn.shift;
+  }
+  if (unit->shape.se) {
+    record->se = se_of(net, block, unit, x->n, memory);
+    y->gate = record->se.gate;
+  }
+}
+
+/* Lays a block with units: its output (raw or materialised sum) from `out`, the rest from `inner`. */
+static cream_tensor lay_block(const cream_net *net, const net_block *block, const cream_tensor *x,
+                              net_bump *inner, net_bump *out, net_record *records) {
+  for (int i = 0; i < block->n_units; i++) {
+    bool is_output = i == block->n_units - 1 && !block->residual;
+    lay_unit(net, block, &block->units[i], i ? &records[i - 1].y : x, is_output ? out : inner, &records[i]);
+  }
+  const cream_tensor *last = &records[block->n_units - 1].y;
+  if (!block->residual) return *last;
+  cream_tensor sum = {.n = last->n, .h = last->h, .w = last->w, .c = last->c};
+  sum.raw = take_tensor(net, out, &sum);
+  return sum;
+}
+
+net_block_size net_block_measure(const cream_net *net, const net_block *block, int n, int side) {
+  if (block->n_units == 0) return (net_block_size){.side_out = side};
+  cream_tensor x = {.n = n, .h = side, .w = side, .c = block->units[0].shape.cin};
+  net_bump inner = {0}, out = {0};
+  net_record records[CREAM_MAX_UNITS];
+  cream_tensor y = lay_block(net, block, &x, &inner, &out, records);
+  net_block_size size = {.inner = inner.used, .out = out.used, .side_out = y.h};
+  size.largest = tensor_elements(&x);
+  for (int i = 0; i < block->n_units; i++) {
+    size_t elements =
+        net->backend->tensor_size(net->backend, n, records[i].y.h, records[i].y.w, records[i].y.c);
+    if (elements > size.largest) size.largest = elements;
+  }
+  return size;
+}
+
+static void lay_tail(const cream_net *net, net_tape *tape, const cream_tensor *x, net_bump *memory,
+                     bool dropout) {
+  const net_block *linear = &net->linear;
+  tape->pooled = (cream_tensor){.n = x->n, .h = 1, .w = 1, .c = x->c};
+  tape->pooled.raw = take_tensor(net, memory, &tape->pooled);
+  tape->features = -1;
+  cream_tensor *before = &tape->pooled;
+  if (linear->n_units == 2) {
+    tape->features = tape->n_records++;
+    lay_unit(net, linear, &linear->units[0], before, memory, &tape->records[tape->features]);
+    before = &tape->records[tape->features].y;
+  }
+  cream_buf gate = take(memory, tensor_elements(before));
+  if (dropout) before->gate = gate;
+  tape->classifier = tape->n_records++;
+  net_record *classifier = &tape->records[tape->classifier];
+  lay_unit(net, linear, &linear->units[linear->n_units - 1], before, memory, classifier);
+  tape->logits = classifier->y.raw;
+}
+
+size_t net_tail_size(cream_net *net, int n) {
+  cream_tensor x = {.n = n, .h = 1, .w = 1, .c = net->skeleton.space.head.channels};
+  net_bump memory = {0};
+  net->infer_tape.n_records = 0;
+  lay_tail(net, &net->infer_tape, &x, &memory, false);
+  return memory.used;
+}
+
+void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, net_layout_kind kind,
+                int first_step, const cream_tensor *input, bool dropout) {
+  bool train = kind == NET_LAYOUT_TRAIN;
+  cream_buf infer = cream_buf_at(net->activations, net->train_size);
+  net_bump kept = {net->activations, 0};
+  net_bump places[2] = {{infer, 0}, {cream_buf_at(infer, net->infer_out), 0}};
+  cream_buf inner_start = cream_buf_at(infer, 2 * net->infer_out);
+  cream_buf tail_start = cream_buf_at(inner_start, net->infer_inner);
+  int place = 0;
+
+  tape->path = *path;
+  tape->n = input->n;
+  tape->n_steps = net_steps(net);
+  tape->n_records = 0;
+  net_value value = {*input, -1};
+  for (int i = first_step; i < tape->n_steps; i++) {
+    net_step *step = &tape->steps[i];
+    *step = (net_step){.block = net_block_at(net, path, i), .first = tape->n_records, .in = value};
+    if (step->block->n_units > 0) {
+      net_bump inner = {inner_start, 0};
+      if (!train) places[place].used = 0;
+      value.tensor = lay_block(net, step->block, &value.tensor, train ? &kept : &inner,
+                               train ? &kept : &places[place], &tape->records[tape->n_records]);
+      tape->n_records += step->block->n_units;
+      value.producer = tape->n_records - 1;
+      place ^= 1;
+    }
+    step->out = value;
+  }
+  net_bump tail = {tail_start, 0};
+  lay_tail(net, tape, &value.tensor, train ? &kept : &tail, dropout);
+  CREAM_ASSERT(kept.used <= net->train_size);
+}

@@ -1,0 +1,47 @@
+/* FLOPs ranges: which depths and resolution serve one, and which of a supernet's paths lie inside. */
+#ifndef CREAM_CORE_RANGE_H
+#define CREAM_CORE_RANGE_H
+
+#include "complexity.h"
+
+/* In FLOPs as the paper counts them (not M). max = 0: no range. */
+typedef struct cream_range {
+  double min, max;
+} cream_range;
+
+static inline bool cream_range_holds(const cream_range *range, double flops) {
+  return range->max == 0 || (flops >= range->min && flops <= range->max);
+}
+
+/* The smallest and largest path of a supernet, and of a whole space over its depths and resolutions. */
+cream_range cream_costs_reach(const cream_costs *, const int *n_options);
+cream_status cream_space_reach(const cream_space *, int classes, cream_range *, cream_error *);
+
+/* Depths and resolution for a range.
+ * The resolution r comes first: the middle of the range, F, is scaled to the side at which the space is in
+ * proportion, r = scale_at * sqrt(F / scale_flops), rounded to the space's step and clipped; then depths:
+ * stages grow evenly from their least depth (the shallowest first, of equals the last), and of that sequence
+ * the depths win whose paths, drawn uniformly, fall into the range most often (of equals the deeper).
+ * `resolution` or `depth[0]` set (not 0) are kept. Without a range: the largest resolution and depths.
+ * CREAM_BAD_CONFIG, with what is reachable, where no path lies inside. */
+cream_status cream_range_resolve(const cream_space *, const cream_range *, int classes, int *resolution,
+                                 int depth[CREAM_MAX_STAGES], cream_error *);
+
+/* Draws paths inside a range with any prior over choices: P(path) is the product of the prior's
+ * probabilities, restricted to the range and normalised. Exact: the mass of all completions is summed
+ * backwards over layers on a grid of FLOPs, and what the grid lets through at its edge is drawn again. */
+typedef struct cream_range_sampler cream_range_sampler;
+
+cream_status cream_range_sampler_create(const cream_costs *, const int *n_options, const cream_range *,
+                                        cream_range_sampler **, cream_error *);
+void cream_range_sampler_destroy(cream_range_sampler *);
+/* prior[layer][option], unnormalised; a zero excludes the option. Cheap enough for every step. Fails if no
+ * path inside the range has a mass. */
+cream_status cream_range_sampler_set_prior(cream_range_sampler *, double (*prior)[CREAM_MAX_OPS],
+                                           cream_error *);
+struct cream_rng;
+cream_path cream_range_sampler_draw(const cream_range_sampler *, struct cream_rng *);
+/* Share of the prior's mass that lies inside the range. */
+double cream_range_sampler_share(const cream_range_sampler *);
+
+#endif

@@ -1,0 +1,11 @@
+/* Learning rates as functions of the step. */
+#ifndef CREAM_CORE_SCHEDULE_H
+#define CREAM_CORE_SCHEDULE_H
+
+#include "config.h"
+
+/* The rate of step `step` (from 0) of `steps`, `per_epoch` steps an epoch, for a batch of `batch` images:
+ * lr * batch/1024, after a linear warm-up, scheduled over the steps. */
+double cream_lr_at(const cream_lr *, uint64_t step, uint64_t steps, uint64_t per_epoch, int batch);
+
+#endif
