@@ -1,19 +1,25 @@
 /* Vectors for cpu/kernels/, by GCC's vector extensions: one source for AVX-512, AVX2, NEON and plain C.
  *
  * CPU_ISA is the suffix that CMake gives (generic, avx2, avx512); CPU_LANES the floats of a vector.
+ * Intrinsics appear only where the extensions have no words for it: masks, minimum, reciprocals.
  */
 #ifndef CREAM_CPU_KERNELS_SIMD_H
 #define CREAM_CPU_KERNELS_SIMD_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #ifndef CPU_ISA
 #define CPU_ISA generic
 #endif
 #define CPU_JOIN2(a, b) a##_##b
-#define CPU_JOIN(a, b) CPU_JOIN2(a, b)
-#define CPU_NAME(name) CPU_JOIN(name, CPU_ISA)
+#define CPU_JOIN(a, b)  CPU_JOIN2(a, b)
+#define CPU_NAME(name)  CPU_JOIN(name, CPU_ISA)
 
 #if defined(__AVX512F__)
 #define CPU_LANES 16
@@ -23,18 +29,122 @@
 #define CPU_LANES 4 /* NEON, SSE2, or whatever the compiler makes of it */
 #endif
 
+/* Before a loop of a constant few turns whose arrays must become registers. */
+#if defined(__clang__)
+#define CPU_UNROLL _Pragma("unroll")
+#else
+#define CPU_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define CPU_INLINE static inline __attribute__((always_inline))
+
 typedef float vf __attribute__((vector_size(CPU_LANES * 4), aligned(4), may_alias));
 typedef int32_t vi __attribute__((vector_size(CPU_LANES * 4), aligned(4), may_alias));
 
-static inline vf vf_load(const float *p) { return *(const vf *)p; }
-static inline void vf_store(float *p, vf v) { *(vf *)p = v; }
-static inline vf vf_set(float x) { return x - (vf){0}; }
+CPU_INLINE vf vf_load(const float *p) {
+  return *(const vf *)p;
+}
+CPU_INLINE void vf_store(float *p, vf v) {
+  *(vf *)p = v;
+}
+CPU_INLINE vf vf_set(float x) {
+  return x - (vf){0};
+}
+
+/* vf_min and vf_max give b where either is NaN. */
+#if defined(__AVX512F__)
+CPU_INLINE __mmask16 vf_mask(int count) {
+  return (__mmask16)((1u << count) - 1);
+}
 /* The first `count` lanes (count < CPU_LANES), the others 0. */
-static inline vf vf_load_part(const float *p, int count) {
+CPU_INLINE vf vf_load_part(const float *p, int count) {
+  return (vf)_mm512_maskz_loadu_ps(vf_mask(count), p);
+}
+CPU_INLINE void vf_store_part(float *p, vf v, int count) {
+  _mm512_mask_storeu_ps(p, vf_mask(count), (__m512)v);
+}
+CPU_INLINE vf vf_min(vf a, vf b) {
+  return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+}
+CPU_INLINE vf vf_max(vf a, vf b) {
+  return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+}
+#elif defined(__AVX2__)
+CPU_INLINE __m256i vf_mask(int count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+CPU_INLINE vf vf_load_part(const float *p, int count) {
+  return (vf)_mm256_maskload_ps(p, vf_mask(count));
+}
+CPU_INLINE void vf_store_part(float *p, vf v, int count) {
+  _mm256_maskstore_ps(p, vf_mask(count), (__m256)v);
+}
+CPU_INLINE vf vf_min(vf a, vf b) {
+  return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+}
+CPU_INLINE vf vf_max(vf a, vf b) {
+  return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+}
+#else
+CPU_INLINE vf vf_load_part(const float *p, int count) {
   vf v = {0};
-  memcpy(&v, p, (size_t)count * 4);
+  for (int i = 0; i < count; i++) v[i] = p[i];
   return v;
 }
-static inline void vf_store_part(float *p, vf v, int count) { memcpy(p, &v, (size_t)count * 4); }
+CPU_INLINE void vf_store_part(float *p, vf v, int count) {
+  for (int i = 0; i < count; i++) p[i] = v[i];
+}
+CPU_INLINE vf vf_min(vf a, vf b) {
+  vi less = a < b;
+  return (vf)((less & (vi)a) | (~less & (vi)b));
+}
+CPU_INLINE vf vf_max(vf a, vf b) {
+  vi more = a > b;
+  return (vf)((more & (vi)a) | (~more & (vi)b));
+}
+#endif
+
+/* `count` lanes, 1..CPU_LANES: for bodies that are expanded once whole and once for the tail. */
+CPU_INLINE vf vf_load_n(const float *p, int count) {
+  if (count == CPU_LANES) return vf_load(p);
+  return vf_load_part(p, count);
+}
+CPU_INLINE void vf_store_n(float *p, vf v, int count) {
+  if (count == CPU_LANES)
+    vf_store(p, v);
+  else
+    vf_store_part(p, v, count);
+}
+CPU_INLINE vf vf_sqrt(vf v) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_sqrt_ps((__m512)v);
+#elif defined(__AVX2__)
+  return (vf)_mm256_sqrt_ps((__m256)v);
+#else
+  for (int i = 0; i < CPU_LANES; i++) v[i] = sqrtf(v[i]);
+  return v;
+#endif
+}
+/* Lanes where `mask` (-1 or 0) is set keep v, the others become 0. */
+CPU_INLINE vf vf_where(vi mask, vf v) {
+  return (vf)(mask & (vi)v);
+}
+
+/* Sum of the lanes, by halves. */
+CPU_INLINE float vf_sum(vf v) {
+  float lanes[CPU_LANES];
+  vf_store(lanes, v);
+  for (int half = CPU_LANES / 2; half; half /= 2)
+    for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+  return lanes[0];
+}
+
+/* Runs `body(i, lanes)` over 0..count-1: whole vectors, then one part. `body` is an always-inline function
+ * or macro whose last argument is how many lanes it has. */
+#define CPU_FOR_LANES(count, body, ...)                                                                      \
+  do {                                                                                                       \
+    int lane_ = 0;                                                                                           \
+    for (; lane_ + CPU_LANES <= (count); lane_ += CPU_LANES) body(__VA_ARGS__, lane_, CPU_LANES);            \
+    if (lane_ < (count)) body(__VA_ARGS__, lane_, (count)-lane_);                                            \
+  } while (0)
 
 #endif

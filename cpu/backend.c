@@ -1,0 +1,197 @@
+#include "internal.h"
+#include "plain.h"
+
+#include <cblas.h>
+#include <omp.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+typedef struct isa_entry {
+  const char *name;
+  void (*init)(cpu_backend *);
+  void (*workspace)(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
+} isa_entry;
+
+static const isa_entry isas[] = {
+    [CREAM_ISA_AUTO] = {"auto", NULL, NULL},
+    [CREAM_ISA_GENERIC] = {"generic", cpu_tuned_init_generic, cpu_tuned_workspace_generic},
+#ifdef CREAM_X86
+    [CREAM_ISA_AVX2] = {"avx2", cpu_tuned_init_avx2, cpu_tuned_workspace_avx2},
+    [CREAM_ISA_AVX512] = {"avx512", cpu_tuned_init_avx512, cpu_tuned_workspace_avx512},
+#else
+    [CREAM_ISA_AVX2] = {"avx2", NULL, NULL},
+    [CREAM_ISA_AVX512] = {"avx512", NULL, NULL},
+#endif
+};
+
+static bool isa_present(cream_isa isa) {
+  switch (isa) {
+  case CREAM_ISA_AUTO:
+  case CREAM_ISA_GENERIC:
+    return true;
+  case CREAM_ISA_AVX2:
+  case CREAM_ISA_AVX512:
+    break;
+  }
+#ifdef CREAM_X86
+  if (isa == CREAM_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+static cream_isa best_isa(void) {
+  if (isa_present(CREAM_ISA_AVX512)) return CREAM_ISA_AVX512;
+  if (isa_present(CREAM_ISA_AVX2)) return CREAM_ISA_AVX2;
+  return CREAM_ISA_GENERIC;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------- */
+
+/* `count` zeroed floats, 64-byte aligned; NULL when there is no memory. */
+static float *allocate(size_t count) {
+  if (count > (SIZE_MAX - ALIGNMENT) / sizeof(float)) return NULL;
+  size_t bytes = (count * sizeof(float) + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
+  float *memory = aligned_alloc(ALIGNMENT, bytes);
+  if (memory) memset(memory, 0, bytes);
+  return memory;
+}
+
+static size_t byte_count(size_t floats) {
+  return floats > SIZE_MAX / sizeof(float) ? SIZE_MAX : floats * sizeof(float);
+}
+
+static cream_status backend_alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
+  (void)backend;
+  float *memory = allocate(count);
+  if (!memory) return cream_fail_memory(err, byte_count(count), "tensors");
+  *out = (cream_buf){memory, 0};
+  return CREAM_OK;
+}
+
+static void backend_release(cream_backend *backend, cream_buf buf) {
+  (void)backend;
+  free(buf.mem);
+}
+
+static void upload(cream_backend *backend, cream_buf dst, const void *src, size_t count) {
+  (void)backend;
+  memcpy(cpu_at(dst), src, count * sizeof(float));
+}
+
+static cream_status download(cream_backend *backend, void *dst, cream_buf src, size_t count,
+                             cream_error *err) {
+  (void)backend, (void)err;
+  memcpy(dst, cpu_at(src), count * sizeof(float));
+  return CREAM_OK;
+}
+
+static cream_status synchronise(cream_backend *backend, cream_error *err) {
+  (void)backend, (void)err;
+  return CREAM_OK;
+}
+
+static size_t tensor_size(cream_backend *backend, int n, int h, int w, int c) {
+  (void)backend;
+  return (size_t)n * (size_t)h * (size_t)w * (size_t)c;
+}
+
+static void upload_pixels(cream_backend *backend, const cream_tensor *dst, const uint8_t *pixels,
+                          const float *mean, const float *std) {
+  float *raw = cpu_at(dst->raw);
+#pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
+  for (size_t p = 0; p < plain_pixels(dst); p++)
+    for (int c = 0; c < dst->c; c++) {
+      size_t i = plain_index(dst, p, c);
+      raw[i] = ((float)pixels[i] / 255.0f - mean[c]) / std[c];
+    }
+}
+
+static cream_status download_tensor(cream_backend *backend, float *dst, const cream_tensor *src,
+                                    cream_error *err) {
+  (void)backend, (void)err;
+  for (size_t p = 0; p < plain_pixels(src); p++)
+    for (int c = 0; c < src->c; c++) dst[plain_index(src, p, c)] = plain_value(src, p, c);
+  return CREAM_OK;
+}
+
+static void upload_tensor(cream_backend *backend, const cream_tensor *dst, const float *src) {
+  upload(backend, dst->raw, src, tensor_size(backend, dst->n, dst->h, dst->w, dst->c));
+}
+
+/* Makes *memory hold `pieces` pieces of `wanted` floats, if those are more than *size. */
+static cream_status grow(float **memory, size_t *size, size_t wanted, size_t pieces, cream_error *err) {
+  if (wanted <= *size) return CREAM_OK;
+  size_t rounded = (wanted + 15) / 16 * 16;
+  float *grown = rounded <= SIZE_MAX / pieces ? allocate(rounded * pieces) : NULL;
+  if (!grown) return cream_fail_memory(err, byte_count(wanted), "workspace");
+  free(*memory);
+  *memory = grown;
+  *size = rounded;
+  return CREAM_OK;
+}
+
+static cream_status reserve(cream_backend *backend, const cream_conv *conv, int n, int h, int w,
+                            cream_error *err) {
+  cpu_backend *cpu = cpu_of(backend);
+  cpu_workspace workspace = {cpu->scratch_size, cpu->shared_size};
+  cpu_plain_workspace(cpu, conv, n, h, w, &workspace);
+  if (!cpu->plain) isas[cpu->isa].workspace(cpu, conv, n, h, w, &workspace);
+  cream_status status = grow(&cpu->scratch, &cpu->scratch_size, workspace.scratch, (size_t)cpu->threads, err);
+  if (status) return status;
+  return grow(&cpu->shared, &cpu->shared_size, workspace.shared, 1, err);
+}
+
+static void destroy(cream_backend *backend) {
+  cpu_backend *cpu = cpu_of(backend);
+  free(cpu->scratch);
+  free(cpu->shared);
+  free(cpu);
+}
+
+/* ---- table ----------------------------------------------------------------------------------------- */
+
+void cpu_plain_init(cpu_backend *cpu) {
+  plain_conv_init(&cpu->base);
+  plain_se_init(&cpu->base);
+  plain_pool_init(&cpu->base);
+  plain_loss_init(&cpu->base);
+  plain_optim_init(&cpu->base);
+}
+
+cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **out, cream_error *err) {
+  if (options->threads < 0)
+    return cream_fail(err, CREAM_BAD_CONFIG, "threads is %d; give 0 (all processors) or more",
+                      options->threads);
+  if (!isa_present(options->isa))
+    return cream_fail(err, CREAM_BAD_CONFIG, "this machine has no %s; leave the instruction set on auto",
+                      isas[options->isa].name);
+  cpu_backend *cpu = calloc(1, sizeof *cpu);
+  if (!cpu) return cream_fail_memory(err, sizeof *cpu, "the CPU backend");
+  cpu->threads = options->threads ? options->threads : omp_get_num_procs();
+  cpu->isa = options->isa == CREAM_ISA_AUTO ? best_isa() : options->isa;
+  cpu->plain = options->plain;
+  cpu->base = (cream_backend){
+      .name = options->plain ? "cpu-plain" : "cpu",
+      .alloc = backend_alloc,
+      .release = backend_release,
+      .upload = upload,
+      .download = download,
+      .synchronise = synchronise,
+      .upload_pixels = upload_pixels,
+      .download_tensor = download_tensor,
+      .upload_tensor = upload_tensor,
+      .tensor_size = tensor_size,
+      .reserve = reserve,
+      .destroy = destroy,
+  };
+  openblas_set_num_threads(1);
+  cpu_plain_init(cpu);
+  if (!cpu->plain) isas[cpu->isa].init(cpu);
+  *out = &cpu->base;
+  return CREAM_OK;
+}

@@ -1,0 +1,77 @@
+/* What the dense convolution's paths share. */
+#ifndef CREAM_CPU_KERNELS_CONV_H
+#define CREAM_CPU_KERNELS_CONV_H
+
+#include "bn.h"
+#include "kernels.h"
+
+/* Vectors are aligned at best: workspace is handed out in whole cache lines. */
+static inline size_t cpu_line(size_t floats) {
+  return (floats + 15) & ~(size_t)15;
+}
+
+static inline int cpu_min(int a, int b) {
+  return a < b ? a : b;
+}
+static inline int cpu_max(int a, int b) {
+  return a > b ? a : b;
+}
+static inline size_t cpu_min_size(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+static inline void cpu_raise(size_t *size, size_t least) {
+  if (*size < least) *size = least;
+}
+
+/* Hands out pieces of a workspace; the assertion is the promise that `reserve` was told of the shape. */
+typedef struct cpu_pieces {
+  float *at;
+  size_t left;
+} cpu_pieces;
+
+static inline float *cpu_piece(cpu_pieces *pieces, size_t floats) {
+  float *piece = pieces->at;
+  CREAM_ASSERT(pieces->left >= cpu_line(floats));
+  pieces->at += cpu_line(floats);
+  pieces->left -= cpu_line(floats);
+  return piece;
+}
+static inline cpu_pieces cpu_pieces_shared(const cpu_backend *cpu) {
+  return (cpu_pieces){cpu->shared, cpu->shared_size};
+}
+static inline cpu_pieces cpu_pieces_scratch(cpu_backend *cpu, int thread) {
+  return (cpu_pieces){cpu_scratch(cpu, thread), cpu->scratch_size};
+}
+
+/* dst[i] = sum over `parts` of partials[p*stride + i], in double in the order of p. */
+void CPU_NAME(cpu_merge_partials)(const cpu_backend *, const float *partials, size_t parts, size_t stride,
+                                  size_t count, float *dst);
+/* sums[c] = sum over rows of d[r][c] */
+void CPU_NAME(cpu_column_sums)(const float *d, size_t ld, size_t rows, int channels, float *sums);
+/* y += bias (NULL: 0); then, unless `mean` is NULL, the statistics of the tile (see cpu_bn_tile). */
+void CPU_NAME(cpu_conv_epilogue)(float *y, size_t ld, size_t rows, int channels, const float *bias,
+                                 float *mean, float *m2);
+
+/* 1x1, stride 1, no padding, many rows: tile by tile (pointwise.c). */
+void CPU_NAME(cpu_pointwise_forward)(cpu_backend *, const cream_conv *, const cream_tensor *x,
+                                     const cream_bn *, cream_bn_mode, float momentum, const cream_tensor *y);
+void CPU_NAME(cpu_pointwise_backward)(cpu_backend *, const cream_conv *, const cream_tensor *x,
+                                      const cream_tensor *y, const cream_grad *dy, const cream_sink *);
+void CPU_NAME(cpu_pointwise_workspace)(const cream_conv *, int n, size_t rows, cpu_workspace *);
+
+/* 1x1, stride 1, no padding, few rows: a grid of rows and columns over operands mapped once (linear.c). */
+enum { CPU_LINEAR_ROWS = 512 };
+void CPU_NAME(cpu_linear_forward)(cpu_backend *, const cream_conv *, const cream_tensor *x, const cream_bn *,
+                                  cream_bn_mode, float momentum, const cream_tensor *y);
+void CPU_NAME(cpu_linear_backward)(cpu_backend *, const cream_conv *, const cream_tensor *x,
+                                   const cream_tensor *y, const cream_grad *dy, const cream_sink *);
+void CPU_NAME(cpu_linear_workspace)(const cream_conv *, int n, size_t rows, cpu_workspace *);
+
+/* Any kernel, stride, padding and dilation: row by row over padded images (spatial.c). */
+void CPU_NAME(cpu_spatial_forward)(cpu_backend *, const cream_conv *, const cream_tensor *x, const cream_bn *,
+                                   cream_bn_mode, float momentum, const cream_tensor *y);
+void CPU_NAME(cpu_spatial_backward)(cpu_backend *, const cream_conv *, const cream_tensor *x,
+                                    const cream_tensor *y, const cream_grad *dy, const cream_sink *);
+void CPU_NAME(cpu_spatial_workspace)(const cream_conv *, int n, int h, int w, cpu_workspace *);
+
+#endif

@@ -1,0 +1,214 @@
+#include "dwconv.h"
+
+#include "bn.h"
+
+#include <omp.h>
+
+enum { STRIP_ROWS = 64, CHAINS = 4 }; /* output rows of a work item at most; sums kept apart along a row */
+
+/* One row of outputs: `tiles` times `t` columns to out[column][lane]. */
+CPU_INLINE void row_products(int k, int s, int d, int t, const dw_rows *rows, const float *weights,
+                             const float *bias, int tiles, float *out) {
+  for (int tile = 0; tile < tiles; tile++, out += t * CPU_LANES) {
+    vf sum[DW_MAX_TILE];
+    DW_UNROLL
+    for (int i = 0; i < t; i++) sum[i] = vf_load(bias);
+    for (int r = 0; r < rows->count; r++) {
+      const float *in = rows->in[r] + tile * t * s * CPU_LANES;
+      const float *taps = weights + rows->ky[r] * k * CPU_LANES;
+      DW_UNROLL
+      for (int j = 0; j < (t - 1) * s + (k - 1) * d + 1; j++) {
+        vf v = vf_load(in + j * CPU_LANES);
+        DW_UNROLL
+        for (int kx = 0; kx < k; kx++) {
+          int i = j - kx * d;
+          if (i >= 0 && i % s == 0 && i / s < t) sum[i / s] += v * vf_load(taps + kx * CPU_LANES);
+        }
+      }
+    }
+    DW_UNROLL
+    for (int i = 0; i < t; i++) vf_store(out + i * CPU_LANES, sum[i]);
+  }
+}
+
+typedef void row_kernel(const cream_conv *, const dw_rows *, const float *weights, const float *bias,
+                        int tiles, float *out);
+
+/* Tiles of one column, for shapes without code of their own. */
+static void row_any(const cream_conv *conv, const dw_rows *rows, const float *weights, const float *bias,
+                    int tiles, float *out) {
+  for (int i = 0; i < tiles; i++) {
+    vf sum = vf_load(bias);
+    for (int r = 0; r < rows->count; r++)
+      for (int kx = 0; kx < conv->kernel; kx++)
+        sum += vf_load(rows->in[r] + (i * conv->stride + kx * conv->dilation) * CPU_LANES) *
+               vf_load(weights + (rows->ky[r] * conv->kernel + kx) * CPU_LANES);
+    vf_store(out + i * CPU_LANES, sum);
+  }
+}
+
+#define ROW_KERNEL(K, S, D, T)                                                                               \
+  static void row_##K##_##S##_##D##_##T(const cream_conv *conv, const dw_rows *rows, const float *weights,   \
+                                        const float *bias, int tiles, float *out) {                          \
+    (void)conv;                                                                                              \
+    row_products(K, S, D, T, rows, weights, bias, tiles, out);                                               \
+  }
+DW_SHAPES(ROW_KERNEL)
+
+#define ROW_ENTRY(K, S, D, T) row_##K##_##S##_##D##_##T,
+static row_kernel *const row_kernels[] = {DW_SHAPES(ROW_ENTRY) row_any};
+
+typedef struct forward_plan {
+  int kernel, tiles, strip_rows, strips;
+  dw_blocks blocks;
+  dw_ring ring;
+} forward_plan;
+
+static forward_plan forward_plan_of(const cream_conv *conv, int n, int h, int w) {
+  int ho = cream_conv_out(conv, h), wo = cream_conv_out(conv, w), reach = (conv->kernel - 1) * conv->dilation;
+  forward_plan plan = {.kernel = dw_pick(conv, wo, 1)};
+  int tile = dw_tile(plan.kernel);
+  plan.tiles = dw_tiles(wo, tile);
+  int cols = dw_max((plan.tiles * tile - 1) * conv->stride + reach + 1, w + conv->pad);
+  plan.blocks = dw_blocks_of(n, conv->cin, dw_ring_vector(reach + 1, cols));
+  plan.ring = dw_ring_of(reach + 1, conv->pad, cols, plan.blocks.vectors);
+  plan.strip_rows = dw_tiles(ho, dw_tiles(ho, STRIP_ROWS));
+  plan.strips = dw_tiles(ho, plan.strip_rows);
+  return plan;
+}
+
+/* Statistics of one vector of channels over a strip, shifted by the strip's first pixel. */
+typedef struct moments {
+  vf shift, sum, squares;
+} moments;
+
+/* Writes a row of outputs and takes its sums. */
+CPU_INLINE void finish_row(const float *out, int width, float *y, size_t ld, int lanes, moments *m) {
+  vf sum[CHAINS] = {{0}}, squares[CHAINS] = {{0}}, shift = m->shift;
+  int i = 0;
+  for (; i + CHAINS <= width; i += CHAINS) {
+    DW_UNROLL
+    for (int j = 0; j < CHAINS; j++) {
+      vf v = vf_load(out + (i + j) * CPU_LANES);
+      dw_fetch(y + (size_t)(i + j) * ld, (ptrdiff_t)ld * width);
+      vf_store_n(y + (size_t)(i + j) * ld, v, lanes);
+      v -= shift;
+      sum[j] += v;
+      squares[j] += v * v;
+    }
+  }
+  for (; i < width; i++) {
+    vf v = vf_load(out + i * CPU_LANES);
+    dw_fetch(y + (size_t)i * ld, (ptrdiff_t)ld * width);
+    vf_store_n(y + (size_t)i * ld, v, lanes);
+    v -= shift;
+    sum[0] += v;
+    squares[0] += v * v;
+  }
+  m->sum += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  m->squares += (squares[0] + squares[1]) + (squares[2] + squares[3]);
+}
+
+typedef struct forward_op {
+  const cream_conv *conv;
+  const cream_tensor *x, *y;
+  forward_plan plan;
+  const float *weights, *bias; /* [vector][tap][lane], [vector][lane] */
+  float *partials;             /* [image][strip][2][C], mean and M2 */
+} forward_op;
+
+/* One image, one strip of output rows, one block of channels. */
+static void forward_item(const forward_op *op, const dw_ring *ring, float *out, int n, int strip,
+                         dw_block block) {
+  const cream_conv *conv = op->conv;
+  const cream_tensor *x = op->x, *y = op->y;
+  const forward_plan *plan = &op->plan;
+  int taps = conv->kernel * conv->kernel, channels = y->c;
+  int first = strip * plan->strip_rows, last = dw_min(first + plan->strip_rows, y->h);
+  int next = dw_max(first * conv->stride - conv->pad, 0);
+  moments sums[DW_BLOCK_MOST / CPU_LANES];
+  memset(sums, 0, sizeof sums);
+  for (int oy = first; oy < last; oy++) {
+    int top = oy * conv->stride - conv->pad, bottom = top + (conv->kernel - 1) * conv->dilation;
+    for (; next <= dw_min(bottom, x->h - 1); next++) dw_ring_map(ring, x, n, next, block.c0, block.channels);
+    dw_rows rows = {.count = 0};
+    for (int ky = 0; ky < conv->kernel; ky++) {
+      int iy = top + ky * conv->dilation;
+      if (iy >= 0 && iy < x->h) dw_rows_add(&rows, ky, dw_ring_row(ring, iy));
+    }
+    for (int v = 0; v < block.vectors; v++) {
+      int c = (block.v0 + v) * CPU_LANES, lanes = dw_lanes(channels, c);
+      row_kernels[plan->kernel](conv, &rows,
+                                op->weights + (size_t)(block.v0 + v) * (size_t)(taps * CPU_LANES),
+                                op->bias + c, plan->tiles, out);
+      dw_rows_advance(&rows, ring->ld_vector);
+      if (oy == first) sums[v].shift = vf_load(out);
+      float *row = cpu_at(y->raw) + dw_row_offset(y, n, oy) + c;
+      if (lanes == CPU_LANES)
+        finish_row(out, y->w, row, (size_t)channels, CPU_LANES, &sums[v]);
+      else
+        finish_row(out, y->w, row, (size_t)channels, lanes, &sums[v]);
+    }
+  }
+  float *partial = op->partials + ((size_t)n * plan->strips + strip) * cpu_bn_partial(channels);
+  float inverse = 1.0f / (float)((last - first) * y->w);
+  for (int v = 0; v < block.vectors; v++) {
+    int c = (block.v0 + v) * CPU_LANES, lanes = dw_lanes(channels, c);
+    vf mean = sums[v].sum * inverse;
+    vf_store_n(partial + c, sums[v].shift + mean, lanes);
+    vf_store_n(partial + channels + c, vf_max(sums[v].squares - sums[v].sum * mean, (vf){0}), lanes);
+  }
+}
+
+/* Floats of the packed weights and biases. */
+static size_t forward_packed(const cream_conv *conv) {
+  return dw_packed_size(conv) + dw_round((size_t)conv->cin + CPU_LANES);
+}
+static size_t forward_scratch(const forward_plan *plan) {
+  return plan->ring.size + (size_t)(plan->tiles * dw_tile(plan->kernel) * CPU_LANES);
+}
+
+void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
+                                  const cream_bn *bn, cream_bn_mode mode, float momentum,
+                                  const cream_tensor *y) {
+  cpu_backend *cpu = cpu_of(backend);
+  int channels = x->c;
+  forward_plan plan = forward_plan_of(conv, x->n, x->h, x->w);
+  cpu_tiling tiling = {(size_t)x->n, (size_t)(y->h * y->w), (size_t)(plan.strip_rows * y->w)};
+  size_t packed = forward_packed(conv), partials = cpu_tiling_count(&tiling) * cpu_bn_partial(channels);
+  CREAM_ASSERT(conv->kernel <= DW_MAX_KERNEL);
+  CREAM_ASSERT(forward_scratch(&plan) <= cpu->scratch_size && packed + partials <= cpu->shared_size);
+
+  float *bias = cpu->shared + dw_packed_size(conv);
+  dw_pack_weights(conv, cpu->shared);
+  memset(bias, 0, (packed - dw_packed_size(conv)) * sizeof *bias);
+  if (cream_buf_present(conv->bias)) memcpy(bias, cpu_at(conv->bias), (size_t)channels * sizeof *bias);
+  forward_op op = {conv, x, y, plan, cpu->shared, bias, cpu->shared + packed};
+#pragma omp parallel num_threads(cpu->threads)
+  {
+    dw_ring ring = plan.ring;
+    ring.data = cpu_scratch(cpu, omp_get_thread_num());
+    memset(ring.data, 0, ring.size * sizeof *ring.data);
+#pragma omp for collapse(3) schedule(guided)
+    for (int n = 0; n < x->n; n++)
+      for (int strip = 0; strip < plan.strips; strip++)
+        for (int block = 0; block < plan.blocks.count; block++)
+          forward_item(&op, &ring, ring.data + ring.size, n, strip,
+                       dw_block_of(&plan.blocks, block, channels));
+  }
+  if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, channels, &tiling, op.partials);
+}
+
+void CPU_NAME(cpu_dwconv_workspace)(const cpu_backend *cpu, const cream_conv *conv, int n, int h, int w,
+                                    cpu_workspace *workspace) {
+  (void)cpu;
+  for (int width = 1; width <= w; width++) {
+    if (cream_conv_out(conv, width) < 1) continue;
+    forward_plan plan = forward_plan_of(conv, n, h, width);
+    workspace->scratch = dw_larger(workspace->scratch, forward_scratch(&plan));
+  }
+  size_t strips = (size_t)dw_tiles(cream_conv_out(conv, h), STRIP_ROWS);
+  workspace->shared =
+      dw_larger(workspace->shared, forward_packed(conv) + (size_t)n * strips * cpu_bn_partial(conv->cin));
+  CPU_NAME(cpu_dwconv_backward_workspace)(conv, n, h, w, workspace);
+}

@@ -1,0 +1,43 @@
+/* Small single-threaded matrix products on tiles that lie in the cache, register-tiled on vectors. One form
+ * serves a layer's three products, because A takes any strides:
+ *
+ *     C[m][n] (+)= sum over k of A(m,k) * B[k][n],   A(m,k) = a[m*a_row + k*a_col]
+ */
+#ifndef CREAM_CPU_KERNELS_GEMM_H
+#define CREAM_CPU_KERNELS_GEMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "simd.h"
+
+/* Vectors and columns of a register tile, and of a packed panel. */
+#define CPU_PANEL_VECTORS 3
+#define CPU_PANEL         (CPU_PANEL_VECTORS * CPU_LANES)
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define CPU_GEMM_ROWS 8 /* of 32 vector registers, 24 hold sums */
+#else
+#define CPU_GEMM_ROWS 4
+#endif
+
+typedef struct cpu_matrix {
+  const float *at;
+  size_t row, col; /* strides in floats */
+} cpu_matrix;
+
+/* C[m][n] (+= where `accumulate`, else =) A[m][k] B[k][n]; rows of B lie ldb apart, of C ldc apart. */
+void CPU_NAME(cpu_gemm)(int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc,
+                        bool accumulate);
+
+/* Floats that `n` columns of depth `k` take when packed. */
+static inline size_t cpu_packed_size(int n, int k) {
+  return (size_t)(n + CPU_PANEL - 1) / CPU_PANEL * CPU_PANEL * (size_t)k;
+}
+/* Packs `count` rows of W[n][k] (so that B = W transposed) as panels [k][CPU_PANEL], the last one padded
+ * with zeros. */
+void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float *packed);
+/* C[m][n] = A[m][k] B, B packed. */
+void CPU_NAME(cpu_gemm_packed)(int m, int n, int k, cpu_matrix a, const float *packed, float *c, size_t ldc,
+                               bool accumulate);
+
+#endif

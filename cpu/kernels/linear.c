@@ -1,0 +1,118 @@
+#include <omp.h>
+
+#include "gemm.h"
+#include "operands.h"
+
+/* Rows and columns of a task. */
+enum { TASK_ROWS = 64, TASK_COLUMNS = 2 * CPU_PANEL, TASK_OUTPUTS = 32 };
+
+static int ceil_div(int a, int b) {
+  return (a + b - 1) / b;
+}
+
+void CPU_NAME(cpu_linear_workspace)(const cream_conv *conv, int n, size_t rows, cpu_workspace *work) {
+  const size_t cin = (size_t)conv->cin, tiles = (rows + TASK_ROWS - 1) / TASK_ROWS;
+  cpu_raise(&work->shared, cpu_line(cpu_packed_size(conv->cout, conv->cin)) + cpu_line(rows * cin) +
+                               cpu_line(tiles * cpu_bn_partial(conv->cout)));
+  cpu_raise(&work->shared,
+            cpu_operands_size(conv, rows, rows) + cpu_line(cpu_sink_partials(true, tiles, n, conv->cin)));
+}
+
+void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
+                                  const cream_bn *bn, cream_bn_mode mode, float momentum,
+                                  const cream_tensor *y) {
+  const int cin = conv->cin, cout = conv->cout;
+  const size_t ld_x = (size_t)cin, ld_y = (size_t)cout;
+  const cpu_tiling tiling = {1, (size_t)x->n * cpu_pixels(x), TASK_ROWS};
+  const int tiles = (int)cpu_tiling_count(&tiling), blocks = ceil_div(cout, TASK_COLUMNS);
+  const bool measured = bn && mode != CREAM_BN_RUNNING;
+  const float *bias = cpu_at(conv->bias), *weight = cpu_at(conv->weight);
+  const cpu_map map = cpu_map_of(x, 0, 0);
+  cpu_pieces pieces = cpu_pieces_shared(cpu);
+  float *packed = cpu_piece(&pieces, cpu_packed_size(cout, cin));
+  float *values = cpu_map_identity(&map) ? NULL : cpu_piece(&pieces, tiling.period * ld_x);
+  float *partials = measured ? cpu_piece(&pieces, (size_t)tiles * cpu_bn_partial(cout)) : NULL;
+
+#pragma omp parallel num_threads(cpu->threads)
+  {
+#pragma omp for schedule(static) nowait
+    for (int o = 0; o < cout; o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
+    (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * ld_x, ld_x, packed + (size_t)o * ld_x);
+#pragma omp for schedule(static)
+    for (size_t row = 0; row < (values ? tiling.period : 0); row++)
+      cpu_map_tile(x, row, 1, 0, cin, values + row * ld_x, ld_x);
+#pragma omp for schedule(dynamic)
+    for (int task = 0; task < tiles * blocks; task++) {
+      const size_t t = (size_t)(task % tiles);
+      const int o = task / tiles * TASK_COLUMNS, width = cpu_min(TASK_COLUMNS, cout - o);
+      const size_t row = cpu_tiling_first(&tiling, t), rows = cpu_tiling_rows(&tiling, t);
+      const float *a = values ? values : cpu_at(x->raw);
+      float *out = cpu_at(y->raw) + row * ld_y + o;
+      float *mean = measured ? partials + t * cpu_bn_partial(cout) + o : NULL;
+      CPU_NAME(cpu_gemm_packed)
+      ((int)rows, width, cin, (cpu_matrix){a + row * ld_x, ld_x, 1}, packed + (size_t)o * ld_x, out, ld_y,
+       false);
+      CPU_NAME(cpu_conv_epilogue)
+      (out, ld_y, rows, width, bias ? bias + o : NULL, mean, mean ? mean + cout : NULL);
+    }
+  }
+  if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, cout, &tiling, partials);
+}
+
+/* dweight and dbias of TASK_OUTPUTS outputs from `o` on. */
+static void weight_task(const cpu_backward *op, const float *dy, const float *value, size_t rows, int o) {
+  const size_t cin = (size_t)op->conv->cin, cout = (size_t)op->conv->cout;
+  const int width = cpu_min(TASK_OUTPUTS, op->conv->cout - o);
+  float *dbias = cpu_at(op->conv->dbias);
+  CPU_NAME(cpu_gemm)
+  (width, (int)cin, (int)rows, (cpu_matrix){dy + o, 1, cout}, value, cin,
+   cpu_at(op->conv->dweight) + (size_t)o * cin, cin, false);
+  if (dbias) CPU_NAME(cpu_column_sums)(dy + o, cout, rows, width, dbias + o);
+}
+
+/* The input gradient of a tile of rows and TASK_COLUMNS channels from c0 on. */
+static void input_task(const cpu_backward *op, const cpu_operands *all, const float *dy,
+                       const cpu_tiling *tiling, size_t t, int c0, float *partials) {
+  const size_t cin = (size_t)op->conv->cin, cout = (size_t)op->conv->cout;
+  const int width = cpu_min(TASK_COLUMNS, op->conv->cin - c0);
+  const size_t row = cpu_tiling_first(tiling, t), rows = cpu_tiling_rows(tiling, t);
+  const cpu_operands at = cpu_operands_at(op, *all, row);
+  CPU_NAME(cpu_gemm)
+  ((int)rows, width, (int)cout, (cpu_matrix){dy + row * cout, cout, 1}, cpu_at(op->conv->weight) + c0, cin,
+   cpu_at(op->sink->g) + row * cin + c0, cin, cpu_sink_in_place(op->sink));
+  cpu_operands_finish(op, &at, t, row, rows, c0, width, partials);
+}
+
+void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
+                                   const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
+  const cpu_backward op = cpu_backward_of(conv, x, y, dy, sink);
+  const cpu_tiling tiling = {1, (size_t)x->n * cpu_pixels(x), TASK_ROWS};
+  const int tiles = (int)cpu_tiling_count(&tiling);
+  const int outputs = ceil_div(conv->cout, TASK_OUTPUTS);
+  const int inputs = op.wanted ? tiles * ceil_div(conv->cin, TASK_COLUMNS) : 0;
+  cpu_pieces pieces = cpu_pieces_shared(cpu);
+  const cpu_operands all = CPU_NAME(cpu_operands_take)(&op, &pieces, tiling.period, tiling.period);
+  const float *g = cpu_operands_dy(&op, &all, 0), *value = cpu_operands_value(&op, &all, 0);
+  float *partials = NULL;
+  if (op.wanted && sink->bn)
+    partials = cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), (size_t)tiles, x->n, conv->cin));
+
+#pragma omp parallel num_threads(cpu->threads)
+  {
+#pragma omp for schedule(static)
+    for (size_t row = 0; row < tiling.period; row++) {
+      const cpu_operands at = cpu_operands_at(&op, all, row);
+      cpu_operands_map_dy(&op, &at, row, 1);
+      cpu_operands_map_x(&op, &at, row, 1);
+    }
+#pragma omp for schedule(dynamic)
+    for (int task = 0; task < outputs + inputs; task++) {
+      if (task < outputs)
+        weight_task(&op, g, value, tiling.period, task * TASK_OUTPUTS);
+      else
+        input_task(&op, &all, g, &tiling, (size_t)((task - outputs) % tiles),
+                   (task - outputs) / tiles * TASK_COLUMNS, partials);
+    }
+  }
+  if (op.wanted) CPU_NAME(cpu_sink_merge)(cpu, sink, tiling.tile, partials);
+}

@@ -1,0 +1,139 @@
+#include <math.h>
+
+#include "conv.h"
+#include "flat.h"
+#include "math.h"
+
+static int argmax(const float *row, int k) {
+  int best = 0;
+  for (int i = 1; i < k; i++)
+    if (row[i] > row[best]) best = i;
+  return best;
+}
+
+CPU_INLINE void exp_sum_step(const float *row, float top, vf *exps, vf *shifted, int i, int lanes) {
+  vf d = vf_load_n(row + i, lanes) - top, e = vf_exp(d);
+  if (lanes < CPU_LANES) {
+    float lane[CPU_LANES] = {0};
+    vf_store_part(lane, e, lanes);
+    e = vf_load(lane);
+    d = vf_load_part(row + i, lanes);
+    vf_store_part(lane, d - top, lanes);
+    d = vf_load(lane);
+  }
+  *exps += e;
+  *shifted += d;
+}
+/* sum of exp(logit - top), and of logit - top. */
+static double exp_sum(const float *row, int k, float top, double *shifted) {
+  vf exps = {0}, sum = {0};
+  CPU_FOR_LANES(k, exp_sum_step, row, top, &exps, &sum);
+  *shifted = (double)vf_sum(sum);
+  return (double)vf_sum(exps);
+}
+
+CPU_INLINE void softmax_step(const float *row, float top, float factor, float *out, int i, int lanes) {
+  vf_store_n(out + i, vf_exp(vf_load_n(row + i, lanes) - top) * factor, lanes);
+}
+
+void CPU_NAME(cpu_softmax)(cream_backend *backend, cream_buf logits, int n, int k, cream_buf out) {
+  const float *in = cpu_at(logits);
+  float *to = cpu_at(out);
+#pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
+  for (size_t row = 0; row < (size_t)n; row++) {
+    const float *at = in + row * (size_t)k, top = at[argmax(at, k)];
+    double shifted, sum = exp_sum(at, k, top, &shifted);
+    CPU_FOR_LANES(k, softmax_step, at, top, (float)(1 / sum), to + row * (size_t)k);
+  }
+}
+
+/* What one image adds to the results. */
+typedef struct row_loss {
+  double hard, soft;
+  int correct;
+} row_loss;
+
+CPU_INLINE void soft_step(const float *row, float top, const float *target, vf *mass, vf *dot, int i,
+                          int lanes) {
+  vf t = vf_load_n(target + i, lanes);
+  *mass += t;
+  *dot += t * (vf_load_n(row + i, lanes) - top);
+}
+
+/* d logits = p_factor * exp(logit - top) - smooth - soft * target, but at the label. */
+CPU_INLINE void gradient_step(const float *row, float top, float p_factor, float smooth, float soft,
+                              const float *target, float *out, int i, int lanes) {
+  vf g = vf_exp(vf_load_n(row + i, lanes) - top) * p_factor - smooth;
+  if (target) g -= soft * vf_load_n(target + i, lanes);
+  vf_store_n(out + i, g, lanes);
+}
+
+static row_loss loss_row(const cream_loss *spec, const float *row, int n, int k, int label,
+                         const float *target, float *gradient) {
+  CREAM_ASSERT(label >= 0 && label < k);
+  const int best = argmax(row, k);
+  const float top = row[best];
+  double shifted, sum = exp_sum(row, k, top, &shifted), log_sum = log(sum);
+  double label_log = (double)(row[label] - top) - log_sum;
+  double mass = 0, dot = 0, smooth = (double)spec->smoothing / k, confident = 1 - (double)spec->smoothing;
+  if (target) {
+    vf vmass = {0}, vdot = {0};
+    CPU_FOR_LANES(k, soft_step, row, top, target, &vmass, &vdot);
+    mass = (double)vf_sum(vmass);
+    dot = (double)vf_sum(vdot);
+  }
+  if (gradient) {
+    double p_factor = ((double)spec->hard + (double)spec->soft * mass) / (sum * n);
+    CPU_FOR_LANES(k, gradient_step, row, top, (float)p_factor, (float)((double)spec->hard * smooth / n),
+                  spec->soft / (float)n, target, gradient);
+    double p = exp(label_log), t = target ? (double)target[label] : 0;
+    gradient[label] =
+        (float)(((double)spec->hard * (p - confident - smooth) + (double)spec->soft * (mass * p - t)) / n);
+  }
+  return (row_loss){.hard = -confident * label_log - smooth * (shifted - k * log_sum),
+                    .soft = mass * log_sum - dot,
+                    .correct = best == label};
+}
+
+void CPU_NAME(cpu_loss)(cream_backend *backend, const cream_loss *spec, cream_buf logits, int n, int k,
+                        cream_buf dlogits, cream_buf result) {
+  cpu_backend *cpu = cpu_of(backend);
+  cpu_pieces pieces = cpu_pieces_shared(cpu);
+  row_loss *rows = (row_loss *)(void *)cpu_piece(&pieces, (size_t)n * sizeof *rows / sizeof(float));
+  const float *in = cpu_at(logits), *target = cpu_at(spec->target);
+  const int32_t *labels = (const int32_t *)(const void *)cpu_at(spec->labels);
+  float *gradient = cpu_at(dlogits), *out = cpu_at(result);
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+  for (int i = 0; i < n; i++) {
+    const size_t at = (size_t)i * (size_t)k;
+    rows[i] = loss_row(spec, in + at, n, k, labels[i], target ? target + at : NULL,
+                       gradient ? gradient + at : NULL);
+  }
+  double hard = 0, soft = 0;
+  int correct = 0;
+  for (int i = 0; i < n; i++) {
+    hard += rows[i].hard;
+    soft += rows[i].soft;
+    correct += rows[i].correct;
+  }
+  out[0] = (float)(((double)spec->hard * hard + (double)spec->soft * soft) / n);
+  out[1] = (float)(hard / n);
+  out[2] = (float)(soft / n);
+  out[3] = (float)correct;
+}
+
+CPU_INLINE void difference_step(const float *x, const float *y, float *out, int i, int lanes) {
+  vf_store_n(out + i, vf_load_n(x + i, lanes) - vf_load_n(y + i, lanes), lanes);
+}
+
+void CPU_NAME(cpu_match)(cream_backend *backend, cream_buf p, cream_buf phi, cream_buf theta, int entries,
+                         int len, cream_buf diff, cream_buf scores) {
+  const float *weight = cpu_at(theta);
+#pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
+  for (int entry = 0; entry < entries; entry++) {
+    const size_t at = (size_t)entry * (size_t)len;
+    float *d = cpu_at(diff) + at;
+    CPU_FOR_LANES(len, difference_step, cpu_at(p) + at, cpu_at(phi) + at, d);
+    cpu_at(scores)[entry] = (float)(cpu_flat_dot(weight, d, (size_t)len) + (double)weight[len]);
+  }
+}

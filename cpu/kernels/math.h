@@ -1,0 +1,111 @@
+/* Activations on vectors.
+ *
+ * vf_exp: relative error below 2e-7 on [-87, 88], clamped outside, NaN kept. vf_sigmoid: relative
+ * error below 4e-7 down to -87. Swish and its derivative follow from the sigmoid.
+ */
+#ifndef CREAM_CPU_KERNELS_MATH_H
+#define CREAM_CPU_KERNELS_MATH_H
+
+#include "core/backend.h"
+#include "simd.h"
+
+/* 1/x for x in [1, 2^126]: an estimate and one Newton step where the ISA has an estimate. */
+CPU_INLINE vf vf_reciprocal(vf x) {
+#if defined(__AVX512F__)
+  vf r = (vf)_mm512_rcp14_ps((__m512)x);
+  return r * (2.0f - x * r);
+#elif defined(__AVX2__)
+  vf r = (vf)_mm256_rcp_ps((__m256)x);
+  return r * (2.0f - x * r);
+#else
+  return 1.0f / x;
+#endif
+}
+
+/* exp(x) = 2^n * exp(f), n = round(x/ln 2), |f| <= ln(2)/2; a minimax polynomial of degree 5 for exp(f). */
+CPU_INLINE vf vf_exp(vf x) {
+  x = vf_min(vf_set(88.0f), vf_max(vf_set(-87.0f), x));
+  const vf magic = vf_set(12582912.0f); /* 1.5 * 2^23: the sum's low bits are round(x / ln 2) */
+  vf t = x * 1.44269504f + magic;
+  vf n = t - magic;
+  vf f = x - n * 0.693359375f;
+  f = f + n * 2.12194440e-4f;
+  vf p = vf_set(0x1.0F9F9Cp-7f);
+  p = p * f + 0x1.573A1Ap-5f;
+  p = p * f + 0x1.555A80p-3f;
+  p = p * f + 0x1.FFFDC6p-2f;
+  p = p * f + 0x1.FFFFF6p-1f;
+  p = p * f + 1.0f;
+  return (vf)((vi)p + ((vi)t << 23));
+}
+
+CPU_INLINE vf vf_sigmoid(vf x) {
+  return vf_reciprocal(1.0f + vf_exp(-x));
+}
+CPU_INLINE vf vf_hard_sigmoid(vf x) {
+  return vf_min(vf_set(6.0f), vf_max((vf){0}, x + 3.0f)) * (1.0f / 6);
+}
+
+typedef struct vf_pair {
+  vf value, slope;
+} vf_pair;
+
+/* act(z) and act'(z). `act` is meant to be a constant where this is expanded. */
+CPU_INLINE vf_pair vf_act_pair(cream_act act, vf z) {
+  const vf one = vf_set(1.0f);
+  switch (act) {
+  case CREAM_ACT_RELU:
+    return (vf_pair){vf_max((vf){0}, z), vf_where(z > 0, one)};
+  case CREAM_ACT_SWISH: {
+    vf s = vf_sigmoid(z), u = z * s;
+    return (vf_pair){u, s + u * (1.0f - s)};
+  }
+  case CREAM_ACT_HARD_SWISH: {
+    vi inner = (z > -3) & (z < 3);
+    vf slope = vf_where(inner, z * (1.0f / 3) + 0.5f) + vf_where(z >= 3, one);
+    return (vf_pair){z * vf_hard_sigmoid(z), slope};
+  }
+  case CREAM_ACT_SIGMOID: {
+    vf s = vf_sigmoid(z);
+    return (vf_pair){s, s * (1.0f - s)};
+  }
+  case CREAM_ACT_HARD_SIGMOID:
+    return (vf_pair){vf_hard_sigmoid(z), vf_where((z > -3) & (z < 3), vf_set(1.0f / 6))};
+  default:
+    return (vf_pair){z, one};
+  }
+}
+
+CPU_INLINE vf vf_act(cream_act act, vf z) {
+  return vf_act_pair(act, z).value;
+}
+CPU_INLINE vf vf_act_slope(cream_act act, vf z) {
+  return vf_act_pair(act, z).slope;
+}
+
+/* Calls `call(ACT)` with the constant that equals `act`, so that loops are compiled once for each. */
+#define CPU_ACT_SWITCH(act, call)                                                                            \
+  do {                                                                                                       \
+    switch (act) {                                                                                           \
+    case CREAM_ACT_RELU:                                                                                     \
+      call(CREAM_ACT_RELU);                                                                                  \
+      break;                                                                                                 \
+    case CREAM_ACT_SWISH:                                                                                    \
+      call(CREAM_ACT_SWISH);                                                                                 \
+      break;                                                                                                 \
+    case CREAM_ACT_HARD_SWISH:                                                                               \
+      call(CREAM_ACT_HARD_SWISH);                                                                            \
+      break;                                                                                                 \
+    case CREAM_ACT_SIGMOID:                                                                                  \
+      call(CREAM_ACT_SIGMOID);                                                                               \
+      break;                                                                                                 \
+    case CREAM_ACT_HARD_SIGMOID:                                                                             \
+      call(CREAM_ACT_HARD_SIGMOID);                                                                          \
+      break;                                                                                                 \
+    default:                                                                                                 \
+      call(CREAM_ACT_NONE);                                                                                  \
+      break;                                                                                                 \
+    }                                                                                                        \
+  } while (0)
+
+#endif

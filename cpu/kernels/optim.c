@@ -1,0 +1,134 @@
+#include <omp.h>
+
+#include "conv.h"
+#include "flat.h"
+
+/* Elements of a task of an elementwise op. */
+enum { CHUNK = 16384 };
+
+/* ---- optimiser ---------------------------------------------------------------------------------------- */
+typedef struct step_factors {
+  float lr, momentum, decay, grow, eps, ema; /* grow = 1 - alpha, ema = 1 - ema_decay */
+} step_factors;
+
+/* Pointers at a chunk's first element; m, v, ema may be NULL. */
+typedef struct step_chunk {
+  const float *g;
+  float *w, *m, *v, *ema;
+} step_chunk;
+
+CPU_INLINE void optim_lanes(cream_optim_kind kind, bool nesterov, step_factors f, step_chunk at, int i,
+                            int lanes) {
+  vf w = vf_load_n(at.w + i, lanes), m = {0};
+  vf d = vf_load_n(at.g + i, lanes) + f.decay * w;
+  if (at.m) m = vf_load_n(at.m + i, lanes);
+  if (kind == CREAM_OPTIM_SGD) {
+    m = f.momentum * m + d;
+    if (nesterov)
+      w = w - f.lr * (d + f.momentum * m);
+    else
+      w = w - f.lr * m;
+  } else {
+    vf v = vf_load_n(at.v + i, lanes);
+    v = v + f.grow * (d * d - v);
+    vf_store_n(at.v + i, v, lanes);
+    m = f.momentum * m + f.lr * d / vf_sqrt(v + f.eps);
+    w = w - m;
+  }
+  if (at.m) vf_store_n(at.m + i, m, lanes);
+  vf_store_n(at.w + i, w, lanes);
+  if (at.ema) {
+    vf ema = vf_load_n(at.ema + i, lanes);
+    vf_store_n(at.ema + i, ema + f.ema * (w - ema), lanes);
+  }
+}
+
+static void optim_chunk(const cream_optim *optim, step_factors f, step_chunk at, int count) {
+  if (optim->kind == CREAM_OPTIM_RMSPROP_TF)
+    CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_RMSPROP_TF, false, f, at);
+  else if (optim->nesterov)
+    CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_SGD, true, f, at);
+  else
+    CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_SGD, false, f, at);
+}
+
+static float *block_at(cream_buf block, size_t i) {
+  return cream_buf_present(block) ? cpu_at(block) + i : NULL;
+}
+
+void CPU_NAME(cpu_optim_step)(cream_backend *backend, const cream_optim *optim, const cream_slice *slices,
+                              int count, const cream_blocks *blocks) {
+  const bool moments = cream_buf_present(blocks->m);
+#pragma omp parallel num_threads(cpu_of(backend)->threads)
+  {
+    const size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
+    size_t turn = 0; /* chunks are dealt out in turn, over all slices: most slices are shorter than one */
+    for (const cream_slice *slice = slices; slice < slices + count; slice++) {
+      const step_factors f = {.lr = optim->lr,
+                              .momentum = moments ? optim->momentum : 0.0f,
+                              .decay = slice->decay ? optim->weight_decay : 0.0f,
+                              .grow = (float)(1.0 - (double)optim->alpha),
+                              .eps = optim->eps,
+                              .ema = (float)(1.0 - (double)optim->ema_decay)};
+      for (size_t i = 0; i < slice->count; i += CHUNK, turn++) {
+        if (turn % threads != thread) continue;
+        const size_t w = slice->w + i;
+        const step_chunk at = {cpu_at(blocks->g) + slice->g + i, cpu_at(blocks->w) + w,
+                               block_at(blocks->m, w), block_at(blocks->v, w), block_at(blocks->ema, w)};
+        optim_chunk(optim, f, at, (int)cpu_min_size(CHUNK, slice->count - i));
+      }
+    }
+  }
+}
+
+/* ---- flat ops ----------------------------------------------------------------------------------------- */
+/* Shorter vectors are not worth a parallel region. */
+enum { PARALLEL = 4 * CHUNK };
+
+CPU_INLINE void fill_step(float *dst, vf value, int i, int lanes) {
+  vf_store_n(dst + i, value, lanes);
+}
+
+void CPU_NAME(cpu_fill)(cream_backend *backend, cream_buf dst, size_t count, float value) {
+  float *out = cpu_at(dst);
+#pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > PARALLEL)
+  for (size_t i = 0; i < count; i += CHUNK) {
+    CPU_FOR_LANES((int)cpu_min_size(CHUNK, count - i), fill_step, out + i, vf_set(value));
+  }
+}
+
+void CPU_NAME(cpu_copy)(cream_backend *backend, cream_buf dst, cream_buf src, size_t count) {
+  float *out = cpu_at(dst);
+  const float *in = cpu_at(src);
+#pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > PARALLEL)
+  for (size_t i = 0; i < count; i += CHUNK)
+    memcpy(out + i, in + i, cpu_min_size(CHUNK, count - i) * sizeof *out);
+}
+
+CPU_INLINE void axpy_step(float *y, float alpha, const float *x, int i, int lanes) {
+  vf_store_n(y + i, vf_load_n(y + i, lanes) + alpha * vf_load_n(x + i, lanes), lanes);
+}
+
+void CPU_NAME(cpu_axpy)(cream_backend *backend, cream_buf y, float alpha, cream_buf x, size_t count) {
+  float *out = cpu_at(y);
+  const float *in = cpu_at(x);
+#pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > PARALLEL)
+  for (size_t i = 0; i < count; i += CHUNK) {
+    CPU_FOR_LANES((int)cpu_min_size(CHUNK, count - i), axpy_step, out + i, alpha, in + i);
+  }
+}
+
+/* Partial sums of a dot product: a fixed number, so that their lengths follow from `count` alone. */
+enum { DOT_PARTS = 64 };
+
+void CPU_NAME(cpu_dot)(cream_backend *backend, cream_buf x, cream_buf y, size_t count, cream_buf out) {
+  const float *a = cpu_at(x), *b = cpu_at(y);
+  double part[DOT_PARTS], sum = 0;
+#pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > CHUNK)
+  for (size_t p = 0; p < DOT_PARTS; p++) {
+    const size_t first = count * p / DOT_PARTS, end = count * (p + 1) / DOT_PARTS;
+    part[p] = cpu_flat_dot(a + first, b + first, end - first);
+  }
+  for (int p = 0; p < DOT_PARTS; p++) sum += part[p];
+  cpu_at(out)[0] = (float)sum;
+}

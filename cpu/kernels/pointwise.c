@@ -1,0 +1,125 @@
+#include <omp.h>
+
+#include "conv.h"
+#include "gemm.h"
+#include "operands.h"
+
+/* Floats of tiles that should stay in a core's second-level cache. */
+enum { CACHE_FLOATS = 144 * 1024, FORWARD_MIN = 64, BACKWARD_MIN = 32, TILE_MAX = 256 };
+/* Weight gradients are summed in this many groups of tiles at least and at most, one for so many rows. */
+enum { GROUPS_MIN = 8, GROUPS_MAX = 64, GROUP_ROWS = 512 };
+
+static size_t tile_rows(size_t floats_per_row, int least) {
+  int rows = (int)(CACHE_FLOATS / floats_per_row) & ~7;
+  return (size_t)cpu_min(cpu_max(rows, least), TILE_MAX);
+}
+static size_t forward_tile(const cream_conv *conv) {
+  return tile_rows((size_t)conv->cin + (size_t)conv->cout, FORWARD_MIN);
+}
+static size_t backward_tile(const cream_conv *conv) {
+  return tile_rows(3 * (size_t)conv->cin + (size_t)conv->cout, BACKWARD_MIN);
+}
+static size_t tiles_of(size_t rows, size_t tile) {
+  return (rows + tile - 1) / tile;
+}
+static size_t groups_of(size_t rows, size_t tiles) {
+  int groups = cpu_max(cpu_min((int)(rows / GROUP_ROWS), GROUPS_MAX), GROUPS_MIN);
+  return cpu_min_size((size_t)groups, tiles);
+}
+
+void CPU_NAME(cpu_pointwise_workspace)(const cream_conv *conv, int n, size_t rows, cpu_workspace *work) {
+  const size_t cin = (size_t)conv->cin, cout = (size_t)conv->cout;
+  const size_t forward = forward_tile(conv), backward = backward_tile(conv);
+  const size_t tiles = tiles_of(rows, backward);
+  cpu_raise(&work->scratch, cpu_line(forward * cin));
+  cpu_raise(&work->scratch, cpu_operands_size(conv, backward, backward));
+  cpu_raise(&work->shared, cpu_line(cpu_packed_size(conv->cout, conv->cin)) +
+                               cpu_line(tiles_of(rows, forward) * cpu_bn_partial(conv->cout)));
+  cpu_raise(&work->shared, cpu_line(groups_of(rows, tiles) * cpu_line(cin * cout)) +
+                               cpu_line(cpu_sink_partials(true, tiles, n, conv->cin)) +
+                               cpu_line(tiles * cout));
+}
+
+void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
+                                     const cream_bn *bn, cream_bn_mode mode, float momentum,
+                                     const cream_tensor *y) {
+  const int cin = conv->cin, cout = conv->cout;
+  const cpu_tiling tiling = {1, (size_t)x->n * cpu_pixels(x), forward_tile(conv)};
+  const size_t tiles = cpu_tiling_count(&tiling);
+  const bool measured = bn && mode != CREAM_BN_RUNNING;
+  const float *weight = cpu_at(conv->weight), *bias = cpu_at(conv->bias);
+  const cpu_map map = cpu_map_of(x, 0, 0);
+  const bool identity = cpu_map_identity(&map);
+  cpu_pieces pieces = cpu_pieces_shared(cpu);
+  float *packed = cpu_piece(&pieces, cpu_packed_size(cout, cin));
+  float *partials = measured ? cpu_piece(&pieces, tiles * cpu_bn_partial(cout)) : NULL;
+
+#pragma omp parallel num_threads(cpu->threads)
+  {
+    cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
+    float *values = identity ? NULL : cpu_piece(&own, tiling.tile * (size_t)cin);
+#pragma omp for schedule(static)
+    for (int o = 0; o < cout; o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
+    (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * (size_t)cin, (size_t)cin,
+     packed + (size_t)o * (size_t)cin);
+#pragma omp for schedule(dynamic)
+    for (size_t t = 0; t < tiles; t++) {
+      const size_t row = cpu_tiling_first(&tiling, t), rows = cpu_tiling_rows(&tiling, t);
+      const float *a = identity ? cpu_at(x->raw) + row * (size_t)cin : values;
+      float *out = cpu_at(y->raw) + row * (size_t)cout;
+      float *mean = measured ? partials + t * cpu_bn_partial(cout) : NULL;
+      if (!identity) cpu_map_tile(x, row, rows, 0, cin, values, (size_t)cin);
+      CPU_NAME(cpu_gemm_packed)
+      ((int)rows, cout, cin, (cpu_matrix){a, (size_t)cin, 1}, packed, out, (size_t)cout, false);
+      CPU_NAME(cpu_conv_epilogue)(out, (size_t)cout, rows, cout, bias, mean, mean ? mean + cout : NULL);
+    }
+  }
+  if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, cout, &tiling, partials);
+}
+
+/* One tile: adds its share to the group's dweight, writes its rows of the input gradient. */
+static void backward_tile_run(const cpu_backward *op, const cpu_operands *at, size_t index, size_t row,
+                              size_t rows, float *dweight, bool first, float *dbias, float *partials) {
+  const int cin = op->conv->cin, cout = op->conv->cout;
+  const size_t ld_x = (size_t)cin, ld_y = (size_t)cout;
+  cpu_operands_map_dy(op, at, row, rows);
+  cpu_operands_map_x(op, at, row, rows);
+  const float *dy = cpu_operands_dy(op, at, row), *value = cpu_operands_value(op, at, row);
+  CPU_NAME(cpu_gemm)(cout, cin, (int)rows, (cpu_matrix){dy, 1, ld_y}, value, ld_x, dweight, ld_x, !first);
+  if (dbias) CPU_NAME(cpu_column_sums)(dy, ld_y, rows, cout, dbias);
+  if (!op->wanted) return;
+  CPU_NAME(cpu_gemm)
+  ((int)rows, cin, cout, (cpu_matrix){dy, ld_y, 1}, cpu_at(op->conv->weight), ld_x,
+   cpu_at(op->sink->g) + row * ld_x, ld_x, cpu_sink_in_place(op->sink));
+  cpu_operands_finish(op, at, index, row, rows, 0, cin, partials);
+}
+
+void CPU_NAME(cpu_pointwise_backward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
+                                      const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
+  const cpu_backward op = cpu_backward_of(conv, x, y, dy, sink);
+  const size_t cin = (size_t)conv->cin, cout = (size_t)conv->cout;
+  const cpu_tiling tiling = {1, (size_t)x->n * cpu_pixels(x), backward_tile(conv)};
+  const size_t tiles = cpu_tiling_count(&tiling), groups = groups_of(tiling.period, tiles);
+  const size_t stride = cpu_line(cin * cout);
+  cpu_pieces pieces = cpu_pieces_shared(cpu);
+  float *dweight = cpu_piece(&pieces, groups * stride), *partials = NULL, *dbias = NULL;
+  if (op.wanted && sink->bn)
+    partials = cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), tiles, x->n, conv->cin));
+  if (cream_buf_present(conv->dbias)) dbias = cpu_piece(&pieces, tiles * cout);
+
+#pragma omp parallel num_threads(cpu->threads)
+  {
+    cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
+    const cpu_operands at = CPU_NAME(cpu_operands_take)(&op, &own, tiling.tile, tiling.tile);
+#pragma omp for schedule(dynamic)
+    for (size_t group = 0; group < groups; group++) {
+      const size_t first = group * tiles / groups, end = (group + 1) * tiles / groups;
+      for (size_t t = first; t < end; t++)
+        backward_tile_run(&op, &at, t, cpu_tiling_first(&tiling, t), cpu_tiling_rows(&tiling, t),
+                          dweight + group * stride, t == first, dbias ? dbias + t * cout : NULL, partials);
+    }
+  }
+  CPU_NAME(cpu_merge_partials)(cpu, dweight, groups, stride, cin * cout, cpu_at(conv->dweight));
+  if (dbias) CPU_NAME(cpu_merge_partials)(cpu, dbias, tiles, cout, cout, cpu_at(conv->dbias));
+  if (op.wanted) CPU_NAME(cpu_sink_merge)(cpu, sink, tiling.tile, partials);
+}

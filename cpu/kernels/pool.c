@@ -1,0 +1,137 @@
+#include "conv.h"
+#include "core/rng.h"
+#include "map.h"
+
+/* Rows that are summed at a time: what a core's first-level cache holds. */
+enum { SUM_FLOATS = 4096 };
+
+/* Sums over rows of one image: of the value, or (slopes) of act'(z) and act'(z)*(raw - mean). */
+typedef struct pixel_sums {
+  cpu_map map;
+  const float *raw, *mean;
+  size_t ld, rows;
+  float *sums, *moments;
+} pixel_sums;
+
+CPU_INLINE void sum_values_step(const pixel_sums *s, cream_act act, int c, int lanes) {
+  vf sum = {0};
+  for (size_t r = 0; r < s->rows; r++) {
+    vf raw = vf_load_n(s->raw + r * s->ld + c, lanes);
+    sum += vf_act(act, cpu_map_z(&s->map, raw, c, lanes));
+  }
+  vf_store_n(s->sums + c, vf_load_n(s->sums + c, lanes) + sum, lanes);
+}
+
+CPU_INLINE void sum_slopes_step(const pixel_sums *s, cream_act act, int c, int lanes) {
+  vf sum = {0}, moment = {0}, mean = vf_load_n(s->mean + c, lanes);
+  for (size_t r = 0; r < s->rows; r++) {
+    vf raw = vf_load_n(s->raw + r * s->ld + c, lanes);
+    vf slope = vf_act_slope(act, cpu_map_z(&s->map, raw, c, lanes));
+    sum += slope;
+    moment += slope * (raw - mean);
+  }
+  vf_store_n(s->sums + c, vf_load_n(s->sums + c, lanes) + sum, lanes);
+  vf_store_n(s->moments + c, vf_load_n(s->moments + c, lanes) + moment, lanes);
+}
+
+/* Adds channels c0.. of image n to sums (and, where mean is present, moments), a few rows at a time. */
+static void sum_pixels(const cream_tensor *x, int n, int c0, int channels, const float *mean, float *sums,
+                       float *moments) {
+  const size_t pixels = cpu_pixels(x), ld = (size_t)x->c;
+  const size_t step = cpu_min_size(pixels, (size_t)cpu_max(SUM_FLOATS / channels, 8));
+  pixel_sums s = {.map = cpu_map_of(x, n, c0), .mean = mean, .ld = ld, .sums = sums, .moments = moments};
+  memset(sums, 0, (size_t)channels * sizeof *sums);
+  if (mean) memset(moments, 0, (size_t)channels * sizeof *moments);
+  for (size_t row = 0; row < pixels; row += step) {
+    s.rows = cpu_min_size(step, pixels - row);
+    s.raw = cpu_at(x->raw) + ((size_t)n * pixels + row) * ld + (size_t)c0;
+#define SUM_LOOP(ACT)                                                                                        \
+  if (mean)                                                                                                  \
+    CPU_FOR_LANES(channels, sum_slopes_step, &s, ACT);                                                       \
+  else                                                                                                       \
+    CPU_FOR_LANES(channels, sum_values_step, &s, ACT)
+    CPU_ACT_SWITCH(x->act, SUM_LOOP);
+#undef SUM_LOOP
+  }
+}
+
+CPU_INLINE void average_step(float *sums, const float *gate, float factor, int c, int lanes) {
+  vf v = vf_load_n(sums + c, lanes) * factor;
+  if (gate) v *= vf_load_n(gate + c, lanes);
+  vf_store_n(sums + c, v, lanes);
+}
+
+/* Channels of a task: all of an image's, or fewer where there are few images. Sums do not depend on it. */
+static int task_channels(const cpu_backend *cpu, const cream_tensor *x) {
+  return x->n >= 4 * cpu->threads ? x->c : cpu_min(x->c, 64);
+}
+
+void CPU_NAME(cpu_pool_forward)(cream_backend *backend, const cream_tensor *x, cream_buf out) {
+  const cpu_backend *cpu = cpu_of(backend);
+  const int width = task_channels(cpu, x), blocks = (x->c + width - 1) / width;
+  const float factor = 1.0f / (float)cpu_pixels(x);
+#pragma omp parallel for num_threads(cpu->threads) schedule(dynamic)
+  for (int task = 0; task < x->n * blocks; task++) {
+    const int n = task / blocks, c0 = task % blocks * width, channels = cpu_min(width, x->c - c0);
+    const cpu_map map = cpu_map_of(x, n, c0);
+    float *sums = cpu_at(out) + (size_t)n * (size_t)x->c + (size_t)c0;
+    sum_pixels(x, n, c0, channels, NULL, sums, NULL);
+    CPU_FOR_LANES(channels, average_step, sums, map.gate, factor);
+  }
+}
+
+CPU_INLINE void scale_step(const float *x, float factor, float *dst, int c, int lanes) {
+  vf_store_n(dst + c, vf_load_n(x + c, lanes) * factor, lanes);
+}
+CPU_INLINE void product_step(float *dst, const float *x, int c, int lanes) {
+  vf_store_n(dst + c, vf_load_n(dst + c, lanes) * vf_load_n(x + c, lanes), lanes);
+}
+
+void CPU_NAME(cpu_pool_backward)(cream_backend *backend, const cream_tensor *x, cream_buf dout,
+                                 const cream_bn *bn, cream_buf pool) {
+  const cpu_backend *cpu = cpu_of(backend);
+  const size_t channels = (size_t)x->c;
+  const float factor = 1.0f / (float)cpu_pixels(x);
+  cpu_pieces pieces = cpu_pieces_shared(cpu);
+  float *partials = bn ? cpu_piece(&pieces, (size_t)x->n * cpu_bn_partial(x->c)) : NULL;
+#pragma omp parallel for num_threads(cpu->threads) schedule(dynamic)
+  for (int n = 0; n < x->n; n++) {
+    float *to = cpu_at(pool) + (size_t)n * channels;
+    CPU_FOR_LANES(x->c, scale_step, cpu_at(dout) + (size_t)n * channels, factor, to);
+    if (!bn) continue;
+    float *sums = partials + (size_t)n * cpu_bn_partial(x->c), *moments = sums + channels;
+    sum_pixels(x, n, 0, x->c, cpu_at(bn->mean), sums, moments);
+    CPU_FOR_LANES(x->c, product_step, sums, to);
+    CPU_FOR_LANES(x->c, product_step, moments, to);
+  }
+  if (bn)
+    CPU_NAME(cpu_bn_backward)(cpu, bn, x->c, (double)x->n * (double)cpu_pixels(x), (size_t)x->n, partials);
+}
+
+CPU_INLINE void add_step(const cpu_map *a, const float *raw_a, const cpu_map *b, const float *raw_b,
+                         float *dst, int c, int lanes) {
+  vf va = cpu_map_value(a, a->act, vf_load_n(raw_a + c, lanes), c, lanes);
+  vf vb = cpu_map_value(b, b->act, vf_load_n(raw_b + c, lanes), c, lanes);
+  vf_store_n(dst + c, va + vb, lanes);
+}
+
+void CPU_NAME(cpu_add_forward)(cream_backend *backend, const cream_tensor *a, const cream_tensor *b,
+                               const cream_tensor *out) {
+  const size_t lines = (size_t)out->n * (size_t)out->h, ld = (size_t)out->c, width = (size_t)out->w;
+#pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
+  for (size_t line = 0; line < lines; line++) {
+    const int n = (int)(line / (size_t)out->h);
+    const cpu_map map_a = cpu_map_of(a, n, 0), map_b = cpu_map_of(b, n, 0);
+    for (size_t at = line * width * ld, end = at + width * ld; at < end; at += ld)
+      CPU_FOR_LANES(out->c, add_step, &map_a, cpu_at(a->raw) + at, &map_b, cpu_at(b->raw) + at,
+                    cpu_at(out->raw) + at);
+  }
+}
+
+void CPU_NAME(cpu_dropout_gate)(cream_backend *backend, cream_buf gate, size_t count, float p, uint64_t seed,
+                                uint64_t step) {
+  const float keep = (float)(1.0 / (1.0 - (double)p));
+  float *out = cpu_at(gate);
+#pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
+  for (size_t i = 0; i < count; i++) out[i] = cream_rng_dropout(seed, step, i) < p ? 0.0f : keep;
+}

@@ -1,0 +1,39 @@
+/* The end of a backward op: what becomes of d = dL/d(value of x) (cream_sink in core/backend.h). */
+#ifndef CREAM_CPU_KERNELS_SINK_H
+#define CREAM_CPU_KERNELS_SINK_H
+
+#include "cpu/internal.h"
+#include "simd.h"
+
+/* Whether the sink asks for bn's sums, or for the five sums of a gate. */
+static inline bool cpu_sink_gated(const cream_sink *sink) {
+  return sink->bn && cream_buf_present(sink->node->gate);
+}
+/* `add` is g itself: the op accumulates into g. */
+static inline bool cpu_sink_in_place(const cream_sink *sink) {
+  return sink->add.mem && cpu_at(sink->add) == cpu_at(sink->g);
+}
+
+/* Floats of the partial sums: gated, [5][C] for each (tile, image) at index tile + image; else [2][C] for
+ * each tile. */
+static inline size_t cpu_sink_partials(bool gated, size_t tiles, int images, int channels) {
+  return gated ? (tiles + (size_t)images) * 5 * (size_t)channels : tiles * 2 * (size_t)channels;
+}
+
+/* act'(z) of the node and (where gated) act(z), for the rows of a tile; slope NULL: 1 everywhere. */
+typedef struct cpu_sink_tile {
+  size_t index;               /* of the tile */
+  size_t row, rows;           /* over all images */
+  int c0, channels;           /* the block of channels */
+  const float *slope, *value; /* at c0 of the first row */
+  size_t ld;                  /* of both */
+} cpu_sink_tile;
+
+/* g of the tile holds d, without `add` unless in place; writes g and the tile's partial sums. */
+void CPU_NAME(cpu_sink_finish)(const cream_sink *, const cpu_sink_tile *, float *partials);
+
+/* Merges the partials of tiles of `tile` rows each (the last may be shorter): completes bn, or writes
+ * gate_sums. */
+void CPU_NAME(cpu_sink_merge)(const cpu_backend *, const cream_sink *, size_t tile, const float *partials);
+
+#endif

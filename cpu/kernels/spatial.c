@@ -1,0 +1,243 @@
+/* Dense convolution of any shape. The values that a task needs are mapped into rows padded with zeros, so
+ * that a row of outputs is a product whose left operand is read in place with a stride: no im2col.
+ *
+ * A segment is a run of taps that lie together in a padded row: a whole kernel row, or, where the kernel is
+ * dilated, one tap. Weights are repacked to [segment][cout][depth], depth = taps of a segment * cin.
+ */
+#include <omp.h>
+
+#include "gemm.h"
+#include "operands.h"
+
+enum { FORWARD_ROWS = 256, GROUPS_MAX = 32 };
+
+typedef struct spatial {
+  const cream_conv *conv;
+  int h, w, out_h, out_w;
+  size_t cin, cout, ld; /* ld: floats of a padded row */
+  int taps, segments;   /* taps of a segment */
+  size_t depth, weights;
+} spatial;
+
+static spatial spatial_of(const cream_conv *conv, int h, int w) {
+  const int taps = conv->dilation == 1 ? conv->kernel : 1;
+  const size_t cin = (size_t)conv->cin, cout = (size_t)conv->cout;
+  return (spatial){.conv = conv,
+                   .h = h,
+                   .w = w,
+                   .out_h = cream_conv_out(conv, h),
+                   .out_w = cream_conv_out(conv, w),
+                   .cin = cin,
+                   .cout = cout,
+                   .ld = (size_t)(w + 2 * conv->pad) * cin,
+                   .taps = taps,
+                   .segments = conv->kernel * conv->kernel / taps,
+                   .depth = (size_t)taps * cin,
+                   .weights = (size_t)(conv->kernel * conv->kernel) * cin * cout};
+}
+
+/* Offset of a segment's first tap from the first tap of output row `oh` in the padded rows. */
+static size_t segment_offset(const spatial *s, int segment) {
+  const int in_row = s->conv->kernel / s->taps, dilation = s->conv->dilation;
+  return (size_t)(segment / in_row * dilation) * s->ld + (size_t)(segment % in_row * dilation) * s->cin;
+}
+
+/* Output rows of a forward task, a function of the width alone. */
+static int forward_rows(const spatial *s) {
+  return cpu_max(1, FORWARD_ROWS / s->out_w);
+}
+static int padded_rows(const spatial *s, int out_rows) {
+  return (out_rows - 1) * s->conv->stride + s->conv->dilation * (s->conv->kernel - 1) + 1;
+}
+static size_t forward_scratch(const spatial *s) {
+  return (size_t)padded_rows(s, cpu_min(forward_rows(s), s->out_h)) * s->ld;
+}
+static size_t groups_of(int n) {
+  return (size_t)cpu_min(n, GROUPS_MAX);
+}
+
+void CPU_NAME(cpu_spatial_workspace)(const cream_conv *conv, int n, int h, int w, cpu_workspace *work) {
+  const spatial s = spatial_of(conv, h, w);
+  const size_t out_rows = (size_t)n * (size_t)s.out_h, padded = (size_t)(h + 2 * conv->pad) * s.ld;
+  const size_t packed = (size_t)s.segments * cpu_packed_size(conv->cout, (int)s.depth);
+  for (int width = 1; width <= w; width++) { /* narrower pictures take more rows at a time */
+    const spatial narrow = spatial_of(conv, h, width);
+    if (narrow.out_w > 0) cpu_raise(&work->scratch, cpu_line(forward_scratch(&narrow)));
+  }
+  cpu_raise(&work->scratch, 2 * cpu_line(padded) + cpu_operands_size(conv, (size_t)h * (size_t)w,
+                                                                     (size_t)s.out_h * (size_t)s.out_w));
+  cpu_raise(&work->shared,
+            cpu_line(s.weights) + cpu_line(packed) + cpu_line(out_rows * cpu_bn_partial(conv->cout)));
+  cpu_raise(&work->shared, 2 * cpu_line(s.weights) + groups_of(n) * cpu_line(s.weights) +
+                               cpu_line(cpu_sink_partials(true, (size_t)n * (size_t)h, n, conv->cin)) +
+                               cpu_line(out_rows * s.cout));
+}
+
+/* Calls for every weight: PyTorch's index and that of [segment][cout][depth]. */
+static void reorder_weights(const spatial *s, const float *from, float *to, bool to_torch) {
+  const int k = s->conv->kernel, in_row = k / s->taps;
+  const size_t area = (size_t)(k * k);
+  for (size_t o = 0; o < s->cout; o++)
+    for (size_t i = 0; i < s->cin; i++)
+      for (int ky = 0; ky < k; ky++)
+        for (int kx = 0; kx < k; kx++) {
+          const size_t torch = (o * s->cin + i) * area + (size_t)(ky * k + kx);
+          const size_t segment = (size_t)(ky * in_row + kx / s->taps);
+          const size_t own = (segment * s->cout + o) * s->depth + (size_t)(kx % s->taps) * s->cin + i;
+          to[to_torch ? torch : own] = from[to_torch ? own : torch];
+        }
+}
+
+/* Padded rows row..row+count-1 (0 is the first row of padding) of image n: values, zeros outside. */
+static void pad_rows(const spatial *s, const cream_tensor *x, int n, int row, int count, float *dst) {
+  const int pad = s->conv->pad;
+  const cpu_map map = cpu_map_of(x, n, 0);
+  const size_t side = (size_t)pad * s->cin, width = (size_t)s->w * s->cin;
+  for (int i = 0; i < count; i++, dst += s->ld) {
+    const int ih = row + i - pad;
+    if (ih < 0 || ih >= s->h) {
+      memset(dst, 0, s->ld * sizeof *dst);
+      continue;
+    }
+    const float *raw = cpu_at(x->raw) + ((size_t)n * (size_t)s->h + (size_t)ih) * width;
+    memset(dst, 0, side * sizeof *dst);
+    if (cpu_map_identity(&map))
+      memcpy(dst + side, raw, width * sizeof *dst);
+    else
+      cpu_map_rows(&map, raw, s->cin, (size_t)s->w, x->c, dst + side, s->cin);
+    memset(dst + side + width, 0, side * sizeof *dst);
+  }
+}
+
+void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
+                                   const cream_bn *bn, cream_bn_mode mode, float momentum,
+                                   const cream_tensor *y) {
+  const spatial s = spatial_of(conv, x->h, x->w);
+  const size_t out_w = (size_t)s.out_w, step = (size_t)conv->stride * s.cin;
+  const int block = forward_rows(&s), blocks = (s.out_h + block - 1) / block;
+  const cpu_tiling tiling = {(size_t)x->n, (size_t)s.out_h * out_w, (size_t)block * out_w};
+  const size_t packed_size = cpu_packed_size(conv->cout, (int)s.depth);
+  const bool measured = bn && mode != CREAM_BN_RUNNING;
+  cpu_pieces pieces = cpu_pieces_shared(cpu);
+  float *weight = cpu_piece(&pieces, s.weights);
+  float *packed = cpu_piece(&pieces, (size_t)s.segments * packed_size);
+  float *partials = NULL;
+  if (measured) partials = cpu_piece(&pieces, cpu_tiling_count(&tiling) * cpu_bn_partial(conv->cout));
+  reorder_weights(&s, cpu_at(conv->weight), weight, false);
+  for (int i = 0; i < s.segments; i++) CPU_NAME(cpu_gemm_pack)
+  (conv->cout, (int)s.depth, weight + (size_t)i * s.cout * s.depth, s.depth,
+   packed + (size_t)i * packed_size);
+
+#pragma omp parallel num_threads(cpu->threads)
+  {
+    cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
+    float *padded = cpu_piece(&own, forward_scratch(&s));
+#pragma omp for schedule(dynamic)
+    for (int task = 0; task < x->n * blocks; task++) {
+      const int n = task / blocks, first = task % blocks * block, rows = cpu_min(block, s.out_h - first);
+      float *out = cpu_at(y->raw) + ((size_t)n * (size_t)s.out_h + (size_t)first) * out_w * s.cout;
+      float *mean = measured ? partials + (size_t)task * cpu_bn_partial(conv->cout) : NULL;
+      pad_rows(&s, x, n, first * conv->stride, padded_rows(&s, rows), padded);
+      for (int r = 0; r < rows; r++) {
+        const float *from = padded + (size_t)(r * conv->stride) * s.ld;
+        for (int i = 0; i < s.segments; i++) CPU_NAME(cpu_gemm_packed)
+        (s.out_w, conv->cout, (int)s.depth, (cpu_matrix){from + segment_offset(&s, i), step, 1},
+         packed + (size_t)i * packed_size, out + (size_t)r * out_w * s.cout, s.cout, i > 0);
+      }
+      CPU_NAME(cpu_conv_epilogue)
+      (out, s.cout, (size_t)rows * out_w, conv->cout, cpu_at(conv->bias), mean, mean ? mean + s.cout : NULL);
+    }
+  }
+  if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, conv->cout, &tiling, partials);
+}
+
+/* dweight[segment][cout][depth] += the share of one image. */
+static void image_weights(const spatial *s, const float *dy, const float *padded, float *dweight) {
+  const size_t step = (size_t)s->conv->stride * s->cin;
+  for (int oh = 0; oh < s->out_h; oh++) {
+    const float *from = padded + (size_t)(oh * s->conv->stride) * s->ld;
+    const cpu_matrix a = {dy + (size_t)oh * (size_t)s->out_w * s->cout, 1, s->cout};
+    for (int i = 0; i < s->segments; i++) CPU_NAME(cpu_gemm)
+    (s->conv->cout, (int)s->depth, s->out_w, a, from + segment_offset(s, i), step,
+     dweight + (size_t)i * s->cout * s->depth, s->depth, true);
+  }
+}
+
+/* Gradient of the padded image. */
+static void image_inputs(const spatial *s, const float *dy, const float *weight, float *padded) {
+  const size_t step = (size_t)s->conv->stride * s->cin;
+  memset(padded, 0, (size_t)(s->h + 2 * s->conv->pad) * s->ld * sizeof *padded);
+  for (int oh = 0; oh < s->out_h; oh++) {
+    float *to = padded + (size_t)(oh * s->conv->stride) * s->ld;
+    const cpu_matrix a = {dy + (size_t)oh * (size_t)s->out_w * s->cout, s->cout, 1};
+    for (int i = 0; i < s->segments; i++)
+      for (int tap = 0; tap < s->taps; tap++) CPU_NAME(cpu_gemm)
+    (s->out_w, s->conv->cin, s->conv->cout, a, weight + (size_t)i * s->cout * s->depth + (size_t)tap * s->cin,
+     s->depth, to + segment_offset(s, i) + (size_t)tap * s->cin, step, true);
+  }
+}
+
+/* g = (or += where it holds `add`) the middle of the padded gradient; then the sink's sums, a row a tile. */
+static void image_finish(const cpu_backward *op, const spatial *s, const cpu_operands *at, int n,
+                         const float *padded, float *partials) {
+  const size_t width = (size_t)s->w * s->cin, pad = (size_t)s->conv->pad;
+  const bool in_place = cpu_sink_in_place(op->sink);
+  for (size_t ih = 0; ih < (size_t)s->h; ih++) {
+    const float *from = padded + (ih + pad) * s->ld + pad * s->cin;
+    const size_t line = (size_t)n * (size_t)s->h + ih;
+    const cpu_operands row = cpu_operands_at(op, *at, ih * (size_t)s->w);
+    float *g = cpu_at(op->sink->g) + line * width;
+    for (size_t i = 0; i < width; i++) g[i] = in_place ? g[i] + from[i] : from[i];
+    cpu_operands_finish(op, &row, line, line * (size_t)s->w, (size_t)s->w, 0, op->conv->cin, partials);
+  }
+}
+
+void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
+                                    const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
+  const cpu_backward op = cpu_backward_of(conv, x, y, dy, sink);
+  const spatial s = spatial_of(conv, x->h, x->w);
+  const size_t pixels = cpu_pixels(x), out_pixels = cpu_pixels(y), out_rows = (size_t)(x->n * s.out_h);
+  const size_t padded_size = (size_t)(s.h + 2 * conv->pad) * s.ld;
+  const size_t groups = groups_of(x->n), stride = cpu_line(s.weights);
+  cpu_pieces pieces = cpu_pieces_shared(cpu);
+  float *weight = cpu_piece(&pieces, s.weights), *merged = cpu_piece(&pieces, s.weights);
+  float *dweight = cpu_piece(&pieces, groups * stride), *partials = NULL, *dbias = NULL;
+  if (op.wanted && sink->bn)
+    partials =
+        cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), (size_t)(x->n * s.h), x->n, conv->cin));
+  if (cream_buf_present(conv->dbias)) dbias = cpu_piece(&pieces, out_rows * s.cout);
+  reorder_weights(&s, cpu_at(conv->weight), weight, false);
+
+#pragma omp parallel num_threads(cpu->threads)
+  {
+    cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
+    float *values = cpu_piece(&own, padded_size), *gradient = op.wanted ? cpu_piece(&own, padded_size) : NULL;
+    cpu_operands at = CPU_NAME(cpu_operands_take)(&op, &own, pixels, out_pixels);
+    at.x.value = NULL; /* `values` has them, padded */
+#pragma omp for schedule(dynamic)
+    for (size_t group = 0; group < groups; group++) {
+      const int first = (int)(group * (size_t)x->n / groups),
+                end = (int)((group + 1) * (size_t)x->n / groups);
+      float *own_dweight = dweight + group * stride;
+      memset(own_dweight, 0, s.weights * sizeof *own_dweight);
+      for (int n = first; n < end; n++) {
+        const size_t row = (size_t)n * pixels, out_row = (size_t)n * out_pixels;
+        cpu_operands_map_dy(&op, &at, out_row, out_pixels);
+        cpu_operands_map_x(&op, &at, row, pixels);
+        const float *g = cpu_operands_dy(&op, &at, out_row);
+        pad_rows(&s, x, n, 0, s.h + 2 * conv->pad, values);
+        image_weights(&s, g, values, own_dweight);
+        for (int oh = 0; dbias && oh < s.out_h; oh++) CPU_NAME(cpu_column_sums)
+        (g + (size_t)(oh * s.out_w) * s.cout, s.cout, (size_t)s.out_w, conv->cout,
+         dbias + (size_t)(n * s.out_h + oh) * s.cout);
+        if (!op.wanted) continue;
+        image_inputs(&s, g, weight, gradient);
+        image_finish(&op, &s, &at, n, gradient, partials);
+      }
+    }
+  }
+  CPU_NAME(cpu_merge_partials)(cpu, dweight, groups, stride, s.weights, merged);
+  reorder_weights(&s, merged, cpu_at(conv->dweight), true);
+  if (dbias) CPU_NAME(cpu_merge_partials)(cpu, dbias, out_rows, s.cout, s.cout, cpu_at(conv->dbias));
+  if (op.wanted) CPU_NAME(cpu_sink_merge)(cpu, sink, (size_t)s.w, partials);
+}

@@ -1,0 +1,130 @@
+/* Random inputs and guarded outputs for tests of a backend's ops. */
+#ifndef CREAM_TESTS_CPU_OPS_H
+#define CREAM_TESTS_CPU_OPS_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/rng.h"
+#include "cpu/cpu.h"
+
+enum { OPS_BLOCKS = 96, OPS_GUARD = 19 };
+
+/* One allocation with a guard band on each side. `name` is set for what an op writes. */
+typedef struct ops_block {
+  const char *name;
+  cream_buf mem;
+  size_t front, count;
+  float tolerance;
+} ops_block;
+
+/* A backend and everything one test case has allocated on it. */
+typedef struct ops {
+  cream_backend *backend;
+  cream_rng rng;
+  ops_block blocks[OPS_BLOCKS];
+  int count;
+} ops;
+
+static inline cream_backend *ops_backend(bool plain, cream_isa isa, int threads) {
+  cream_cpu_options options = {.threads = threads, .plain = plain, .isa = isa};
+  cream_backend *backend = NULL;
+  cream_error err;
+  return cream_cpu_create(&options, &backend, &err) == CREAM_OK ? backend : NULL;
+}
+
+static inline ops ops_open(cream_backend *backend, uint64_t seed) {
+  return (ops){.backend = backend, .rng = cream_rng_at(seed, CREAM_RNG_TEST, 0)};
+}
+
+static inline void ops_close(ops *o) {
+  for (int i = 0; i < o->count; i++) o->backend->release(o->backend, o->blocks[i].mem);
+  o->count = 0;
+}
+
+/* Host memory of `count` floats; the caller frees it. */
+static inline float *ops_host(size_t count) {
+  float *host = malloc((count + 1) * sizeof *host);
+  assert_non_null(host);
+  return host;
+}
+
+static inline float *ops_random(ops *o, size_t count, float low, float high) {
+  float *host = ops_host(count);
+  for (size_t i = 0; i < count; i++) host[i] = cream_rng_range(&o->rng, low, high);
+  return host;
+}
+
+/* A block that starts as `values` (NULL: NaN), between guard bands of NaN, at an odd alignment. */
+static inline cream_buf ops_block_of(ops *o, const char *name, const float *values, size_t count,
+                                     float tolerance) {
+  assert_true(o->count < OPS_BLOCKS);
+  ops_block *block = &o->blocks[o->count];
+  *block = (ops_block){name, CREAM_NO_BUF, OPS_GUARD + (size_t)(o->count % 3), count, tolerance};
+  o->count++;
+  size_t total = block->front + count + OPS_GUARD;
+  float *host = ops_host(total);
+  for (size_t i = 0; i < total; i++) host[i] = NAN;
+  if (values) memcpy(host + block->front, values, count * sizeof *host);
+  cream_error err;
+  assert_int_equal(o->backend->alloc(o->backend, total, &block->mem, &err), CREAM_OK);
+  o->backend->upload(o->backend, block->mem, host, total);
+  free(host);
+  return cream_buf_at(block->mem, block->front);
+}
+
+static inline cream_buf ops_input(ops *o, size_t count, float low, float high) {
+  float *values = ops_random(o, count, low, high);
+  cream_buf buf = ops_block_of(o, NULL, values, count, 0.0f);
+  free(values);
+  return buf;
+}
+
+static inline cream_buf ops_output(ops *o, const char *name, size_t count, float tolerance) {
+  return ops_block_of(o, name, NULL, count, tolerance);
+}
+
+/* What an op reads and then writes. */
+static inline cream_buf ops_inout(ops *o, const char *name, size_t count, float low, float high,
+                                  float tolerance) {
+  float *values = ops_random(o, count, low, high);
+  cream_buf buf = ops_block_of(o, name, values, count, tolerance);
+  free(values);
+  return buf;
+}
+
+static inline float *ops_download(ops *o, cream_buf buf, size_t count) {
+  float *host = ops_host(count);
+  cream_error err;
+  assert_int_equal(o->backend->download(o->backend, host, buf, count, &err), CREAM_OK);
+  return host;
+}
+
+/* The block's values; fails where an op wrote outside of them. The caller frees them. */
+static inline float *ops_values(ops *o, const ops_block *block) {
+  size_t total = block->front + block->count + OPS_GUARD;
+  float *host = ops_download(o, block->mem, total);
+  for (size_t i = 0; i < total; i++)
+    if ((i < block->front || i >= block->front + block->count) && !isnan(host[i]))
+      fail_msg("%s: written outside, at element %ld of %zu", block->name ? block->name : "an input",
+               (long)i - (long)block->front, block->count);
+  memmove(host, host + block->front, block->count * sizeof *host);
+  return host;
+}
+
+static inline size_t ops_size(const cream_tensor *t) {
+  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
+}
+
+static inline void ops_reserve(ops *o, const cream_conv *conv, int n, int h, int w) {
+  cream_error err;
+  assert_int_equal(o->backend->reserve(o->backend, conv, n, h, w, &err), CREAM_OK);
+}
+
+#endif
