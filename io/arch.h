@@ -1,0 +1,29 @@
+/* Architecture files: one network, self-contained, as JSON. Format: docs/formats.md. */
+#ifndef CREAM_IO_ARCH_H
+#define CREAM_IO_ARCH_H
+
+#include "core/complexity.h"
+#include "core/space.h"
+#include "json.h"
+
+typedef struct cream_arch {
+  cream_skeleton net;  /* fixed; its space has the ops of the file and these depths alone */
+  char space_hash[33]; /* of the space that the network was found in */
+} cream_arch;
+
+/* Writes a fixed skeleton atomically; the same network gives the same bytes. space_hash: that of a loaded
+ * file, or NULL for the skeleton's own space. */
+cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, const char *space_hash,
+                             cream_error *);
+
+/* Rebuilds the network from the file alone. CREAM_BAD_CONFIG, with file, line and key, for anything that is
+ * missing, unknown or out of bounds, and for costs that are not the network's; `arch` is unchanged then. */
+cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *);
+
+/* The cost of a fixed skeleton at its resolution. */
+cream_cost cream_arch_cost(const cream_skeleton *fixed);
+
+/* Writes the names of a path's ops in one stage as an array. */
+void cream_json_layers(cream_json *, const char *key, const cream_skeleton *, const cream_path *, int stage);
+
+#endif

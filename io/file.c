@@ -1,0 +1,139 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+cream_status cream_file_read(const char *path, size_t limit, char **data, size_t *size, cream_error *err) {
+  FILE *stream = fopen(path, "rb");
+  if (!stream) return cream_fail(err, CREAM_FAILED, "cannot open %s: %s", path, strerror(errno));
+  char *buffer = NULL;
+  struct stat info;
+  cream_status status = CREAM_OK;
+  if (fstat(fileno(stream), &info)) {
+    status = cream_fail(err, CREAM_FAILED, "cannot read %s: %s", path, strerror(errno));
+    goto fail;
+  }
+  if (!S_ISREG(info.st_mode)) {
+    status = cream_fail(err, CREAM_FAILED, "cannot read %s: %s", path,
+                        S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
+    goto fail;
+  }
+  if ((uintmax_t)info.st_size > limit) {
+    status = cream_fail(err, CREAM_BAD_DATA, "%s has %jd bytes, more than the %zu that such a file may have",
+                        path, (intmax_t)info.st_size, limit);
+    goto fail;
+  }
+  size_t expected = (size_t)info.st_size;
+  buffer = malloc(expected + 1);
+  if (!buffer) {
+    status = cream_fail(err, CREAM_FAILED, "out of memory: %zu bytes to read %s", expected + 1, path);
+    goto fail;
+  }
+  errno = 0;
+  size_t got = fread(buffer, 1, expected, stream);
+  if (got != expected) {
+    status = cream_fail(err, CREAM_FAILED, "cannot read %s: %s", path,
+                        ferror(stream) ? strerror(errno) : "it became shorter while it was read");
+    goto fail;
+  }
+  fclose(stream);
+  buffer[got] = 0;
+  *data = buffer;
+  *size = got;
+  return CREAM_OK;
+fail:
+  free(buffer);
+  fclose(stream);
+  return status;
+}
+
+cream_status cream_file_create(cream_file *file, const char *path, cream_error *err) {
+  enum { ATTEMPTS = 100 };
+  int fd = -1;
+  for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
+    int length = snprintf(file->temporary, sizeof file->temporary, "%s.tmp-%ld-%d", path, (long)getpid(), i);
+    if (length < 0 || (size_t)length >= sizeof file->temporary)
+      return cream_fail(err, CREAM_FAILED, "cannot write %.60s...: %s", path, strerror(ENAMETOOLONG));
+    fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno != EEXIST) break;
+  }
+  if (fd < 0) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno));
+  file->stream = fdopen(fd, "wb");
+  if (!file->stream) {
+    cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno));
+    close(fd);
+    unlink(file->temporary);
+    return CREAM_FAILED;
+  }
+  strcpy(file->path, path);
+  return CREAM_OK;
+}
+
+/* The new name outlives a crash only when the folder is on disk too; not every file system can do that. */
+static void sync_folder_of(const char *path) {
+  char folder[CREAM_MAX_FILE_NAME];
+  strcpy(folder, path);
+  char *slash = strrchr(folder, '/');
+  if (slash) slash[slash == folder] = 0;
+  int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  fsync(fd);
+  close(fd);
+}
+
+cream_status cream_file_commit(cream_file *file, cream_error *err) {
+  errno = 0;
+  int failed = ferror(file->stream) || fflush(file->stream) || fsync(fileno(file->stream));
+  int reason = errno;
+  if (fclose(file->stream) && !failed) {
+    failed = 1;
+    reason = errno;
+  }
+  if (!failed && rename(file->temporary, file->path)) {
+    failed = 1;
+    reason = errno;
+  }
+  if (failed) {
+    unlink(file->temporary);
+    return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", file->path, strerror(reason ? reason : EIO));
+  }
+  sync_folder_of(file->path);
+  return CREAM_OK;
+}
+
+void cream_file_abandon(cream_file *file) {
+  fclose(file->stream);
+  unlink(file->temporary);
+}
+
+cream_status cream_file_write(const char *path, const void *data, size_t size, cream_error *err) {
+  cream_file file;
+  cream_status status = cream_file_create(&file, path, err);
+  if (status) return status;
+  fwrite(data, 1, size, file.stream);
+  return cream_file_commit(&file, err);
+}
+
+cream_status cream_make_directories(const char *path, cream_error *err) {
+  char folder[CREAM_MAX_FILE_NAME];
+  size_t length = strlen(path);
+  if (length == 0) return cream_fail(err, CREAM_FAILED, "cannot make a folder without a name");
+  if (length >= sizeof folder)
+    return cream_fail(err, CREAM_FAILED, "cannot make folder %.60s...: %s", path, strerror(ENAMETOOLONG));
+  strcpy(folder, path);
+  for (size_t i = 1; i <= length; i++) {
+    if (folder[i] != '/' && folder[i] != 0) continue;
+    folder[i] = 0;
+    if (mkdir(folder, 0777) && errno != EEXIST)
+      return cream_fail(err, CREAM_FAILED, "cannot make folder %s: %s", folder, strerror(errno));
+    if (i < length) folder[i] = '/';
+  }
+  struct stat info;
+  if (stat(path, &info) || !S_ISDIR(info.st_mode))
+    return cream_fail(err, CREAM_FAILED, "cannot make folder %s: a file of that name exists", path);
+  return CREAM_OK;
+}

@@ -1,0 +1,246 @@
+#include "settings.h"
+
+#include <string.h>
+
+#include "core/board.h"
+#include "field.h"
+
+typedef struct setting {
+  cream_field field;
+  const char *unit, *help;
+} setting;
+
+static const char *const teachers[] = {"meta", "top1", "random", "none", NULL};
+static const char *const priors[] = {"uniform", "fixed", "board", NULL};
+static const char *const schedules[] = {"linear", "cosine", "step", "constant", NULL};
+static const char *const optimisers[] = {"sgd", "rmsprop-tf", NULL};
+
+#define SETTING(name, member, low, high, choice, unit_, help_)                                               \
+  {                                                                                                          \
+    .field = {.key = name, CREAM_FIELD(cream_config, member), .min = low, .max = high, .words = choice},     \
+    .unit = unit_, .help = help_                                                                             \
+  }
+#define NUMBER(member, low, high, unit, help) SETTING(#member, member, low, high, NULL, unit, help)
+#define WORD(member, words, help)             SETTING(#member, member, 0, 0, words, "", help)
+#define TEXT(member, help)                    SETTING(#member, member, 0, 0, NULL, "", help)
+
+#define LEARNING_RATE(part)                                                                                  \
+  NUMBER(part.lr.lr, 0, 100, "", "learning rate for a batch of 1,024; scales linearly with the batch"),      \
+      WORD(part.lr.schedule, schedules, "how the learning rate falls"),                                      \
+      NUMBER(part.lr.warmup_epochs, 0, 10000, "epochs", "linear warm-up at the beginning"),                  \
+      NUMBER(part.lr.warmup_lr, 0, 100, "", "learning rate at the start of the warm-up, not scaled"),        \
+      NUMBER(part.lr.decay_rate, 0, 1, "", "factor of the step schedule"),                                   \
+      NUMBER(part.lr.decay_epochs, 0.001, 100000, "epochs",                                                  \
+             "the step schedule applies its factor this often"),                                             \
+      NUMBER(part.lr.min_lr, 0, 100, "", "learning rate at the end of linear and cosine schedules")
+
+#define TRAINING(part)                                                                                       \
+  NUMBER(part.epochs, 1, 100000, "epochs", "length of the training"),                                        \
+      NUMBER(part.batch, 1, 65536, "images", "images of a step"), LEARNING_RATE(part),                       \
+      NUMBER(part.momentum, 0, 1, "", "momentum"),                                                           \
+      NUMBER(part.weight_decay, 0, 1, "", "weight decay; none on biases and batch norm"),                    \
+      NUMBER(part.smoothing, 0, 1, "", "label smoothing")
+
+/* Settings of one map stand together: printing opens and closes maps in this order. */
+static const setting settings[] = {
+    TEXT(data, "data set: a built-in name or a folder"),
+    TEXT(space, "search space: a built-in name or a YAML file"),
+    TEXT(arch, "architecture: a built-in name or a JSON file"),
+    TEXT(weights, "weights to start from: a safetensors file"),
+    TEXT(out, "run folder"),
+    NUMBER(flops, 0, 1e9, "M FLOPs", "range that the network must lie in, as the paper counts FLOPs"),
+    NUMBER(resolution, 0, 4096, "pixels", "side of the input; 0: from the FLOPs range"),
+    NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers", "depth of every stage; empty: from the FLOPs range"),
+    NUMBER(heldout, 0, 0.9, "",
+           "share of the training images held out for board, meta network and selection"),
+    NUMBER(augment, 0, 1, "", "augmentation of training images; 0: none"),
+    TEXT(seed, "seed of every random draw"),
+    NUMBER(threads, 0, 1024, "", "threads; 0: all cores"),
+    NUMBER(time_budget, 0, 1e6, "minutes", "training ends in good order when it is used up; 0: none"),
+    TRAINING(search),
+    NUMBER(search.clip, 0, 1e6, "", "largest norm of the gradient; 0: any"),
+    WORD(search.teacher, teachers,
+         "which board path teaches: matched by the meta network, the best, any, or none"),
+    NUMBER(search.start_epoch, -1, 100000, "epochs", "first epoch with a teacher; -1: a sixth of the epochs"),
+    WORD(search.prior, priors,
+         "how paths are drawn: alike, by search.fixed_prior, or as often as on the board"),
+    NUMBER(search.fixed_prior, 0, 1e6, "", "weight of every op of the space, in its order; empty: alike"),
+    NUMBER(search.board.size, 1, CREAM_MAX_BOARD, "paths", "paths on the board (K)"),
+    NUMBER(search.board.gap, 0, 100, "points", "accuracy by which a larger path must be better to enter"),
+    NUMBER(search.board.images, 0, 1e7, "images", "held-out images of a score; 0: one batch"),
+    NUMBER(search.board.every, 1, 1e6, "steps", "between updates of the board"),
+    NUMBER(search.meta.every, 1, 1e6, "steps", "between updates of the meta network (tau)"),
+    NUMBER(search.meta.slice, 1, CREAM_MAX_SLICE, "images", "held-out images of a board path (s)"),
+    NUMBER(search.meta.lr, 0, 100, "", "learning rate of the meta network"),
+    NUMBER(search.meta.clip, 0, 1e6, "", "largest norm of the meta network's gradient; 0: any"),
+    NUMBER(search.recalibrate, 0, 1e6, "batches",
+           "recompute batch-norm statistics before the final selection"),
+    TRAINING(retrain),
+    WORD(retrain.optim, optimisers, "optimiser"),
+    NUMBER(retrain.dropout, 0, 0.99, "", "dropout before the classifier"),
+    NUMBER(retrain.ema, 0, 1, "", "decay of the averaged weights; 0: none"),
+    NUMBER(retrain.eval_every, 0, 100000, "epochs",
+           "between evaluations on held-out images; 0: at the end only"),
+};
+
+enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
+
+/* The setting of that key, or NULL; *group: it is the beginning of other keys. */
+static const cream_field *find(const char *key, bool *group) {
+  size_t length = strlen(key);
+  *group = false;
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const cream_field *field = &settings[i].field;
+    if (strcmp(field->key, key) == 0) return field;
+    if (strncmp(field->key, key, length) == 0 && field->key[length] == '.') *group = true;
+  }
+  return NULL;
+}
+
+static cream_status fail_unknown(const cream_yaml_value *value, cream_error *err) {
+  cream_nearest nearest = cream_nearest_to(value->key);
+  for (int i = 0; i < N_SETTINGS; i++) cream_nearest_offer(&nearest, settings[i].field.key);
+  if (!nearest.best) return cream_yaml_fail(value, err, "no such setting");
+  return cream_yaml_fail(value, err, "no such setting, did you mean `%s`?", nearest.best);
+}
+
+static cream_status read_map(cream_config *config, const cream_yaml_value *map, cream_error *err) {
+  cream_status status = cream_yaml_expect(map, CREAM_YAML_MAP, err);
+  for (int i = 0; !status && i < cream_yaml_count(map); i++) {
+    const char *key;
+    bool group;
+    cream_yaml_value value = cream_yaml_pair(map, i, &key);
+    if ((status = cream_yaml_check_key(map, i, err))) break;
+    const cream_field *field = find(value.key, &group);
+    if (strchr(key, '.'))
+      status = cream_yaml_fail(&value, err, "a key of a file has no dots, expected nested maps");
+    else if (field)
+      status = cream_field_read(field, &value, config, err);
+    else
+      status = group ? read_map(config, &value, err) : fail_unknown(&value, err);
+  }
+  return status;
+}
+
+static cream_status read_document(cream_config *config, cream_yaml *yaml, cream_error *err) {
+  cream_config changed = *config;
+  cream_yaml_value root = cream_yaml_root(yaml);
+  cream_status status = root.node ? read_map(&changed, &root, err) : CREAM_OK;
+  cream_yaml_free(yaml);
+  if (!status) *config = changed;
+  return status;
+}
+
+cream_status cream_settings_load(cream_config *config, const char *path, cream_error *err) {
+  cream_yaml *yaml;
+  cream_status status = cream_yaml_read(path, &yaml, err);
+  return status ? status : read_document(config, yaml, err);
+}
+
+cream_status cream_settings_parse(cream_config *config, const char *name, const char *text, size_t size,
+                                  cream_error *err) {
+  cream_yaml *yaml;
+  cream_status status = cream_yaml_parse(name, text, size, &yaml, err);
+  return status ? status : read_document(config, yaml, err);
+}
+
+static bool is_list(const cream_field *field) {
+  return field->type == CREAM_FIELD_INTS || field->type == CREAM_FIELD_DOUBLES;
+}
+
+/* A single value as a document: a list, or text in quotes. */
+static cream_status parse_value(bool list, const char *value, cream_yaml **yaml, cream_error *err) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *file = open_memstream(&text, &size);
+  if (!file) return cream_fail_memory(err, strlen(value), "a setting");
+  if (list)
+    fprintf(file, value[0] == '[' ? "%s" : "[%s]", value);
+  else
+    cream_yaml_print_text(value, file);
+  if (fclose(file) != 0) {
+    free(text);
+    return cream_fail_memory(err, strlen(value), "a setting");
+  }
+  cream_status status = cream_yaml_parse("", text, size, yaml, err);
+  free(text);
+  return status;
+}
+
+cream_status cream_settings_set(cream_config *config, const char *key, const char *value_text,
+                                cream_error *err) {
+  bool group;
+  const cream_field *field = find(key, &group);
+  cream_yaml *yaml;
+  cream_status status = parse_value(field && is_list(field), value_text, &yaml, err);
+  if (status) return status;
+  cream_yaml_value value = cream_yaml_root(yaml);
+  snprintf(value.key, sizeof value.key, "%s", key);
+  status = field ? cream_field_read(field, &value, config, err) : fail_unknown(&value, err);
+  cream_yaml_free(yaml);
+  return status;
+}
+
+/* ---- printing ---------------------------------------------------------------------------------------- */
+
+void cream_settings_print(const cream_config *config, FILE *file) {
+  const char *previous = "";
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const char *key = settings[i].field.key, *dot;
+    int indent = 0;
+    bool same = true; /* so far the maps of the setting before */
+    for (const char *part = key; (dot = strchr(part, '.')); part = dot + 1, indent += 2) {
+      size_t length = (size_t)(dot + 1 - key);
+      same = same && strncmp(previous, key, length) == 0;
+      if (!same) fprintf(file, "%*s%.*s:\n", indent, "", (int)(dot - part), part);
+    }
+    const char *last = strrchr(key, '.');
+    fprintf(file, "%*s%s: ", indent, "", last ? last + 1 : key);
+    cream_field_print(&settings[i].field, config, file);
+    fputc('\n', file);
+    previous = key;
+  }
+}
+
+char *cream_settings_get(const cream_config *config, const char *key, char *text, size_t size) {
+  bool group;
+  const cream_field *field = find(key, &group);
+  CREAM_ASSERT(field && size > 0);
+  text[0] = '\0';
+  if (field->type == CREAM_FIELD_TEXT) {
+    snprintf(text, size, "%s", (const char *)config + field->offset);
+    return text;
+  }
+  FILE *file = fmemopen(text, size, "w");
+  if (!file) return text;
+  cream_field_print(field, config, file);
+  fclose(file);
+  text[size - 1] = '\0';
+  return text;
+}
+
+void cream_settings_describe(FILE *file) {
+  cream_config defaults;
+  cream_config_defaults(&defaults);
+  fputs("| key | default | unit | values | meaning |\n| --- | --- | --- | --- | --- |\n", file);
+  for (int i = 0; i < N_SETTINGS; i++) {
+    char expected[240];
+    const cream_field *field = &settings[i].field;
+    fprintf(file, "| `%s` | `", field->key);
+    cream_field_print(field, &defaults, file);
+    fprintf(file, "` | %s | %s | %s |\n", settings[i].unit,
+            cream_field_expected(field, expected, sizeof expected), settings[i].help);
+  }
+}
+
+void cream_settings_help(FILE *file) {
+  cream_config defaults;
+  cream_config_defaults(&defaults);
+  for (int i = 0; i < N_SETTINGS; i++) {
+    char value[64];
+    const setting *s = &settings[i];
+    cream_settings_get(&defaults, s->field.key, value, sizeof value);
+    fprintf(file, "  %-27s %-11s %s%s%s%s\n", s->field.key, value, s->help, s->unit[0] ? " (" : "", s->unit,
+            s->unit[0] ? ")" : "");
+  }
+}

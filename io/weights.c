@@ -1,0 +1,195 @@
+#include "weights.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAMED = 3 }; /* names in a message */
+
+/* The host's copy of a net's two blocks. */
+typedef struct host {
+  size_t n_weights, n_statistics;
+  float *weights, *statistics;
+} host;
+
+static void host_free(host *blocks) {
+  free(blocks->weights);
+  free(blocks->statistics);
+}
+
+static cream_status host_alloc(host *blocks, const cream_net *net, cream_error *err) {
+  blocks->n_weights = cream_net_weight_count(net);
+  blocks->n_statistics = cream_net_statistic_count(net);
+  blocks->weights = calloc(blocks->n_weights + 1, sizeof(float));
+  blocks->statistics = calloc(blocks->n_statistics + 1, sizeof(float));
+  if (blocks->weights && blocks->statistics) return CREAM_OK;
+  host_free(blocks);
+  return cream_fail_memory(err, (blocks->n_weights + blocks->n_statistics) * sizeof(float),
+                           "a copy of the weights");
+}
+
+static float *host_values(const host *blocks, const cream_param *param) {
+  return (param->statistic ? blocks->statistics : blocks->weights) + param->offset;
+}
+
+cream_status cream_weights_save(const char *path, cream_backend *backend, const cream_net *net,
+                                const cream_st_tensor *extra, int n_extra, const cream_pair *metadata,
+                                int n_metadata, cream_error *err) {
+  int count;
+  const cream_param *params = cream_net_params(net, &count);
+  host blocks;
+  cream_status status = host_alloc(&blocks, net, err);
+  if (status) return status;
+  size_t total = (size_t)count + (size_t)n_extra;
+  cream_st_tensor *tensors = calloc(total + 1, sizeof *tensors);
+  if (!tensors) {
+    status = cream_fail_memory(err, total * sizeof *tensors, "the table of tensors");
+    goto done;
+  }
+  status = backend->download(backend, blocks.weights, cream_net_weights(net), blocks.n_weights, err);
+  if (!status && blocks.n_statistics)
+    status =
+        backend->download(backend, blocks.statistics, cream_net_statistics(net), blocks.n_statistics, err);
+  if (status) goto done;
+  for (int i = 0; i < count; i++) {
+    tensors[i] = (cream_st_tensor){.name = params[i].name,
+                                   .dtype = CREAM_ST_F32,
+                                   .n_dims = params[i].n_dims,
+                                   .data = host_values(&blocks, &params[i])};
+    for (int d = 0; d < params[i].n_dims; d++) tensors[i].dims[d] = (uint64_t)params[i].dims[d];
+  }
+  for (int i = 0; i < n_extra; i++) tensors[count + i] = extra[i];
+  status = cream_st_write(path, tensors, (int)total, metadata, n_metadata, err);
+done:
+  free(tensors);
+  host_free(&blocks);
+  return status;
+}
+
+/* ---- loading ------------------------------------------------------------------------------------- */
+
+/* "3 tensors missing: a, b, c" as it grows; the names beyond the first few are only counted. */
+typedef struct tally {
+  int count;
+  char names[200];
+} tally;
+
+static void tally_add(tally *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void tally_add(tally *list, const char *format, ...) {
+  list->count++;
+  if (list->count > NAMED) return;
+  size_t used = strlen(list->names);
+  if (list->count > 1) used += (size_t)snprintf(list->names + used, sizeof list->names - used, ", ");
+  if (used >= sizeof list->names) return;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(list->names + used, sizeof list->names - used, format, args);
+  va_end(args);
+}
+
+static void tally_print(const tally *list, const char *what, char *text, size_t size) {
+  size_t used = strlen(text);
+  if (list->count == 0 || used >= size) return;
+  snprintf(text + used, size - used, "%s%d tensor%s %s: %s%s", used ? "; " : "", list->count,
+           list->count == 1 ? "" : "s", what, list->names, list->count > NAMED ? ", ..." : "");
+}
+
+static void shape_text(int n_dims, const uint64_t *dims, char *text, size_t size) {
+  size_t used = (size_t)snprintf(text, size, "[");
+  for (int d = 0; d < n_dims && used < size; d++)
+    used += (size_t)snprintf(text + used, size - used, d ? ",%ju" : "%ju", (uintmax_t)dims[d]);
+  if (used < size) snprintf(text + used, size - used, "]");
+}
+
+/* Adds `tensor` to the list if it is not what the parameter needs. */
+static void check_shape(const cream_st_tensor *tensor, const cream_param *param, tally *list) {
+  uint64_t dims[4];
+  bool same = tensor->n_dims == param->n_dims;
+  for (int d = 0; d < param->n_dims; d++) {
+    dims[d] = (uint64_t)param->dims[d];
+    same = same && tensor->dims[d] == dims[d];
+  }
+  if (!same) {
+    char has[64], needs[64];
+    shape_text(tensor->n_dims, tensor->dims, has, sizeof has);
+    shape_text(param->n_dims, dims, needs, sizeof needs);
+    tally_add(list, "%s is %s, not %s", param->name, has, needs);
+  } else if (tensor->dtype != CREAM_ST_F32) {
+    tally_add(list, "%s is of type %s, not F32", param->name, cream_st_dtype_name(tensor->dtype));
+  }
+}
+
+static int by_name(const void *a, const void *b) {
+  return strcmp((*(const cream_param *const *)a)->name, (*(const cream_param *const *)b)->name);
+}
+
+static int name_against_param(const void *name, const void *param) {
+  return strcmp(name, (*(const cream_param *const *)param)->name);
+}
+
+static bool ends_with(const char *text, const char *end) {
+  size_t length = strlen(text), tail = strlen(end);
+  return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+static void find_extra(const cream_st_file *file, const cream_param **sorted, int count, tally *list) {
+  const cream_st_tensor *tensors;
+  int n_tensors = cream_st_tensors(file, &tensors);
+  for (int i = 0; i < n_tensors; i++)
+    if (!ends_with(tensors[i].name, ".num_batches_tracked") &&
+        !bsearch(tensors[i].name, sorted, (size_t)count, sizeof *sorted, name_against_param))
+      tally_add(list, "%s", tensors[i].name);
+}
+
+cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
+                                cream_weights_report *report, cream_error *err) {
+  int count;
+  const cream_param *params = cream_net_params(net, &count);
+  cream_st_file *file;
+  cream_status status = cream_st_open(path, &file, err);
+  if (status) return status;
+  host blocks = {0};
+  tally missing = {0}, wrong = {0}, extra = {0};
+  const cream_param **sorted = calloc((size_t)count + 1, sizeof *sorted);
+  if (!sorted) {
+    status = cream_fail_memory(err, (size_t)count * sizeof *sorted, "the table of parameters");
+    goto done;
+  }
+  for (int i = 0; i < count; i++) {
+    sorted[i] = &params[i];
+    const cream_st_tensor *tensor = cream_st_find(file, params[i].name);
+    if (!tensor)
+      tally_add(&missing, "%s", params[i].name);
+    else
+      check_shape(tensor, &params[i], &wrong);
+  }
+  qsort(sorted, (size_t)count, sizeof *sorted, by_name);
+  find_extra(file, sorted, count, &extra);
+
+  if (missing.count || wrong.count) {
+    char text[700] = "";
+    tally_print(&missing, "missing", text, sizeof text);
+    tally_print(&wrong, "of another shape", text, sizeof text);
+    tally_print(&extra, "not in this network", text, sizeof text);
+    status = cream_fail(err, CREAM_BAD_DATA, "%s does not fit the network: %s", path, text);
+    goto done;
+  }
+  status = host_alloc(&blocks, net, err);
+  if (status) goto done;
+  for (int i = 0; i < count; i++)
+    memcpy(host_values(&blocks, &params[i]), cream_st_find(file, params[i].name)->data,
+           params[i].count * sizeof(float));
+  backend->upload(backend, cream_net_weights(net), blocks.weights, blocks.n_weights);
+  if (blocks.n_statistics)
+    backend->upload(backend, cream_net_statistics(net), blocks.statistics, blocks.n_statistics);
+  status = backend->synchronise(backend, err);
+  host_free(&blocks);
+  if (report) {
+    *report = (cream_weights_report){.loaded = count, .extra = extra.count};
+    tally_print(&extra, "not used", report->text, sizeof report->text);
+  }
+done:
+  free(sorted);
+  cream_st_close(file);
+  return status;
+}
