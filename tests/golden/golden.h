@@ -138,7 +138,7 @@ static inline void golden_expect_tensor(golden_ops *g, const cream_tensor *tenso
   free(got);
 }
 
-/* ---- every case by every kernel -------------------------------------------------------------------------- */
+/* ---- every case by every kernel ------------------------------------------------------------------------ */
 
 typedef struct golden_case {
   const char *name, *part;

@@ -13,7 +13,7 @@ static cream_grad bn_grad(const cream_bn *bn, cream_grad_kind kind, cream_buf g,
   return (cream_grad){.kind = kind, .g = g, .pool = pool, .a = bn->a, .b = bn->b, .c = bn->c};
 }
 
-/* ---- convolutions, batch norm, activations, squeeze-excite, pooling -------------------------------------- */
+/* ---- convolutions, batch norm, activations, squeeze-excite, pooling ------------------------------------ */
 
 /* One convolution of a chain with its batch norm and what both make. */
 typedef struct layer {
@@ -214,7 +214,7 @@ static void test_residual(golden_ops *g) {
   expect_layer_gradients(g, &l2);
 }
 
-/* ---- linear layers, losses, the meta network ------------------------------------------------------------- */
+/* ---- linear layers, losses, the meta network ----------------------------------------------------------- */
 
 static cream_conv read_linear(golden_ops *g, const char *name, int cin, int cout) {
   cream_conv conv = {.cin = cin, .cout = cout, .kernel = 1, .stride = 1, .dilation = 1};
@@ -295,7 +295,7 @@ static void test_pixels(golden_ops *g) {
   golden_expect_tensor(g, &x, FORWARD, "value");
 }
 
-/* ---- optimisers -------------------------------------------------------------------------------------------- */
+/* ---- optimisers ---------------------------------------------------------------------------------------- */
 
 static void test_optimiser(golden_ops *g) {
   cream_backend *backend = g->ops.backend;

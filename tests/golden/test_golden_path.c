@@ -21,7 +21,7 @@
 enum { SIDE = 32, BATCH = 4, CLASSES = 5, LAYERS = 5, STEPS = 5, MAX_SLICES = 64 };
 static const float bn_momentum = 0.1f;
 
-/* ---- the space of make_golden.py --------------------------------------------------------------------------- */
+/* ---- the space of make_golden.py ----------------------------------------------------------------------- */
 
 static cream_op make_op(const char *name, cream_block_kind kind, int kernel, int dilation, double expand,
                         double se) {
@@ -73,7 +73,7 @@ static cream_space make_space(void) {
   return space;
 }
 
-/* ---- a network with the golden weights --------------------------------------------------------------------- */
+/* ---- a network with the golden weights ----------------------------------------------------------------- */
 
 typedef struct fixture {
   golden_ops *g;
@@ -146,7 +146,7 @@ static cream_path read_path(const fixture *f, const char *name, int step) {
   return path;
 }
 
-/* ---- a step ------------------------------------------------------------------------------------------------ */
+/* ---- a step -------------------------------------------------------------------------------------------- */
 
 /* Loss = (rho CE(softmax(teacher's logits), logits) + (2 - rho) CE(y, logits)) / 2 and its gradients. */
 static float forward_backward(fixture *f, int step) {
@@ -194,7 +194,7 @@ static void optimise(fixture *f, int step) {
   f->backend->optim_step(f->backend, &optim, slices, n_slices, &blocks);
 }
 
-/* ---- comparisons ------------------------------------------------------------------------------------------- */
+/* ---- comparisons --------------------------------------------------------------------------------------- */
 
 /* values - base, base NULL: 0; the caller frees it. */
 static float *minus(const float *values, const float *base, size_t count) {
@@ -290,7 +290,7 @@ static void expect_weights(const fixture *f, const char *prefix, int steps) {
   }
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------------------------------------- */
 
 static void test_logits(golden_ops *g) {
   fixture f = open_fixture(g);
