@@ -5,25 +5,46 @@
 /* Channels that one thread merges at a time. */
 enum { MERGE_CHANNELS = 32 };
 
+/* `vectors` side by side, CPU_BLOCK / vectors rows at a time. */
 CPU_INLINE void tile_step(float *y, size_t ld, size_t rows, const float *bias, float *mean, float *m2, int c,
-                          int lanes) {
-  vf shift = vf_load_n(y + c, lanes), add = {0}, sum = {0}, square = {0};
-  if (bias) add = vf_load_n(bias + c, lanes);
-  for (size_t r = 0; r < rows; r++) {
-    float *at = y + r * ld + c;
-    vf v = vf_load_n(at, lanes), d = v - shift;
-    if (bias) vf_store_n(at, v + add, lanes);
-    sum += d;
-    square += d * d;
+                          int vectors, int lanes) {
+  const int below = CPU_BLOCK / vectors;
+  vf shift[CPU_BLOCK], add[CPU_BLOCK], sum[CPU_BLOCK], square[CPU_BLOCK];
+  CPU_UNROLL
+  for (int k = 0; k < CPU_BLOCK; k++) {
+    sum[k] = square[k] = (vf){0};
+    if (k >= vectors) continue;
+    shift[k] = vf_load_n(y + c + k * CPU_LANES, lanes);
+    add[k] = (vf){0};
+    if (bias) add[k] = vf_load_n(bias + c + k * CPU_LANES, lanes);
   }
-  vf average = sum * (1.0f / (float)rows);
-  vf_store_n(mean + c, shift + add + average, lanes);
-  vf_store_n(m2 + c, vf_max((vf){0}, square - sum * average), lanes);
+#define TILE_ROW(R, I)                                                                                       \
+  CPU_UNROLL                                                                                                 \
+  for (int j = 0; j < vectors; j++) {                                                                        \
+    float *at = y + (R)*ld + c + j * CPU_LANES;                                                              \
+    vf v = vf_load_n(at, lanes), d = v - shift[j];                                                           \
+    if (bias) vf_store_n(at, v + add[j], lanes);                                                             \
+    sum[(I)*vectors + j] += d;                                                                               \
+    square[(I)*vectors + j] += d * d;                                                                        \
+  }
+  size_t r = 0;
+  for (; r + (size_t)below <= rows; r += (size_t)below) {
+    CPU_UNROLL
+    for (int i = 0; i < below; i++) TILE_ROW(r + (size_t)i, i)
+  }
+  for (; r < rows; r++) TILE_ROW(r, 0)
+#undef TILE_ROW
+  CPU_UNROLL
+  for (int j = 0; j < vectors; j++) {
+    vf total = vf_fold(sum, vectors, j), average = total * (1.0f / (float)rows);
+    vf_store_n(mean + c + j * CPU_LANES, shift[j] + add[j] + average, lanes);
+    vf_store_n(m2 + c + j * CPU_LANES, vf_max((vf){0}, vf_fold(square, vectors, j) - total * average), lanes);
+  }
 }
 
 void CPU_NAME(cpu_bn_tile)(float *y, size_t ld, size_t rows, int channels, const float *bias, float *mean,
                            float *m2) {
-  CPU_FOR_LANES(channels, tile_step, y, ld, rows, bias, mean, m2);
+  CPU_FOR_COLUMNS(channels, tile_step, y, ld, rows, bias, mean, m2);
 }
 
 static void forward_channel(const cream_bn *bn, cream_bn_mode mode, float momentum, int c, double rows,

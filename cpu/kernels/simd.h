@@ -138,6 +138,27 @@ CPU_INLINE float vf_sum(vf v) {
   return lanes[0];
 }
 
+/* Sums over rows run on CPU_BLOCK vectors at once, side by side or one below the other: one alone would wait
+ * for its own additions. CPU_FOR_COLUMNS runs `body(..., c, vectors, lanes)` over channels 0..count-1: first
+ * CPU_BLOCK whole vectors at a time, then one, then a part; `vectors` and `lanes` are constants but in the
+ * last. */
+#define CPU_BLOCK 4
+#define CPU_FOR_COLUMNS(count, body, ...)                                                                    \
+  do {                                                                                                       \
+    int column_ = 0;                                                                                         \
+    for (; column_ + CPU_BLOCK * CPU_LANES <= (count); column_ += CPU_BLOCK * CPU_LANES)                     \
+      body(__VA_ARGS__, column_, CPU_BLOCK, CPU_LANES);                                                      \
+    for (; column_ + CPU_LANES <= (count); column_ += CPU_LANES) body(__VA_ARGS__, column_, 1, CPU_LANES);   \
+    if (column_ < (count)) body(__VA_ARGS__, column_, 1, (count)-column_);                                   \
+  } while (0)
+/* The sum for vector j of `vectors` of a block whose sums lie row below row. */
+CPU_INLINE vf vf_fold(const vf *sums, int vectors, int j) {
+  vf sum = sums[j];
+  CPU_UNROLL
+  for (int i = 1; i < CPU_BLOCK / vectors; i++) sum += sums[i * vectors + j];
+  return sum;
+}
+
 /* Runs `body(i, lanes)` over 0..count-1: whole vectors, then one part. `body` is an always-inline function
  * or macro whose last argument is how many lanes it has. */
 #define CPU_FOR_LANES(count, body, ...)                                                                      \

@@ -20,37 +20,85 @@ CPU_INLINE vf sink_gradient(const sink_block *s, size_t r, int c, int lanes) {
   return d;
 }
 
-/* g = dz, sum dz, sum dz*(raw - mean) */
-CPU_INLINE void sink_bn_step(const sink_block *s, bool slope, int c, int lanes) {
-  vf mean = vf_load_n(s->mean + c, lanes), sum = {0}, moment = {0};
-  for (size_t r = 0; r < s->rows; r++) {
-    vf dz = sink_gradient(s, r, c, lanes);
-    if (slope) dz *= vf_load_n(s->slope + r * s->ld_slope + c, lanes);
-    if (slope || s->add) vf_store_n(s->g + r * s->ld + c, dz, lanes);
-    sum += dz;
-    moment += dz * (vf_load_n(s->raw + r * s->ld + c, lanes) - mean);
+/* Runs `row(r, i)` for all rows, CPU_BLOCK / vectors of them at a time, i being the place among these. */
+#define SINK_ROWS(row)                                                                                       \
+  size_t r_ = 0;                                                                                             \
+  for (; r_ + (size_t)(CPU_BLOCK / vectors) <= s->rows; r_ += (size_t)(CPU_BLOCK / vectors)) {               \
+    CPU_UNROLL                                                                                               \
+    for (int i_ = 0; i_ < CPU_BLOCK / vectors; i_++) row(r_ + (size_t)i_, i_);                               \
+  }                                                                                                          \
+  for (; r_ < s->rows; r_++) row(r_, 0)
+
+CPU_INLINE void sink_bn_row(const sink_block *s, bool slope, int c, int vectors, int lanes, size_t r,
+                            const vf *mean, vf *sum, vf *moment) {
+  CPU_UNROLL
+  for (int j = 0; j < vectors; j++) {
+    const int at = c + j * CPU_LANES;
+    vf dz = sink_gradient(s, r, at, lanes);
+    if (slope) dz *= vf_load_n(s->slope + r * s->ld_slope + at, lanes);
+    if (slope || s->add) vf_store_n(s->g + r * s->ld + at, dz, lanes);
+    sum[j] += dz;
+    moment[j] += dz * (vf_load_n(s->raw + r * s->ld + at, lanes) - mean[j]);
   }
-  vf_store_n(s->sums + c, sum, lanes);
-  vf_store_n(s->sums + s->sums_ld + c, moment, lanes);
+}
+/* g = dz, sum dz, sum dz*(raw - mean) */
+CPU_INLINE void sink_bn_step(const sink_block *s, bool slope, int c, int vectors, int lanes) {
+  vf mean[CPU_BLOCK], sum[CPU_BLOCK], moment[CPU_BLOCK];
+  CPU_UNROLL
+  for (int k = 0; k < CPU_BLOCK; k++) sum[k] = moment[k] = (vf){0};
+  CPU_UNROLL
+  for (int j = 0; j < vectors; j++) mean[j] = vf_load_n(s->mean + c + j * CPU_LANES, lanes);
+#define BN_ROW(R, I) sink_bn_row(s, slope, c, vectors, lanes, R, mean, sum + (I)*vectors, moment + (I)*vectors)
+  SINK_ROWS(BN_ROW);
+#undef BN_ROW
+  CPU_UNROLL
+  for (int j = 0; j < vectors; j++) {
+    vf_store_n(s->sums + c + j * CPU_LANES, vf_fold(sum, vectors, j), lanes);
+    vf_store_n(s->sums + s->sums_ld + c + j * CPU_LANES, vf_fold(moment, vectors, j), lanes);
+  }
 }
 
-/* g = d, and the five sums, with raw - mean for xhat. */
-CPU_INLINE void sink_gate_step(const sink_block *s, int c, int lanes) {
-  vf mean = vf_load_n(s->mean + c, lanes), sum[5] = {{0}, {0}, {0}, {0}, {0}};
-  for (size_t r = 0; r < s->rows; r++) {
-    vf d = sink_gradient(s, r, c, lanes), x = vf_load_n(s->raw + r * s->ld + c, lanes) - mean;
-    vf u = vf_load_n(s->value + r * s->ld_slope + c, lanes);
+CPU_INLINE void sink_gate_row(const sink_block *s, int c, int vectors, int lanes, size_t r, const vf *mean,
+                              vf (*sum)[5]) {
+  CPU_UNROLL
+  for (int j = 0; j < vectors; j++) {
+    const int at = c + j * CPU_LANES;
+    vf d = sink_gradient(s, r, at, lanes), x = vf_load_n(s->raw + r * s->ld + at, lanes) - mean[j];
+    vf u = vf_load_n(s->value + r * s->ld_slope + at, lanes);
     vf q = vf_set(1.0f);
-    if (s->slope) q = vf_load_n(s->slope + r * s->ld_slope + c, lanes);
-    if (s->add) vf_store_n(s->g + r * s->ld + c, d, lanes);
+    if (s->slope) q = vf_load_n(s->slope + r * s->ld_slope + at, lanes);
+    if (s->add) vf_store_n(s->g + r * s->ld + at, d, lanes);
     vf dq = d * q;
-    sum[0] += d * u;
-    sum[1] += dq;
-    sum[2] += q;
-    sum[3] += dq * x;
-    sum[4] += q * x;
+    sum[j][0] += d * u;
+    sum[j][1] += dq;
+    sum[j][2] += q;
+    sum[j][3] += dq * x;
+    sum[j][4] += q * x;
   }
-  for (int k = 0; k < 5; k++) vf_store_n(s->sums + (size_t)k * s->sums_ld + c, sum[k], lanes);
+}
+/* g = d, and the five sums, with raw - mean for xhat. */
+CPU_INLINE void sink_gate_step(const sink_block *s, int c, int vectors, int lanes) {
+  vf mean[CPU_BLOCK], sum[CPU_BLOCK][5];
+  CPU_UNROLL
+  for (int k = 0; k < CPU_BLOCK; k++) {
+    CPU_UNROLL
+    for (int m = 0; m < 5; m++) sum[k][m] = (vf){0};
+  }
+  CPU_UNROLL
+  for (int j = 0; j < vectors; j++) mean[j] = vf_load_n(s->mean + c + j * CPU_LANES, lanes);
+#define GATE_ROW(R, I) sink_gate_row(s, c, vectors, lanes, R, mean, sum + (I)*vectors)
+  SINK_ROWS(GATE_ROW);
+#undef GATE_ROW
+  CPU_UNROLL
+  for (int j = 0; j < vectors; j++) {
+    CPU_UNROLL
+    for (int m = 0; m < 5; m++) {
+      vf total = sum[j][m];
+      CPU_UNROLL
+      for (int i = 1; i < CPU_BLOCK / vectors; i++) total += sum[i * vectors + j][m];
+      vf_store_n(s->sums + (size_t)m * s->sums_ld + c + j * CPU_LANES, total, lanes);
+    }
+  }
 }
 
 /* g = d * gate * act' */
@@ -81,13 +129,13 @@ void CPU_NAME(cpu_sink_finish)(const cream_sink *sink, const cpu_sink_tile *tile
     s.value = tile->value ? tile->value + skip : NULL;
     if (gated) {
       s.sums = partials + (tile->index + image) * 5 * channels + c0;
-      CPU_FOR_LANES(tile->channels, sink_gate_step, &s);
+      CPU_FOR_COLUMNS(tile->channels, sink_gate_step, &s);
     } else if (sink->bn) {
       s.sums = partials + tile->index * 2 * channels + c0;
       if (s.slope)
-        CPU_FOR_LANES(tile->channels, sink_bn_step, &s, true);
+        CPU_FOR_COLUMNS(tile->channels, sink_bn_step, &s, true);
       else
-        CPU_FOR_LANES(tile->channels, sink_bn_step, &s, false);
+        CPU_FOR_COLUMNS(tile->channels, sink_bn_step, &s, false);
     } else if (gate || s.slope || s.add) {
       s.gate = gate ? cpu_at(node->gate) + image * channels + c0 : NULL;
       CPU_FOR_LANES(tile->channels, sink_plain_step, &s);
