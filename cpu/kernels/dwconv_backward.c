@@ -319,15 +319,19 @@ static void merge_weights(const cpu_backend *cpu, const backward_op *op) {
   int taps = conv->kernel * conv->kernel;
   const size_t ld = (size_t)op->plan.blocks.total * (size_t)(taps + 1) * CPU_LANES;
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
-  for (int c = 0; c < conv->cin; c++) {
+  for (int v = 0; v < op->plan.blocks.total; v++) {
+    const int c0 = v * CPU_LANES, lanes = dw_lanes(conv->cin, c0);
     for (int tap = 0; tap <= taps; tap++) {
-      const float *at = op->dweights + (c / CPU_LANES * (taps + 1) + tap) * CPU_LANES + c % CPU_LANES;
-      double sum = 0;
-      for (int group = 0; group < op->plan.groups; group++) sum += (double)at[(size_t)group * ld];
-      if (tap < taps)
-        cpu_at(conv->dweight)[c * taps + tap] = (float)sum;
-      else if (cream_buf_present(conv->dbias))
-        cpu_at(conv->dbias)[c] = (float)sum;
+      const float *at = op->dweights + (v * (taps + 1) + tap) * CPU_LANES;
+      double sum[CPU_LANES] = {0};
+      for (int group = 0; group < op->plan.groups; group++, at += ld)
+        for (int i = 0; i < CPU_LANES; i++) sum[i] += (double)at[i];
+      for (int i = 0; i < lanes; i++) {
+        if (tap < taps)
+          cpu_at(conv->dweight)[(c0 + i) * taps + tap] = (float)sum[i];
+        else if (cream_buf_present(conv->dbias))
+          cpu_at(conv->dbias)[c0 + i] = (float)sum[i];
+      }
     }
   }
 }
