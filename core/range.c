@@ -203,9 +203,16 @@ double cream_range_sampler_share(const cream_range_sampler *sampler) {
 
 /* ---- depths and resolution for a range --------------------------------------------------------------- */
 
-/* Share of uniform paths inside the range; 0 where there is none. */
-static cream_status share_at(const cream_space *space, const cream_range *range, int classes, int resolution,
-                             const int *depth, double *share, cream_error *err) {
+static double mean_flops(const cream_costs *costs, const int *n_options) {
+  double mean = cream_cost_flops(&costs->fixed);
+  for (int l = 0; l < costs->n_layers; l++)
+    for (int i = 0; i < n_options[l]; i++) mean += cream_cost_flops(&costs->layer[l][i]) / n_options[l];
+  return mean;
+}
+
+/* How far the mean of uniform paths is from the middle of the range; INFINITY where no path lies inside. */
+static cream_status distance_at(const cream_space *space, const cream_range *range, int classes, int resolution,
+                                const int *depth, double *distance, cream_error *err) {
   cream_skeleton skeleton;
   cream_costs costs;
   int n_options[CREAM_MAX_LAYERS];
@@ -215,11 +222,11 @@ static cream_status share_at(const cream_space *space, const cream_range *range,
   options_of(&skeleton, n_options);
   cream_range_sampler *sampler;
   cream_error none_inside;
-  *share = 0;
+  *distance = INFINITY;
   status = cream_range_sampler_create(&costs, n_options, range, &sampler, &none_inside);
   if (status == CREAM_BAD_CONFIG) return CREAM_OK;
   if (status) return cream_fail(err, status, "%s", none_inside.text);
-  *share = cream_range_sampler_share(sampler);
+  *distance = fabs(mean_flops(&costs, n_options) - (range->min + range->max) / 2);
   cream_range_sampler_destroy(sampler);
   return CREAM_OK;
 }
@@ -234,16 +241,16 @@ static bool grow(const cream_space *space, int *depth) {
 }
 
 static cream_status best_depth(const cream_space *space, const cream_range *range, int classes,
-                               int resolution, bool fixed, int *depth, double *best, cream_error *err) {
+                               int resolution, bool fixed, int *depth, double *nearest, cream_error *err) {
   int candidate[CREAM_MAX_STAGES] = {0};
   for (int s = 0; s < space->n_stages; s++) candidate[s] = fixed ? depth[s] : space->stages[s].depth_min;
-  *best = 0;
+  *nearest = INFINITY;
   do {
-    double share;
-    cream_status status = share_at(space, range, classes, resolution, candidate, &share, err);
+    double distance;
+    cream_status status = distance_at(space, range, classes, resolution, candidate, &distance, err);
     if (status) return status;
-    if (share > 0 && share >= *best) {
-      *best = share;
+    if (isfinite(distance) && distance <= *nearest) {
+      *nearest = distance;
       memcpy(depth, candidate, sizeof candidate);
     }
   } while (!fixed && grow(space, candidate));
@@ -274,10 +281,10 @@ cream_status cream_range_resolve(const cream_space *space, const cream_range *ra
     int candidate = nearest + (away % 2 ? -(away + 1) / 2 : away / 2) * step;
     if (*resolution) candidate = *resolution;
     if (candidate < low || candidate > top) continue;
-    double share;
-    status = best_depth(space, range, classes, candidate, fixed_depth, depth, &share, err);
+    double distance;
+    status = best_depth(space, range, classes, candidate, fixed_depth, depth, &distance, err);
     if (status) return status;
-    if (share > 0) {
+    if (isfinite(distance)) {
       *resolution = candidate;
       return CREAM_OK;
     }

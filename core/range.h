@@ -21,7 +21,8 @@ cream_status cream_space_reach(const cream_space *, int classes, cream_range *, 
  * The resolution r comes first: the middle of the range, F, is scaled to the side at which the space is in
  * proportion, r = scale_at * sqrt(F / scale_flops), rounded to the space's step and clipped; then depths:
  * stages grow evenly from their least depth (the shallowest first, of equals the last), and of that sequence
- * the depths win whose paths, drawn uniformly, fall into the range most often (of equals the deeper).
+ * the depths win whose paths, drawn uniformly, have FLOPs nearest to the middle on average (of equals the
+ * deeper), of those with any path inside.
  * `resolution` or `depth[0]` set (not 0) are kept. Without a range: the largest resolution and depths.
  * CREAM_BAD_CONFIG, with what is reachable, where no path lies inside. */
 cream_status cream_range_resolve(const cream_space *, const cream_range *, int classes, int *resolution,

@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# Everything that is done with this repository, from one place; ./build.sh help says what.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+jobs=$(nproc 2>/dev/null || echo 2)
+
+usage() {
+  cat <<'TEXT'
+usage: ./build.sh COMMAND [NAME...]
+
+  demo     build, search a network for the bundled digits, train it and test it (under 5 minutes)
+  build    build build/cream
+  test     build with warnings as errors and run all tests: plain, valgrind, ASan and UBSan, fuzz targets;
+           with NAMEs only the tests that match one of these expressions
+  bench    build and run the benchmarks
+  lint     clang-format, clang-tidy, and where installed cppcheck and shellcheck; changes nothing
+  format   reformat the C files in place
+  clean    remove build/, build-asan/ and build-fuzz/
+  help     this text
+
+Packages that are missing are installed with apt-get where that is allowed (root, or sudo without a
+password); otherwise their names are printed.
+TEXT
+}
+
+say() { printf '== %s\n' "$*" >&2; }
+die() {
+  printf 'build.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# By purpose: package and how to tell that it is there: a command, a pkg-config module after "pc:", or "fuzzer".
+declare -A packages=(
+  [build]="build-essential=cc build-essential=make cmake=cmake ninja-build=ninja pkg-config=pkg-config
+    libopenblas-dev=pc:openblas libyaml-dev=pc:yaml-0.1 libjansson-dev=pc:jansson libpopt-dev=pc:popt
+    libxxhash-dev=pc:libxxhash zlib1g-dev=pc:zlib libjpeg62-turbo-dev=pc:libjpeg libpng-dev=pc:libpng"
+  [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang libclang-rt-dev=fuzzer"
+  [format]="clang-format=clang-format"
+  [lint]="clang-tidy=clang-tidy"
+)
+
+present() {
+  case $1 in
+    pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
+    fuzzer)
+      echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+        clang -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null
+      ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+missing() {
+  local item
+  for item in "$@"; do
+    present "${item#*=}" || printf '%s\n' "${item%%=*}"
+  done | sort -u
+}
+
+# need GROUP...: installs what the groups of packages lack.
+need() {
+  local group lacking=() root=() items=() wanted=()
+  for group in "$@"; do
+    read -r -d '' -a items <<<"${packages[$group]}" || true
+    wanted+=("${items[@]}")
+  done
+  mapfile -t lacking < <(missing "${wanted[@]}")
+  [ ${#lacking[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" -ne 0 ]; then root=(sudo -n); fi
+  if ! command -v apt-get >/dev/null || ! "${root[@]}" true 2>/dev/null; then
+    die "missing packages (Debian's names): ${lacking[*]}; install them and try again"
+  fi
+  say "installing ${lacking[*]}"
+  local install=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q
+    --no-install-recommends "${lacking[@]}")
+  if ! "${install[@]}" >&2; then
+    "${root[@]}" apt-get update -q >&2 || die "apt-get update failed; is there a network?"
+    "${install[@]}" >&2 || die "could not install ${lacking[*]}"
+  fi
+  mapfile -t lacking < <(missing "${wanted[@]}")
+  [ ${#lacking[@]} -eq 0 ] || die "still missing after the installation: ${lacking[*]}"
+}
+
+# configure FOLDER [CMake argument...]
+configure() {
+  local folder=$1 log
+  shift
+  log=$(mktemp)
+  if ! cmake -S . -B "$folder" -G Ninja "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    die "CMake could not configure $folder"
+  fi
+  rm -f "$log"
+}
+
+compile() { cmake --build "$1" -j "$jobs" --target "$2" >&2; }
+
+# Settings of an existing build folder are kept, so that `demo` after `test` compiles nothing.
+build() {
+  need build
+  local args=()
+  [ -f build/CMakeCache.txt ] || args=(-DBUILD_TESTING=OFF)
+  configure build "${args[@]}"
+  compile build "${1:-cream}"
+}
+
+run_tests() { OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive ctest --test-dir "$1" --output-on-failure "${@:2}"; }
+
+test_all() {
+  need build test
+  local filter=() expression
+  if [ $# -gt 0 ]; then
+    expression=$(
+      IFS='|'
+      echo "$*"
+    )
+    filter=(-R "$expression")
+  fi
+  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON
+  compile build all
+  configure build-asan -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_SANITIZE=address,undefined
+  compile build-asan all
+  local failed=()
+  say "tests"
+  run_tests build "${filter[@]}" || failed+=(build)
+  say "unit tests under ASan and UBSan"
+  run_tests build-asan -L unit "${filter[@]}" || failed+=(build-asan)
+  if [ $# -eq 0 ] || [[ "$*" == *fuzz* ]]; then
+    configure build-fuzz -DCMAKE_C_COMPILER=clang -DCREAM_FUZZ=ON -DCREAM_WERROR=ON
+    compile build-fuzz all
+    say "fuzz targets, for a short time"
+    run_tests build-fuzz "${filter[@]}" || failed+=(build-fuzz)
+  fi
+  [ ${#failed[@]} -eq 0 ] || die "tests failed in: ${failed[*]}"
+}
+
+c_files() { find core cpu opencl io tools tests -name '*.[ch]' 2>/dev/null | sort; }
+
+lint() {
+  need build test format lint
+  configure build -DBUILD_TESTING=ON
+  say "clang-format"
+  c_files | xargs clang-format --dry-run -Werror
+  say "clang-tidy"
+  c_files | grep '\.c$' | grep -v '^tests/' | xargs -n 4 -P "$jobs" clang-tidy --quiet -p build 2>/dev/null
+  if command -v cppcheck >/dev/null; then
+    say "cppcheck"
+    cppcheck --quiet --error-exitcode=1 --std=c11 -j "$jobs" --enable=warning,performance,portability \
+      --inline-suppr --suppress=missingIncludeSystem -I . core cpu io tools
+  fi
+  if command -v shellcheck >/dev/null; then
+    say "shellcheck"
+    shellcheck build.sh .ci/run tools/*.sh tests/*.sh tests/tools/*.sh
+  fi
+  say "clean"
+}
+
+main() {
+  local command=${1:-help}
+  [ $# -eq 0 ] || shift
+  case $command in
+    demo)
+      build
+      exec tools/demo.sh
+      ;;
+    build) build ;;
+    test) test_all "$@" ;;
+    bench)
+      build cream_bench
+      exec build/cream_bench "$@"
+      ;;
+    lint) lint ;;
+    format)
+      need format
+      c_files | xargs clang-format -i
+      ;;
+    clean) rm -rf build build-asan build-fuzz ;;
+    help | -h | --help) usage ;;
+    *)
+      usage >&2
+      printf 'build.sh: unknown command "%s"\n' "$command" >&2
+      exit 2
+      ;;
+  esac
+}
+
+main "$@"

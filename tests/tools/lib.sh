@@ -1,0 +1,67 @@
+# Shared by the command line's tests: source it with the program's path as the first argument.
+# shellcheck shell=bash disable=SC2034
+set -uo pipefail
+
+cream=$(realpath "$1")
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export OMP_WAIT_POLICY=passive # other tests run on the same processors
+failures=0
+
+fail() {
+  printf 'FAILED: %s\n' "$*"
+  failures=$((failures + 1))
+}
+
+# expect CODE ARGUMENT...: runs cream; output goes to the files out and err.
+expect() {
+  local code=$1 got=0
+  shift
+  "$cream" "$@" >out 2>err </dev/null || got=$?
+  [ "$got" -eq "$code" ] || {
+    fail "cream $*: exit code $got, expected $code"
+    tail -n 3 err
+  }
+}
+
+# refuse CODE PATTERN ARGUMENT...: cream fails with one line on stderr that matches, and nothing on stdout.
+refuse() {
+  local code=$1 pattern=$2
+  shift 2
+  expect "$code" "$@"
+  [ ! -s out ] || fail "cream $*: wrote to stdout"
+  [ "$(wc -l <err)" -eq 1 ] || {
+    fail "cream $*: $(wc -l <err) lines on stderr, expected 1"
+    head -n 5 err
+  }
+  grep -qE -- "$pattern" err || fail "cream $*: \"$(cat err)\" does not match /$pattern/"
+}
+
+contains() { grep -qE -- "$2" "$1" || fail "$1 has no line that matches /$2/"; }
+
+lacks() { ! grep -qE -- "$2" "$1" || fail "$1 has a line that matches /$2/"; }
+
+exists() {
+  local file
+  for file in "$@"; do [ -s "$file" ] || fail "$file is missing or empty"; done
+}
+
+absent() {
+  local file
+  for file in "$@"; do [ ! -e "$file" ] || fail "$file should not exist"; done
+}
+
+same() { cmp -s "$1" "$2" || fail "$1 and $2 differ"; }
+
+finish() {
+  [ "$failures" -eq 0 ] || {
+    printf '%d checks failed\n' "$failures"
+    exit 1
+  }
+  exit 0
+}
+
+# A search of a few steps.
+small=(--data digits --space micro --flops 3:5 --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2)

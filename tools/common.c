@@ -1,0 +1,243 @@
+#include "common.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/range.h"
+#include "cpu/cpu.h"
+#include "io/space_yaml.h"
+#include "signals.h"
+
+static void tell_bad(void *context, cream_part part, size_t index, const char *line) {
+  (void)context, (void)part, (void)index;
+  fprintf(stderr, "left out: %s\n", line);
+}
+
+/* Small pictures that a data set makes by itself take no time; others a thread for every one that trains. */
+static int workers_for(const cream_config *config, const cream_dataset *dataset) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  int threads = config->threads ? config->threads : (int)cores;
+  return dataset->decode ? 1 : threads < 1 ? 1 : threads > 64 ? 64 : threads;
+}
+
+cream_status common_data_open(const cream_config *config, common_data *data, cream_error *err) {
+  memset(data, 0, sizeof *data);
+  cream_status status = cream_dataset_open(config->data, &data->dataset, err);
+  if (status != CREAM_OK) return status;
+  data->augment = config->augment;
+  data->workers = workers_for(config, data->dataset);
+  size_t count = data->dataset->count[CREAM_PART_TRAIN];
+  data->n_heldout = (size_t)llround(config->heldout * (double)count);
+  data->n_rest = count - data->n_heldout;
+  data->heldout = malloc((data->n_heldout + 1) * sizeof *data->heldout);
+  data->rest = malloc((data->n_rest + 1) * sizeof *data->rest);
+  status = data->heldout && data->rest
+               ? cream_bad_create(data->dataset, config->max_bad, tell_bad, NULL, &data->bad, err)
+               : cream_fail_memory(err, count * sizeof *data->rest, "the split");
+  if (status != CREAM_OK) {
+    common_data_close(data);
+    return status;
+  }
+  cream_split(data->dataset->labels[CREAM_PART_TRAIN], count, data->dataset->classes, config->seed,
+              data->n_heldout, data->heldout, data->rest);
+  return CREAM_OK;
+}
+
+void common_data_close(common_data *data) {
+  cream_bad_destroy(data->bad);
+  if (data->dataset) data->dataset->destroy(data->dataset);
+  free(data->heldout);
+  free(data->rest);
+  memset(data, 0, sizeof *data);
+}
+
+static cream_status open_source(const common_data *data, cream_loader_options *options, cream_source **source,
+                                cream_error *err) {
+  options->transforms = &data->augment;
+  options->bad = data->bad;
+  return cream_loader_create(data->dataset, options, source, err);
+}
+
+cream_status common_train_source(const common_data *data, const cream_config *config, int batch, int side,
+                                 cream_source **source, cream_error *err) {
+  cream_loader_options options = {.part = CREAM_PART_TRAIN,
+                                  .indices = data->rest,
+                                  .count = data->n_rest,
+                                  .batch = batch,
+                                  .side = side,
+                                  .seed = config->seed,
+                                  .train = true,
+                                  .augment = config->augment.enabled,
+                                  .workers = data->workers};
+  return open_source(data, &options, source, err);
+}
+
+cream_status common_heldout_source(const common_data *data, int batch, int side, cream_source **source,
+                                   cream_error *err) {
+  cream_loader_options options = {.part = CREAM_PART_TRAIN,
+                                  .indices = data->heldout,
+                                  .count = data->n_heldout,
+                                  .batch = batch,
+                                  .side = side};
+  return open_source(data, &options, source, err);
+}
+
+cream_status common_test_source(const common_data *data, int batch, int side, cream_source **source,
+                                cream_error *err) {
+  cream_loader_options options = {
+      .part = CREAM_PART_TEST, .batch = batch, .side = side, .workers = data->workers};
+  return open_source(data, &options, source, err);
+}
+
+cream_status common_backend(const cream_config *config, cream_backend **backend, cream_error *err) {
+  cream_cpu_options options = {.threads = config->threads};
+  return cream_cpu_create(&options, backend, err);
+}
+
+cream_range common_range(const cream_config *config) {
+  return (cream_range){config->flops.min * 1e6, config->flops.max * 1e6};
+}
+
+cream_status common_supernet(const cream_config *config, int classes, cream_skeleton *skeleton,
+                             cream_error *err) {
+  cream_space space;
+  cream_status status = cream_space_load(config->space, &space, err);
+  if (status != CREAM_OK) return status;
+  if (classes == 0) classes = space.head.classes;
+  int resolution = config->resolution, depth[CREAM_MAX_STAGES];
+  memcpy(depth, config->depth, sizeof depth);
+  cream_range range = common_range(config);
+  status = cream_range_resolve(&space, &range, classes, &resolution, depth, err);
+  if (status != CREAM_OK) return status;
+  return cream_skeleton_init(skeleton, &space, depth, resolution, classes, err);
+}
+
+cream_status common_arch(const cream_config *config, cream_arch *arch, cream_error *err) {
+  if (!*config->arch)
+    return cream_fail(err, CREAM_BAD_CONFIG, "no network: give --arch FILE, or --run DIR of an earlier run");
+  return cream_arch_load(config->arch, arch, err);
+}
+
+cream_status common_check_classes(const cream_skeleton *skeleton, const common_data *data, cream_error *err) {
+  if (skeleton->classes == data->dataset->classes) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "the network has %d classes, the data set %s has %d: they must be the same",
+                    skeleton->classes, data->dataset->name, data->dataset->classes);
+}
+
+cream_status common_test_net(cream_net *net, const common_data *data, int batch, common_test *test,
+                             cream_error *err) {
+  const cream_skeleton *skeleton = cream_net_skeleton(net);
+  cream_path path = cream_skeleton_first_path(skeleton);
+  cream_source *source;
+  cream_status status = common_test_source(data, batch, skeleton->resolution, &source, err);
+  if (status != CREAM_OK) return status;
+  double start = progress_now();
+  status = cream_evaluate(net, &path, source, CREAM_BN_RUNNING, 0, &test->score, err);
+  test->images_per_second = (double)test->score.count / (progress_now() - start);
+  cream_source_destroy(source);
+  return status;
+}
+
+cream_status common_check_out(const cream_config *config, cream_error *err) {
+  if (*config->out) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG, "no run folder: give --out DIR, a folder for what the run makes");
+}
+
+static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
+  common_run *run = self;
+  progress_event(&run->progress, event);
+  cream_status status = cream_metrics_on_event(&run->folder, event, err);
+  if (status == CREAM_OK && event->kind == CREAM_EVENT_EPOCH && event->board)
+    status = cream_run_write_board(&run->folder, run->skeleton, event->board, err);
+  return status;
+}
+
+cream_listener common_run_listener(common_run *run) {
+  return (cream_listener){on_event, run, signals_catch()};
+}
+
+cream_status common_run_open(common_run *run, const tool_options *options, const common_data *data,
+                             const cream_skeleton *skeleton, cream_error *err) {
+  const cream_config *config = &options->config;
+  memset(run, 0, sizeof *run);
+  cream_status status = cream_run_open(&run->folder, config->out, options->force, err);
+  if (status != CREAM_OK) return status;
+  run->open = true;
+  run->skeleton = skeleton;
+  run->started = progress_now();
+  progress_init(&run->progress, skeleton);
+  status = cream_run_write_config(&run->folder, config, err);
+  if (status == CREAM_OK)
+    status =
+        cream_run_write_split(&run->folder, config->data, config->seed,
+                              data->dataset->count[CREAM_PART_TRAIN], data->heldout, data->n_heldout, err);
+  return status;
+}
+
+cream_status common_run_close(common_run *run, cream_status status, cream_error *err) {
+  if (!run->open) return status;
+  run->open = false;
+  progress_end(&run->progress);
+  cream_error close_error;
+  if (cream_run_close(&run->folder, &close_error) == CREAM_OK || status != CREAM_OK) return status;
+  *err = close_error;
+  return close_error.status;
+}
+
+cream_status common_run_tested(common_run *run, const common_test *test, cream_error *err) {
+  cream_event event = {.kind = CREAM_EVENT_EVAL,
+                       .phase = "test",
+                       .split = "test",
+                       .accuracy = test->score.top1,
+                       .top5 = test->score.top5,
+                       .eval_loss = test->score.loss,
+                       .images_per_second = test->images_per_second};
+  return on_event(run, &event, err);
+}
+
+void common_print_network(const cream_skeleton *skeleton, const cream_path *path) {
+  cream_costs costs;
+  cream_costs_init(&costs, skeleton, skeleton->resolution);
+  cream_cost cost = cream_costs_path(&costs, path);
+  char text[400];
+  printf("network     %s, %dx%d pixels: %s\n", skeleton->space.name, skeleton->resolution,
+         skeleton->resolution, cream_path_format(skeleton, path, text, sizeof text));
+  printf("costs       %.3f M multiply-adds, %.3f M FLOPs as the paper counts them, %.3f M parameters\n",
+         cost.macs / 1e6, cream_cost_flops(&cost) / 1e6, cost.params / 1e6);
+}
+
+void common_print_test(const common_test *test) {
+  printf("test        top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %zu images, %.0f images/s\n",
+         100 * test->score.top1, 100 * test->score.top5, test->score.loss, test->score.count,
+         test->images_per_second);
+}
+
+static cream_status print_file(const char *path, cream_error *err) {
+  char *text;
+  size_t size;
+  cream_status status = cream_file_read(path, 1 << 20, &text, &size, err);
+  if (status != CREAM_OK) return status;
+  fwrite(text, 1, size, stdout);
+  free(text);
+  return CREAM_OK;
+}
+
+cream_status common_run_result(const common_run *run, const tool_options *options, cream_net *net,
+                               cream_run_result *result, cream_error *err) {
+  result->memory = cream_net_memory(net);
+  result->seconds = progress_now() - run->started;
+  cream_status status = cream_run_write_result(&run->folder, result, err);
+  char path[CREAM_MAX_FILE_NAME];
+  if (status == CREAM_OK && options->json)
+    status = print_file(cream_run_file(&run->folder, CREAM_RUN_RESULT, path), err);
+  return status;
+}
+
+cream_status common_join(char *text, size_t size, const char *folder, const char *name, cream_error *err) {
+  if ((size_t)snprintf(text, size, "%s/%s", folder, name) < size) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG, "%s/%s: the name is longer than %zu bytes", folder, name,
+                    size - 1);
+}

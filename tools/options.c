@@ -1,0 +1,181 @@
+#include "options.h"
+
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common.h"
+#include "io/settings.h"
+
+/* An option as the user sees it. `setting` is the key that it is another name for; a leading '.' stands
+ * for the subcommand's section. */
+typedef struct option_spec {
+  const char *name, *setting, *argument, *help;
+} option_spec;
+
+enum { CONFIG = 0, SET, RUN, JSON, FORCE, HELP };
+
+static const option_spec specs[] = {
+    [CONFIG] = {"config", NULL, "FILE", "read settings from a YAML file; other options override it"},
+    [SET] = {"set", NULL, "KEY=VALUE", "one setting, for example meta.every=50; may be repeated"},
+    [RUN] = {"run", NULL, "DIR", "folder of an earlier run: its architecture and weights"},
+    [JSON] = {"json", NULL, NULL, "results on stdout as one JSON document, everything else on stderr"},
+    [FORCE] = {"force", NULL, NULL, "replace the run in an existing --out folder"},
+    [HELP] = {"help", NULL, NULL, "this text"},
+    {"data", "data", "SPEC", "images: digits"},
+    {"space", "space", "NAME|FILE", "search space: cream, cream-hard, micro, or a YAML file"},
+    {"flops", "flops", "MIN:MAX", "FLOPs of the network wanted, in millions, as the paper counts them"},
+    {"arch", "arch", "FILE", "architecture file (arch.json of a search)"},
+    {"weights", "weights", "FILE", "weights of the network (safetensors)"},
+    {"epochs", ".epochs", "N", "passes over the training images"},
+    {"batch", ".batch", "N", "images in a batch"},
+    {"seed", "seed", "N", "of all random numbers; the same seed gives the same result"},
+    {"threads", "threads", "N", "CPU threads; 0: all"},
+    {"time-budget", "time_budget", "MINUTES", "stop training after so many minutes; 0: no limit"},
+    {"out", "out", "DIR", "run folder, made by the run"},
+};
+enum { N_SPECS = sizeof specs / sizeof *specs };
+
+static bool takes(const tool *t, const option_spec *spec) {
+  char word[64];
+  snprintf(word, sizeof word, " %s ", spec->name);
+  char options[256];
+  snprintf(options, sizeof options, " help %s", t->options);
+  return strstr(options, word) != NULL;
+}
+
+/* The setting's full key. */
+static const char *key_of(const tool *t, const option_spec *spec, char *text, size_t size) {
+  bool relative = spec->setting[0] == '.';
+  snprintf(text, size, "%s%s", relative ? t->section : "", spec->setting);
+  return text;
+}
+
+/* The help text of an option with its default. */
+static void describe(const tool *t, const option_spec *spec, char *text, size_t size) {
+  snprintf(text, size, "%s", spec->help);
+  if (!spec->setting) return;
+  static cream_config defaults;
+  cream_config_defaults(&defaults);
+  char key[128], value[128];
+  cream_settings_get(&defaults, key_of(t, spec, key, sizeof key), value, sizeof value);
+  size_t used = strlen(text);
+  if (*value) snprintf(text + used, size - used, " (default: %s)", value);
+}
+
+static void print_help(const tool *t, poptContext context) {
+  printf("%s: %s\n\n", t->name, t->summary);
+  poptPrintHelp(context, stdout, 0);
+  if (t->notes) printf("\n%s", t->notes);
+  if (strstr(t->options, "set ")) {
+    printf("\nSettings for --set and --config, with their defaults:\n");
+    cream_settings_help(stdout);
+  }
+  printf("\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 bad data, 130 interrupted.\n");
+}
+
+static cream_status apply_set(cream_config *config, const char *argument, cream_error *err) {
+  const char *equal = strchr(argument, '=');
+  char key[128];
+  if (!equal || equal == argument || (size_t)(equal - argument) >= sizeof key)
+    return cream_fail(err, CREAM_BAD_CONFIG, "--set %.60s: expected KEY=VALUE", argument);
+  snprintf(key, sizeof key, "%.*s", (int)(equal - argument), argument);
+  return cream_settings_set(config, key, equal + 1, err);
+}
+
+/* A folder's settings and files become those of this run, but not its place. */
+static cream_status apply_run(tool_options *options, const char *folder, cream_error *err) {
+  cream_config *config = &options->config;
+  char file[sizeof config->arch];
+  cream_status status = common_join(file, sizeof file, folder, "config.yaml", err);
+  if (status == CREAM_OK) status = cream_settings_load(config, file, err);
+  if (status == CREAM_OK) status = common_join(config->arch, sizeof config->arch, folder, "arch.json", err);
+  if (status == CREAM_OK)
+    status = common_join(config->weights, sizeof config->weights, folder, "weights.safetensors", err);
+  config->out[0] = '\0';
+  return status;
+}
+
+static cream_status apply(const tool *t, int which, const char *argument, tool_options *options,
+                          cream_error *err) {
+  char key[128];
+  switch (which) {
+  case RUN:
+    return apply_run(options, argument, err);
+  case CONFIG:
+    return cream_settings_load(&options->config, argument, err);
+  case SET:
+    return apply_set(&options->config, argument, err);
+  case JSON:
+    options->json = true;
+    return CREAM_OK;
+  case FORCE:
+    options->force = true;
+    return CREAM_OK;
+  default:
+    return cream_settings_set(&options->config, key_of(t, &specs[which], key, sizeof key), argument, err);
+  }
+}
+
+/* --run, then --config, then the others, wherever they stand. */
+static int pass_of(int which) {
+  return which == RUN ? 0 : which == CONFIG ? 1 : 2;
+}
+
+static cream_status apply_all(const tool *t, poptContext context, tool_options *options, bool *help,
+                              cream_error *err) {
+  cream_status status = CREAM_OK;
+  for (int pass = 0; pass < 3 && status == CREAM_OK && !*help; pass++) {
+    int code;
+    poptResetContext(context);
+    while (status == CREAM_OK && (code = poptGetNextOpt(context)) > 0) {
+      int which = code - 1;
+      char *argument = poptGetOptArg(context);
+      if (which == HELP)
+        *help = true;
+      else if (pass_of(which) == pass)
+        status = apply(t, which, argument, options, err);
+      free(argument);
+    }
+    if (status != CREAM_OK || *help) break;
+    if (code < -1)
+      return cream_fail(err, CREAM_BAD_CONFIG, "%s: %s; see cream %s --help", poptBadOption(context, 0),
+                        poptStrerror(code), t->name);
+    const char *extra = poptPeekArg(context);
+    if (extra)
+      return cream_fail(err, CREAM_BAD_CONFIG, "unexpected argument \"%s\"; see cream %s --help", extra,
+                        t->name);
+  }
+  return status;
+}
+
+cream_status options_parse(const tool *t, int argc, const char **argv, tool_options *options, bool *help,
+                           cream_error *err) {
+  char texts[N_SPECS][256];
+  struct poptOption table[N_SPECS + 1];
+  memset(table, 0, sizeof table);
+  int n = 0;
+  for (int i = 0; i < N_SPECS; i++) {
+    if (!takes(t, &specs[i])) continue;
+    describe(t, &specs[i], texts[i], sizeof texts[i]);
+    table[n++] = (struct poptOption){.longName = specs[i].name,
+                                     .shortName = i == HELP ? 'h' : '\0',
+                                     .argInfo = specs[i].argument ? POPT_ARG_STRING : POPT_ARG_NONE,
+                                     .val = i + 1,
+                                     .descrip = texts[i],
+                                     .argDescrip = specs[i].argument};
+  }
+  memset(options, 0, sizeof *options);
+  cream_config_defaults(&options->config);
+  char name[64];
+  snprintf(name, sizeof name, "cream %s", t->name);
+  argv[0] = name;
+  poptContext context = poptGetContext(name, argc, argv, table, 0);
+  if (!context) return cream_fail_memory(err, sizeof table, "the options");
+  poptSetOtherOptionHelp(context, "[options]");
+  cream_status status = apply_all(t, context, options, help, err);
+  if (status == CREAM_OK && *help) print_help(t, context);
+  poptFreeContext(context);
+  return status;
+}

@@ -1,0 +1,101 @@
+#include "core/retrain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common.h"
+#include "io/weights.h"
+
+/* What a training works with, in the order of its making. */
+typedef struct retrain_run {
+  cream_arch arch;
+  common_data data;
+  cream_backend *backend;
+  cream_source *train, *heldout;
+  cream_retrain *retrain;
+  common_run run;
+} retrain_run;
+
+static cream_status open_all(retrain_run *r, const tool_options *options, cream_error *err) {
+  const cream_config *config = &options->config;
+  cream_status status = common_check_out(config, err);
+  if (status == CREAM_OK) status = common_arch(config, &r->arch, err);
+  if (status == CREAM_OK) status = common_data_open(config, &r->data, err);
+  if (status == CREAM_OK) status = common_check_classes(&r->arch.net, &r->data, err);
+  if (status == CREAM_OK) status = common_backend(config, &r->backend, err);
+  int batch = config->retrain.batch, side = r->arch.net.resolution;
+  if (status == CREAM_OK) status = common_train_source(&r->data, config, batch, side, &r->train, err);
+  if (status == CREAM_OK && r->data.n_heldout)
+    status = common_heldout_source(&r->data, batch, side, &r->heldout, err);
+  if (status != CREAM_OK) return status;
+  cream_retrain_inputs inputs = {.config = config,
+                                 .skeleton = &r->arch.net,
+                                 .train = r->train,
+                                 .heldout = r->heldout,
+                                 .listener = common_run_listener(&r->run)};
+  status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
+  if (status != CREAM_OK) return status;
+  status = common_run_open(&r->run, options, &r->data, &r->arch.net, err);
+  if (status != CREAM_OK) return status;
+  char file[CREAM_MAX_FILE_NAME];
+  return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
+                         r->arch.space_hash, err);
+}
+
+static cream_status save_weights(retrain_run *r, cream_error *err) {
+  char file[CREAM_MAX_FILE_NAME];
+  return cream_weights_save(cream_run_file(&r->run.folder, CREAM_RUN_WEIGHTS, file), r->backend,
+                            cream_retrain_net(r->retrain), NULL, 0, NULL, 0, err);
+}
+
+/* The one look at the test images. */
+static cream_status test(retrain_run *r, const tool_options *options, cream_error *err) {
+  cream_net *net = cream_retrain_net(r->retrain);
+  common_test tested;
+  cream_status status = common_test_net(net, &r->data, options->config.retrain.batch, &tested, err);
+  if (status != CREAM_OK) return status;
+  status = common_run_tested(&r->run, &tested, err);
+  cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
+  if (status == CREAM_OK) status = common_run_result(&r->run, options, net, &result, err);
+  if (status != CREAM_OK || options->json) return status;
+  cream_path path = cream_skeleton_first_path(&r->arch.net);
+  common_print_network(&r->arch.net, &path);
+  common_print_test(&tested);
+  printf("next        cream test --run %s\n", r->run.folder.dir);
+  return CREAM_OK;
+}
+
+static cream_status retrain_run_tool(const tool_options *options, cream_error *err) {
+  static retrain_run r;
+  memset(&r, 0, sizeof r);
+  cream_status status = open_all(&r, options, err);
+  if (status == CREAM_OK) {
+    status = cream_retrain_run(r.retrain, err);
+    progress_end(&r.run.progress);
+    cream_error save_error;
+    if ((status == CREAM_OK || status == CREAM_INTERRUPTED) && save_weights(&r, &save_error) != CREAM_OK) {
+      *err = save_error;
+      status = save_error.status;
+    }
+    if (status == CREAM_OK) status = test(&r, options, err);
+  }
+  status = common_run_close(&r.run, status, err);
+  cream_retrain_destroy(r.retrain);
+  cream_source_destroy(r.heldout);
+  cream_source_destroy(r.train);
+  if (r.backend) r.backend->destroy(r.backend);
+  common_data_close(&r.data);
+  return status;
+}
+
+const tool tool_retrain = {
+    .name = "retrain",
+    .summary = "train one network from scratch, and test it",
+    .section = "retrain",
+    .options = "arch run config set data epochs batch seed threads out time-budget json force ",
+    .notes =
+        "The weights are written to the --out folder; the test images are looked at once, after the last\n"
+        "epoch. SIGINT and SIGTERM end the training after the step it is at: the weights are written, and\n"
+        "the exit code is 130.\n",
+    .run = retrain_run_tool,
+};

@@ -1,0 +1,129 @@
+#include "core/search.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common.h"
+#include "io/weights.h"
+
+/* What a search works with, in the order of its making. */
+typedef struct search_run {
+  common_data data;
+  cream_skeleton skeleton;
+  cream_backend *backend;
+  cream_source *train, *heldout;
+  cream_search *search;
+  common_run run;
+} search_run;
+
+/* Weights of the supernet with the meta network's beside them. */
+static cream_status save_supernet(const search_run *s, const cream_config *config, cream_error *err) {
+  size_t inputs = (size_t)s->skeleton.classes * (size_t)config->search.meta.slice;
+  float *theta = malloc((inputs + 1) * sizeof *theta);
+  if (!theta) return cream_fail_memory(err, (inputs + 1) * sizeof *theta, "the meta network");
+  cream_status status = cream_search_meta(s->search, theta, err);
+  if (status == CREAM_OK) {
+    const cream_st_tensor meta[] = {
+        {"meta_layer.weight", CREAM_ST_F32, 2, {1, inputs}, theta},
+        {"meta_layer.bias", CREAM_ST_F32, 1, {1}, theta + inputs},
+    };
+    char path[CREAM_MAX_FILE_NAME];
+    status = cream_weights_save(cream_run_file(&s->run.folder, CREAM_RUN_SUPERNET, path), s->backend,
+                                cream_search_net(s->search), meta, 2, NULL, 0, err);
+  }
+  free(theta);
+  return status;
+}
+
+/* The board, the supernet and the network found; on an interruption the best of the board. */
+static cream_status save(search_run *s, const tool_options *options, const cream_search_result *found,
+                         cream_error *err) {
+  const cream_board *board = cream_search_board(s->search);
+  cream_status status = cream_run_write_board(&s->run.folder, &s->skeleton, board, err);
+  if (status == CREAM_OK) status = save_supernet(s, &options->config, err);
+  if (status != CREAM_OK || (!found && board->count == 0)) return status;
+  const cream_path *path = found ? &found->path : &board->entries[0].path;
+  cream_skeleton network = cream_skeleton_fix(&s->skeleton, path);
+  char file[CREAM_MAX_FILE_NAME];
+  status = cream_arch_save(cream_run_file(&s->run.folder, CREAM_RUN_ARCH, file), &network, NULL, err);
+  if (status != CREAM_OK || !found) return status;
+  cream_run_result result = {.command = "search",
+                             .net = &network,
+                             .heldout = &found->score,
+                             .steps = cream_search_step(s->search),
+                             .meta_updates = cream_search_meta_updates(s->search)};
+  return common_run_result(&s->run, options, cream_search_net(s->search), &result, err);
+}
+
+static void report(const search_run *s, const cream_search_result *found) {
+  progress_print_board(stderr, cream_search_board(s->search), &s->skeleton);
+  common_print_network(&s->skeleton, &found->path);
+  printf("held out    top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %zu images\n", 100 * found->score.top1,
+         100 * found->score.top5, found->score.loss, found->score.count);
+  printf("next        cream retrain --run %s --out %s-trained\n", s->run.folder.dir, s->run.folder.dir);
+}
+
+static cream_status open_all(search_run *s, const tool_options *options, cream_error *err) {
+  const cream_config *config = &options->config;
+  cream_status status = common_check_out(config, err);
+  if (status == CREAM_OK) status = common_data_open(config, &s->data, err);
+  if (status == CREAM_OK) status = common_supernet(config, s->data.dataset->classes, &s->skeleton, err);
+  if (status == CREAM_OK) status = common_backend(config, &s->backend, err);
+  int batch = config->search.batch, side = s->skeleton.resolution;
+  if (status == CREAM_OK) status = common_train_source(&s->data, config, batch, side, &s->train, err);
+  if (status == CREAM_OK) status = common_heldout_source(&s->data, batch, side, &s->heldout, err);
+  if (status != CREAM_OK) return status;
+  tool_options resolved = *options;
+  resolved.config.resolution = side;
+  memcpy(resolved.config.depth, s->skeleton.depth, sizeof resolved.config.depth);
+  cream_search_inputs inputs = {.config = &resolved.config,
+                                .skeleton = &s->skeleton,
+                                .range = common_range(config),
+                                .train = s->train,
+                                .heldout = s->heldout,
+                                .listener = common_run_listener(&s->run)};
+  status = cream_search_create(s->backend, &inputs, &s->search, err);
+  if (status != CREAM_OK) return status;
+  return common_run_open(&s->run, &resolved, &s->data, &s->skeleton, err);
+}
+
+static cream_status search_run_tool(const tool_options *options, cream_error *err) {
+  static search_run s;
+  memset(&s, 0, sizeof s);
+  cream_search_result found;
+  cream_status status = open_all(&s, options, err);
+  if (status == CREAM_OK) {
+    status = cream_search_run(s.search, &found, err);
+    bool done = status == CREAM_OK;
+    progress_end(&s.run.progress);
+    if (done || status == CREAM_INTERRUPTED) {
+      cream_error save_error;
+      cream_status saved = save(&s, options, done ? &found : NULL, &save_error);
+      if (saved != CREAM_OK) {
+        *err = save_error;
+        status = saved;
+      }
+    }
+    if (status == CREAM_OK && !options->json) report(&s, &found);
+  }
+  status = common_run_close(&s.run, status, err);
+  cream_search_destroy(s.search);
+  cream_source_destroy(s.heldout);
+  cream_source_destroy(s.train);
+  if (s.backend) s.backend->destroy(s.backend);
+  common_data_close(&s.data);
+  return status;
+}
+
+const tool tool_search = {
+    .name = "search",
+    .summary = "train a supernet and choose a network in it",
+    .section = "search",
+    .options = "config set data space flops epochs batch seed threads out time-budget json force ",
+    .notes =
+        "The network, the board and the supernet's weights are written to the --out folder. SIGINT and\n"
+        "SIGTERM end the search after the step it is at: everything is written, arch.json then being the\n"
+        "best of the board, and the exit code is 130.\n",
+    .run = search_run_tool,
+};
