@@ -38,12 +38,29 @@ static const cream_retrain_config retrain_defaults = {
     .eval_every = 1,
 };
 
+static const cream_augment_config augment_defaults = {
+    .enabled = true,
+    .scale_min = 0.08,
+    .scale_max = 1,
+    .ratio_min = 3.0 / 4,
+    .ratio_max = 4.0 / 3,
+    .interpolation = CREAM_INTERPOLATION_RANDOM,
+    .flip = 0.5,
+    .randaugment = "rand-m9-mstd0.5",
+    .colour = 0.4,
+    .erase = 0.2,
+    .erase_min = 0.02,
+    .erase_max = 1.0 / 3,
+    .test_crop = 0.875,
+};
+
 void cream_config_defaults(cream_config *config) {
   memset(config, 0, sizeof *config);
   strcpy(config->data, "digits");
   strcpy(config->space, "micro");
   config->heldout = 0.1;
-  config->augment = 1;
+  config->augment = augment_defaults;
+  config->max_bad = 0.01;
   config->search = search_defaults;
   config->retrain = retrain_defaults;
 }

@@ -65,6 +65,27 @@ typedef struct cream_retrain_config {
   int eval_every; /* epochs between evaluations on held-out images; 0: at the end only */
 } cream_retrain_config;
 
+typedef enum cream_interpolation {
+  CREAM_INTERPOLATION_BILINEAR,
+  CREAM_INTERPOLATION_BICUBIC,
+  CREAM_INTERPOLATION_RANDOM /* either in training, bicubic in tests */
+} cream_interpolation;
+
+/* What happens to pictures on their way into a batch (io/transform.h). A data set that has an augmentation
+ * of its own knows only `enabled`. */
+typedef struct cream_augment_config {
+  bool enabled;                /* else training pictures are shown as in a test */
+  double scale_min, scale_max; /* of the random crop: share of the picture's area, width / height */
+  double ratio_min, ratio_max;
+  cream_interpolation interpolation;
+  double flip;                 /* probability */
+  char randaugment[64];        /* "rand-m9-mstd0.5", "none" */
+  double colour;               /* strength of the jitter, without RandAugment */
+  double erase;                /* probability */
+  double erase_min, erase_max; /* share of the area */
+  double test_crop;            /* share of the resized side that a test looks at */
+} cream_augment_config;
+
 typedef struct cream_config {
   char data[1024]; /* "digits", ... */
   char space[1024];
@@ -75,7 +96,8 @@ typedef struct cream_config {
   int resolution;              /* 0: from the range */
   int depth[CREAM_MAX_STAGES]; /* all 0: from the range */
   double heldout; /* share of the training images held out for board, meta network and selection */
-  int augment;    /* 0: none */
+  cream_augment_config augment;
+  double max_bad; /* share of the pictures that may be unreadable and are left out */
   uint64_t seed;
   int threads;        /* 0: all */
   double time_budget; /* minutes; 0: none */

@@ -1,14 +1,13 @@
 #include "digits.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "core/data.h"
+#include "gzip.h"
 
 /* Where the data that come with the program are: installed, and in the source tree. */
 #ifndef CREAM_INSTALLED_DATA
@@ -35,42 +34,10 @@ typedef struct digits {
   uint8_t pixels[COUNT][PIXELS]; /* 0..WHITE */
   uint32_t index[CREAM_PARTS][COUNT];
   int32_t labels[CREAM_PARTS][COUNT];
+  char *place; /* the file */
 } digits;
 
 /* ---- reading ------------------------------------------------------------------------------------- */
-
-/* All of a gzip or plain file as a string that the caller frees. */
-static cream_status read_text(const char *path, char **out, size_t *size, cream_error *err) {
-  errno = 0;
-  gzFile stream = gzopen(path, "rb");
-  if (!stream)
-    return cream_fail(err, CREAM_FAILED, "cannot open %s: %s", path, strerror(errno ? errno : ENOMEM));
-  cream_status status = CREAM_OK;
-  char *text = malloc(MAX_BYTES + 1);
-  int got = text ? gzread(stream, text, MAX_BYTES + 1) : 0;
-  if (!text) {
-    status = cream_fail_memory(err, MAX_BYTES, "the digits");
-  } else if (got < 0) {
-    int code;
-    const char *problem = gzerror(stream, &code);
-    status = code == Z_ERRNO ? cream_fail(err, CREAM_FAILED, "cannot read %s: %s", path, strerror(errno))
-                             : cream_fail(err, CREAM_BAD_DATA, "%s is damaged: %s", path, problem);
-  } else if (got > MAX_BYTES) {
-    status = cream_fail(err, CREAM_BAD_DATA, "%s holds more than %d bytes: not the digits", path, MAX_BYTES);
-  }
-  /* A stream that ends early shows itself only here. */
-  if (gzclose(stream) != Z_OK && !status)
-    status =
-        cream_fail(err, CREAM_BAD_DATA, "%s is damaged: it ends in the middle of the compressed data", path);
-  if (status) {
-    free(text);
-    return status;
-  }
-  text[got] = 0;
-  *out = text;
-  *size = (size_t)got;
-  return CREAM_OK;
-}
 
 /* A line of 65 integers; *at moves past its newline. */
 static cream_status read_line(const char *path, int line, const char **at, const char *end, uint8_t *pixels,
@@ -162,6 +129,23 @@ static cream_status decode(const cream_dataset *dataset, cream_part part, size_t
   return CREAM_OK;
 }
 
+static cream_status load(const cream_dataset *dataset, cream_part part, size_t index, int least_side,
+                         cream_image *image, cream_error *err) {
+  (void)least_side;
+  const digits *self = (const digits *)dataset;
+  const uint8_t *source = self->pixels[self->index[part][index]];
+  cream_status status = cream_image_resize(image, SIDE, SIDE, err);
+  for (int p = 0; p < PIXELS && !status; p++)
+    memset(image->pixels + 3 * p, (int)((float)source[p] * (255.0f / WHITE) + 0.5f), 3);
+  return status;
+}
+
+static char *path_of(const cream_dataset *dataset, cream_part part, size_t index, char *text, size_t size) {
+  const digits *self = (const digits *)dataset;
+  snprintf(text, size, "%s:%u", self->place, self->index[part][index] + 1);
+  return text;
+}
+
 static void measure(digits *self) {
   double sum = 0, squares = 0;
   size_t n = self->dataset.count[CREAM_PART_TRAIN] * PIXELS;
@@ -182,6 +166,7 @@ static void measure(digits *self) {
 /* ---- the data set -------------------------------------------------------------------------------- */
 
 static void destroy(cream_dataset *dataset) {
+  free(((digits *)dataset)->place);
   free(dataset);
 }
 
@@ -193,14 +178,17 @@ cream_status cream_digits_open(const char *path, cream_dataset **out, cream_erro
   }
   char *text = NULL;
   size_t size = 0;
-  cream_status status = read_text(path, &text, &size, err);
+  cream_status status = cream_gzip_read(path, MAX_BYTES, &text, &size, err);
   if (status) return status;
   digits *self = calloc(1, sizeof *self);
-  if (!self) {
+  char *place = strdup(path);
+  if (!self || !place) {
     free(text);
+    free(self);
+    free(place);
     return cream_fail_memory(err, sizeof *self, "the digits");
   }
-  int32_t labels[COUNT];
+  int32_t labels[COUNT] = {0};
   status = parse(path, text, size, self, labels, err);
   free(text);
   bool seen[CLASSES] = {false};
@@ -209,15 +197,19 @@ cream_status cream_digits_open(const char *path, cream_dataset **out, cream_erro
     if (!seen[c]) status = cream_fail(err, CREAM_BAD_DATA, "%s has no picture of a %d", path, c);
   if (status) {
     free(self);
+    free(place);
     return status;
   }
 
+  self->place = place;
   self->dataset = (cream_dataset){.name = "digits",
                                   .classes = CLASSES,
                                   .class_names = class_names,
                                   .count = {COUNT - TEST, TEST},
                                   .labels = {self->labels[0], self->labels[1]},
+                                  .load = load,
                                   .decode = decode,
+                                  .path = path_of,
                                   .destroy = destroy};
   cream_split(labels, COUNT, CLASSES, split_seed, TEST, self->index[CREAM_PART_TEST],
               self->index[CREAM_PART_TRAIN]);

@@ -35,7 +35,7 @@ typedef struct cream_field {
 } cream_field;
 
 /* Initialisers of a field that belongs to a member; the type follows from the member's. */
-#define CREAM_FIELD(owner, member)                                                                  \
+#define CREAM_FIELD(owner, member)                                                                           \
   .type = _Generic(((owner *)0)->member,                                                            \
       int: CREAM_FIELD_INT,                                                                         \
       uint64_t: CREAM_FIELD_UINT64,                                                                 \

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "bad.h"
+#include "core/config.h"
 #include "core/data.h"
 #include "data.h"
 
@@ -16,12 +18,19 @@ typedef struct cream_loader_options {
   bool train;   /* shuffled anew every epoch, whole batches only; else in the order of `indices` */
   bool augment; /* pictures change at random, in another way every epoch; only with `train` */
   int workers;  /* threads; 0: read() decodes by itself */
+  const cream_augment_config *transforms; /* copied; needed by data sets that do not decode by themselves */
+  cream_bad
+      *bad; /* counts pictures that cannot be used, and must outlive the loader; NULL: none may be bad */
+  int rank, ranks; /* every ranks-th picture of the order from `rank` on; ranks 0: all */
 } cream_loader_options;
 
 /* A source (core/data.h) of the data set, which must outlive it. Batches do not depend on the number of
- * workers nor on the order they are read in. Workers fill a ring of workers + 2 batches, so that is all the
- * memory it takes. CREAM_BAD_CONFIG for sizes below 1 and a training batch larger than the data,
- * CREAM_BAD_DATA for fewer pictures than classes or an index beyond the data. */
+ * workers nor on the order they are read in. Workers fill a ring of workers + 2 batches, so that and a
+ * picture for each worker is all the memory it takes. Pictures are loaded and go through the transforms
+ * (transform.h), or the data set decodes them. For a picture that cannot be used the next good one stands in,
+ * in the order of `indices`, with its label. CREAM_BAD_CONFIG for sizes below 1, a training batch larger than
+ * the data and contradictory transforms, CREAM_BAD_DATA for fewer pictures than classes or an index beyond
+ * the data. */
 cream_status cream_loader_create(const cream_dataset *, const cream_loader_options *, cream_source **,
                                  cream_error *);
 

@@ -13,6 +13,7 @@ typedef struct setting {
 static const char *const teachers[] = {"meta", "top1", "random", "none", NULL};
 static const char *const priors[] = {"uniform", "fixed", "board", NULL};
 static const char *const schedules[] = {"linear", "cosine", "step", "constant", NULL};
+static const char *const interpolations[] = {"bilinear", "bicubic", "random", NULL};
 static const char *const optimisers[] = {"sgd", "rmsprop-tf", NULL};
 
 #define SETTING(name, member, low, high, choice, unit_, help_)                                               \
@@ -53,10 +54,23 @@ static const setting settings[] = {
     NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers", "depth of every stage; empty: from the FLOPs range"),
     NUMBER(heldout, 0, 0.9, "",
            "share of the training images held out for board, meta network and selection"),
-    NUMBER(augment, 0, 1, "", "augmentation of training images; 0: none"),
+    NUMBER(max_bad, 0, 1, "", "share of the pictures that may be unreadable: reported and left out"),
     TEXT(seed, "seed of every random draw"),
     NUMBER(threads, 0, 1024, "", "threads; 0: all cores"),
     NUMBER(time_budget, 0, 1e6, "minutes", "training ends in good order when it is used up; 0: none"),
+    NUMBER(augment.enabled, 0, 0, "", "training images change at random; the digits have a way of their own"),
+    NUMBER(augment.scale_min, 0, 1, "", "random crop: smallest share of the area"),
+    NUMBER(augment.scale_max, 0, 1, "", "random crop: largest share of the area"),
+    NUMBER(augment.ratio_min, 0.01, 100, "", "random crop: smallest width / height"),
+    NUMBER(augment.ratio_max, 0.01, 100, "", "random crop: largest width / height"),
+    WORD(augment.interpolation, interpolations, "filter of resizing; random: either, in tests bicubic"),
+    NUMBER(augment.flip, 0, 1, "", "probability of exchanging left and right"),
+    TEXT(augment.randaugment, "RandAugment: rand-mMAGNITUDE[-mstdDEVIATION][-inc1][-nOPERATIONS], or none"),
+    NUMBER(augment.colour, 0, 10, "", "jitter of brightness, contrast, saturation, without RandAugment"),
+    NUMBER(augment.erase, 0, 1, "", "probability of erasing a rectangle"),
+    NUMBER(augment.erase_min, 0, 1, "", "random erasing: smallest share of the area"),
+    NUMBER(augment.erase_max, 0, 1, "", "random erasing: largest share of the area"),
+    NUMBER(augment.test_crop, 0.1, 1, "", "share of the resized side that tests look at"),
     TRAINING(search),
     NUMBER(search.clip, 0, 1e6, "", "largest norm of the gradient; 0: any"),
     WORD(search.teacher, teachers,
