@@ -164,18 +164,6 @@ void cream_sharpness(cream_canvas *c, float factor) {
   swap(c);
 }
 
-void cream_mirror(cream_canvas *c) {
-  for (int y = 0; y < c->height; y++) {
-    uint8_t *left = c->pixels + (size_t)y * (size_t)c->width * 3, *right = left + ((size_t)c->width - 1) * 3;
-    for (; left < right; left += 3, right -= 3) {
-      uint8_t pixel[3];
-      memcpy(pixel, left, 3);
-      memcpy(left, right, 3);
-      memcpy(right, pixel, 3);
-    }
-  }
-}
-
 static int within(int i, int size) {
   return i < 0 ? 0 : i >= size ? size - 1 : i;
 }

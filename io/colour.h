@@ -30,9 +30,6 @@ void cream_solarize_add(cream_canvas *, int add, int threshold);
 /* The `bits` (0..8) highest bits of every value kept. */
 void cream_posterize(cream_canvas *, int bits);
 
-/* Left and right exchanged. */
-void cream_mirror(cream_canvas *);
-
 /* Pixel (x, y) comes from matrix * (x + 0.5, y + 0.5, 1), interpolated between four pixels or by a cubic
  * (a = -1, as Pillow's transform has it) between sixteen, and is `fill` where that lies outside. */
 void cream_affine(cream_canvas *, const double matrix[6], cream_filter, const uint8_t fill[3]);

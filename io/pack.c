@@ -103,7 +103,7 @@ static cream_status damaged(const pack *self, const char *what, cream_error *err
 
 static cream_status read_header(pack *self, cream_error *err) {
   const uint8_t *header = self->map;
-  if (memcmp(header + PACK_AT_MAGIC, CREAM_PACK_MAGIC, 8) != 0)
+  if (pack_get(header + PACK_AT_MAGIC, 8) != CREAM_PACK_MAGIC)
     return cream_fail(err, CREAM_BAD_DATA, "%s: not a file of packed pictures", self->path);
   uint64_t version = pack_get(header + PACK_AT_VERSION, 4), kind = pack_get(header + PACK_AT_KIND, 4);
   if (version != CREAM_PACK_VERSION)
@@ -144,7 +144,7 @@ static cream_status read_header(pack *self, cream_error *err) {
 static cream_status read_names(pack *self, cream_error *err) {
   const char *names = (const char *)self->map + self->names_at;
   size_t size = (size_t)(self->index_at - self->names_at);
-  const char **list = malloc((size_t)self->dataset.classes * sizeof *list);
+  const char **list = malloc(((size_t)self->dataset.classes + 1) * sizeof *list);
   if (!list) return cream_fail_memory(err, (size_t)self->dataset.classes * sizeof *list, "names of classes");
   size_t at = 0;
   int n = 0;
@@ -176,7 +176,7 @@ static cream_status check_entry(const pack *self, const uint8_t *entry, cream_er
 static cream_status read_index(pack *self, cream_error *err) {
   size_t count = self->dataset.count[0] + self->dataset.count[1];
   const uint8_t *entry = self->map + self->index_at;
-  self->labels = malloc(count * sizeof *self->labels);
+  self->labels = malloc((count + 1) * sizeof *self->labels);
   if (!self->labels) return cream_fail_memory(err, count * sizeof *self->labels, "labels");
   self->index[0] = entry;
   self->index[1] = entry + self->dataset.count[0] * CREAM_PACK_ENTRY;

@@ -12,7 +12,7 @@
 
 #include "pack.h"
 
-#define CREAM_PACK_MAGIC "CREAMPCK"
+#define CREAM_PACK_MAGIC UINT64_C(0x4b43504d41455243) /* "CREAMPCK" */
 
 enum {
   CREAM_PACK_VERSION = 1,

@@ -87,7 +87,7 @@ static void prepare(void *context, int thread, size_t i) {
 static cream_status put(packer *self, const void *data, size_t size, cream_error *err) {
   self->at += size;
   if (fwrite(data, 1, size, self->file.stream) == size) return CREAM_OK;
-  return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", self->file.path, strerror(errno));
+  return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", self->file.path, strerror(errno ? errno : EIO));
 }
 
 static cream_status pad(packer *self, cream_error *err) {
@@ -150,14 +150,14 @@ static cream_status put_part(packer *self, cream_part part, size_t done, size_t 
 static char *join_names(const cream_dataset *dataset, size_t *size) {
   *size = 0;
   for (int c = 0; c < dataset->classes; c++) *size += strlen(dataset->class_names[c]) + 1;
-  char *names = malloc(*size), *at = names;
+  char *names = malloc(*size + 1), *at = names;
   for (int c = 0; c < dataset->classes && names; c++) at = stpcpy(at, dataset->class_names[c]) + 1;
   return names;
 }
 
 static void fill_header(const packer *self, uint8_t header[CREAM_PACK_HEADER]) {
   const cream_dataset *dataset = self->dataset;
-  memcpy(header + PACK_AT_MAGIC, CREAM_PACK_MAGIC, 8);
+  pack_put(header + PACK_AT_MAGIC, CREAM_PACK_MAGIC, 8);
   pack_put(header + PACK_AT_VERSION, CREAM_PACK_VERSION, 4);
   pack_put(header + PACK_AT_KIND, self->options->kind, 4);
   pack_put(header + PACK_AT_CLASSES, (uint64_t)dataset->classes, 4);
@@ -185,7 +185,8 @@ static cream_status put_rest(packer *self, cream_error *err) {
   if (!status) status = put(self, self->index, index_size, err);
   free(names);
   if (!status && fseek(self->file.stream, 0, SEEK_SET) != 0)
-    status = cream_fail(err, CREAM_FAILED, "cannot write %s: %s", self->file.path, strerror(errno));
+    status =
+        cream_fail(err, CREAM_FAILED, "cannot write %s: %s", self->file.path, strerror(errno ? errno : EIO));
   return status ? status : put(self, header, sizeof header, err);
 }
 

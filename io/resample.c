@@ -47,6 +47,7 @@ typedef struct axis {
   int size;
   double from, to;
   int out, window, count;
+  bool reverse; /* the last output comes first */
   cream_filter filter;
 } axis;
 
@@ -81,9 +82,11 @@ static void weigh(const axis *a, double centre, double *k, int32_t *first, int32
 static void fill_taps(const axis *a, cream_taps *taps, double *k) {
   double step = (a->to - a->from) / a->out;
   memset(taps->weights, 0, (size_t)taps->count * (size_t)taps->width * sizeof *taps->weights);
-  for (int i = 0; i < taps->count; i++)
-    weigh(a, a->from + (a->window + i + 0.5) * step, k, &taps->first[i], &taps->used[i],
+  for (int i = 0; i < taps->count; i++) {
+    int output = a->window + (a->reverse ? taps->count - 1 - i : i);
+    weigh(a, a->from + (output + 0.5) * step, k, &taps->first[i], &taps->used[i],
           taps->weights + (size_t)i * (size_t)taps->width);
+  }
 }
 
 /* ---- portable kernels ------------------------------------------------------------------------------ */
@@ -170,7 +173,7 @@ static void lay_out(plan *p, block *memory, const axis *x, const axis *y, int wi
   p->k = take(memory, (size_t)widest * sizeof *p->k);
   p->table = take(memory, (size_t)x->count * (size_t)(p->across.width / 4) * CREAM_TABLE_BYTES);
   p->padded = take(memory, ((size_t)width + (size_t)p->across.width + 2) * 3);
-  p->row_bytes = ((size_t)x->count * 3 + 1 + 31) / 32 * 32;
+  p->row_bytes = ((size_t)x->count * 3 + 4 + 31) / 32 * 32;
   p->rows = take(memory, (size_t)n_rows * p->row_bytes + 32);
 }
 
@@ -187,6 +190,7 @@ cream_status cream_resample(cream_scratch *scratch, const cream_resize *job, uin
             .out = job->out_width,
             .window = job->window_left,
             .count = job->window_width ? job->window_width : job->out_width,
+            .reverse = job->mirror,
             .filter = job->filter};
   axis y = {.size = job->height,
             .from = whole ? 0 : job->box[1],

@@ -31,7 +31,8 @@ typedef struct cream_resize {
   int out_width, out_height; /* of the whole box, 1..65535 */
   int window_left, window_top, window_width, window_height; /* which of it is made; widths 0: all */
   cream_filter filter;
-  bool plain; /* portable code only, the oracle of the other */
+  bool mirror; /* left and right of the window exchanged */
+  bool plain;  /* portable code only, the oracle of the other */
 } cream_resize;
 
 /* Writes the window as RGB [window_height, window_width, 3]. The filter reaches beyond the box where the

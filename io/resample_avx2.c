@@ -40,35 +40,58 @@ AVX2 static inline __m256i pairs_of(const uint8_t *pixel) {
   return _mm256_shuffle_epi8(p, pairs);
 }
 
-/* Sums of both halves, rounded to three bytes and one more. */
-AVX2 static inline void store_pixel(__m256i highs, __m256i lows, uint8_t *out) {
+/* The rounded sums of a pixel's two halves: r g b and nothing. */
+AVX2 static inline __m128i pixel_of(__m256i highs, __m256i lows) {
   __m256i sums = join(highs, lows);
   __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-  sum = _mm_srai_epi32(_mm_add_epi32(sum, _mm_set1_epi32(CREAM_WEIGHT_HALF)), CREAM_WEIGHT_BITS);
-  sum = _mm_packs_epi32(sum, sum);
-  sum = _mm_packus_epi16(sum, sum);
-  int32_t rgb = _mm_cvtsi128_si32(sum);
-  memcpy(out, &rgb, 4);
+  return _mm_srai_epi32(_mm_add_epi32(sum, _mm_set1_epi32(CREAM_WEIGHT_HALF)), CREAM_WEIGHT_BITS);
 }
+
+/* One output of up to 4 inputs. */
+AVX2 static inline __m128i short_pixel(const cream_taps *taps, const __m256i *weights, const uint8_t *in,
+                                       int x) {
+  __m256i p = pairs_of(in + (size_t)taps->first[x] * 3);
+  return pixel_of(_mm256_madd_epi16(p, weights[2 * x]), _mm256_madd_epi16(p, weights[2 * x + 1]));
+}
+
+AVX2 static inline __m128i long_pixel(const cream_taps *taps, const __m256i *weights, const uint8_t *in,
+                                      int x) {
+  const uint8_t *pixel = in + (size_t)taps->first[x] * 3;
+  __m256i highs = _mm256_setzero_si256(), lows = highs;
+  weights += (size_t)x * (size_t)taps->width / 2;
+  for (int i = 0; i < taps->width; i += 4, pixel += 12, weights += 2) {
+    __m256i p = pairs_of(pixel);
+    highs = _mm256_add_epi32(highs, _mm256_madd_epi16(p, weights[0]));
+    lows = _mm256_add_epi32(lows, _mm256_madd_epi16(p, weights[1]));
+  }
+  return pixel_of(highs, lows);
+}
+
+/* Four pixels as 12 bytes, and four zeros. */
+AVX2 static inline __m128i join_pixels(__m128i a, __m128i b, __m128i c, __m128i d) {
+  const __m128i dense = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+  __m128i bytes = _mm_packus_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+  return _mm_shuffle_epi8(bytes, dense);
+}
+
+#define ROW(pixel)                                                                                           \
+  int x = 0;                                                                                                 \
+  for (; x + 4 <= taps->count; x += 4, out += 12)                                                            \
+    _mm_storeu_si128((__m128i *)out,                                                                         \
+                     join_pixels(pixel(taps, weights, in, x), pixel(taps, weights, in, x + 1),               \
+                                 pixel(taps, weights, in, x + 2), pixel(taps, weights, in, x + 3)));         \
+  for (; x < taps->count; x++, out += 3) {                                                                   \
+    __m128i one = pixel(taps, weights, in, x);                                                               \
+    int32_t rgb = _mm_cvtsi128_si32(join_pixels(one, one, one, one));                                        \
+    memcpy(out, &rgb, 4);                                                                                    \
+  }
 
 AVX2 static void row(const cream_taps *taps, const void *table, const uint8_t *in, uint8_t *out) {
   const __m256i *weights = table;
   if (taps->width == 4) {
-    for (int x = 0; x < taps->count; x++, out += 3, weights += 2) {
-      __m256i p = pairs_of(in + (size_t)taps->first[x] * 3);
-      store_pixel(_mm256_madd_epi16(p, weights[0]), _mm256_madd_epi16(p, weights[1]), out);
-    }
-    return;
-  }
-  for (int x = 0; x < taps->count; x++, out += 3) {
-    const uint8_t *pixel = in + (size_t)taps->first[x] * 3;
-    __m256i highs = _mm256_setzero_si256(), lows = highs;
-    for (int i = 0; i < taps->width; i += 4, pixel += 12, weights += 2) {
-      __m256i p = pairs_of(pixel);
-      highs = _mm256_add_epi32(highs, _mm256_madd_epi16(p, weights[0]));
-      lows = _mm256_add_epi32(lows, _mm256_madd_epi16(p, weights[1]));
-    }
-    store_pixel(highs, lows, out);
+    ROW(short_pixel)
+  } else {
+    ROW(long_pixel)
   }
 }
 

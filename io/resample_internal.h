@@ -21,7 +21,7 @@ typedef struct cream_resample_kernels {
   /* Lays the weights out as `row` likes them. */
   void (*prepare)(const cream_taps *, void *table);
   /* One row: in[width, 3] to out[count, 3]. May read up to 3 * taps.width + 4 bytes beyond the row and write
-   * one byte beyond the output. */
+   * four bytes beyond the output. */
   void (*row)(const cream_taps *, const void *table, const uint8_t *in, uint8_t *out);
   /* Weighted sum of n rows of `bytes` bytes, `stride` apart. May read 31 bytes beyond a row. */
   void (*column)(const uint8_t *rows, size_t stride, const int32_t *weights, int n, size_t bytes,

@@ -109,41 +109,7 @@ cream_transform_work cream_transform_begin(const cream_transforms *transforms, c
       .crop = {.choose = choose}, .transforms = transforms, .rng = rng, .only = only};
 }
 
-/* Resizes the part that was chosen out of what the decoder gave. */
-static cream_status resize(cream_transform_work *work, const cream_image *image, cream_scratch *scratch,
-                           uint8_t *pixels, cream_error *err) {
-  const cream_image_crop *crop = &work->crop;
-  const cream_augment_config *config = &work->transforms->config;
-  double scale = image->shrink ? image->shrink : 1;
-  double left = crop->left / scale - image->left, top = crop->top / scale - image->top;
-  double right = fmin(left + crop->width / scale, image->width);
-  double bottom = fmin(top + crop->height / scale, image->height);
-  int x = (int)left, y = (int)top, side = work->transforms->side;
-  size_t stride = (size_t)image->width * 3;
-  cream_resize job = {.pixels = image->pixels + (size_t)y * stride + (size_t)x * 3,
-                      .width = (int)ceil(right) - x,
-                      .height = (int)ceil(bottom) - y,
-                      .stride = stride,
-                      .box = {left - x, top - y, right - x, bottom - y},
-                      .out_width = work->out_width,
-                      .out_height = work->out_height,
-                      .window_left = work->out_left,
-                      .window_top = work->out_top,
-                      .window_width = side,
-                      .window_height = side};
-  if (work->rng)
-    job.filter = draw_filter(config, work->rng);
-  else
-    job.filter =
-        config->interpolation == CREAM_INTERPOLATION_BILINEAR ? CREAM_FILTER_BILINEAR : CREAM_FILTER_BICUBIC;
-  return cream_resample(scratch, &job, pixels, err);
-}
-
 /* ---- the others ------------------------------------------------------------------------------------ */
-
-static void flip(stage *s) {
-  cream_mirror(&s->canvas);
-}
 
 static void randaugment(stage *s) {
   cream_randaugment_apply(&s->transforms->randaugment, s->rng, s->transforms->fill, &s->canvas);
@@ -237,7 +203,7 @@ static const struct {
   void (*apply)(stage *); /* NULL: resize() does it */
 } table[CREAM_TRANSFORMS] = {
     [CREAM_TRANSFORM_CROP] = {"crop", always, describe_crop, NULL},
-    [CREAM_TRANSFORM_FLIP] = {"flip", flip_probability, describe_flip, flip},
+    [CREAM_TRANSFORM_FLIP] = {"flip", flip_probability, describe_flip, NULL},
     [CREAM_TRANSFORM_RANDAUGMENT] = {"randaugment", randaugment_probability, describe_randaugment,
                                      randaugment},
     [CREAM_TRANSFORM_COLOUR] = {"colour", colour_probability, describe_colour, colour},
@@ -259,6 +225,44 @@ char *cream_transform_describe(const cream_transforms *t, cream_transform transf
   return text;
 }
 
+/* Whether this picture is to be changed so. */
+static bool drawn(cream_transform_work *work, cream_transform transform) {
+  double probability = table[transform].probability(work->transforms);
+  return (work->only & 1u << transform) && probability > 0 && cream_rng_double(work->rng) < probability;
+}
+
+/* Crop and flip: resizes the part that was chosen out of what the decoder gave. */
+static cream_status resize(cream_transform_work *work, const cream_image *image, cream_scratch *scratch,
+                           uint8_t *pixels, cream_error *err) {
+  const cream_image_crop *crop = &work->crop;
+  const cream_augment_config *config = &work->transforms->config;
+  double scale = image->shrink ? image->shrink : 1;
+  double left = crop->left / scale - image->left, top = crop->top / scale - image->top;
+  double right = fmin(left + crop->width / scale, image->width);
+  double bottom = fmin(top + crop->height / scale, image->height);
+  int x = (int)left, y = (int)top, side = work->transforms->side;
+  size_t stride = (size_t)image->width * 3;
+  cream_resize job = {.pixels = image->pixels + (size_t)y * stride + (size_t)x * 3,
+                      .width = (int)ceil(right) - x,
+                      .height = (int)ceil(bottom) - y,
+                      .stride = stride,
+                      .box = {left - x, top - y, right - x, bottom - y},
+                      .out_width = work->out_width,
+                      .out_height = work->out_height,
+                      .window_left = work->out_left,
+                      .window_top = work->out_top,
+                      .window_width = side,
+                      .window_height = side};
+  if (work->rng) {
+    job.filter = draw_filter(config, work->rng);
+    job.mirror = drawn(work, CREAM_TRANSFORM_FLIP);
+  } else {
+    job.filter =
+        config->interpolation == CREAM_INTERPOLATION_BILINEAR ? CREAM_FILTER_BILINEAR : CREAM_FILTER_BICUBIC;
+  }
+  return cream_resample(scratch, &job, pixels, err);
+}
+
 cream_status cream_transform_finish(cream_transform_work *work, const cream_image *image,
                                     cream_transform_memory *memory, uint8_t *pixels, cream_error *err) {
   const cream_transforms *t = work->transforms;
@@ -270,11 +274,8 @@ cream_status cream_transform_finish(cream_transform_work *work, const cream_imag
       .transforms = t, .rng = work->rng, .canvas = {.pixels = pixels, .width = t->side, .height = t->side}};
   s.canvas.spare = cream_scratch_need(&memory->spare, bytes);
   if (!s.canvas.spare) return cream_fail_memory(err, bytes, "transforming a picture");
-  for (int i = 0; i < CREAM_TRANSFORMS; i++) {
-    if (!table[i].apply || !(work->only & 1u << i)) continue;
-    double probability = table[i].probability(t);
-    if (probability > 0 && cream_rng_double(s.rng) < probability) table[i].apply(&s);
-  }
+  for (int i = 0; i < CREAM_TRANSFORMS; i++)
+    if (table[i].apply && drawn(work, (cream_transform)i)) table[i].apply(&s);
   if (s.canvas.pixels != pixels) memcpy(pixels, s.canvas.pixels, bytes);
   return CREAM_OK;
 }

@@ -23,7 +23,7 @@ static const option_spec specs[] = {
     [JSON] = {"json", NULL, NULL, "results on stdout as one JSON document, everything else on stderr"},
     [FORCE] = {"force", NULL, NULL, "replace the run in an existing --out folder"},
     [HELP] = {"help", NULL, NULL, "this text"},
-    {"data", "data", "SPEC", "images: digits"},
+    {"data", "data", "SPEC", "images: digits, folder:PATH, list:FILE, pack:FILE, cifar10:PATH, ..."},
     {"space", "space", "NAME|FILE", "search space: cream, cream-hard, micro, or a YAML file"},
     {"flops", "flops", "MIN:MAX", "FLOPs of the network wanted, in millions, as the paper counts them"},
     {"arch", "arch", "FILE", "architecture file (arch.json of a search)"},

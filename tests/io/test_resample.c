@@ -113,6 +113,27 @@ static void crop(void **state) {
   assert_memory_equal(a, b, sizeof a);
 }
 
+static void mirrored(void **state) {
+  (void)state;
+  enum { WIDTH = 19, HEIGHT = 7 };
+  for (int number = 0; number < 2; number++)
+    for (int plain = 0; plain < 2; plain++) {
+      const uint8_t *expected;
+      uint8_t straight[WIDTH * HEIGHT * 3], out[WIDTH * HEIGHT * 3];
+      cream_resize job = golden_job(number, &expected);
+      job.window_left = 3;
+      job.window_width = WIDTH;
+      job.window_height = HEIGHT;
+      job.plain = plain;
+      resize(&job, straight);
+      job.mirror = true;
+      resize(&job, out);
+      for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++)
+          assert_memory_equal(out + (y * WIDTH + x) * 3, straight + (y * WIDTH + WIDTH - 1 - x) * 3, 3);
+    }
+}
+
 static void scratch_grows(void **state) {
   (void)state;
   cream_scratch memory = {0};
@@ -129,8 +150,8 @@ static void scratch_grows(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(as_pillow), cmocka_unit_test(windows),       cmocka_unit_test(kernels_agree),
-      cmocka_unit_test(crop),      cmocka_unit_test(scratch_grows),
+      cmocka_unit_test(as_pillow), cmocka_unit_test(windows),  cmocka_unit_test(kernels_agree),
+      cmocka_unit_test(crop),      cmocka_unit_test(mirrored), cmocka_unit_test(scratch_grows),
   };
   return cmocka_run_group_tests(tests, golden_open, golden_close);
 }
