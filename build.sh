@@ -13,7 +13,8 @@ usage: ./build.sh COMMAND [NAME...]
   build    build build/cream
   test     build with warnings as errors and run all tests: plain, valgrind, ASan and UBSan, fuzz targets;
            with NAMEs only the tests that match one of these expressions
-  bench    build and run the benchmarks
+  bench    build and run all benchmarks; `bench peers ...` compares with PyTorch alone, other
+           arguments are those of `cream bench`
   lint     clang-format, clang-tidy, and where installed cppcheck and shellcheck; changes nothing
   format   reformat the C files in place
   clean    remove build/, build-asan/ and build-fuzz/
@@ -30,12 +31,14 @@ die() {
   exit 1
 }
 
-# By purpose: package and how to tell that it is there: a command, a pkg-config module after "pc:", or "fuzzer".
+# By purpose: package and how to tell that it is there: a command, a path, a module of pkg-config or of Python
+# after "pc:" or "py:", or "fuzzer".
 declare -A packages=(
   [build]="build-essential=cc build-essential=make cmake=cmake ninja-build=ninja pkg-config=pkg-config
     libopenblas-dev=pc:openblas libyaml-dev=pc:yaml-0.1 libjansson-dev=pc:jansson libpopt-dev=pc:popt
     libxxhash-dev=pc:libxxhash zlib1g-dev=pc:zlib libjpeg62-turbo-dev=pc:libjpeg libpng-dev=pc:libpng"
-  [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang libclang-rt-dev=fuzzer"
+  [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang libclang-rt-dev=fuzzer
+    python3=python3 python3-pil=py:PIL fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
   [format]="clang-format=clang-format"
   [lint]="clang-tidy=clang-tidy"
 )
@@ -43,6 +46,8 @@ declare -A packages=(
 present() {
   case $1 in
     pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
+    py:*) /usr/bin/python3 -c "import ${1#py:}" 2>/dev/null ;;
+    /*) [ -e "$1" ] ;;
     fuzzer)
       echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
         clang -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null
@@ -103,7 +108,7 @@ build() {
   local args=()
   [ -f build/CMakeCache.txt ] || args=(-DBUILD_TESTING=OFF)
   configure build "${args[@]}"
-  compile build "${1:-cream}"
+  compile build cream
 }
 
 run_tests() { OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive ctest --test-dir "$1" --output-on-failure "${@:2}"; }
@@ -134,6 +139,25 @@ test_all() {
     run_tests build-fuzz "${filter[@]}" || failed+=(build-fuzz)
   fi
   [ ${#failed[@]} -eq 0 ] || die "tests failed in: ${failed[*]}"
+}
+
+# docs/benchmarks.md tells what the numbers mean.
+bench() {
+  case ${1:-} in
+    peers) exec tools/bench_peers "${@:2}" ;;
+    ?*) exec build/cream bench "$@" ;;
+  esac
+  local space64=(--classes 10 --depths "2,2,3,3,3" --resolution 64 --batch 64)
+  build/cream bench peaks
+  build/cream bench step "${space64[@]}"
+  build/cream bench step --classes 1000 --depths "4,4,5,4,4" --resolution 224 --batch 16
+  build/cream bench ops "${space64[@]}"
+  build/cream bench scaling "${space64[@]}"
+  if /usr/bin/python3 -c 'import torch' 2>/dev/null; then
+    tools/bench_peers
+  else
+    say "/usr/bin/python3 has no PyTorch (Debian: python3-torch), so there is nothing to compare with"
+  fi
 }
 
 c_files() { find core cpu opencl io tools tests -name '*.[ch]' 2>/dev/null | sort; }
@@ -168,8 +192,8 @@ main() {
     build) build ;;
     test) test_all "$@" ;;
     bench)
-      build cream_bench
-      exec build/cream_bench "$@"
+      build
+      bench "$@"
       ;;
     lint) lint ;;
     format)
