@@ -281,13 +281,15 @@ static cream_status allocate_all(cream_net *net, cream_error *err) {
   cream_status status;
   if ((status = allocate(net, net->weight_count, &net->weights, err))) return status;
   if ((status = allocate(net, net->statistic_count, &net->statistics, err))) return status;
-  if ((status = allocate(net, net->train_size + net->infer_size, &net->activations, err))) return status;
+  size_t grad = aligned(net->grad_size);
+  size_t passing = net->options.train ? max_size(net->infer_size, 3 * grad) : net->infer_size;
+  if ((status = allocate(net, passing, &net->passing, err))) return status;
   if ((status = allocate(net, input, &net->input, err))) return status;
   if (!net->options.train) return CREAM_OK;
   if ((status = allocate(net, logits, &net->dlogits, err))) return status;
   if ((status = allocate(net, net->gradient_count, &net->gradients, err))) return status;
-  for (int i = 0; i < 3; i++)
-    if ((status = allocate(net, net->grad_size, &net->grad[i], err))) return status;
+  if ((status = allocate(net, net->train_size, &net->activations, err))) return status;
+  for (size_t i = 0; i < 3; i++) net->grad[i] = cream_buf_at(net->passing, i * grad);
   size_t pool = (size_t)n * (size_t)max_size((size_t)widest(net), (size_t)net->skeleton.space.head.channels);
   if ((status = allocate(net, 5 * (size_t)n * (size_t)widest(net), &net->gate_sums, err))) return status;
   return allocate(net, pool, &net->pool_grad, err);
@@ -362,9 +364,8 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
 
 void cream_net_destroy(cream_net *net) {
   if (!net) return;
-  cream_buf *buffers[] = {&net->weights, &net->statistics, &net->gradients, &net->activations,
-                          &net->input,   &net->dlogits,    &net->grad[0],   &net->grad[1],
-                          &net->grad[2], &net->gate_sums,  &net->pool_grad};
+  cream_buf *buffers[] = {&net->weights, &net->statistics, &net->gradients, &net->activations, &net->input,
+                          &net->dlogits, &net->passing,    &net->gate_sums, &net->pool_grad};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) net->backend->release(net->backend, *buffers[i]);
   free(net->params);

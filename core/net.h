@@ -63,7 +63,7 @@ cream_buf cream_net_forward_train(cream_net *, const cream_path *, const cream_t
                                   uint64_t dropout_step);
 
 /* Logits of another path on the input of the last forward_train, in CREAM_BN_BATCH mode. The layers that
- * both paths begin with are not computed again; what backward needs stays. */
+ * both paths begin with are not computed again; what backward needs stays. Read them before the backward. */
 cream_buf cream_net_forward_teacher(cream_net *, const cream_path *);
 
 /* Gradients of the path of the last forward_train from dlogits, into the gradient block (=). May be called

@@ -69,9 +69,10 @@ struct cream_net {
   size_t weight_count, statistic_count, gradient_count;
   cream_buf weights, statistics, gradients;
   cream_buf input, dlogits;
-  cream_buf activations; /* training path, then the inference region */
+  cream_buf activations; /* of the training path */
+  cream_buf passing; /* what does not outlive a call: tensors of inference, then gradients of activations */
   size_t train_size, infer_size, infer_inner, infer_out;
-  cream_buf grad[3]; /* gradients of activations in turn */
+  cream_buf grad[3]; /* gradients of activations in turn, in `passing` */
   size_t grad_size;
   cream_buf gate_sums, pool_grad;
   size_t bytes;

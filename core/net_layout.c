@@ -169,7 +169,7 @@ size_t net_tail_size(cream_net *net, int n) {
 void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, net_layout_kind kind,
                 int first_step, const cream_tensor *input, bool dropout) {
   bool train = kind == NET_LAYOUT_TRAIN;
-  cream_buf infer = cream_buf_at(net->activations, net->train_size);
+  cream_buf infer = net->passing;
   net_bump kept = {net->activations, 0};
   net_bump places[2] = {{infer, 0}, {cream_buf_at(infer, net->infer_out), 0}};
   cream_buf inner_start = cream_buf_at(infer, 2 * net->infer_out);
