@@ -36,7 +36,8 @@ die() {
 declare -A packages=(
   [build]="build-essential=cc build-essential=make cmake=cmake ninja-build=ninja pkg-config=pkg-config
     libopenblas-dev=pc:openblas libyaml-dev=pc:yaml-0.1 libjansson-dev=pc:jansson libpopt-dev=pc:popt
-    libxxhash-dev=pc:libxxhash zlib1g-dev=pc:zlib libjpeg62-turbo-dev=pc:libjpeg libpng-dev=pc:libpng"
+    libxxhash-dev=pc:libxxhash zlib1g-dev=pc:zlib libjpeg62-turbo-dev=pc:libjpeg libpng-dev=pc:libpng
+    libprotobuf-c-dev=pc:libprotobuf-c protobuf-c-compiler=protoc-c"
   [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang libclang-rt-dev=fuzzer
     python3=python3 python3-pil=py:PIL fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
   [format]="clang-format=clang-format"

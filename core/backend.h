@@ -98,7 +98,7 @@ typedef struct cream_grad {
 
 /* What becomes of dL/d(value of the input x) of a backward op. With d = that gradient (+ `add`):
  *   - `node` is the tensor whose raw output produced x: x itself, or, where x is a materialised residual
- *     sum, the last convolution of the block (act none, no gate; d passes to it unchanged).
+ *     sum, the last convolution of the block (act none; a gate on it is that of drop path).
  *   - bn present, node without gate: g = d * act'(node) = dz (CREAM_GRAD_Z); m1, m2 are taken and bn's
  *     dgamma, dbeta, a, b, c are complete when the op returns.
  *   - bn present, node with gate (squeeze-excite): g = d (CREAM_GRAD_VALUE), and gate_sums[n][5][C] get
@@ -141,17 +141,26 @@ typedef struct cream_loss {
   cream_buf target; /* [N,K] probabilities; absent where soft is 0 */
 } cream_loss;
 
-typedef enum cream_optim_kind { CREAM_OPTIM_SGD, CREAM_OPTIM_RMSPROP_TF } cream_optim_kind;
+typedef enum cream_optim_kind {
+  CREAM_OPTIM_SGD,
+  CREAM_OPTIM_RMSPROP_TF,
+  CREAM_OPTIM_ADAM,
+  CREAM_OPTIM_ADAMW
+} cream_optim_kind;
 
 /* One optimiser step. With d = g + weight_decay*w (decay only in slices that ask for it):
  *   SGD:        m = momentum*m + d;  w -= lr*(nesterov ? d + momentum*m : m)
  *   RMSPROP_TF: v += (1-alpha)*(d^2 - v);  m = momentum*m + lr*d/sqrt(v + eps);  w -= m
  *               (v starts at 1, eps inside the root: TensorFlow's form, as in timm)
+ *   ADAM:       m += (1-momentum)*(d - m);  v += (1-alpha)*(d^2 - v);
+ *               w -= lr * m/(1-momentum^step) / (sqrt(v/(1-alpha^step)) + eps)   (m needed; v starts at 0)
+ *   ADAMW:      w -= lr*weight_decay*w, then ADAM with d = g
  * then, where ema is present: ema += (1-ema_decay)*(w - ema). */
 typedef struct cream_optim {
   cream_optim_kind kind;
   float lr, momentum, weight_decay, alpha, eps, ema_decay;
   bool nesterov;
+  uint64_t step; /* ADAM, ADAMW: number of this update, from 1 */
 } cream_optim;
 
 /* A run of parameters that belong together: `w` counts in the weight block (and moments, EMA),
@@ -169,6 +178,7 @@ typedef struct cream_blocks {
 typedef struct cream_backend cream_backend;
 struct cream_backend {
   const char *name; /* "cpu", "cpu-plain", ... */
+  bool no_data;     /* it only counts (memory.h): values need not be computed for it */
 
   /* ---- memory ---------------------------------------------------------------------------------- */
   /* `count` elements, zeroed, aligned to 64 bytes. */

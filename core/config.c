@@ -5,7 +5,12 @@
 static const cream_search_config search_defaults = {
     .epochs = 120,
     .batch = 128,
-    .lr = {.lr = 0.5, .schedule = CREAM_SCHEDULE_LINEAR, .decay_rate = 0.973, .decay_epochs = 2.4},
+    .lr = {.lr = 0.5,
+           .schedule = CREAM_SCHEDULE_LINEAR,
+           .decay_rate = 0.973,
+           .decay_epochs = 2.4,
+           .cycle_mul = 1,
+           .cycle_decay = 1},
     .momentum = 0.9,
     .weight_decay = 1e-4,
     .smoothing = 0.1,
@@ -20,6 +25,7 @@ static const cream_search_config search_defaults = {
 static const cream_retrain_config retrain_defaults = {
     .epochs = 500,
     .batch = 128,
+    .accumulate = 1,
     .optim = CREAM_OPTIM_RMSPROP_TF,
     .lr =
         {
@@ -29,10 +35,13 @@ static const cream_retrain_config retrain_defaults = {
             .warmup_lr = 1e-6,
             .decay_rate = 0.973,
             .decay_epochs = 2.4,
+            .cycle_mul = 1,
+            .cycle_decay = 1,
         },
     .momentum = 0.9,
     .weight_decay = 1e-5,
     .smoothing = 0.1,
+    .nesterov = true,
     .dropout = 0.2,
     .ema = 0.9999,
     .eval_every = 1,
@@ -61,6 +70,8 @@ void cream_config_defaults(cream_config *config) {
   config->heldout = 0.1;
   config->augment = augment_defaults;
   config->max_bad = 0.01;
+  config->checkpoint.every_minutes = 5;
+  config->checkpoint.keep = 3;
   config->search = search_defaults;
   config->retrain = retrain_defaults;
 }

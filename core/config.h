@@ -23,6 +23,8 @@ typedef enum cream_schedule {
   CREAM_SCHEDULE_CONSTANT
 } cream_schedule;
 
+typedef enum cream_on_nan { CREAM_ON_NAN_STOP, CREAM_ON_NAN_ROLLBACK } cream_on_nan;
+
 /* Learning rate: `lr` is for a batch of 1,024 and scales linearly with the batch. */
 typedef struct cream_lr {
   double lr;
@@ -30,6 +32,9 @@ typedef struct cream_lr {
   double warmup_epochs, warmup_lr; /* from warmup_lr (not scaled), linear */
   double decay_rate, decay_epochs; /* STEP: lr *= rate every `epochs` */
   double min_lr;                   /* LINEAR and COSINE end here */
+  /* LINEAR and COSINE start over after cycle_epochs (0: never), each cycle cycle_mul times as long as the one
+   * before and its peak cycle_decay times as high. */
+  double cycle_epochs, cycle_mul, cycle_decay;
 } cream_lr;
 
 /* Training of the supernet (section 2). */
@@ -55,14 +60,26 @@ typedef struct cream_search_config {
   int recalibrate; /* batches that recompute batch-norm statistics before the final selection */
 } cream_search_config;
 
+/* What batch-norm recalibration starts from. */
+typedef enum cream_recalibration {
+  CREAM_RECALIBRATION_RESET,  /* nothing: the statistics become the means over the batches */
+  CREAM_RECALIBRATION_INHERIT /* the running statistics, which go on moving by the momentum of training */
+} cream_recalibration;
+
 /* Training of one network (section 3). */
 typedef struct cream_retrain_config {
   int epochs, batch;
+  int accumulate; /* batches of an update, whose batch is then batch * accumulate images */
   cream_optim_kind optim;
   cream_lr lr;
-  double momentum, weight_decay, smoothing, dropout;
-  double ema;     /* decay of the averaged weights; 0: none */
-  int eval_every; /* epochs between evaluations on held-out images; 0: at the end only */
+  double momentum, weight_decay, smoothing, clip;
+  bool nesterov;     /* SGD */
+  double alpha, eps; /* decay of the squares' mean and eps in the root; 0: the optimiser's usual ones */
+  double dropout;
+  double drop_path; /* stochastic depth: rate of the last block; others in proportion to their place */
+  double mixup;     /* pictures mixed by lambda ~ Beta(mixup, mixup); 0: none */
+  double ema;       /* decay of the averaged weights; 0: none */
+  int eval_every;   /* epochs between evaluations on held-out images; 0: at the end only */
 } cream_retrain_config;
 
 typedef enum cream_interpolation {
@@ -97,10 +114,20 @@ typedef struct cream_config {
   int depth[CREAM_MAX_STAGES]; /* all 0: from the range */
   double heldout; /* share of the training images held out for board, meta network and selection */
   cream_augment_config augment;
+  struct {
+    cream_recalibration mode;
+    int batches; /* after loading weights for a test; 0: none. Board entries: search.recalibrate */
+  } recalibrate;
   double max_bad; /* share of the pictures that may be unreadable and are left out */
   uint64_t seed;
-  int threads;        /* 0: all */
-  double time_budget; /* minutes; 0: none */
+  int threads;         /* 0: all */
+  double time_budget;  /* minutes; 0: none */
+  cream_on_nan on_nan; /* what to do when the loss explodes: stop, or go back and lower the rate */
+  struct {
+    int every_steps;      /* steps between checkpoints; 0: only by time */
+    double every_minutes; /* minutes between them; 0: only by steps */
+    int keep;             /* the last ones that are kept, beside the best */
+  } checkpoint;
   cream_search_config search;
   cream_retrain_config retrain;
 } cream_config;

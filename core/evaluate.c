@@ -1,6 +1,7 @@
 #include "evaluate.h"
 
 #include <math.h>
+#include <string.h>
 
 void cream_score_add(cream_score *score, const float *logits, const int32_t *labels, int n, int k) {
   double top1 = score->top1 * (double)score->count, top5 = score->top5 * (double)score->count;
@@ -34,12 +35,29 @@ static cream_tensor upload_batch(cream_net *net, const cream_source *source, con
   return x;
 }
 
+static void count_answers(const float *logits, const int32_t *labels, int n, int k, uint32_t *confusion) {
+  for (int i = 0; i < n; i++) {
+    const float *z = logits + (size_t)i * (size_t)k;
+    int answer = 0;
+    for (int j = 1; j < k; j++)
+      if (z[j] > z[answer]) answer = j;
+    confusion[(size_t)labels[i] * (size_t)k + (size_t)answer]++;
+  }
+}
+
 cream_status cream_evaluate(cream_net *net, const cream_path *path, cream_source *source, cream_bn_mode mode,
                             size_t limit, cream_score *score, cream_error *err) {
+  return cream_evaluate_confusion(net, path, source, mode, limit, score, NULL, err);
+}
+
+cream_status cream_evaluate_confusion(cream_net *net, const cream_path *path, cream_source *source,
+                                      cream_bn_mode mode, size_t limit, cream_score *score,
+                                      uint32_t *confusion, cream_error *err) {
   cream_backend *backend = cream_net_backend(net);
   int k = cream_net_skeleton(net)->classes;
   size_t total = limit && limit < source->count ? limit : source->count;
   *score = (cream_score){0};
+  if (confusion) memset(confusion, 0, (size_t)k * (size_t)k * sizeof *confusion);
   float *logits = malloc((size_t)source->batch * (size_t)k * sizeof *logits);
   if (!logits) return cream_fail_memory(err, (size_t)source->batch * (size_t)k * sizeof *logits, "logits");
   cream_status status = CREAM_OK;
@@ -51,23 +69,29 @@ cream_status cream_evaluate(cream_net *net, const cream_path *path, cream_source
     cream_buf out = cream_net_forward(net, path, &x, mode, 0);
     if ((status = backend->download(backend, logits, out, (size_t)batch.n * (size_t)k, err))) break;
     cream_score_add(score, logits, batch.labels, batch.n, k);
+    if (confusion) count_answers(logits, batch.labels, batch.n, k, confusion);
   }
   free(logits);
   return status;
 }
 
 cream_status cream_recalibrate(cream_net *net, const cream_path *path, cream_source *train, uint64_t epoch,
-                               int batches, cream_error *err) {
+                               cream_recalibration mode, int batches, cream_error *err) {
   cream_backend *backend = cream_net_backend(net);
+  uint64_t per_epoch = cream_source_steps(train, true);
+  if (batches > 0 && per_epoch == 0)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "recalibration: a batch has %d images, expected at most the %zu training images",
+                      train->batch, train->count);
   for (int i = 0; i < batches; i++) {
     cream_batch batch;
-    uint64_t per_epoch = cream_source_steps(train, true);
     cream_status status =
         train->read(train, epoch + (uint64_t)i / per_epoch, (uint64_t)i % per_epoch, &batch, err);
     if (status) return status;
     cream_tensor x = upload_batch(net, train, &batch, backend);
     /* momentum 1/(i+1): the running statistics become the mean of the batches' own */
-    cream_net_forward(net, path, &x, CREAM_BN_TRAIN, 1.0f / (float)(i + 1));
+    float momentum = mode == CREAM_RECALIBRATION_RESET ? 1.0f / (float)(i + 1) : 0.1f;
+    cream_net_forward(net, path, &x, CREAM_BN_TRAIN, momentum);
   }
   return backend->synchronise(backend, err);
 }

@@ -2,6 +2,7 @@
 #ifndef CREAM_CORE_EVALUATE_H
 #define CREAM_CORE_EVALUATE_H
 
+#include "config.h"
 #include "data.h"
 #include "net.h"
 
@@ -15,10 +16,16 @@ typedef struct cream_score {
 cream_status cream_evaluate(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode, size_t limit,
                             cream_score *, cream_error *);
 
-/* Replaces the running statistics of the path's batch norms by their means over `batches` training batches
- * (steps 0.. of the epoch given). */
+/* The same, counting answers: confusion [classes of the net][classes of the net], by label and then by answer
+ * (the first of equal logits), zeroed first; or NULL. */
+cream_status cream_evaluate_confusion(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode,
+                                      size_t limit, cream_score *, uint32_t *confusion, cream_error *);
+
+/* Shows the path `batches` training batches (steps 0.. of the epoch given) for the running statistics of its
+ * batch norms. RESET: they become the means over these batches; INHERIT: they move on from what they are, by
+ * the momentum of training (0.1). */
 cream_status cream_recalibrate(cream_net *, const cream_path *, cream_source *train, uint64_t epoch,
-                               int batches, cream_error *);
+                               cream_recalibration, int batches, cream_error *);
 
 /* Adds up scores from logits [n, k]: exposed for tests and predict. Equal logits: the lower class first. */
 void cream_score_add(cream_score *, const float *logits, const int32_t *labels, int n, int k);

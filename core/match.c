@@ -145,10 +145,15 @@ cream_status cream_match_enter(cream_match *match, cream_source *heldout, cream_
                                uint64_t seed, cream_error *err) {
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_SLICE, entry->step);
   draw_indices(&rng, heldout->count, match->slice, entry->slice);
-  cream_status status = upload(match, heldout, entry->slice, match->slice, match->slices,
-                               entry->slot * match->slice, NULL, err);
+  cream_status status = cream_match_show(match, heldout, entry, err);
   if (!status) cream_match_output(match, entry);
   return status;
+}
+
+cream_status cream_match_show(cream_match *match, cream_source *heldout, const cream_board_entry *entry,
+                              cream_error *err) {
+  return upload(match, heldout, entry->slice, match->slice, match->slices, entry->slot * match->slice, NULL,
+                err);
 }
 
 cream_status cream_match_heldout(cream_match *match, cream_source *heldout, uint64_t seed, uint64_t step,

@@ -44,6 +44,8 @@ cream_status cream_match_score(cream_match *, const cream_path *, cream_score *,
 /* Draws a new entry's slice (by seed and step), uploads it, and computes its output phi. */
 cream_status cream_match_enter(cream_match *, cream_source *heldout, cream_board_entry *, uint64_t seed,
                                cream_error *);
+/* Uploads the slice of an entry that has one; its output phi is left alone. */
+cream_status cream_match_show(cream_match *, cream_source *heldout, const cream_board_entry *, cream_error *);
 /* phi_k = softmax(f_k(x_k)) with the present weights. */
 void cream_match_output(cream_match *, const cream_board_entry *);
 

@@ -268,9 +268,17 @@ static int widest(const cream_net *net) {
     for (int i = 0; i < net->skeleton.layers[l].n_options; i++)
       for (int u = 0; u < net->blocks[l][i].n_units; u++) {
         const cream_unit_shape *s = &net->blocks[l][i].units[u].shape;
-        if (s->se && s->cout > channels) channels = s->cout;
+        if ((s->se || net->options.drop_path > 0) && s->cout > channels) channels = s->cout;
       }
   return channels;
+}
+
+/* `gates`: elements of the largest [N,C]. */
+static cream_status allocate_drop_path(cream_net *net, size_t gates, cream_error *err) {
+  net->drop_gates = malloc(gates * sizeof *net->drop_gates);
+  if (!net->drop_gates) return cream_fail_memory(err, gates * sizeof *net->drop_gates, "drop path");
+  cream_status status = allocate(net, gates, &net->zeros, err);
+  return status ? status : allocate(net, 4 * (size_t)widest(net), &net->discarded, err);
 }
 
 static cream_status allocate_all(cream_net *net, cream_error *err) {
@@ -292,6 +300,7 @@ static cream_status allocate_all(cream_net *net, cream_error *err) {
   for (size_t i = 0; i < 3; i++) net->grad[i] = cream_buf_at(net->passing, i * grad);
   size_t pool = (size_t)n * (size_t)max_size((size_t)widest(net), (size_t)net->skeleton.space.head.channels);
   if ((status = allocate(net, 5 * (size_t)n * (size_t)widest(net), &net->gate_sums, err))) return status;
+  if (net->options.drop_path > 0 && (status = allocate_drop_path(net, pool, err))) return status;
   return allocate(net, pool, &net->pool_grad, err);
 }
 
@@ -354,7 +363,7 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
     status = plan(net, err);
   }
   if (!status) status = allocate_all(net, err);
-  if (!status) status = init_weights(net, err);
+  if (!status && !backend->no_data) status = init_weights(net, err);
   if (status)
     cream_net_destroy(net);
   else
@@ -364,10 +373,12 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
 
 void cream_net_destroy(cream_net *net) {
   if (!net) return;
-  cream_buf *buffers[] = {&net->weights, &net->statistics, &net->gradients, &net->activations, &net->input,
-                          &net->dlogits, &net->passing,    &net->gate_sums, &net->pool_grad};
+  cream_buf *buffers[] = {&net->weights,   &net->statistics, &net->gradients, &net->activations,
+                          &net->input,     &net->dlogits,    &net->passing,   &net->gate_sums,
+                          &net->pool_grad, &net->zeros,      &net->discarded};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) net->backend->release(net->backend, *buffers[i]);
+  free(net->drop_gates);
   free(net->params);
   free(net->blocks);
   free(net);

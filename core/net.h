@@ -25,6 +25,9 @@ typedef struct cream_net_options {
   int batch;     /* largest batch that runs */
   bool train;    /* gradients and activations for backward are wanted */
   uint64_t seed; /* of the initial weights (section 1) */
+  /* Stochastic depth, as timm has it: in CREAM_BN_TRAIN, what block l of n adds to its input is left out for
+   * an image with probability drop_path * l/n, else divided by one minus that. */
+  double drop_path;
 } cream_net_options;
 
 cream_status cream_net_create(cream_backend *, const cream_skeleton *, const cream_net_options *,
@@ -57,10 +60,10 @@ cream_tensor cream_net_input(const cream_net *, int n, int side);
 cream_buf cream_net_forward(cream_net *, const cream_path *, const cream_tensor *x, cream_bn_mode mode,
                             float momentum);
 
-/* The same with what backward needs kept. dropout: probability before the classifier, 0 in a search. */
+/* The same with what backward needs kept. dropout: probability before the classifier, 0 in a search; its seed
+ * and step also decide which blocks are left out. */
 cream_buf cream_net_forward_train(cream_net *, const cream_path *, const cream_tensor *x, cream_bn_mode mode,
-                                  float momentum, float dropout, uint64_t dropout_seed,
-                                  uint64_t dropout_step);
+                                  float momentum, float dropout, uint64_t drop_seed, uint64_t drop_step);
 
 /* Logits of another path on the input of the last forward_train, in CREAM_BN_BATCH mode. The layers that
  * both paths begin with are not computed again; what backward needs stays. Read them before the backward. */

@@ -75,17 +75,23 @@ struct cream_net {
   cream_buf grad[3]; /* gradients of activations in turn, in `passing` */
   size_t grad_size;
   cream_buf gate_sums, pool_grad;
+  cream_buf zeros, discarded; /* drop path: a squeeze-excite without weights (net_run.c) */
+  float *drop_gates;          /* drop path: gates of one block on the host */
   size_t bytes;
-  net_tape tape;       /* of the last forward_train */
-  net_tape infer_tape; /* of the last inference */
+  cream_path gradient_path; /* that the gradients are of; no layers at first */
+  net_tape tape;            /* of the last forward_train */
+  net_tape infer_tape;      /* of the last inference */
 };
 
 /* Lays a path out in memory: for backward (everything kept, from the start of the activations) or for
  * inference (two places for block outputs in turn, inner tensors over one another). `first_step`: the first
  * step to lay, its input being `input`. */
 typedef enum net_layout_kind { NET_LAYOUT_TRAIN, NET_LAYOUT_INFER } net_layout_kind;
+typedef struct net_drops {
+  bool dropout, path; /* gates before the classifier; gates on what residual blocks add */
+} net_drops;
 void net_layout(const cream_net *, net_tape *, const cream_path *, net_layout_kind, int first_step,
-                const cream_tensor *input, bool dropout);
+                const cream_tensor *input, net_drops);
 
 /* Elements that one block's inner tensors and its output take on [n, side, side] input, in training and in
  * inference; *side_out the output's. */

@@ -110,13 +110,14 @@ static void lay_unit(const cream_net *net, const net_block *block, const net_uni
 
 /* Lays a block with units: its output (raw or materialised sum) from `out`, the rest from `inner`. */
 static cream_tensor lay_block(const cream_net *net, const net_block *block, const cream_tensor *x,
-                              net_bump *inner, net_bump *out, net_record *records) {
+                              bool drop_path, net_bump *inner, net_bump *out, net_record *records) {
   for (int i = 0; i < block->n_units; i++) {
     bool is_output = i == block->n_units - 1 && !block->residual;
     lay_unit(net, block, &block->units[i], i ? &records[i - 1].y : x, is_output ? out : inner, &records[i]);
   }
-  const cream_tensor *last = &records[block->n_units - 1].y;
+  cream_tensor *last = &records[block->n_units - 1].y;
   if (!block->residual) return *last;
+  if (drop_path) last->gate = take(inner, (size_t)last->n * (size_t)last->c);
   cream_tensor sum = {.n = last->n, .h = last->h, .w = last->w, .c = last->c};
   sum.raw = take_tensor(net, out, &sum);
   return sum;
@@ -127,7 +128,7 @@ net_block_size net_block_measure(const cream_net *net, const net_block *block, i
   cream_tensor x = {.n = n, .h = side, .w = side, .c = block->units[0].shape.cin};
   net_bump inner = {0}, out = {0};
   net_record records[CREAM_MAX_UNITS];
-  cream_tensor y = lay_block(net, block, &x, &inner, &out, records);
+  cream_tensor y = lay_block(net, block, &x, net->options.drop_path > 0, &inner, &out, records);
   net_block_size size = {.inner = inner.used, .out = out.used, .side_out = y.h};
   size.largest = tensor_elements(&x);
   for (int i = 0; i < block->n_units; i++) {
@@ -167,7 +168,7 @@ size_t net_tail_size(cream_net *net, int n) {
 }
 
 void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, net_layout_kind kind,
-                int first_step, const cream_tensor *input, bool dropout) {
+                int first_step, const cream_tensor *input, net_drops drops) {
   bool train = kind == NET_LAYOUT_TRAIN;
   cream_buf infer = net->passing;
   net_bump kept = {net->activations, 0};
@@ -187,7 +188,7 @@ void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, ne
     if (step->block->n_units > 0) {
       net_bump inner = {inner_start, 0};
       if (!train) places[place].used = 0;
-      value.tensor = lay_block(net, step->block, &value.tensor, train ? &kept : &inner,
+      value.tensor = lay_block(net, step->block, &value.tensor, drops.path, train ? &kept : &inner,
                                train ? &kept : &places[place], &tape->records[tape->n_records]);
       tape->n_records += step->block->n_units;
       value.producer = tape->n_records - 1;
@@ -196,6 +197,6 @@ void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, ne
     step->out = value;
   }
   net_bump tail = {tail_start, 0};
-  lay_tail(net, tape, &value.tensor, train ? &kept : &tail, dropout);
+  lay_tail(net, tape, &value.tensor, train ? &kept : &tail, drops.dropout);
   CREAM_ASSERT(kept.used <= net->train_size);
 }

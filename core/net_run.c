@@ -1,4 +1,5 @@
 #include "net_internal.h"
+#include "rng.h"
 
 static cream_tensor without_gate(const cream_tensor *t) {
   cream_tensor bare = *t;
@@ -38,22 +39,40 @@ static void forward_tail(cream_net *net, const net_tape *tape) {
 cream_buf cream_net_forward(cream_net *net, const cream_path *path, const cream_tensor *x, cream_bn_mode mode,
                             float momentum) {
   CREAM_ASSERT(x->n <= net->options.batch);
-  net_layout(net, &net->infer_tape, path, NET_LAYOUT_INFER, 0, x, false);
+  net_layout(net, &net->infer_tape, path, NET_LAYOUT_INFER, 0, x, (net_drops){0});
   forward_blocks(net, &net->infer_tape, 0, mode, momentum);
   forward_tail(net, &net->infer_tape);
   return net->infer_tape.logits;
 }
 
+/* Draws the gates of drop path: by block, then by image. */
+static void draw_drop_path(cream_net *net, const net_tape *tape, uint64_t seed, uint64_t step) {
+  cream_rng rng = cream_rng_at(seed, CREAM_RNG_DROP_PATH, step);
+  for (int i = 1; i <= net->skeleton.n_layers; i++) {
+    const net_block *block = tape->steps[i].block;
+    if (block->n_units == 0 || !block->residual) continue;
+    const cream_tensor *y = &tape->records[tape->steps[i].first + block->n_units - 1].y;
+    double rate = net->options.drop_path * (i - 1) / net->skeleton.n_layers;
+    for (size_t n = 0; n < (size_t)y->n; n++) {
+      float gate = cream_rng_double(&rng) < rate ? 0 : (float)(1 / (1 - rate));
+      for (size_t c = 0; c < (size_t)y->c; c++) net->drop_gates[n * (size_t)y->c + c] = gate;
+    }
+    net->backend->upload(net->backend, y->gate, net->drop_gates, (size_t)y->n * (size_t)y->c);
+  }
+}
+
 cream_buf cream_net_forward_train(cream_net *net, const cream_path *path, const cream_tensor *x,
-                                  cream_bn_mode mode, float momentum, float dropout, uint64_t dropout_seed,
-                                  uint64_t dropout_step) {
+                                  cream_bn_mode mode, float momentum, float dropout, uint64_t drop_seed,
+                                  uint64_t drop_step) {
   CREAM_ASSERT(net->options.train && x->n <= net->options.batch);
   net_tape *tape = &net->tape;
-  net_layout(net, tape, path, NET_LAYOUT_TRAIN, 0, x, dropout > 0);
+  net_drops drops = {.dropout = dropout > 0, .path = net->options.drop_path > 0 && mode == CREAM_BN_TRAIN};
+  net_layout(net, tape, path, NET_LAYOUT_TRAIN, 0, x, drops);
   const cream_tensor *dropped = &tape->records[tape->classifier].x;
   if (dropout > 0)
     net->backend->dropout_gate(net->backend, dropped->gate, (size_t)dropped->n * (size_t)dropped->c, dropout,
-                               dropout_seed, dropout_step);
+                               drop_seed, drop_step);
+  if (drops.path) draw_drop_path(net, tape, drop_seed, drop_step);
   forward_blocks(net, tape, 0, mode, momentum);
   forward_tail(net, tape);
   return tape->logits;
@@ -64,7 +83,8 @@ cream_buf cream_net_forward_teacher(cream_net *net, const cream_path *path) {
   int shared = 0;
   while (shared < path->n_layers && path->choice[shared] == student->path.choice[shared]) shared++;
   net_tape *tape = &net->infer_tape;
-  net_layout(net, tape, path, NET_LAYOUT_INFER, shared + 1, &student->steps[shared].out.tensor, false);
+  net_layout(net, tape, path, NET_LAYOUT_INFER, shared + 1, &student->steps[shared].out.tensor,
+             (net_drops){0});
   forward_blocks(net, tape, shared + 1, CREAM_BN_BATCH, 0);
   forward_tail(net, tape);
   return tape->logits;
@@ -127,9 +147,38 @@ static cream_grad backward_inner(cream_net *net, const net_record *record, const
   return grad_value(g, net->pool_grad, before);
 }
 
+/* Completes the batch norm of a residual block's last convolution under the gate of drop path: what
+ * se_backward does for a squeeze-excite whose weights are 0, which adds no gradient of its own. */
+static cream_grad complete_dropped(cream_net *net, const net_record *record, cream_buf g) {
+  cream_backend *backend = net->backend;
+  size_t c = (size_t)record->y.c;
+  cream_se none = {.c = record->y.c,
+                   .r = 1,
+                   .w1 = net->zeros,
+                   .b1 = net->zeros,
+                   .w2 = net->zeros,
+                   .b2 = net->zeros,
+                   .dw1 = net->discarded,
+                   .db1 = cream_buf_at(net->discarded, c),
+                   .dw2 = cream_buf_at(net->discarded, 2 * c),
+                   .db2 = cream_buf_at(net->discarded, 3 * c),
+                   .pooled = net->zeros,
+                   .hidden = net->zeros,
+                   .gate_z = net->zeros,
+                   .gate = record->y.gate};
+  cream_tensor bare = without_gate(&record->y);
+  backend->se_backward(backend, &none, &bare, net->gate_sums, &record->bn, net->pool_grad);
+  return grad_value(g, CREAM_NO_BUF, record);
+}
+
 void cream_net_backward(cream_net *net, cream_buf dlogits) {
   cream_backend *backend = net->backend;
   const net_tape *tape = &net->tape;
+  /* The optimiser sweeps over the gaps between aligned parameters too: nothing of another path may lie there. */
+  if (!cream_path_equal(&net->gradient_path, &tape->path)) {
+    backend->fill(backend, net->gradients, net->gradient_count, 0);
+    net->gradient_path = tape->path;
+  }
   cream_grad grad = backward_tail(net, dlogits);
   /* held: which of the three buffers has the gradient of the step's output. */
   int held = 2;
@@ -148,8 +197,10 @@ void cream_net_backward(cream_net *net, cream_buf dlogits) {
       const net_record *producer = &tape->records[step->in.producer];
       sink = (cream_sink){.g = net->grad[held], .node = &producer->y, .bn = &producer->bn};
       if (step->block->residual) sink.add = output_grad;
+      bool dropped = cream_buf_present(producer->y.gate);
+      if (dropped) sink.gate_sums = net->gate_sums;
       backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
-      grad = grad_z(net->grad[held], producer);
+      grad = dropped ? complete_dropped(net, producer, net->grad[held]) : grad_z(net->grad[held], producer);
     } else {
       backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
     }

@@ -1,5 +1,6 @@
 #include "retrain.h"
 
+#include "mixup.h"
 #include "schedule.h"
 #include "train.h"
 
@@ -10,6 +11,7 @@ struct cream_retrain {
   cream_source *train_source, *heldout;
   cream_backend *backend;
   cream_train train;
+  cream_mixup mixup;
   cream_buf ema_statistics;     /* averaged as the weights are, as timm does it */
   cream_buf spare, spare_stats; /* the trained values while averaged ones are evaluated */
   uint64_t step;
@@ -30,16 +32,27 @@ cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_in
   bool ema = config->ema > 0;
   int batch = config->batch;
   if (run->heldout && run->heldout->batch > batch) batch = run->heldout->batch;
-  cream_train_options options = {.skeleton = &run->skeleton,
-                                 .net = {.batch = batch, .train = true, .seed = run->config.seed},
-                                 .second_moment = config->optim == CREAM_OPTIM_RMSPROP_TF,
-                                 .ema = ema,
-                                 .batch = config->batch,
-                                 .time_budget = run->config.time_budget,
-                                 .listener = inputs->listener};
+  cream_train_options options = {
+      .skeleton = &run->skeleton,
+      .net = {.batch = batch, .train = true, .seed = run->config.seed, .drop_path = config->drop_path},
+      .optim = config->optim,
+      .ema = ema,
+      .batch = config->batch,
+      .accumulate = config->accumulate,
+      .time_budget = run->config.time_budget,
+      .listener = inputs->listener,
+      .keeper = inputs->keeper,
+      .on_nan = run->config.on_nan};
   cream_status status =
       cream_train_check(&run->skeleton, run->train_source, config->epochs, config->batch, "retrain", err);
+  if (!status && cream_source_steps(run->train_source, true) < (size_t)config->accumulate)
+    status = cream_fail(err, CREAM_BAD_CONFIG,
+                        "retrain.accumulate: got %d batches of %d, expected at most the %zu training images",
+                        config->accumulate, config->batch, run->train_source->count);
   if (!status) status = cream_train_init(&run->train, backend, &options, err);
+  if (!status && config->mixup > 0)
+    status =
+        cream_mixup_init(&run->mixup, run->train.net, config->batch, config->mixup, run->config.seed, err);
   if (!status && ema) {
     cream_net *net = run->train.net;
     size_t statistics = cream_net_statistic_count(net);
@@ -60,17 +73,29 @@ void cream_retrain_destroy(cream_retrain *run) {
   cream_buf *buffers[] = {&run->ema_statistics, &run->spare, &run->spare_stats};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) run->backend->release(run->backend, *buffers[i]);
+  cream_mixup_destroy(&run->mixup);
   cream_train_destroy(&run->train);
   free(run);
 }
 
-/* The averaged weights and statistics become the net's. */
+static void copy_values(cream_retrain *run, cream_buf weights, cream_buf statistics, cream_buf from_weights,
+                        cream_buf from_statistics) {
+  run->backend->copy(run->backend, weights, from_weights, cream_net_weight_count(run->train.net));
+  run->backend->copy(run->backend, statistics, from_statistics, cream_net_statistic_count(run->train.net));
+}
+
+/* The averaged weights and statistics become the net's; the trained ones wait in `spare`. */
 static void use_ema(cream_retrain *run) {
-  cream_net *net = run->train.net;
-  run->backend->copy(run->backend, cream_net_weights(net), run->train.blocks.ema,
-                     cream_net_weight_count(net));
-  run->backend->copy(run->backend, cream_net_statistics(net), run->ema_statistics,
-                     cream_net_statistic_count(net));
+  cream_buf weights = cream_net_weights(run->train.net), statistics = cream_net_statistics(run->train.net);
+  copy_values(run, run->spare, run->spare_stats, weights, statistics);
+  copy_values(run, weights, statistics, run->train.blocks.ema, run->ema_statistics);
+}
+
+bool cream_retrain_use_trained(cream_retrain *run) {
+  if (!cream_buf_present(run->spare)) return false;
+  copy_values(run, cream_net_weights(run->train.net), cream_net_statistics(run->train.net), run->spare,
+              run->spare_stats);
+  return true;
 }
 
 static cream_status evaluate(cream_retrain *run, cream_event *event, const char *split, cream_error *err) {
@@ -88,17 +113,11 @@ static cream_status evaluate(cream_retrain *run, cream_event *event, const char 
 
 /* Trained and averaged weights on the held-out images. */
 static cream_status evaluate_both(cream_retrain *run, cream_event event, cream_error *err) {
-  cream_backend *backend = run->backend;
-  cream_net *net = run->train.net;
   cream_status status = evaluate(run, &event, "heldout", err);
   if (status || !cream_buf_present(run->spare)) return status;
-  size_t weights = cream_net_weight_count(net), statistics = cream_net_statistic_count(net);
-  backend->copy(backend, run->spare, cream_net_weights(net), weights);
-  backend->copy(backend, run->spare_stats, cream_net_statistics(net), statistics);
   use_ema(run);
   status = evaluate(run, &event, "heldout-ema", err);
-  backend->copy(backend, cream_net_weights(net), run->spare, weights);
-  backend->copy(backend, cream_net_statistics(net), run->spare_stats, statistics);
+  cream_retrain_use_trained(run);
   return status;
 }
 
@@ -109,28 +128,56 @@ static void average_statistics(cream_retrain *run, double decay) {
   run->backend->axpy(run->backend, run->ema_statistics, part, cream_net_statistics(run->train.net), count);
 }
 
+/* Gradients of batch `part` of this step's update. */
+static cream_status run_batch(cream_retrain *run, uint64_t per_epoch, int epoch, int part, cream_error *err) {
+  const cream_retrain_config *config = &run->config.retrain;
+  cream_train *train = &run->train;
+  uint64_t parts = (uint64_t)config->accumulate, draw = run->step * parts + (uint64_t)part;
+  uint64_t at = run->step % per_epoch * parts + (uint64_t)part;
+  cream_batch batch;
+  cream_status status = run->train_source->read(run->train_source, (uint64_t)epoch, at, &batch, err);
+  if (status) return status;
+  cream_tensor x = cream_train_upload(train, run->train_source, &batch);
+  cream_loss loss = {.hard = 1, .smoothing = (float)config->smoothing, .labels = train->labels};
+  if (config->mixup > 0) cream_mixup_apply(&run->mixup, draw, &x, batch.labels, &loss);
+  cream_buf logits = cream_net_forward_train(train->net, &run->path, &x, CREAM_BN_TRAIN, 0.1f,
+                                             (float)config->dropout, run->config.seed, draw);
+  cream_train_loss(train, &loss, logits, x.n);
+  cream_net_backward(train->net, cream_net_dlogits(train->net));
+  cream_train_gather(train, part);
+  return CREAM_OK;
+}
+
+static cream_optim optimiser(const cream_retrain_config *config, double lr, uint64_t step) {
+  bool adam = config->optim == CREAM_OPTIM_ADAM || config->optim == CREAM_OPTIM_ADAMW;
+  double alpha = config->alpha > 0 ? config->alpha : adam ? 0.999 : 0.9;
+  double eps = config->eps > 0 ? config->eps : adam ? 1e-8 : 1e-3;
+  return (cream_optim){.kind = config->optim,
+                       .lr = (float)lr,
+                       .momentum = (float)config->momentum,
+                       .weight_decay = (float)config->weight_decay,
+                       .alpha = (float)alpha,
+                       .eps = (float)eps,
+                       .ema_decay = (float)config->ema,
+                       .nesterov = config->nesterov,
+                       .step = step + 1};
+}
+
+static uint64_t steps_of_epoch(const cream_retrain *run) {
+  return cream_source_steps(run->train_source, true) / (uint64_t)run->config.retrain.accumulate;
+}
+
 static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event *event, cream_error *err) {
   const cream_retrain_config *config = &run->config.retrain;
   cream_train *train = &run->train;
-  cream_batch batch;
-  cream_status status =
-      run->train_source->read(run->train_source, (uint64_t)event->epoch, run->step % per_epoch, &batch, err);
+  cream_status status = CREAM_OK;
+  for (int part = 0; part < config->accumulate && !status; part++)
+    status = run_batch(run, per_epoch, event->epoch, part, err);
+  if (!status) status = cream_train_clip(train, &run->path, config->clip, err);
   if (status) return status;
-  cream_tensor x = cream_train_upload(train, run->train_source, &batch);
-  cream_buf logits = cream_net_forward_train(train->net, &run->path, &x, CREAM_BN_TRAIN, 0.1f,
-                                             (float)config->dropout, run->config.seed, run->step);
-  cream_loss loss = {.hard = 1, .smoothing = (float)config->smoothing, .labels = train->labels};
-  cream_train_loss(train, &loss, logits, x.n);
-  cream_net_backward(train->net, cream_net_dlogits(train->net));
-  event->lr = cream_lr_at(&config->lr, run->step, event->steps, per_epoch, config->batch);
-  cream_optim optim = {.kind = config->optim,
-                       .lr = (float)event->lr,
-                       .momentum = (float)config->momentum,
-                       .weight_decay = (float)config->weight_decay,
-                       .alpha = 0.9f,
-                       .eps = 1e-3f,
-                       .ema_decay = (float)config->ema,
-                       .nesterov = config->optim == CREAM_OPTIM_SGD};
+  event->lr = train->lr_scale * cream_lr_at(&config->lr, run->step, event->steps, per_epoch,
+                                            config->batch * config->accumulate);
+  cream_optim optim = optimiser(config, event->lr, run->step);
   cream_train_update(train, &run->path, &optim);
   if (config->ema > 0) average_statistics(run, config->ema);
   event->path = &run->path;
@@ -141,12 +188,52 @@ static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event
   return cream_train_emit(train, event, err);
 }
 
+void cream_retrain_state(cream_retrain *run, cream_state *state) {
+  *state = (cream_state){.backend = run->backend, .step = run->step};
+  cream_state_add_host(state, "step", CREAM_STATE_U64, &run->step, 1);
+  cream_train_state(&run->train, state);
+  cream_state_add_device(state, "ema.statistics", run->ema_statistics,
+                         cream_net_statistic_count(run->train.net));
+}
+
+cream_status cream_retrain_restored(cream_retrain *run, cream_error *err) {
+  return cream_train_restored(&run->train, err);
+}
+
+static cream_status keep(cream_retrain *run, cream_error *err) {
+  cream_state state;
+  cream_retrain_state(run, &state);
+  return cream_train_save(&run->train, &state, err);
+}
+
+static cream_status roll_back(cream_retrain *run, cream_error *err) {
+  cream_state state;
+  cream_retrain_state(run, &state);
+  cream_status status = cream_train_roll_back(&run->train, &state, &run->step, err);
+  return status ? status : cream_retrain_restored(run, err);
+}
+
+/* Evaluation where it is due, and the event. */
+static cream_status end_epoch(cream_retrain *run, cream_event *event, cream_error *err) {
+  int every = run->config.retrain.eval_every;
+  cream_status status = CREAM_OK;
+  event->epoch++;
+  bool last = run->step == event->steps;
+  if (run->heldout && (last || (every > 0 && event->epoch % every == 0)))
+    status = evaluate_both(run, *event, err);
+  event->kind = CREAM_EVENT_EPOCH;
+  if (!status) status = cream_train_emit(&run->train, event, err);
+  cream_train_begin_epoch(&run->train, run->step);
+  return status;
+}
+
 cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
   const cream_retrain_config *config = &run->config.retrain;
   cream_train *train = &run->train;
-  uint64_t per_epoch = cream_source_steps(run->train_source, true);
+  uint64_t per_epoch = steps_of_epoch(run);
   cream_event event = {.kind = CREAM_EVENT_START,
                        .phase = "retrain",
+                       .step = run->step,
                        .steps = per_epoch * (uint64_t)config->epochs,
                        .epochs = config->epochs,
                        .rho = -1};
@@ -154,20 +241,18 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
   cream_train_begin_epoch(train, run->step);
   while (!status && run->step < event.steps && !cream_train_out_of_time(train)) {
     if (cream_train_stopped(train)) {
+      if ((status = keep(run, err))) return status;
       if (config->ema > 0) use_ema(run);
       return cream_fail(err, CREAM_INTERRUPTED, "interrupted after step %llu", (unsigned long long)run->step);
     }
     event.epoch = (int)(run->step / per_epoch);
     status = run_step(run, per_epoch, &event, err);
-    if (status || run->step % per_epoch != 0) continue;
-    event.epoch++;
-    bool last = run->step == event.steps;
-    if (run->heldout && (last || (config->eval_every > 0 && event.epoch % config->eval_every == 0)))
-      status = evaluate_both(run, event, err);
-    event.kind = CREAM_EVENT_EPOCH;
-    if (!status) status = cream_train_emit(train, &event, err);
-    cream_train_begin_epoch(train, run->step);
+    bool epoch_end = run->step % per_epoch == 0;
+    if (!status && epoch_end) status = end_epoch(run, &event, err);
+    if (!status && cream_train_due(train, run->step, epoch_end)) status = keep(run, err);
+    if (status && cream_train_may_roll_back(train)) status = roll_back(run, err);
   }
+  if (!status) status = keep(run, err);
   if (!status && config->ema > 0) use_ema(run);
   return status;
 }

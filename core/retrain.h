@@ -7,6 +7,7 @@
 #include "evaluate.h"
 #include "event.h"
 #include "net.h"
+#include "state.h"
 
 typedef struct cream_retrain cream_retrain;
 
@@ -16,6 +17,7 @@ typedef struct cream_retrain_inputs {
   cream_source *train;            /* not owned */
   cream_source *heldout;          /* may be NULL */
   cream_listener listener;
+  cream_keeper keeper; /* of the state; may be zeroed */
 } cream_retrain_inputs;
 
 cream_status cream_retrain_create(cream_backend *, const cream_retrain_inputs *, cream_retrain **,
@@ -26,6 +28,14 @@ void cream_retrain_destroy(cream_retrain *);
  * averaged weights where config->retrain.ema > 0, else the trained ones. */
 cream_status cream_retrain_run(cream_retrain *, cream_error *);
 
+/* As cream_search_state and cream_search_restored (search.h); not after cream_retrain_run has returned. */
+void cream_retrain_state(cream_retrain *, cream_state *);
+cream_status cream_retrain_restored(cream_retrain *, cream_error *);
+
 cream_net *cream_retrain_net(cream_retrain *);
+
+/* After cream_retrain_run: the net gets its trained weights and statistics back. False where there are no
+ * averaged ones, and so nothing changes. */
+bool cream_retrain_use_trained(cream_retrain *);
 
 #endif

@@ -9,17 +9,19 @@
 
 /* What a stream of numbers is for; one purpose never sees another's numbers. */
 typedef enum cream_rng_purpose {
-  CREAM_RNG_INIT = 1, /* initial weights; step = parameter index */
-  CREAM_RNG_PATH,     /* sampled path of a step */
-  CREAM_RNG_SHUFFLE,  /* order of an epoch */
-  CREAM_RNG_AUGMENT,  /* augmentation; step = epoch * count + image index */
-  CREAM_RNG_SPLIT,    /* held-out and train/test splits */
-  CREAM_RNG_SLICE,    /* which held-out images a board entry or a meta step uses */
-  CREAM_RNG_TEACHER,  /* random teacher */
-  CREAM_RNG_DROPOUT,  /* dropout masks; step = training step */
-  CREAM_RNG_META,     /* initial meta network (step 0), held-out slices of its updates */
-  CREAM_RNG_RANK,     /* paths of a ranking */
-  CREAM_RNG_TEST,     /* tests and benchmarks */
+  CREAM_RNG_INIT = 1,  /* initial weights; step = parameter index */
+  CREAM_RNG_PATH,      /* sampled path of a step */
+  CREAM_RNG_SHUFFLE,   /* order of an epoch */
+  CREAM_RNG_AUGMENT,   /* augmentation; step = epoch * count + image index */
+  CREAM_RNG_SPLIT,     /* held-out and train/test splits */
+  CREAM_RNG_SLICE,     /* which held-out images a board entry or a meta step uses */
+  CREAM_RNG_TEACHER,   /* random teacher */
+  CREAM_RNG_DROPOUT,   /* dropout masks; step = training step */
+  CREAM_RNG_META,      /* initial meta network (step 0), held-out slices of its updates */
+  CREAM_RNG_RANK,      /* paths of a ranking */
+  CREAM_RNG_TEST,      /* tests and benchmarks */
+  CREAM_RNG_DROP_PATH, /* blocks left out; step = training batch */
+  CREAM_RNG_MIXUP,     /* shares of mixed pictures; step = training batch */
 } cream_rng_purpose;
 
 typedef struct cream_rng {

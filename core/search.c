@@ -23,6 +23,7 @@ struct cream_search {
   cream_buf heldout_y;
   int start_epoch, board_epoch;
   uint64_t step, meta_updates;
+  cream_board_image image; /* the board as a state holds it */
 };
 
 /* ---- creation ---------------------------------------------------------------------------------------- */
@@ -64,13 +65,14 @@ static cream_status check_int(const char *key, int value, int low, int high, cre
 
 static cream_status check(const cream_search *search, cream_error *err) {
   const cream_search_config *config = &search->config.search;
+  int least = search->config.recalibrate.mode == CREAM_RECALIBRATION_RESET;
   cream_status status = cream_train_check(&search->skeleton, search->train_source, config->epochs,
                                           config->batch, "search", err);
   if (!status) status = check_int("search.board.size", config->board.size, 1, CREAM_MAX_BOARD, err);
   if (!status) status = check_int("search.meta.slice", config->meta.slice, 1, CREAM_MAX_SLICE, err);
   if (!status) status = check_int("search.meta.every", config->meta.every, 1, 1 << 30, err);
   if (!status) status = check_int("search.board.every", config->board.every, 1, 1 << 30, err);
-  if (!status) status = check_int("search.recalibrate", config->recalibrate, 1, 1 << 20, err);
+  if (!status) status = check_int("search.recalibrate", config->recalibrate, least, 1 << 20, err);
   if (!status && search->heldout->count == 0)
     status =
         cream_fail(err, CREAM_BAD_CONFIG, "heldout: no images are held out, expected some; raise heldout");
@@ -90,7 +92,9 @@ static cream_status create_state(cream_search *search, const cream_search_inputs
                                .net = {.batch = batch, .train = true, .seed = search->config.seed},
                                .batch = config->batch,
                                .time_budget = search->config.time_budget,
-                               .listener = inputs->listener};
+                               .listener = inputs->listener,
+                               .keeper = inputs->keeper,
+                               .on_nan = search->config.on_nan};
   cream_status status = cream_train_init(&search->train, backend, &train, err);
   cream_net *net = search->train.net;
   if (!status) status = cream_match_init(&search->match, net, search->heldout, &match, err);
@@ -177,6 +181,8 @@ static cream_status train_step(cream_search *search, const cream_path *path, con
                        .momentum = (float)config->momentum,
                        .weight_decay = (float)config->weight_decay,
                        .nesterov = true};
+  cream_status status = cream_train_clip(train, path, config->clip, err);
+  if (status) return status;
   cream_train_update(train, path, &optim);
   return cream_train_result(train, event, "search.lr.lr", err);
 }
@@ -266,11 +272,53 @@ static cream_status refresh_board(cream_search *search, cream_error *err) {
   return CREAM_OK;
 }
 
+/* ---- the state --------------------------------------------------------------------------------------- */
+
+void cream_search_state(cream_search *search, cream_state *state) {
+  cream_match *match = &search->match;
+  size_t outputs = (size_t)match->slice * (size_t)match->classes;
+  *state = (cream_state){.backend = search->backend, .step = search->step};
+  cream_state_add_host(state, "step", CREAM_STATE_U64, &search->step, 1);
+  cream_state_add_host(state, "meta.updates", CREAM_STATE_U64, &search->meta_updates, 1);
+  cream_train_state(&search->train, state);
+  cream_state_add_device(state, "meta.theta", match->theta, outputs + 1);
+  cream_state_add_device(state, "board.outputs", match->phi, (size_t)match->capacity * outputs);
+  cream_board_pack(&search->board, &search->image);
+  cream_board_image_parts(&search->image, state);
+}
+
+cream_status cream_search_restored(cream_search *search, cream_error *err) {
+  const cream_search_config *config = &search->config.search;
+  cream_status status = cream_train_restored(&search->train, err);
+  if (!status)
+    status = cream_board_unpack(&search->board, &search->image, &search->skeleton, config->meta.slice,
+                                search->heldout->count, err);
+  for (int e = 0; e < search->board.count && !status; e++)
+    status = cream_match_show(&search->match, search->heldout, &search->board.entries[e], err);
+  return status ? status : set_prior(search, err);
+}
+
+static cream_status keep(cream_search *search, cream_error *err) {
+  cream_state state;
+  cream_search_state(search, &state);
+  return cream_train_save(&search->train, &state, err);
+}
+
+static cream_status roll_back(cream_search *search, cream_error *err) {
+  cream_state state;
+  cream_search_state(search, &state);
+  cream_status status = cream_train_roll_back(&search->train, &state, &search->step, err);
+  return status ? status : cream_search_restored(search, err);
+}
+
 /* ---- the run ----------------------------------------------------------------------------------------- */
 
-static cream_status run_step(cream_search *search, uint64_t per_epoch, cream_event event, cream_error *err) {
+/* *epoch_event: gets the numbers of the step. */
+static cream_status run_step(cream_search *search, uint64_t per_epoch, cream_event *epoch_event,
+                             cream_error *err) {
   const cream_search_config *config = &search->config.search;
   cream_train *train = &search->train;
+  cream_event event = *epoch_event;
   cream_rng rng = cream_rng_at(search->config.seed, CREAM_RNG_PATH, search->step);
   cream_path path = cream_range_sampler_draw(search->sampler, &rng);
   cream_batch batch;
@@ -280,10 +328,13 @@ static cream_status run_step(cream_search *search, uint64_t per_epoch, cream_eve
   cream_tensor x = cream_train_upload(train, search->train_source, &batch);
   event.path = &path;
   event.rho = -1;
-  event.lr = cream_lr_at(&config->lr, search->step, event.steps, per_epoch, config->batch);
+  event.lr =
+      search->train.lr_scale * cream_lr_at(&config->lr, search->step, event.steps, per_epoch, config->batch);
   cream_teaching teaching;
   if ((status = train_step(search, &path, &x, &event, &teaching, err))) return status;
   search->step++;
+  *epoch_event = event;
+  epoch_event->path = NULL;
   event.step = search->step;
   event.waited = search->train_source->waited;
   event.kind = CREAM_EVENT_STEP;
@@ -314,17 +365,24 @@ static cream_status train_supernet(cream_search *search, cream_error *err) {
   cream_event event = {
       .phase = "search", .steps = per_epoch * (uint64_t)config->epochs, .epochs = config->epochs, .rho = -1};
   event.kind = CREAM_EVENT_START;
+  event.step = search->step;
   cream_status status = cream_train_emit(&search->train, &event, err);
   cream_train_begin_epoch(&search->train, search->step);
   while (!status && search->step < event.steps && !cream_train_out_of_time(&search->train)) {
-    if (cream_train_stopped(&search->train))
-      return cream_fail(err, CREAM_INTERRUPTED, "interrupted after step %llu",
-                        (unsigned long long)search->step);
+    if (cream_train_stopped(&search->train)) {
+      status = keep(search, err);
+      return status ? status
+                    : cream_fail(err, CREAM_INTERRUPTED, "interrupted after step %llu",
+                                 (unsigned long long)search->step);
+    }
     event.epoch = (int)(search->step / per_epoch);
-    status = run_step(search, per_epoch, event, err);
-    if (!status && search->step % per_epoch == 0) status = end_epoch(search, event, err);
+    status = run_step(search, per_epoch, &event, err);
+    bool epoch_end = search->step % per_epoch == 0;
+    if (!status && epoch_end) status = end_epoch(search, event, err);
+    if (!status && cream_train_due(&search->train, search->step, epoch_end)) status = keep(search, err);
+    if (status && cream_train_may_roll_back(&search->train)) status = roll_back(search, err);
   }
-  return status;
+  return status ? status : keep(search, err);
 }
 
 /* A search that ended before its board opened still has an answer: a path drawn from the range. */
@@ -349,7 +407,7 @@ static cream_status measure_entry(cream_search *search, int e, cream_search_resu
   *result = (cream_search_result){.path = *path, .cost = cream_costs_path(&search->costs, path), .entry = e};
   cream_status status =
       cream_recalibrate(net, path, search->train_source, (uint64_t)search->config.search.epochs,
-                        search->config.search.recalibrate, err);
+                        search->config.recalibrate.mode, search->config.search.recalibrate, err);
   if (status) return status;
   return cream_evaluate(net, path, search->heldout, CREAM_BN_RUNNING, 0, &result->score, err);
 }

@@ -8,6 +8,7 @@
 #include "evaluate.h"
 #include "event.h"
 #include "net.h"
+#include "state.h"
 
 typedef struct cream_search cream_search;
 
@@ -17,6 +18,7 @@ typedef struct cream_search_inputs {
   cream_range range;              /* in FLOPs (not M); max 0: none */
   cream_source *train, *heldout;  /* not owned; the same batch size as config->search.batch */
   cream_listener listener;
+  cream_keeper keeper; /* of the state; may be zeroed */
 } cream_search_inputs;
 
 typedef struct cream_search_result {
@@ -31,9 +33,17 @@ cream_status cream_search_create(cream_backend *, const cream_search_inputs *, c
                                  cream_error *);
 void cream_search_destroy(cream_search *);
 
-/* Trains until the last epoch, the time budget, or the listener's stop; then selects. CREAM_INTERRUPTED: the
- * state is that after the last whole step, `result` is unset. */
+/* Trains until the last epoch, the time budget, or the listener's stop; then selects. The state goes to the
+ * keeper when it is due, at the end of the training (the selection can be done again from there) and at the
+ * stop. CREAM_INTERRUPTED: the state is that after the last whole step, `result` is unset. */
 cream_status cream_search_run(cream_search *, cream_search_result *result, cream_error *);
+
+/* The state as it is between two steps. After its parts were given other values (of a state of a search with
+ * the same inputs), cream_search_restored has to be called; then the search goes on as the other one would
+ * have. CREAM_BAD_DATA: the values are of another network, or none that a search can have; the search is then
+ * of no use until others are restored. */
+void cream_search_state(cream_search *, cream_state *);
+cream_status cream_search_restored(cream_search *, cream_error *);
 
 cream_net *cream_search_net(cream_search *);
 const cream_board *cream_search_board(const cream_search *);

@@ -195,6 +195,11 @@ static cream_unit_shape unit(int cin, int cout, int kernel, int stride, int dila
                             .bn = bn};
 }
 
+/* As in EfficientNet: to the nearest whole number. */
+static int se_of_input(double channels) {
+  return channels < 1 ? 1 : (int)(channels + 0.5);
+}
+
 int cream_block_units(const cream_space *space, const cream_layer *layer, int op_index,
                       cream_unit_shape units[CREAM_MAX_UNITS], bool *residual) {
   const cream_op *op = &space->ops[op_index];
@@ -211,7 +216,8 @@ int cream_block_units(const cream_space *space, const cream_layer *layer, int op
     *depthwise =
         unit(mid, mid, op->kernel, layer->stride, op->dilation, op->act, "conv_dw", expands ? "bn2" : "bn1");
     depthwise->depthwise = true;
-    if (op->se > 0) depthwise->se = cream_make_divisible((op->se_of_input ? cin : mid) * op->se);
+    if (op->se > 0)
+      depthwise->se = op->se_of_input ? se_of_input(cin * op->se) : cream_make_divisible(mid * op->se);
     units[n++] = expands ? unit(mid, cout, 1, 1, 1, CREAM_ACT_NONE, "conv_pwl", "bn3")
                          : unit(mid, cout, 1, 1, 1, CREAM_ACT_NONE, "conv_pw", "bn2");
     return n;

@@ -34,7 +34,8 @@ typedef struct cream_op {
       expand; /* inner channels: make_divisible(cin*expand, 8) of an mbconv, (cout*expand) of a bottleneck */
   cream_act act;
   double se;        /* squeeze-excite ratio; 0: none */
-  bool se_of_input; /* ratio of the block's input channels rather than of the expanded ones */
+  bool se_of_input; /* ratio of the block's input channels, to the nearest whole number as in EfficientNet,
+                     * rather than of the expanded ones, to a multiple of 8 */
   cream_act se_act, se_gate;
 } cream_op;
 

@@ -14,37 +14,52 @@ cream_status cream_train_init(cream_train *train, cream_backend *backend, const 
   *train = (cream_train){.backend = backend,
                          .listener = options->listener,
                          .time_budget = options->time_budget,
-                         .batch = options->batch};
+                         .batch = options->batch,
+                         .accumulate = options->accumulate ? options->accumulate : 1,
+                         .keeper = options->keeper,
+                         .on_nan = options->on_nan,
+                         .lr_scale = 1};
   cream_status status = cream_net_create(backend, options->skeleton, &options->net, &train->net, err);
   if (status) return status;
   train->blocks.w = cream_net_weights(train->net);
   train->blocks.g = cream_net_gradients(train->net);
   size_t weights = cream_net_weight_count(train->net);
   if (!status) status = backend->alloc(backend, weights, &train->blocks.m, err);
-  if (!status && options->second_moment) status = backend->alloc(backend, weights, &train->blocks.v, err);
+  bool squares = options->optim != CREAM_OPTIM_SGD;
+  if (!status && squares) status = backend->alloc(backend, weights, &train->blocks.v, err);
   if (!status && options->ema) status = backend->alloc(backend, weights, &train->blocks.ema, err);
   if (!status) status = backend->alloc(backend, (size_t)options->net.batch, &train->labels, err);
   if (!status) status = backend->alloc(backend, 4, &train->result, err);
-  size_t bytes = (size_t)cream_net_max_slices(train->net) * sizeof *train->slices;
-  train->slices = malloc(bytes);
-  if (!status && !train->slices) status = cream_fail_memory(err, bytes, "the slices of a path");
+  if (!status && train->accumulate > 1) {
+    status = backend->alloc(backend, cream_net_gradient_count(train->net), &train->sum, err);
+    if (!status) status = backend->alloc(backend, 4, &train->total, err);
+    train->blocks.g = train->sum;
+  }
+  size_t slices = (size_t)cream_net_max_slices(train->net);
+  if (!status) status = backend->alloc(backend, slices, &train->norms, err);
+  train->slices = malloc(slices * sizeof *train->slices);
+  train->host_norms = malloc(slices * sizeof *train->host_norms);
+  if (!status && (!train->slices || !train->host_norms))
+    status = cream_fail_memory(err, slices * sizeof *train->slices, "the slices of a path");
   if (status) {
     cream_train_destroy(train);
     return status;
   }
-  if (options->second_moment) backend->fill(backend, train->blocks.v, weights, 1); /* TensorFlow's form */
+  if (options->optim == CREAM_OPTIM_RMSPROP_TF) backend->fill(backend, train->blocks.v, weights, 1);
   if (options->ema) backend->copy(backend, train->blocks.ema, train->blocks.w, weights);
+  train->fingerprint = cream_state_fingerprint(train->net);
   train->started = train->epoch_started = now();
   return CREAM_OK;
 }
 
 void cream_train_destroy(cream_train *train) {
   cream_buf *buffers[] = {&train->blocks.m, &train->blocks.v, &train->blocks.ema, &train->labels,
-                          &train->result};
+                          &train->result,   &train->sum,      &train->total,      &train->norms};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) train->backend->release(train->backend, *buffers[i]);
   cream_net_destroy(train->net);
   free(train->slices);
+  free(train->host_norms);
   *train = (cream_train){0};
 }
 
@@ -67,6 +82,34 @@ void cream_train_update(cream_train *train, const cream_path *path, const cream_
   train->backend->optim_step(train->backend, optim, train->slices, n, &train->blocks);
 }
 
+/* The forward pass moves running statistics, and the optimiser does not touch them: the first layer without
+ * finite ones is where the values went astray. "" if there is none. */
+static void find_layer(const cream_train *train, char *text, size_t size) {
+  cream_net *net = train->net;
+  int count;
+  const cream_param *params = cream_net_params(net, &count);
+  size_t statistics = cream_net_statistic_count(net);
+  float *values = malloc(statistics * sizeof *values + 1);
+  text[0] = 0;
+  if (values &&
+      !train->backend->download(train->backend, values, cream_net_statistics(net), statistics, NULL))
+    for (int i = 0; i < count && !text[0]; i++)
+      for (size_t v = 0; params[i].statistic && v < params[i].count && !text[0]; v++)
+        if (!isfinite(values[params[i].offset + v])) snprintf(text, size, " at layer %s", params[i].name);
+  free(values);
+}
+
+static cream_status fail_diverged(const cream_train *train, const cream_event *event, const char *lr_key,
+                                  cream_error *err) {
+  char path[256], layer[128];
+  cream_path_format(cream_net_skeleton(train->net), event->path, path, sizeof path);
+  find_layer(train, layer, sizeof layer);
+  return cream_fail(err, CREAM_FAILED,
+                    "step %llu: the loss is %g on path %s%s; lower %s (now %g at this step)%s",
+                    (unsigned long long)event->step, event->loss, path, layer, lr_key, event->lr,
+                    train->on_nan == CREAM_ON_NAN_STOP ? ", or --on-nan rollback" : "");
+}
+
 cream_status cream_train_result(cream_train *train, cream_event *event, const char *lr_key,
                                 cream_error *err) {
   float result[4];
@@ -76,17 +119,15 @@ cream_status cream_train_result(cream_train *train, cream_event *event, const ch
   event->hard = result[1];
   event->soft = result[2];
   event->accuracy = result[3] / (double)train->batch;
-  if (isfinite(event->loss)) return CREAM_OK;
-  char path[256];
-  cream_path_format(cream_net_skeleton(train->net), event->path, path, sizeof path);
-  return cream_fail(err, CREAM_FAILED, "step %llu: the loss is %g on path %s; lower %s (now %g at this step)",
-                    (unsigned long long)event->step, event->loss, path, lr_key, event->lr);
+  int classes = cream_net_skeleton(train->net)->classes;
+  train->diverged = !(event->loss <= 1000 * log(classes > 2 ? classes : 2));
+  return train->diverged ? fail_diverged(train, event, lr_key, err) : CREAM_OK;
 }
 
 cream_status cream_train_emit(cream_train *train, cream_event *event, cream_error *err) {
   double seconds = now() - train->epoch_started;
   uint64_t steps = event->step - train->epoch_first_step;
-  event->images_per_second = seconds > 0 ? (double)steps * train->batch / seconds : 0;
+  event->images_per_second = seconds > 0 ? (double)steps * train->batch * train->accumulate / seconds : 0;
   if (!train->listener.on_event) return CREAM_OK;
   return train->listener.on_event(train->listener.self, event, err);
 }
@@ -94,6 +135,62 @@ cream_status cream_train_emit(cream_train *train, cream_event *event, cream_erro
 void cream_train_begin_epoch(cream_train *train, uint64_t step) {
   train->epoch_started = now();
   train->epoch_first_step = step;
+}
+
+void cream_train_state(cream_train *train, cream_state *state) {
+  size_t weights = cream_net_weight_count(train->net);
+  cream_state_add_host(state, "network", CREAM_STATE_U64, &train->fingerprint, 1);
+  cream_state_add_host(state, "lr_scale", CREAM_STATE_F64, &train->lr_scale, 1);
+  cream_state_add_host(state, "rollbacks", CREAM_STATE_U64, &train->rollbacks, 1);
+  cream_state_add_device(state, "weights", train->blocks.w, weights);
+  cream_state_add_device(state, "statistics", cream_net_statistics(train->net),
+                         cream_net_statistic_count(train->net));
+  cream_state_add_device(state, "optimiser.m", train->blocks.m, weights);
+  cream_state_add_device(state, "optimiser.v", train->blocks.v, weights);
+  cream_state_add_device(state, "ema", train->blocks.ema, weights);
+}
+
+cream_status cream_train_restored(cream_train *train, cream_error *err) {
+  uint64_t own = cream_state_fingerprint(train->net);
+  if (train->fingerprint == own) return CREAM_OK;
+  train->fingerprint = own;
+  return cream_fail(err, CREAM_BAD_DATA, "the state is that of another network");
+}
+
+bool cream_train_due(const cream_train *train, uint64_t step, bool epoch_end) {
+  return train->keeper.due && train->keeper.due(train->keeper.self, step, epoch_end);
+}
+
+cream_status cream_train_save(cream_train *train, const cream_state *state, cream_error *err) {
+  if (!train->keeper.save) return CREAM_OK;
+  cream_status status = train->keeper.save(train->keeper.self, state, err);
+  if (status != CREAM_BAD_DATA) return status;
+  train->diverged = true;
+  if (err) err->status = CREAM_FAILED;
+  return CREAM_FAILED;
+}
+
+bool cream_train_may_roll_back(const cream_train *train) {
+  return train->diverged && train->on_nan == CREAM_ON_NAN_ROLLBACK && train->keeper.restore &&
+         train->rollbacks < CREAM_MAX_ROLLBACKS;
+}
+
+cream_status cream_train_roll_back(cream_train *train, const cream_state *state, const uint64_t *step,
+                                   cream_error *err) {
+  double scale = train->lr_scale / 2;
+  uint64_t rollbacks = train->rollbacks + 1;
+  cream_error reason = *err;
+  cream_status status = train->keeper.restore(train->keeper.self, state, err);
+  if (status) return status;
+  train->diverged = false;
+  train->lr_scale = scale;
+  train->rollbacks = rollbacks;
+  char text[700];
+  snprintf(text, sizeof text,
+           "%.400s: went back to step %llu and halved the learning rate (%llu of at most %d times)",
+           reason.text, (unsigned long long)*step, (unsigned long long)rollbacks, CREAM_MAX_ROLLBACKS);
+  cream_event event = {.kind = CREAM_EVENT_NOTE, .step = *step, .rho = -1, .note = text};
+  return cream_train_emit(train, &event, err);
 }
 
 bool cream_train_out_of_time(const cream_train *train) {

@@ -9,15 +9,25 @@ static float *element(cream_buf block, size_t i) {
 
 /* One parameter: g its gradient, the others as in cream_optim; m and ema may be NULL. */
 static void step(const cream_optim *optim, bool decay, float g, float *w, float *m, float *v, float *ema) {
-  double d = g + (decay ? (double)optim->weight_decay * *w : 0.0);
+  double shrink = decay ? optim->weight_decay : 0.0, d = g;
+  if (optim->kind == CREAM_OPTIM_ADAMW)
+    *w = (float)(*w - optim->lr * shrink * *w);
+  else
+    d += shrink * *w;
   double momentum = m ? (double)optim->momentum : 0.0, moment = m ? *m : 0.0;
   if (optim->kind == CREAM_OPTIM_SGD) {
     moment = momentum * moment + d;
     *w = (float)(*w - optim->lr * (optim->nesterov ? d + momentum * moment : moment));
   } else {
     *v = (float)(*v + (1.0 - optim->alpha) * (d * d - *v));
-    moment = momentum * moment + optim->lr * d / sqrt((double)*v + optim->eps);
-    *w = (float)(*w - moment);
+    if (optim->kind == CREAM_OPTIM_RMSPROP_TF) {
+      moment = momentum * moment + optim->lr * d / sqrt((double)*v + optim->eps);
+      *w = (float)(*w - moment);
+    } else {
+      double n = (double)optim->step, square = *v / (1.0 - pow(optim->alpha, n));
+      moment += (1.0 - momentum) * (d - moment);
+      *w = (float)(*w - optim->lr * moment / (1.0 - pow(momentum, n)) / (sqrt(square) + optim->eps));
+    }
   }
   if (m) *m = (float)moment;
   if (ema) *ema = (float)(*ema + (1.0 - optim->ema_decay) * ((double)*w - *ema));

@@ -2,11 +2,52 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "field.h"
 #include "file.h"
 #include "space_yaml.h"
 #include "yaml.h"
+
+/* ---- built-in architectures ---------------------------------------------------------------------- */
+
+static const struct {
+  const char *name;
+  const unsigned char *text;
+  size_t size;
+} builtin[] = {
+#define EMBEDDED(name, ...)                                                                                  \
+  {name, (const unsigned char[]){__VA_ARGS__}, sizeof((const unsigned char[]){__VA_ARGS__})},
+#include "archs.inc"
+#undef EMBEDDED
+};
+
+const char *const *cream_arch_names(void) {
+  static const char *const names[] = {
+#define EMBEDDED(name, ...) name,
+#include "archs.inc"
+#undef EMBEDDED
+      NULL,
+  };
+  return names;
+}
+
+/* The document of a built-in name or a file. */
+static cream_status open_yaml(const char *path, cream_yaml **yaml, bool *is_builtin, cream_error *err) {
+  *is_builtin = false;
+  cream_nearest nearest = cream_nearest_to(path);
+  for (size_t i = 0; i < sizeof builtin / sizeof builtin[0]; i++) {
+    cream_nearest_offer(&nearest, builtin[i].name);
+    if (strcmp(builtin[i].name, path)) continue;
+    *is_builtin = true;
+    return cream_yaml_parse(path, (const char *)builtin[i].text, builtin[i].size, yaml, err);
+  }
+  if (nearest.best && access(path, F_OK) != 0)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "arch `%.200s`: no such file or built-in architecture, did you mean `%s`?", path,
+                      nearest.best);
+  return cream_yaml_read(path, yaml, err);
+}
 
 /* ---- what a file has ----------------------------------------------------------------------------- */
 
@@ -355,7 +396,8 @@ static cream_status check_costs(const cream_yaml_value *root, const arch_top *to
 
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *err) {
   cream_yaml *yaml;
-  cream_status status = cream_yaml_read(path, &yaml, err);
+  bool is_builtin;
+  cream_status status = open_yaml(path, &yaml, &is_builtin, err);
   if (status) return status;
   cream_yaml_value root = cream_yaml_root(yaml);
   cream_space space = {0};
@@ -373,6 +415,7 @@ cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *er
   if (!status) {
     arch->net = net;
     strcpy(arch->space_hash, name.hash);
+    arch->builtin = is_builtin;
   }
   cream_yaml_free(yaml);
   return status;

@@ -1,4 +1,5 @@
-/* Architecture files: one network, self-contained, as JSON. Format: docs/formats.md. */
+/* Architecture files: one network, self-contained, as JSON. Format: docs/formats.md. Some are built in
+ * (io/archs): the paper's six networks (cream-14 ... cream-604) and efficientnet-b0. */
 #ifndef CREAM_IO_ARCH_H
 #define CREAM_IO_ARCH_H
 
@@ -9,6 +10,7 @@
 typedef struct cream_arch {
   cream_skeleton net;  /* fixed; its space has the ops of the file and these depths alone */
   char space_hash[33]; /* of the space that the network was found in */
+  bool builtin;        /* loaded by name: its number of classes is ImageNet's, and any other will do */
 } cream_arch;
 
 /* Writes a fixed skeleton atomically; the same network gives the same bytes. space_hash: that of a loaded
@@ -16,8 +18,12 @@ typedef struct cream_arch {
 cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, const char *space_hash,
                              cream_error *);
 
-/* Rebuilds the network from the file alone. CREAM_BAD_CONFIG, with file, line and key, for anything that is
- * missing, unknown or out of bounds, and for costs that are not the network's; `arch` is unchanged then. */
+/* The built-in architectures, ending in NULL. */
+const char *const *cream_arch_names(void);
+
+/* Rebuilds a network by the name of a built-in one or from its file alone. CREAM_BAD_CONFIG, with file, line
+ * and key, for anything that is missing, unknown or out of bounds, and for costs that are not the network's;
+ * `arch` is unchanged then. */
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *);
 
 /* The cost of a fixed skeleton at its resolution. */

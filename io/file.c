@@ -1,7 +1,9 @@
+#define _GNU_SOURCE /* fopencookie */
 #include "file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,6 +53,34 @@ fail:
   return status;
 }
 
+struct cream_file_sink {
+  int fd, reason; /* errno of the first write that failed */
+};
+
+/* The stream's writes are plain calls of write, which tests let fail. */
+static ssize_t sink_write(void *self, const char *data, size_t size) {
+  struct cream_file_sink *sink = self;
+  size_t done = 0;
+  while (done < size) {
+    ssize_t n = write(sink->fd, data + done, size - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      if (!sink->reason) sink->reason = errno;
+      return 0;
+    }
+    done += (size_t)n;
+  }
+  return (ssize_t)done;
+}
+
+static int sink_seek(void *self, off64_t *offset, int whence) {
+  const struct cream_file_sink *sink = self;
+  off64_t at = lseek64(sink->fd, *offset, whence);
+  if (at < 0) return -1;
+  *offset = at;
+  return 0;
+}
+
 cream_status cream_file_create(cream_file *file, const char *path, cream_error *err) {
   enum { ATTEMPTS = 100 };
   int fd = -1;
@@ -62,9 +92,16 @@ cream_status cream_file_create(cream_file *file, const char *path, cream_error *
     if (fd < 0 && errno != EEXIST) break;
   }
   if (fd < 0) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno));
-  file->stream = fdopen(fd, "wb");
+  file->sink = malloc(sizeof *file->sink);
+  file->stream = NULL;
+  if (file->sink) {
+    *file->sink = (struct cream_file_sink){.fd = fd};
+    file->stream =
+        fopencookie(file->sink, "wb", (cookie_io_functions_t){.write = sink_write, .seek = sink_seek});
+  }
   if (!file->stream) {
     cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno));
+    free(file->sink);
     close(fd);
     unlink(file->temporary);
     return CREAM_FAILED;
@@ -85,28 +122,31 @@ static void sync_folder_of(const char *path) {
   close(fd);
 }
 
+/* Ends stream and sink; the reason why something written did not arrive, or 0. */
+static int end_sink(cream_file *file, bool sync) {
+  struct cream_file_sink *sink = file->sink;
+  bool failed = ferror(file->stream);
+  failed |= fclose(file->stream) != 0;
+  int reason = sink->reason ? sink->reason : failed ? EIO : 0;
+  if (!reason && sync && fsync(sink->fd)) reason = errno;
+  if (close(sink->fd) && !reason) reason = errno;
+  free(sink);
+  return reason;
+}
+
 cream_status cream_file_commit(cream_file *file, cream_error *err) {
-  errno = 0;
-  int failed = ferror(file->stream) || fflush(file->stream) || fsync(fileno(file->stream));
-  int reason = errno;
-  if (fclose(file->stream) && !failed) {
-    failed = 1;
-    reason = errno;
-  }
-  if (!failed && rename(file->temporary, file->path)) {
-    failed = 1;
-    reason = errno;
-  }
-  if (failed) {
+  int reason = end_sink(file, true);
+  if (!reason && rename(file->temporary, file->path)) reason = errno;
+  if (reason) {
     unlink(file->temporary);
-    return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", file->path, strerror(reason ? reason : EIO));
+    return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", file->path, strerror(reason));
   }
   sync_folder_of(file->path);
   return CREAM_OK;
 }
 
 void cream_file_abandon(cream_file *file) {
-  fclose(file->stream);
+  end_sink(file, false);
   unlink(file->temporary);
 }
 

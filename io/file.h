@@ -18,6 +18,7 @@ cream_status cream_file_read(const char *path, size_t limit, char **data, size_t
  * committed. After create succeeded, exactly one of commit and abandon has to be called. */
 typedef struct cream_file {
   FILE *stream;
+  struct cream_file_sink *sink; /* what the stream writes to */
   char path[CREAM_MAX_FILE_NAME], temporary[CREAM_MAX_FILE_NAME];
 } cream_file;
 

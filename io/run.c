@@ -2,8 +2,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,12 +14,19 @@
 #include "core/complexity.h"
 #include "json.h"
 #include "settings.h"
+#include "tensorboard.h"
 
-static double now(void) {
+static double now(clockid_t clock) {
   struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
+  clock_gettime(clock, &time);
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
+
+static const char *const log_names[CREAM_LOGS] = {
+    [CREAM_LOG_METRICS] = CREAM_RUN_METRICS,
+    [CREAM_LOG_SUMMARY] = CREAM_RUN_SUMMARY,
+    [CREAM_LOG_EVENTS] = CREAM_RUN_EVENTS,
+};
 
 /* ---- the folder ---------------------------------------------------------------------------------- */
 
@@ -27,44 +37,99 @@ static cream_status first_entry(const char *dir, char name[256], cream_error *er
   name[0] = 0;
   const struct dirent *entry;
   while (!name[0] && (entry = readdir(stream)))
-    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) snprintf(name, 256, "%s", entry->d_name);
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") && strcmp(entry->d_name, CREAM_RUN_LOCK))
+      snprintf(name, 256, "%s", entry->d_name);
   closedir(stream);
   return CREAM_OK;
 }
 
-cream_status cream_run_open(cream_run *run, const char *dir, bool force, cream_error *err) {
+/* Makes the folder, if it can be a run's. */
+static cream_status make_folder(const char *dir, cream_error *err) {
+  size_t most = sizeof((cream_run *)0)->dir;
   if (!dir[0]) return cream_fail(err, CREAM_BAD_CONFIG, "out: no run folder given");
-  if (strlen(dir) >= sizeof run->dir)
+  if (strlen(dir) >= most)
     return cream_fail(err, CREAM_BAD_CONFIG,
-                      "out: %.60s... is longer than the %zu bytes of a run folder's name", dir,
-                      sizeof run->dir - 1);
-  cream_status status = cream_make_directories(dir, err);
+                      "out: %.60s... is longer than the %zu bytes of a run folder's name", dir, most - 1);
+  return cream_make_directories(dir, err);
+}
+
+/* A file system that knows no locks is no reason not to run. */
+static cream_status lock_folder(cream_run *run, cream_error *err) {
+  char path[CREAM_MAX_FILE_NAME];
+  run->lock = open(cream_run_file(run, CREAM_RUN_LOCK, path), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (run->lock < 0)
+    return cream_fail(err, CREAM_FAILED, "cannot write to run folder %s: %s", run->dir, strerror(errno));
+  if (!flock(run->lock, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK) return CREAM_OK;
+  close(run->lock);
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "run folder %s is in use by another run; wait for its end, or choose another folder",
+                    run->dir);
+}
+
+bool cream_run_locked(const char *dir) {
+  char path[CREAM_MAX_FILE_NAME];
+  snprintf(path, sizeof path, "%s/%s", dir, CREAM_RUN_LOCK);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool locked = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+  close(fd);
+  return locked;
+}
+
+static cream_status remove_result(const cream_run *run, cream_error *err) {
+  char path[CREAM_MAX_FILE_NAME];
+  if (!unlink(cream_run_file(run, CREAM_RUN_RESULT, path)) || errno == ENOENT) return CREAM_OK;
+  return cream_fail(err, CREAM_FAILED, "cannot remove %s: %s", path, strerror(errno));
+}
+
+static cream_status open_folder(cream_run *run, const char *dir, bool clear, cream_error *err) {
+  cream_run opened = {.start = now(CLOCK_MONOTONIC),
+                      .wall = now(CLOCK_REALTIME),
+                      .heldout = NAN,
+                      .heldout_ema = NAN,
+                      .score = NAN};
+  strcpy(opened.dir, dir);
+  cream_status status = lock_folder(&opened, err);
   if (status) return status;
+  if (clear) status = remove_result(&opened, err);
+  if (!status) status = cream_checkpoints_clear(dir, !clear, err);
+  if (status)
+    close(opened.lock);
+  else
+    *run = opened;
+  return status;
+}
+
+cream_status cream_run_open(cream_run *run, const char *dir, bool force, cream_error *err) {
   char name[256];
-  status = first_entry(dir, name, err);
+  cream_status status = make_folder(dir, err);
+  if (!status) status = first_entry(dir, name, err);
   if (status) return status;
   if (name[0] && !force)
     return cream_fail(err, CREAM_BAD_CONFIG,
-                      "run folder %s is not empty (it has %.60s); choose another, or --force", dir, name);
-  if (access(dir, W_OK | X_OK))
-    return cream_fail(err, CREAM_FAILED, "cannot write to run folder %s: %s", dir, strerror(errno));
-  cream_run opened = {.start = now()};
-  strcpy(opened.dir, dir);
-  char path[CREAM_MAX_FILE_NAME];
-  if (unlink(cream_run_file(&opened, CREAM_RUN_RESULT, path)) && errno != ENOENT)
-    return cream_fail(err, CREAM_FAILED, "cannot remove %s: %s", path, strerror(errno));
-  *run = opened;
-  return CREAM_OK;
+                      "run folder %s is not empty (it has %.60s); choose another, --resume, or --force", dir,
+                      name);
+  return open_folder(run, dir, true, err);
+}
+
+cream_status cream_run_reopen(cream_run *run, const char *dir, cream_error *err) {
+  cream_status status = make_folder(dir, err);
+  return status ? status : open_folder(run, dir, false, err);
 }
 
 cream_status cream_run_close(cream_run *run, cream_error *err) {
-  if (!run->metrics) return CREAM_OK;
-  errno = 0;
-  int failed = ferror(run->metrics), closed = fclose(run->metrics);
-  run->metrics = NULL;
-  if (!failed && !closed) return CREAM_OK;
-  return cream_fail(err, CREAM_FAILED, "cannot write %s/%s: %s", run->dir, CREAM_RUN_METRICS,
-                    strerror(errno ? errno : EIO));
+  cream_status status = CREAM_OK;
+  for (int i = 0; i < CREAM_LOGS; i++) {
+    if (!run->logs[i]) continue;
+    errno = 0;
+    int failed = ferror(run->logs[i]), closed = fclose(run->logs[i]);
+    run->logs[i] = NULL;
+    if ((failed || closed) && !status)
+      status = cream_fail(err, CREAM_FAILED, "cannot write %s/%s: %s", run->dir, log_names[i],
+                          strerror(errno ? errno : EIO));
+  }
+  close(run->lock);
+  return status;
 }
 
 char *cream_run_file(const cream_run *run, const char *name, char path[CREAM_MAX_FILE_NAME]) {
@@ -176,6 +241,7 @@ cream_status cream_run_write_result(const cream_run *run, const cream_run_result
   }
   put_score(&json, "heldout", result->heldout);
   put_score(&json, "test", result->test);
+  put_score(&json, "test_trained", result->test_trained);
   cream_json_integer(&json, "steps", result->steps);
   cream_json_integer(&json, "meta_updates", result->meta_updates);
   cream_json_integer(&json, "memory_bytes", result->memory);
@@ -267,22 +333,169 @@ static void put_event(cream_json *json, const cream_event *event) {
   }
 }
 
+/* Opens the log if it is not yet; *fresh: nothing was written to it so far. */
+static cream_status open_log(cream_run *run, cream_run_log log, bool *fresh, cream_error *err) {
+  if (!run->logs[log]) {
+    char path[CREAM_MAX_FILE_NAME];
+    cream_run_file(run, log_names[log], path);
+    run->logs[log] = fopen(path, run->resumed ? "ab" : "wb");
+    if (!run->logs[log]) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno));
+    fseek(run->logs[log], 0, SEEK_END);
+  }
+  *fresh = ftell(run->logs[log]) == 0;
+  return CREAM_OK;
+}
+
+static cream_status check_log(cream_run *run, cream_run_log log, bool flush, cream_error *err) {
+  if (flush) fflush(run->logs[log]);
+  if (!ferror(run->logs[log])) return CREAM_OK;
+  return cream_fail(err, CREAM_FAILED, "cannot write %s/%s: %s", run->dir, log_names[log],
+                    strerror(errno ? errno : EIO));
+}
+
 cream_status cream_metrics_on_event(void *self, const cream_event *event, cream_error *err) {
   cream_run *run = self;
-  char path[CREAM_MAX_FILE_NAME];
-  cream_run_file(run, CREAM_RUN_METRICS, path);
+  bool fresh;
   errno = 0;
-  if (!run->metrics) run->metrics = fopen(path, "wb");
-  if (!run->metrics) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno));
-  cream_json json = cream_json_to(run->metrics);
+  cream_status status = open_log(run, CREAM_LOG_METRICS, &fresh, err);
+  if (status) return status;
+  cream_json json = cream_json_to(run->logs[CREAM_LOG_METRICS]);
   cream_json_object(&json, NULL, false);
   put_event(&json, event);
-  cream_json_number(&json, "seconds", floor((now() - run->start) * 1000) / 1000);
+  cream_json_number(&json, "seconds", floor((now(CLOCK_MONOTONIC) - run->start) * 1000) / 1000);
   cream_json_number(&json, "images_per_second", floor(event->images_per_second * 10) / 10);
   cream_json_end(&json);
-  fputc('\n', run->metrics);
-  if (event->kind != CREAM_EVENT_STEP) fflush(run->metrics);
-  if (ferror(run->metrics))
-    return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno ? errno : EIO));
+  fputc('\n', run->logs[CREAM_LOG_METRICS]);
+  return check_log(run, CREAM_LOG_METRICS, event->kind != CREAM_EVENT_STEP, err);
+}
+
+/* ---- summary and TensorBoard --------------------------------------------------------------------- */
+
+static void put_cell(FILE *stream, double value) {
+  fputc(',', stream);
+  if (isfinite(value)) fprintf(stream, "%.9g", value);
+}
+
+static double best_of(const cream_event *event) {
+  return event->board && event->board->count ? event->board->entries[0].score : NAN;
+}
+
+/* A line at the end of each epoch. */
+static cream_status summarise(cream_run *run, const cream_event *event, cream_error *err) {
+  bool fresh;
+  cream_status status = open_log(run, CREAM_LOG_SUMMARY, &fresh, err);
+  if (status) return status;
+  FILE *stream = run->logs[CREAM_LOG_SUMMARY];
+  if (fresh)
+    fputs("epoch,step,lr,loss,accuracy,heldout,heldout_ema,board_best,seconds,images_per_second\n", stream);
+  fprintf(stream, "%d,%llu", event->epoch, (unsigned long long)event->step);
+  const double cells[] = {event->lr,
+                          event->loss,
+                          event->accuracy,
+                          run->heldout,
+                          run->heldout_ema,
+                          best_of(event),
+                          now(CLOCK_MONOTONIC) - run->start,
+                          event->images_per_second};
+  for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) put_cell(stream, cells[i]);
+  fputc('\n', stream);
+  return check_log(run, CREAM_LOG_SUMMARY, true, err);
+}
+
+/* Steps are many: TensorBoard gets every tenth. */
+static cream_status put_scalars(cream_run *run, const cream_event *event, cream_error *err) {
+  enum { STEPS = 10 };
+  cream_scalar scalars[8];
+  int n = 0;
+  if (event->kind == CREAM_EVENT_STEP && event->step % STEPS == 0) {
+    scalars[n++] = (cream_scalar){"train/loss", event->loss};
+    scalars[n++] = (cream_scalar){"train/accuracy", event->accuracy};
+    scalars[n++] = (cream_scalar){"train/learning_rate", event->lr};
+    if (event->rho >= 0) scalars[n++] = (cream_scalar){"train/rho", event->rho};
+  } else if (event->kind == CREAM_EVENT_EVAL) {
+    bool ema = event->split && strcmp(event->split, "heldout-ema") == 0;
+    bool test = event->split && strcmp(event->split, "test") == 0;
+    scalars[n++] = (cream_scalar){test  ? "test/top1"
+                                  : ema ? "heldout_ema/top1"
+                                        : "heldout/top1",
+                                  event->accuracy};
+    scalars[n++] = (cream_scalar){test  ? "test/loss"
+                                  : ema ? "heldout_ema/loss"
+                                        : "heldout/loss",
+                                  event->eval_loss};
+  } else if (event->kind == CREAM_EVENT_EPOCH && isfinite(best_of(event))) {
+    scalars[n++] = (cream_scalar){"board/best", best_of(event)};
+    scalars[n++] = (cream_scalar){"board/entries", event->board->count};
+  }
+  if (n == 0) return CREAM_OK;
+  bool fresh;
+  double wall = run->wall + now(CLOCK_MONOTONIC) - run->start;
+  cream_status status = open_log(run, CREAM_LOG_EVENTS, &fresh, err);
+  if (!status && fresh) status = cream_tensorboard_begin(run->logs[CREAM_LOG_EVENTS], wall, err);
+  if (!status)
+    status = cream_tensorboard_write(run->logs[CREAM_LOG_EVENTS], wall, event->step, scalars, n, err);
+  return status ? status : check_log(run, CREAM_LOG_EVENTS, event->kind != CREAM_EVENT_STEP, err);
+}
+
+cream_status cream_run_on_event(void *self, const cream_event *event, cream_error *err) {
+  cream_run *run = self;
+  if (event->kind == CREAM_EVENT_START && run->resumed) return CREAM_OK;
+  if (event->kind == CREAM_EVENT_EVAL && event->split && strncmp(event->split, "heldout", 7) == 0)
+    run->score = *(event->split[7] ? &run->heldout_ema : &run->heldout) = event->accuracy;
+  errno = 0;
+  cream_status status = cream_metrics_on_event(run, event, err);
+  if (!status) status = put_scalars(run, event, err);
+  if (!status && event->kind == CREAM_EVENT_EPOCH) {
+    status = summarise(run, event, err);
+    run->heldout = run->heldout_ema = NAN;
+    if (event->board) run->score = best_of(event);
+  }
+  return status;
+}
+
+/* ---- going on ------------------------------------------------------------------------------------ */
+
+cream_status cream_run_mark(cream_run *run, cream_checkpoint_info *info, cream_error *err) {
+  info->n_logs = 0;
+  info->score = run->score;
+  for (int i = 0; i < CREAM_LOGS; i++) {
+    if (!run->logs[i]) continue;
+    cream_status status = check_log(run, (cream_run_log)i, true, err);
+    if (status) return status;
+    cream_checkpoint_log *log = &info->logs[info->n_logs++];
+    snprintf(log->name, sizeof log->name, "%s", log_names[i]);
+    log->bytes = (uint64_t)ftell(run->logs[i]);
+    log->fd = fileno(run->logs[i]);
+  }
+  return CREAM_OK;
+}
+
+static uint64_t length_of(const cream_checkpoint_info *info, const char *name) {
+  for (int i = 0; i < info->n_logs; i++)
+    if (!strcmp(info->logs[i].name, name)) return info->logs[i].bytes;
+  return 0;
+}
+
+cream_status cream_run_rewind(cream_run *run, const cream_checkpoint_info *info, char *note, size_t size,
+                              cream_error *err) {
+  note[0] = 0;
+  cream_status status = remove_result(run, err);
+  if (status || !info) return status;
+  run->resumed = true;
+  run->score = info->score;
+  for (int i = 0; i < CREAM_LOGS; i++) {
+    uint64_t length = length_of(info, log_names[i]);
+    char path[CREAM_MAX_FILE_NAME];
+    struct stat now_has = {0};
+    bool exists = stat(cream_run_file(run, log_names[i], path), &now_has) == 0;
+    if ((uint64_t)now_has.st_size < length)
+      snprintf(note, size, "%s is shorter than when the checkpoint was written: some of its lines are lost",
+               log_names[i]);
+    else if (exists && truncate(path, (off_t)length))
+      return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno));
+    bool fresh;
+    status = exists ? open_log(run, (cream_run_log)i, &fresh, err) : CREAM_OK;
+    if (status) return status;
+  }
   return CREAM_OK;
 }

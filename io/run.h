@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "checkpoint.h"
 #include "core/board.h"
 #include "core/config.h"
 #include "core/evaluate.h"
@@ -14,26 +15,52 @@
 #include "file.h"
 
 /* Files of a run folder. */
-#define CREAM_RUN_CONFIG   "config.yaml"   /* all settings, as resolved */
-#define CREAM_RUN_SPLIT    "split.json"    /* held-out pictures */
-#define CREAM_RUN_METRICS  "metrics.jsonl" /* a line an event */
-#define CREAM_RUN_BOARD    "board.json"    /* the prioritized paths */
-#define CREAM_RUN_ARCH     "arch.json"     /* the network found */
+#define CREAM_RUN_CONFIG   "config.yaml"                 /* all settings, as resolved */
+#define CREAM_RUN_SPLIT    "split.json"                  /* held-out pictures */
+#define CREAM_RUN_METRICS  "metrics.jsonl"               /* a line an event */
+#define CREAM_RUN_SUMMARY  "summary.csv"                 /* a line an epoch */
+#define CREAM_RUN_EVENTS   "events.out.tfevents.0.cream" /* for TensorBoard */
+#define CREAM_RUN_BOARD    "board.json"                  /* the prioritized paths */
+#define CREAM_RUN_ARCH     "arch.json"                   /* the network found */
 #define CREAM_RUN_SUPERNET "supernet.safetensors"
 #define CREAM_RUN_WEIGHTS  "weights.safetensors" /* of one network */
 #define CREAM_RUN_RESULT   "result.json"         /* written last: the run is complete */
+#define CREAM_RUN_LOCK     "run.lock"            /* locked (flock) while a run works in the folder */
+
+/* Files that a run appends to. */
+typedef enum cream_run_log {
+  CREAM_LOG_METRICS,
+  CREAM_LOG_SUMMARY,
+  CREAM_LOG_EVENTS,
+  CREAM_LOGS
+} cream_run_log;
 
 typedef struct cream_run {
   char dir[1024];
-  FILE *metrics; /* opened by the first event */
-  double start;  /* seconds, monotonic */
+  FILE *logs[CREAM_LOGS]; /* opened by the first event */
+  bool resumed;           /* the logs have a beginning already */
+  int lock;
+  double start, wall;          /* seconds when it was opened: monotonic, and since 1970 */
+  double heldout, heldout_ema; /* accuracy of the evaluations of this epoch; NaN: none */
+  double score;                /* of the last epoch that was evaluated, for checkpoints; NaN: none */
 } cream_run;
 
-/* Makes the folder where it does not exist. One that exists must be empty, unless `force`: then a result.json
- * is removed, and other files are replaced as they are written. CREAM_BAD_CONFIG for a folder in use,
- * CREAM_FAILED for one that cannot be made or written to. */
+/* Makes the folder where it does not exist, and locks it. One that exists must be empty, unless `force`: then
+ * a result.json and checkpoints are removed, and other files are replaced as they are written.
+ * CREAM_BAD_CONFIG for a folder in use, CREAM_FAILED for one that cannot be made or written to. */
 cream_status cream_run_open(cream_run *, const char *dir, bool force, cream_error *);
-/* Ends the metrics. Fails if they could not be written. */
+/* The same for a run that is to go on: whatever the folder has stays. */
+cream_status cream_run_reopen(cream_run *, const char *dir, cream_error *);
+/* The run does go on: removes result.json, and cuts the logs to what they were at the checkpoint; later
+ * events are appended, and a START is not logged again. A log that is shorter (then `note` says so) is left
+ * as it is. `info` NULL: the run begins anew. */
+cream_status cream_run_rewind(cream_run *, const cream_checkpoint_info *, char *note, size_t size,
+                              cream_error *);
+/* Notes in `info` how long the logs are now, flushed, and the score of the last evaluation. */
+cream_status cream_run_mark(cream_run *, cream_checkpoint_info *info, cream_error *);
+/* Whether a run works in the folder at this moment. */
+bool cream_run_locked(const char *dir);
+/* Ends the logs and the lock. Fails if the logs could not be written. */
 cream_status cream_run_close(cream_run *, cream_error *);
 /* DIR/name. Returns `path`. */
 char *cream_run_file(const cream_run *, const char *name, char path[CREAM_MAX_FILE_NAME]);
@@ -51,6 +78,7 @@ typedef struct cream_run_result {
   const char *command;       /* "search", "retrain", "test" */
   const cream_skeleton *net; /* fixed */
   const cream_score *heldout, *test;
+  const cream_score *test_trained; /* where `test` is that of averaged weights: of the trained ones */
   uint64_t steps;
   uint64_t meta_updates; /* of a search */
   size_t memory;         /* bytes of the network: cream_net_memory() */
@@ -59,7 +87,10 @@ typedef struct cream_run_result {
 
 cream_status cream_run_write_result(const cream_run *, const cream_run_result *, cream_error *);
 
-/* A listener (core/event.h) that appends to the metrics; `run` is a cream_run. Every line ends in `seconds`
+/* A listener (core/event.h) that appends to all logs; `run` is a cream_run. */
+cream_status cream_run_on_event(void *run, const cream_event *, cream_error *);
+
+/* The part of it that appends to the metrics; `run` is a cream_run. Every line ends in `seconds`
  * and `images_per_second`, the only fields that differ between two runs of the same settings. */
 cream_status cream_metrics_on_event(void *run, const cream_event *, cream_error *);
 

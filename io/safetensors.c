@@ -74,36 +74,47 @@ static void write_header(FILE *stream, const cream_st_tensor *tensors, int count
   cream_json_end(&json);
 }
 
-cream_status cream_st_write(const char *path, const cream_st_tensor *tensors, int count,
-                            const cream_pair *metadata, int n_metadata, cream_error *err) {
-  char *header = NULL;
-  size_t length = 0;
-  FILE *memory = open_memstream(&header, &length);
+cream_status cream_st_head(const char *path, const cream_st_tensor *tensors, int count,
+                           const cream_pair *metadata, int n_metadata, char **head, size_t *size,
+                           cream_error *err) {
+  uint64_t length = 0;
+  *head = NULL;
+  FILE *memory = open_memstream(head, size);
   if (memory) {
+    fwrite(&length, sizeof length, 1, memory);
     write_header(memory, tensors, count, metadata, n_metadata);
     fflush(memory);
-    while (length % 8) {
+    while (*size % 8) {
       fputc(' ', memory);
       fflush(memory);
     }
   }
   if (!memory || ferror(memory) || fclose(memory)) {
-    free(header);
+    free(*head);
     return cream_fail(err, CREAM_FAILED, "out of memory for the header of %s", path);
   }
+  length = *size - sizeof length;
+  memcpy(*head, &length, sizeof length);
+  return CREAM_OK;
+}
+
+cream_status cream_st_write(const char *path, const cream_st_tensor *tensors, int count,
+                            const cream_pair *metadata, int n_metadata, cream_error *err) {
+  char *head;
+  size_t size;
+  cream_status status = cream_st_head(path, tensors, count, metadata, n_metadata, &head, &size, err);
+  if (status) return status;
   cream_file file;
-  cream_status status = cream_file_create(&file, path, err);
+  status = cream_file_create(&file, path, err);
   if (!status) {
-    uint64_t header_length = length;
-    fwrite(&header_length, sizeof header_length, 1, file.stream);
-    fwrite(header, 1, length, file.stream);
+    fwrite(head, 1, size, file.stream);
     for (int i = 0; i < count; i++) {
       size_t bytes = byte_count(&tensors[i]);
       if (bytes) fwrite(tensors[i].data, 1, bytes, file.stream);
     }
     status = cream_file_commit(&file, err);
   }
-  free(header);
+  free(head);
   return status;
 }
 
@@ -298,6 +309,11 @@ void cream_st_close(cream_st_file *file) {
 int cream_st_tensors(const cream_st_file *file, const cream_st_tensor **tensors) {
   *tensors = file->tensors;
   return file->count;
+}
+
+const void *cream_st_bytes(const cream_st_file *file, size_t *size) {
+  *size = file->size;
+  return file->map;
 }
 
 const cream_st_tensor *cream_st_find(const cream_st_file *file, const char *name) {

@@ -1,5 +1,6 @@
 /* Safetensors: 8 bytes of header length (little-endian), a JSON header, raw little-endian data.
- * {"__metadata__": {"key": "value"}, "name": {"dtype": "F32", "shape": [..], "data_offsets": [from, to]}, ...}
+ * {"__metadata__": {"key": "value"}, "name": {"dtype": "F32", "shape": [..], "data_offsets": [from, to]},
+ * ...}
  */
 #ifndef CREAM_IO_SAFETENSORS_H
 #define CREAM_IO_SAFETENSORS_H
@@ -51,6 +52,12 @@ uint64_t cream_st_count(const cream_st_tensor *); /* elements */
 cream_status cream_st_write(const char *path, const cream_st_tensor *tensors, int count,
                             const cream_pair *metadata, int n_metadata, cream_error *);
 
+/* What such a file begins with: the header's length and the header, padded to a multiple of 8 bytes. For who
+ * writes the data by himself. The caller frees *head; `path` stands in errors. */
+cream_status cream_st_head(const char *path, const cream_st_tensor *tensors, int count,
+                           const cream_pair *metadata, int n_metadata, char **head, size_t *size,
+                           cream_error *);
+
 typedef struct cream_st_file cream_st_file;
 
 /* Maps the file and checks all of it: lengths, names, types, and that the tensors' bytes fill the data part
@@ -60,6 +67,8 @@ void cream_st_close(cream_st_file *);
 
 /* Tensors in order of their data; names and data live as long as the file is open. */
 int cream_st_tensors(const cream_st_file *, const cream_st_tensor **);
+/* The whole file as it lies in memory. */
+const void *cream_st_bytes(const cream_st_file *, size_t *size);
 /* A tensor by name, or NULL. */
 const cream_st_tensor *cream_st_find(const cream_st_file *, const char *name);
 /* A string of __metadata__, or NULL. */

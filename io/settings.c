@@ -14,7 +14,9 @@ static const char *const teachers[] = {"meta", "top1", "random", "none", NULL};
 static const char *const priors[] = {"uniform", "fixed", "board", NULL};
 static const char *const schedules[] = {"linear", "cosine", "step", "constant", NULL};
 static const char *const interpolations[] = {"bilinear", "bicubic", "random", NULL};
-static const char *const optimisers[] = {"sgd", "rmsprop-tf", NULL};
+static const char *const on_nan_words[] = {"stop", "rollback", NULL};
+static const char *const optimisers[] = {"sgd", "rmsprop-tf", "adam", "adamw", NULL};
+static const char *const recalibrations[] = {"reset", "inherit", NULL};
 
 #define SETTING(name, member, low, high, choice, unit_, help_)                                               \
   {                                                                                                          \
@@ -33,14 +35,19 @@ static const char *const optimisers[] = {"sgd", "rmsprop-tf", NULL};
       NUMBER(part.lr.decay_rate, 0, 1, "", "factor of the step schedule"),                                   \
       NUMBER(part.lr.decay_epochs, 0.001, 100000, "epochs",                                                  \
              "the step schedule applies its factor this often"),                                             \
-      NUMBER(part.lr.min_lr, 0, 100, "", "learning rate at the end of linear and cosine schedules")
+      NUMBER(part.lr.min_lr, 0, 100, "", "learning rate at the end of linear and cosine schedules"),         \
+      NUMBER(part.lr.cycle_epochs, 0, 100000, "epochs",                                                      \
+             "linear and cosine start over after so long; 0: never"),                                        \
+      NUMBER(part.lr.cycle_mul, 1, 100, "", "length of a cycle over the one before"),                        \
+      NUMBER(part.lr.cycle_decay, 0, 1, "", "peak of a cycle over the one before")
 
 #define TRAINING(part)                                                                                       \
   NUMBER(part.epochs, 1, 100000, "epochs", "length of the training"),                                        \
       NUMBER(part.batch, 1, 65536, "images", "images of a step"), LEARNING_RATE(part),                       \
       NUMBER(part.momentum, 0, 1, "", "momentum"),                                                           \
       NUMBER(part.weight_decay, 0, 1, "", "weight decay; none on biases and batch norm"),                    \
-      NUMBER(part.smoothing, 0, 1, "", "label smoothing")
+      NUMBER(part.smoothing, 0, 1, "", "label smoothing"),                                                   \
+      NUMBER(part.clip, 0, 1e6, "", "largest norm of the gradient of all weights; 0: any")
 
 /* Settings of one map stand together: printing opens and closes maps in this order. */
 static const setting settings[] = {
@@ -54,10 +61,20 @@ static const setting settings[] = {
     NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers", "depth of every stage; empty: from the FLOPs range"),
     NUMBER(heldout, 0, 0.9, "",
            "share of the training images held out for board, meta network and selection"),
+    WORD(recalibrate.mode, recalibrations,
+         "batch-norm recalibration: means over the batches, or what was there moves on"),
+    NUMBER(recalibrate.batches, 0, 1e6, "batches",
+           "training batches that recalibrate loaded weights before a test; 0: none"),
     NUMBER(max_bad, 0, 1, "", "share of the pictures that may be unreadable: reported and left out"),
     TEXT(seed, "seed of every random draw"),
     NUMBER(threads, 0, 1024, "", "threads; 0: all cores"),
     NUMBER(time_budget, 0, 1e6, "minutes", "training ends in good order when it is used up; 0: none"),
+    WORD(on_nan, on_nan_words,
+         "loss not finite or exploding: stop, or go back to the last checkpoint and halve the rate"),
+    NUMBER(checkpoint.every_steps, 0, 1e9, "steps", "between checkpoints; 0: only by time"),
+    NUMBER(checkpoint.every_minutes, 0, 1e6, "minutes",
+           "between checkpoints, half of it at an epoch's end; 0: only by steps"),
+    NUMBER(checkpoint.keep, 1, 1e6, "files", "last checkpoints that are kept, beside the best one"),
     NUMBER(augment.enabled, 0, 0, "", "training images change at random; the digits have a way of their own"),
     NUMBER(augment.scale_min, 0, 1, "", "random crop: smallest share of the area"),
     NUMBER(augment.scale_max, 0, 1, "", "random crop: largest share of the area"),
@@ -72,7 +89,6 @@ static const setting settings[] = {
     NUMBER(augment.erase_max, 0, 1, "", "random erasing: largest share of the area"),
     NUMBER(augment.test_crop, 0.1, 1, "", "share of the resized side that tests look at"),
     TRAINING(search),
-    NUMBER(search.clip, 0, 1e6, "", "largest norm of the gradient; 0: any"),
     WORD(search.teacher, teachers,
          "which board path teaches: matched by the meta network, the best, any, or none"),
     NUMBER(search.start_epoch, -1, 100000, "epochs", "first epoch with a teacher; -1: a sixth of the epochs"),
@@ -90,8 +106,17 @@ static const setting settings[] = {
     NUMBER(search.recalibrate, 0, 1e6, "batches",
            "recompute batch-norm statistics before the final selection"),
     TRAINING(retrain),
+    NUMBER(retrain.accumulate, 1, 65536, "batches", "batches of an update: their images count as one batch"),
     WORD(retrain.optim, optimisers, "optimiser"),
+    NUMBER(retrain.nesterov, 0, 0, "", "Nesterov's momentum, of sgd"),
+    NUMBER(retrain.alpha, 0, 0.999999, "",
+           "decay of the mean of squared gradients; 0: 0.9 of rmsprop-tf, 0.999 of adam and adamw"),
+    NUMBER(retrain.eps, 0, 1, "", "added to the root; 0: 0.001 of rmsprop-tf, 1e-8 of adam and adamw"),
     NUMBER(retrain.dropout, 0, 0.99, "", "dropout before the classifier"),
+    NUMBER(retrain.drop_path, 0, 0.99, "",
+           "stochastic depth: probability of leaving out the last block; of others, in proportion to their "
+           "place"),
+    NUMBER(retrain.mixup, 0, 100, "", "mixes pictures by Beta(mixup, mixup); 0: none"),
     NUMBER(retrain.ema, 0, 1, "", "decay of the averaged weights; 0: none"),
     NUMBER(retrain.eval_every, 0, 100000, "epochs",
            "between evaluations on held-out images; 0: at the end only"),
@@ -231,6 +256,26 @@ char *cream_settings_get(const cream_config *config, const char *key, char *text
   fclose(file);
   text[size - 1] = '\0';
   return text;
+}
+
+static bool is_excepted(const char *key, const char *const *except) {
+  for (; *except; except++) {
+    size_t length = strlen(*except);
+    if ((*except)[length - 1] == '.' ? !strncmp(key, *except, length) : !strcmp(key, *except)) return true;
+  }
+  return false;
+}
+
+const char *cream_settings_differ(const cream_config *a, const cream_config *b, const char *const *except) {
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const char *key = settings[i].field.key;
+    char text[2][2048];
+    if (is_excepted(key, except)) continue;
+    if (strcmp(cream_settings_get(a, key, text[0], sizeof text[0]),
+               cream_settings_get(b, key, text[1], sizeof text[1])))
+      return key;
+  }
+  return NULL;
 }
 
 void cream_settings_describe(FILE *file) {

@@ -20,6 +20,9 @@ cream_status cream_settings_set(cream_config *config, const char *key, const cha
 char *cream_settings_get(const cream_config *config, const char *key, char *text, size_t size);
 /* All settings as YAML; loading it over the defaults gives the same settings and, printed, the same bytes. */
 void cream_settings_print(const cream_config *, FILE *);
+/* The first key in which two differ, or NULL. `except`: keys that do not count, and beginnings of such that
+ * end in a dot; ends in NULL. */
+const char *cream_settings_differ(const cream_config *, const cream_config *, const char *const *except);
 /* The reference: a Markdown table of key, default, unit, values and meaning. */
 void cream_settings_describe(FILE *);
 /* The same as lines for a terminal: key, default, meaning. */

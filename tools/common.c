@@ -116,26 +116,29 @@ cream_status common_supernet(const cream_config *config, int classes, cream_skel
 
 cream_status common_arch(const cream_config *config, cream_arch *arch, cream_error *err) {
   if (!*config->arch)
-    return cream_fail(err, CREAM_BAD_CONFIG, "no network: give --arch FILE, or --run DIR of an earlier run");
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "no network: give --arch NAME|FILE, or --run DIR of an earlier run");
   return cream_arch_load(config->arch, arch, err);
 }
 
-cream_status common_check_classes(const cream_skeleton *skeleton, const common_data *data, cream_error *err) {
+cream_status common_check_classes(cream_arch *arch, const common_data *data, cream_error *err) {
+  cream_skeleton *skeleton = &arch->net;
+  if (arch->builtin) skeleton->classes = skeleton->space.head.classes = data->dataset->classes;
   if (skeleton->classes == data->dataset->classes) return CREAM_OK;
   return cream_fail(err, CREAM_BAD_CONFIG,
                     "the network has %d classes, the data set %s has %d: they must be the same",
                     skeleton->classes, data->dataset->name, data->dataset->classes);
 }
 
-cream_status common_test_net(cream_net *net, const common_data *data, int batch, common_test *test,
-                             cream_error *err) {
+cream_status common_test_net(cream_net *net, const common_data *data, int batch, uint32_t *confusion,
+                             common_test *test, cream_error *err) {
   const cream_skeleton *skeleton = cream_net_skeleton(net);
   cream_path path = cream_skeleton_first_path(skeleton);
   cream_source *source;
   cream_status status = common_test_source(data, batch, skeleton->resolution, &source, err);
   if (status != CREAM_OK) return status;
   double start = progress_now();
-  status = cream_evaluate(net, &path, source, CREAM_BN_RUNNING, 0, &test->score, err);
+  status = cream_evaluate_confusion(net, &path, source, CREAM_BN_RUNNING, 0, &test->score, confusion, err);
   test->images_per_second = (double)test->score.count / (progress_now() - start);
   cream_source_destroy(source);
   return status;
@@ -149,7 +152,7 @@ cream_status common_check_out(const cream_config *config, cream_error *err) {
 static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
   common_run *run = self;
   progress_event(&run->progress, event);
-  cream_status status = cream_metrics_on_event(&run->folder, event, err);
+  cream_status status = cream_run_on_event(&run->folder, event, err);
   if (status == CREAM_OK && event->kind == CREAM_EVENT_EPOCH && event->board)
     status = cream_run_write_board(&run->folder, run->skeleton, event->board, err);
   return status;
@@ -160,16 +163,20 @@ cream_listener common_run_listener(common_run *run) {
 }
 
 cream_status common_run_open(common_run *run, const tool_options *options, const common_data *data,
-                             const cream_skeleton *skeleton, cream_error *err) {
+                             const cream_skeleton *skeleton, const keep_target *target, cream_error *err) {
   const cream_config *config = &options->config;
   memset(run, 0, sizeof *run);
-  cream_status status = cream_run_open(&run->folder, config->out, options->force, err);
+  cream_status status = options->resume ? cream_run_reopen(&run->folder, config->out, err)
+                                        : cream_run_open(&run->folder, config->out, options->force, err);
   if (status != CREAM_OK) return status;
   run->open = true;
   run->skeleton = skeleton;
   run->started = progress_now();
   progress_init(&run->progress, skeleton);
-  status = cream_run_write_config(&run->folder, config, err);
+  bool resumed = false;
+  status = keep_open(&run->keep, &run->folder, target->command, config, err);
+  if (status == CREAM_OK && options->resume) status = keep_resume(&run->keep, target, &resumed, err);
+  if (status == CREAM_OK) status = cream_run_write_config(&run->folder, config, err);
   if (status == CREAM_OK)
     status =
         cream_run_write_split(&run->folder, config->data, config->seed,
@@ -181,16 +188,18 @@ cream_status common_run_close(common_run *run, cream_status status, cream_error 
   if (!run->open) return status;
   run->open = false;
   progress_end(&run->progress);
+  status = keep_close(&run->keep, status, err);
   cream_error close_error;
   if (cream_run_close(&run->folder, &close_error) == CREAM_OK || status != CREAM_OK) return status;
   *err = close_error;
   return close_error.status;
 }
 
-cream_status common_run_tested(common_run *run, const common_test *test, cream_error *err) {
+cream_status common_run_tested(common_run *run, const char *split, const common_test *test,
+                               cream_error *err) {
   cream_event event = {.kind = CREAM_EVENT_EVAL,
                        .phase = "test",
-                       .split = "test",
+                       .split = split,
                        .accuracy = test->score.top1,
                        .top5 = test->score.top5,
                        .eval_loss = test->score.loss,
@@ -209,8 +218,8 @@ void common_print_network(const cream_skeleton *skeleton, const cream_path *path
          cost.macs / 1e6, cream_cost_flops(&cost) / 1e6, cost.params / 1e6);
 }
 
-void common_print_test(const common_test *test) {
-  printf("test        top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %zu images, %.0f images/s\n",
+void common_print_test(const char *title, const common_test *test) {
+  printf("%-12stop-1 %.2f %%, top-5 %.2f %%, loss %.4f on %zu images, %.0f images/s\n", title,
          100 * test->score.top1, 100 * test->score.top5, test->score.loss, test->score.count,
          test->images_per_second);
 }

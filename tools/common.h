@@ -9,6 +9,7 @@
 #include "io/data.h"
 #include "io/loader.h"
 #include "io/run.h"
+#include "keep.h"
 #include "options.h"
 #include "progress.h"
 
@@ -39,17 +40,19 @@ cream_status common_backend(const cream_config *, cream_backend **, cream_error 
 cream_status common_supernet(const cream_config *, int classes, cream_skeleton *, cream_error *);
 /* The network of the architecture file config->arch. */
 cream_status common_arch(const cream_config *, cream_arch *, cream_error *);
-/* The network must have the data's number of classes. */
-cream_status common_check_classes(const cream_skeleton *, const common_data *, cream_error *);
+/* The network must have the data's number of classes; a built-in one gets it. */
+cream_status common_check_classes(cream_arch *, const common_data *, cream_error *);
 /* config->flops in FLOPs. */
 cream_range common_range(const cream_config *);
 
-/* Evaluates the network on the test part and tells how fast it was. */
+/* Evaluates the network on the test part and tells how fast it was. confusion: as cream_evaluate_confusion
+ * has it, or NULL. */
 typedef struct common_test {
   cream_score score;
   double images_per_second;
 } common_test;
-cream_status common_test_net(cream_net *, const common_data *, int batch, common_test *, cream_error *);
+cream_status common_test_net(cream_net *, const common_data *, int batch, uint32_t *confusion, common_test *,
+                             cream_error *);
 
 /* A run that makes a folder has to be told which. */
 cream_status common_check_out(const cream_config *, cream_error *);
@@ -57,6 +60,7 @@ cream_status common_check_out(const cream_config *, cream_error *);
 /* A run that trains: its folder, and what shows it. */
 typedef struct common_run {
   cream_run folder;
+  keep keep;
   progress progress;
   const cream_skeleton *skeleton;
   double started; /* progress_now() */
@@ -66,19 +70,20 @@ typedef struct common_run {
 /* Shows a run, writes its metrics and, in a search, the board after each epoch; stops at SIGINT and SIGTERM.
  * `run` must stay where it is, and be open when the first event comes. */
 cream_listener common_run_listener(common_run *);
-/* Makes the folder config->out, writes the settings and the split. The skeleton is not copied. */
+/* Makes the folder config->out, writes the settings and the split; with --resume, the target goes on from
+ * there. The skeleton is not copied. */
 cream_status common_run_open(common_run *, const tool_options *, const common_data *, const cream_skeleton *,
-                             cream_error *);
+                             const keep_target *, cream_error *);
 /* Closes the run if it is open. `status` is the run's own: returned where it is a failure. */
 cream_status common_run_close(common_run *, cream_status status, cream_error *);
-/* Tells the listener that the test is done. */
-cream_status common_run_tested(common_run *, const common_test *, cream_error *);
+/* Tells the listener that the test is done. split: "test", "test-trained". */
+cream_status common_run_tested(common_run *, const char *split, const common_test *, cream_error *);
 /* Completes `result` (command, net and scores are set) and writes it; with --json also to stdout. */
 cream_status common_run_result(const common_run *, const tool_options *, cream_net *, cream_run_result *,
                                cream_error *);
 /* For people, on stdout: a network and what it costs; what a test gave. */
 void common_print_network(const cream_skeleton *, const cream_path *);
-void common_print_test(const common_test *);
+void common_print_test(const char *title, const common_test *);
 
 /* "FOLDER/NAME"; fails where that is too long. */
 cream_status common_join(char *text, size_t size, const char *folder, const char *name, cream_error *);

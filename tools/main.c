@@ -6,8 +6,8 @@
 #include "core/cream.h"
 #include "options.h"
 
-static const tool *const tools[] = {&tool_search, &tool_retrain, &tool_test,    &tool_profile,
-                                    &tool_bench,  &tool_data,    &tool_version, NULL};
+static const tool *const tools[] = {&tool_search, &tool_retrain,  &tool_test, &tool_profile, &tool_bench,
+                                    &tool_data,   &tool_settings, &tool_runs, &tool_version, NULL};
 
 static void usage(FILE *out) {
   fprintf(out, "usage: cream COMMAND [options]\n\n"

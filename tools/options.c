@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common.h"
 #include "io/settings.h"
@@ -14,7 +15,7 @@ typedef struct option_spec {
   const char *name, *setting, *argument, *help;
 } option_spec;
 
-enum { CONFIG = 0, SET, RUN, JSON, FORCE, HELP };
+enum { CONFIG = 0, SET, RUN, JSON, FORCE, RESUME, HELP, OUT };
 
 static const option_spec specs[] = {
     [CONFIG] = {"config", NULL, "FILE", "read settings from a YAML file; other options override it"},
@@ -22,18 +23,23 @@ static const option_spec specs[] = {
     [RUN] = {"run", NULL, "DIR", "folder of an earlier run: its architecture and weights"},
     [JSON] = {"json", NULL, NULL, "results on stdout as one JSON document, everything else on stderr"},
     [FORCE] = {"force", NULL, NULL, "replace the run in an existing --out folder"},
+    [RESUME] = {"resume", NULL, NULL,
+                "go on from the newest checkpoint of the --out folder, with its settings"},
     [HELP] = {"help", NULL, NULL, "this text"},
+    [OUT] = {"out", "out", "DIR", "run folder, made by the run"},
     {"data", "data", "SPEC", "images: digits, folder:PATH, list:FILE, pack:FILE, cifar10:PATH, ..."},
     {"space", "space", "NAME|FILE", "search space: cream, cream-hard, micro, or a YAML file"},
     {"flops", "flops", "MIN:MAX", "FLOPs of the network wanted, in millions, as the paper counts them"},
-    {"arch", "arch", "FILE", "architecture file (arch.json of a search)"},
+    {"arch", "arch", "NAME|FILE",
+     "architecture: cream-14, -43, -114, -287, -481, -604, efficientnet-b0, or a file (arch.json of a "
+     "search)"},
     {"weights", "weights", "FILE", "weights of the network (safetensors)"},
     {"epochs", ".epochs", "N", "passes over the training images"},
     {"batch", ".batch", "N", "images in a batch"},
     {"seed", "seed", "N", "of all random numbers; the same seed gives the same result"},
     {"threads", "threads", "N", "CPU threads; 0: all"},
     {"time-budget", "time_budget", "MINUTES", "stop training after so many minutes; 0: no limit"},
-    {"out", "out", "DIR", "run folder, made by the run"},
+    {"on-nan", "on_nan", "stop|rollback", "when the loss explodes: stop, or go back and halve the rate"},
 };
 enum { N_SPECS = sizeof specs / sizeof *specs };
 
@@ -97,6 +103,18 @@ static cream_status apply_run(tool_options *options, const char *folder, cream_e
   return status;
 }
 
+/* The settings that a run to be resumed was started with; the architecture it trains lies in its folder. */
+static cream_status apply_resume(tool_options *options, const char *folder, cream_error *err) {
+  cream_config *config = &options->config;
+  char file[sizeof config->arch];
+  cream_status status = common_join(file, sizeof file, folder, "config.yaml", err);
+  if (status != CREAM_OK || access(file, F_OK)) return status;
+  status = cream_settings_load(config, file, err);
+  if (status == CREAM_OK) status = common_join(file, sizeof file, folder, "arch.json", err);
+  if (status == CREAM_OK && *config->arch && !access(file, F_OK)) strcpy(config->arch, file);
+  return status;
+}
+
 static cream_status apply(const tool *t, int which, const char *argument, tool_options *options,
                           cream_error *err) {
   char key[128];
@@ -113,20 +131,24 @@ static cream_status apply(const tool *t, int which, const char *argument, tool_o
   case FORCE:
     options->force = true;
     return CREAM_OK;
+  case RESUME:
+    options->resume = true;
+    return CREAM_OK;
   default:
     return cream_settings_set(&options->config, key_of(t, &specs[which], key, sizeof key), argument, err);
   }
 }
 
-/* --run, then --config, then the others, wherever they stand. */
+/* --resume and where, then --run, then --config, then the others, wherever they stand. */
 static int pass_of(int which) {
-  return which == RUN ? 0 : which == CONFIG ? 1 : 2;
+  return which == RESUME ? 0 : which == RUN ? 1 : which == CONFIG ? 2 : 3;
 }
 
 static cream_status apply_all(const tool *t, poptContext context, tool_options *options, bool *help,
                               cream_error *err) {
   cream_status status = CREAM_OK;
-  for (int pass = 0; pass < 3 && status == CREAM_OK && !*help; pass++) {
+  char folder[sizeof options->config.out] = "";
+  for (int pass = 0; pass < 4 && status == CREAM_OK && !*help; pass++) {
     int code;
     poptResetContext(context);
     while (status == CREAM_OK && (code = poptGetNextOpt(context)) > 0) {
@@ -134,6 +156,8 @@ static cream_status apply_all(const tool *t, poptContext context, tool_options *
       char *argument = poptGetOptArg(context);
       if (which == HELP)
         *help = true;
+      else if (pass == 0 && which == OUT)
+        snprintf(folder, sizeof folder, "%s", argument);
       else if (pass_of(which) == pass)
         status = apply(t, which, argument, options, err);
       free(argument);
@@ -142,6 +166,7 @@ static cream_status apply_all(const tool *t, poptContext context, tool_options *
     if (code < -1)
       return cream_fail(err, CREAM_BAD_CONFIG, "%s: %s; see cream %s --help", poptBadOption(context, 0),
                         poptStrerror(code), t->name);
+    if (pass == 0 && options->resume && *folder) status = apply_resume(options, folder, err);
     const char *extra = poptPeekArg(context);
     if (extra)
       return cream_fail(err, CREAM_BAD_CONFIG, "unexpected argument \"%s\"; see cream %s --help", extra,

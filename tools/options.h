@@ -10,6 +10,7 @@ typedef struct tool_options {
   cream_config config; /* defaults, --run, --config, then the other options in their order */
   bool json;           /* results on stdout as one JSON document */
   bool force;          /* an existing run folder is replaced */
+  bool resume;         /* go on from the newest checkpoint of the run folder */
 } tool_options;
 
 /* A subcommand. */
@@ -23,7 +24,8 @@ typedef struct tool {
   cream_status (*command)(int argc, const char **argv, cream_error *);
 } tool;
 
-extern const tool tool_search, tool_retrain, tool_test, tool_profile, tool_bench, tool_data, tool_version;
+extern const tool tool_search, tool_retrain, tool_test, tool_profile, tool_bench, tool_data, tool_settings,
+    tool_runs, tool_version;
 
 /* Reads argv[1..]. *help: --help was asked for and has been printed. */
 cream_status options_parse(const tool *, int argc, const char **argv, tool_options *, bool *help,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "fit.h"
 #include "io/weights.h"
 
 /* What a training works with, in the order of its making. */
@@ -16,12 +17,38 @@ typedef struct retrain_run {
   common_run run;
 } retrain_run;
 
+static void state(void *retrain, cream_state *out) {
+  cream_retrain_state(retrain, out);
+}
+static cream_status restored(void *retrain, cream_error *err) {
+  return cream_retrain_restored(retrain, err);
+}
+
+/* For fit.h. */
+static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
+                         cream_source *heldout, size_t *bytes, cream_error *err) {
+  cream_retrain_inputs inputs = *(const cream_retrain_inputs *)self;
+  cream_config config = *inputs.config;
+  config.retrain.batch = batch;
+  inputs.config = &config;
+  inputs.train = train;
+  inputs.heldout = heldout;
+  cream_retrain *retrain;
+  cream_status status = cream_retrain_create(backend, &inputs, &retrain, err);
+  if (status != CREAM_OK) return status;
+  cream_state kept;
+  cream_retrain_state(retrain, &kept);
+  *bytes += cream_state_bytes(&kept);
+  cream_retrain_destroy(retrain);
+  return CREAM_OK;
+}
+
 static cream_status open_all(retrain_run *r, const tool_options *options, cream_error *err) {
   const cream_config *config = &options->config;
   cream_status status = common_check_out(config, err);
   if (status == CREAM_OK) status = common_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = common_data_open(config, &r->data, err);
-  if (status == CREAM_OK) status = common_check_classes(&r->arch.net, &r->data, err);
+  if (status == CREAM_OK) status = common_check_classes(&r->arch, &r->data, err);
   if (status == CREAM_OK) status = common_backend(config, &r->backend, err);
   int batch = config->retrain.batch, side = r->arch.net.resolution;
   if (status == CREAM_OK) status = common_train_source(&r->data, config, batch, side, &r->train, err);
@@ -32,10 +59,14 @@ static cream_status open_all(retrain_run *r, const tool_options *options, cream_
                                  .skeleton = &r->arch.net,
                                  .train = r->train,
                                  .heldout = r->heldout,
-                                 .listener = common_run_listener(&r->run)};
-  status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
+                                 .listener = common_run_listener(&r->run),
+                                 .keeper = keep_keeper(&r->run.keep)};
+  const fit size = {"retrain.batch", batch, r->train, r->heldout, r->backend, r->data.workers, &inputs, make};
+  status = fit_check(&size, err);
+  if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
   if (status != CREAM_OK) return status;
-  status = common_run_open(&r->run, options, &r->data, &r->arch.net, err);
+  const keep_target target = {"retrain", r->retrain, state, restored};
+  status = common_run_open(&r->run, options, &r->data, &r->arch.net, &target, err);
   if (status != CREAM_OK) return status;
   char file[CREAM_MAX_FILE_NAME];
   return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
@@ -48,19 +79,30 @@ static cream_status save_weights(retrain_run *r, cream_error *err) {
                             cream_retrain_net(r->retrain), NULL, 0, NULL, 0, err);
 }
 
-/* The one look at the test images. */
+/* One look at the test images; `title`: for people. */
+static cream_status look(retrain_run *r, const tool_options *options, const char *split, const char *title,
+                         common_test *tested, cream_error *err) {
+  cream_status status = common_test_net(cream_retrain_net(r->retrain), &r->data,
+                                        options->config.retrain.batch, NULL, tested, err);
+  if (status == CREAM_OK) status = common_run_tested(&r->run, split, tested, err);
+  if (status == CREAM_OK && !options->json) common_print_test(title, tested);
+  return status;
+}
+
+/* What is tested are the averaged weights where there are any, and then the trained ones too. */
 static cream_status test(retrain_run *r, const tool_options *options, cream_error *err) {
-  cream_net *net = cream_retrain_net(r->retrain);
-  common_test tested;
-  cream_status status = common_test_net(net, &r->data, options->config.retrain.batch, &tested, err);
-  if (status != CREAM_OK) return status;
-  status = common_run_tested(&r->run, &tested, err);
-  cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
-  if (status == CREAM_OK) status = common_run_result(&r->run, options, net, &result, err);
-  if (status != CREAM_OK || options->json) return status;
+  common_test tested, trained;
   cream_path path = cream_skeleton_first_path(&r->arch.net);
-  common_print_network(&r->arch.net, &path);
-  common_print_test(&tested);
+  if (!options->json) common_print_network(&r->arch.net, &path);
+  cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
+  cream_status status = look(r, options, "test", "test", &tested, err);
+  if (status == CREAM_OK && cream_retrain_use_trained(r->retrain)) {
+    status = look(r, options, "test-trained", "unaveraged", &trained, err);
+    result.test_trained = &trained.score;
+  }
+  if (status == CREAM_OK)
+    status = common_run_result(&r->run, options, cream_retrain_net(r->retrain), &result, err);
+  if (status != CREAM_OK || options->json) return status;
   printf("next        cream test --run %s\n", r->run.folder.dir);
   return CREAM_OK;
 }
@@ -92,10 +134,10 @@ const tool tool_retrain = {
     .name = "retrain",
     .summary = "train one network from scratch, and test it",
     .section = "retrain",
-    .options = "arch run config set data epochs batch seed threads out time-budget json force ",
+    .options = "arch run config set data epochs batch seed threads out time-budget on-nan json force resume ",
     .notes =
         "The weights are written to the --out folder; the test images are looked at once, after the last\n"
         "epoch. SIGINT and SIGTERM end the training after the step it is at: the weights are written, and\n"
-        "the exit code is 130.\n",
+        "the exit code is 130. --resume goes on with it, as if nothing had happened.\n",
     .run = retrain_run_tool,
 };

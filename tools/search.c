@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "fit.h"
 #include "io/weights.h"
 
 /* What a search works with, in the order of its making. */
@@ -64,6 +65,32 @@ static void report(const search_run *s, const cream_search_result *found) {
   printf("next        cream retrain --run %s --out %s-trained\n", s->run.folder.dir, s->run.folder.dir);
 }
 
+static void state(void *search, cream_state *out) {
+  cream_search_state(search, out);
+}
+static cream_status restored(void *search, cream_error *err) {
+  return cream_search_restored(search, err);
+}
+
+/* For fit.h. */
+static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
+                         cream_source *heldout, size_t *bytes, cream_error *err) {
+  cream_search_inputs inputs = *(const cream_search_inputs *)self;
+  cream_config config = *inputs.config;
+  config.search.batch = batch;
+  inputs.config = &config;
+  inputs.train = train;
+  inputs.heldout = heldout;
+  cream_search *search;
+  cream_status status = cream_search_create(backend, &inputs, &search, err);
+  if (status != CREAM_OK) return status;
+  cream_state kept;
+  cream_search_state(search, &kept);
+  *bytes += cream_state_bytes(&kept);
+  cream_search_destroy(search);
+  return CREAM_OK;
+}
+
 static cream_status open_all(search_run *s, const tool_options *options, cream_error *err) {
   const cream_config *config = &options->config;
   cream_status status = common_check_out(config, err);
@@ -82,10 +109,14 @@ static cream_status open_all(search_run *s, const tool_options *options, cream_e
                                 .range = common_range(config),
                                 .train = s->train,
                                 .heldout = s->heldout,
-                                .listener = common_run_listener(&s->run)};
-  status = cream_search_create(s->backend, &inputs, &s->search, err);
+                                .listener = common_run_listener(&s->run),
+                                .keeper = keep_keeper(&s->run.keep)};
+  const fit size = {"search.batch", batch, s->train, s->heldout, s->backend, s->data.workers, &inputs, make};
+  status = fit_check(&size, err);
+  if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
   if (status != CREAM_OK) return status;
-  return common_run_open(&s->run, &resolved, &s->data, &s->skeleton, err);
+  const keep_target target = {"search", s->search, state, restored};
+  return common_run_open(&s->run, &resolved, &s->data, &s->skeleton, &target, err);
 }
 
 static cream_status search_run_tool(const tool_options *options, cream_error *err) {
@@ -120,10 +151,12 @@ const tool tool_search = {
     .name = "search",
     .summary = "train a supernet and choose a network in it",
     .section = "search",
-    .options = "config set data space flops epochs batch seed threads out time-budget json force ",
+    .options =
+        "config set data space flops epochs batch seed threads out time-budget on-nan json force resume ",
     .notes =
         "The network, the board and the supernet's weights are written to the --out folder. SIGINT and\n"
         "SIGTERM end the search after the step it is at: everything is written, arch.json then being the\n"
-        "best of the board, and the exit code is 130.\n",
+        "best of the board, and the exit code is 130. --resume goes on with it, as if nothing had "
+        "happened.\n",
     .run = search_run_tool,
 };

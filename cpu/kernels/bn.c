@@ -29,7 +29,6 @@ CPU_INLINE void tile_step(float *y, size_t ld, size_t rows, const float *bias, f
   }
   size_t r = 0;
   for (; r + (size_t)below <= rows; r += (size_t)below) {
-    CPU_UNROLL
     for (int i = 0; i < below; i++) TILE_ROW(r + (size_t)i, i)
   }
   for (; r < rows; r++) TILE_ROW(r, 0)

@@ -11,8 +11,8 @@ cpu_operands CPU_NAME(cpu_operands_take)(const cpu_backward *op, cpu_pieces *pie
   if (!op->wanted) return to;
   const cream_tensor *node = op->sink->node;
   const bool gated = cpu_sink_gated(op->sink), sloped = node->act != CREAM_ACT_NONE;
-  CREAM_ASSERT(cpu_at(node->raw) == cpu_at(op->x->raw) || (!gated && !sloped));
-  if (gated) to.x.ungated = cpu_piece(pieces, x);
+  CREAM_ASSERT(cpu_at(node->raw) == cpu_at(op->x->raw) || !sloped);
+  if (gated && sloped) to.x.ungated = cpu_piece(pieces, x);
   if (sloped) to.x.slope = cpu_piece(pieces, x);
   return to;
 }

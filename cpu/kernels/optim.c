@@ -1,3 +1,4 @@
+#include <math.h>
 #include <omp.h>
 
 #include "conv.h"
@@ -9,6 +10,7 @@ enum { CHUNK = 16384 };
 /* ---- optimiser ---------------------------------------------------------------------------------------- */
 typedef struct step_factors {
   float lr, momentum, decay, grow, eps, ema; /* grow = 1 - alpha, ema = 1 - ema_decay */
+  float rate, root; /* ADAM, ADAMW: lr and 1/sqrt with their bias corrections */
 } step_factors;
 
 /* Pointers at a chunk's first element; m, v, ema may be NULL. */
@@ -20,7 +22,11 @@ typedef struct step_chunk {
 CPU_INLINE void optim_lanes(cream_optim_kind kind, bool nesterov, step_factors f, step_chunk at, int i,
                             int lanes) {
   vf w = vf_load_n(at.w + i, lanes), m = {0};
-  vf d = vf_load_n(at.g + i, lanes) + f.decay * w;
+  vf d = vf_load_n(at.g + i, lanes);
+  if (kind == CREAM_OPTIM_ADAMW)
+    w = w - f.lr * f.decay * w;
+  else
+    d = d + f.decay * w;
   if (at.m) m = vf_load_n(at.m + i, lanes);
   if (kind == CREAM_OPTIM_SGD) {
     m = f.momentum * m + d;
@@ -32,8 +38,13 @@ CPU_INLINE void optim_lanes(cream_optim_kind kind, bool nesterov, step_factors f
     vf v = vf_load_n(at.v + i, lanes);
     v = v + f.grow * (d * d - v);
     vf_store_n(at.v + i, v, lanes);
-    m = f.momentum * m + f.lr * d / vf_sqrt(v + f.eps);
-    w = w - m;
+    if (kind == CREAM_OPTIM_RMSPROP_TF) {
+      m = f.momentum * m + f.lr * d / vf_sqrt(v + f.eps);
+      w = w - m;
+    } else {
+      m = m + (1.0f - f.momentum) * (d - m);
+      w = w - f.rate * m / (f.root * vf_sqrt(v) + f.eps);
+    }
   }
   if (at.m) vf_store_n(at.m + i, m, lanes);
   vf_store_n(at.w + i, w, lanes);
@@ -46,6 +57,10 @@ CPU_INLINE void optim_lanes(cream_optim_kind kind, bool nesterov, step_factors f
 static void optim_chunk(const cream_optim *optim, step_factors f, step_chunk at, int count) {
   if (optim->kind == CREAM_OPTIM_RMSPROP_TF)
     CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_RMSPROP_TF, false, f, at);
+  else if (optim->kind == CREAM_OPTIM_ADAM)
+    CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_ADAM, false, f, at);
+  else if (optim->kind == CREAM_OPTIM_ADAMW)
+    CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_ADAMW, false, f, at);
   else if (optim->nesterov)
     CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_SGD, true, f, at);
   else
@@ -59,6 +74,9 @@ static float *block_at(cream_buf block, size_t i) {
 void CPU_NAME(cpu_optim_step)(cream_backend *backend, const cream_optim *optim, const cream_slice *slices,
                               int count, const cream_blocks *blocks) {
   const bool moments = cream_buf_present(blocks->m);
+  const double n = (double)optim->step;
+  const float rate = (float)(optim->lr / (1.0 - pow(optim->momentum, n)));
+  const float root = (float)(1.0 / sqrt(1.0 - pow(optim->alpha, n)));
 #pragma omp parallel num_threads(cpu_of(backend)->threads)
   {
     const size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
@@ -69,7 +87,9 @@ void CPU_NAME(cpu_optim_step)(cream_backend *backend, const cream_optim *optim, 
                               .decay = slice->decay ? optim->weight_decay : 0.0f,
                               .grow = (float)(1.0 - (double)optim->alpha),
                               .eps = optim->eps,
-                              .ema = (float)(1.0 - (double)optim->ema_decay)};
+                              .ema = (float)(1.0 - (double)optim->ema_decay),
+                              .rate = rate,
+                              .root = root};
       for (size_t i = 0; i < slice->count; i += CHUNK, turn++) {
         if (turn % threads != thread) continue;
         const size_t w = slice->w + i;

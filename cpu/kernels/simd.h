@@ -154,7 +154,6 @@ CPU_INLINE float vf_sum(vf v) {
 /* The sum for vector j of `vectors` of a block whose sums lie row below row. */
 CPU_INLINE vf vf_fold(const vf *sums, int vectors, int j) {
   vf sum = sums[j];
-  CPU_UNROLL
   for (int i = 1; i < CPU_BLOCK / vectors; i++) sum += sums[i * vectors + j];
   return sum;
 }

@@ -9,8 +9,8 @@ typedef struct sink_block {
   const float *add, *raw; /* [rows][C] */
   const float *slope, *value;
   size_t ld, ld_slope, rows;
-  const float *mean, *gate; /* [C] */
-  float *sums;              /* [2 or 5][C] */
+  const float *mean, *gate, *scale, *shift; /* [C] */
+  float *sums;                              /* [2 or 5][C] */
   size_t sums_ld;
 } sink_block;
 
@@ -24,7 +24,6 @@ CPU_INLINE vf sink_gradient(const sink_block *s, size_t r, int c, int lanes) {
 #define SINK_ROWS(row)                                                                                       \
   size_t r_ = 0;                                                                                             \
   for (; r_ + (size_t)(CPU_BLOCK / vectors) <= s->rows; r_ += (size_t)(CPU_BLOCK / vectors)) {               \
-    CPU_UNROLL                                                                                               \
     for (int i_ = 0; i_ < CPU_BLOCK / vectors; i_++) row(r_ + (size_t)i_, i_);                               \
   }                                                                                                          \
   for (; r_ < s->rows; r_++) row(r_, 0)
@@ -48,7 +47,8 @@ CPU_INLINE void sink_bn_step(const sink_block *s, bool slope, int c, int vectors
   for (int k = 0; k < CPU_BLOCK; k++) sum[k] = moment[k] = (vf){0};
   CPU_UNROLL
   for (int j = 0; j < vectors; j++) mean[j] = vf_load_n(s->mean + c + j * CPU_LANES, lanes);
-#define BN_ROW(R, I) sink_bn_row(s, slope, c, vectors, lanes, R, mean, sum + (I)*vectors, moment + (I)*vectors)
+#define BN_ROW(R, I)                                                                                         \
+  sink_bn_row(s, slope, c, vectors, lanes, R, mean, sum + (I)*vectors, moment + (I)*vectors)
   SINK_ROWS(BN_ROW);
 #undef BN_ROW
   CPU_UNROLL
@@ -58,15 +58,20 @@ CPU_INLINE void sink_bn_step(const sink_block *s, bool slope, int c, int vectors
   }
 }
 
-CPU_INLINE void sink_gate_row(const sink_block *s, int c, int vectors, int lanes, size_t r, const vf *mean,
-                              vf (*sum)[5]) {
+/* slope: the node has an activation, and the tile its values and slopes. */
+CPU_INLINE void sink_gate_row(const sink_block *s, bool slope, int c, int vectors, int lanes, size_t r,
+                              const vf *mean, vf (*sum)[5]) {
   CPU_UNROLL
   for (int j = 0; j < vectors; j++) {
     const int at = c + j * CPU_LANES;
-    vf d = sink_gradient(s, r, at, lanes), x = vf_load_n(s->raw + r * s->ld + at, lanes) - mean[j];
-    vf u = vf_load_n(s->value + r * s->ld_slope + at, lanes);
-    vf q = vf_set(1.0f);
-    if (s->slope) q = vf_load_n(s->slope + r * s->ld_slope + at, lanes);
+    vf d = sink_gradient(s, r, at, lanes), raw = vf_load_n(s->raw + r * s->ld + at, lanes), x = raw - mean[j];
+    vf q = vf_set(1.0f), u;
+    if (slope) {
+      u = vf_load_n(s->value + r * s->ld_slope + at, lanes);
+      q = vf_load_n(s->slope + r * s->ld_slope + at, lanes);
+    } else {
+      u = raw * vf_load_n(s->scale + at, lanes) + vf_load_n(s->shift + at, lanes);
+    }
     if (s->add) vf_store_n(s->g + r * s->ld + at, d, lanes);
     vf dq = d * q;
     sum[j][0] += d * u;
@@ -77,7 +82,7 @@ CPU_INLINE void sink_gate_row(const sink_block *s, int c, int vectors, int lanes
   }
 }
 /* g = d, and the five sums, with raw - mean for xhat. */
-CPU_INLINE void sink_gate_step(const sink_block *s, int c, int vectors, int lanes) {
+CPU_INLINE void sink_gate_step(const sink_block *s, bool slope, int c, int vectors, int lanes) {
   vf mean[CPU_BLOCK], sum[CPU_BLOCK][5];
   CPU_UNROLL
   for (int k = 0; k < CPU_BLOCK; k++) {
@@ -86,7 +91,7 @@ CPU_INLINE void sink_gate_step(const sink_block *s, int c, int vectors, int lane
   }
   CPU_UNROLL
   for (int j = 0; j < vectors; j++) mean[j] = vf_load_n(s->mean + c + j * CPU_LANES, lanes);
-#define GATE_ROW(R, I) sink_gate_row(s, c, vectors, lanes, R, mean, sum + (I)*vectors)
+#define GATE_ROW(R, I) sink_gate_row(s, slope, c, vectors, lanes, R, mean, sum + (I)*vectors)
   SINK_ROWS(GATE_ROW);
 #undef GATE_ROW
   CPU_UNROLL
@@ -94,7 +99,6 @@ CPU_INLINE void sink_gate_step(const sink_block *s, int c, int vectors, int lane
     CPU_UNROLL
     for (int m = 0; m < 5; m++) {
       vf total = sum[j][m];
-      CPU_UNROLL
       for (int i = 1; i < CPU_BLOCK / vectors; i++) total += sum[i * vectors + j][m];
       vf_store_n(s->sums + (size_t)m * s->sums_ld + c + j * CPU_LANES, total, lanes);
     }
@@ -129,7 +133,12 @@ void CPU_NAME(cpu_sink_finish)(const cream_sink *sink, const cpu_sink_tile *tile
     s.value = tile->value ? tile->value + skip : NULL;
     if (gated) {
       s.sums = partials + (tile->index + image) * 5 * channels + c0;
-      CPU_FOR_COLUMNS(tile->channels, sink_gate_step, &s);
+      s.scale = cpu_at(node->scale) + c0;
+      s.shift = cpu_at(node->shift) + c0;
+      if (s.slope)
+        CPU_FOR_COLUMNS(tile->channels, sink_gate_step, &s, true);
+      else
+        CPU_FOR_COLUMNS(tile->channels, sink_gate_step, &s, false);
     } else if (sink->bn) {
       s.sums = partials + tile->index * 2 * channels + c0;
       if (s.slope)

@@ -20,7 +20,7 @@ static inline size_t cpu_sink_partials(bool gated, size_t tiles, int images, int
   return gated ? (tiles + (size_t)images) * 5 * (size_t)channels : tiles * 2 * (size_t)channels;
 }
 
-/* act'(z) of the node and (where gated) act(z), for the rows of a tile; slope NULL: 1 everywhere. */
+/* act'(z) of the node and (where gated) act(z), for the rows of a tile; both NULL: no activation. */
 typedef struct cpu_sink_tile {
   size_t index;               /* of the tile */
   size_t row, rows;           /* over all images */

@@ -35,7 +35,7 @@ static void test_schedules(void **state) {
 
 typedef struct log {
   int steps, evals, epochs;
-  double first, last, heldout, heldout_ema;
+  double first, last, first_lr, heldout, heldout_ema;
   volatile sig_atomic_t stop;
   uint64_t stop_at;
 } log_t;
@@ -44,6 +44,7 @@ static cream_status on_event(void *self, const cream_event *event, cream_error *
   log_t *log = self;
   (void)err;
   if (event->kind == CREAM_EVENT_STEP) {
+    if (log->steps == 0) log->first_lr = event->lr;
     if (log->steps++ == 0) log->first = event->loss;
     log->last = event->loss;
     if (event->step == log->stop_at) log->stop = 1;
@@ -114,11 +115,15 @@ static outcome run(const cream_config *config, int threads, uint64_t stop_at) {
 
 static void test_learns(void **state) {
   (void)state;
-  const cream_optim_kind kinds[] = {CREAM_OPTIM_SGD, CREAM_OPTIM_RMSPROP_TF};
-  for (int i = 0; i < 2; i++) {
+  const struct {
+    cream_optim_kind optim;
+    double lr;
+  } kinds[] = {
+      {CREAM_OPTIM_SGD, 4}, {CREAM_OPTIM_RMSPROP_TF, 0.5}, {CREAM_OPTIM_ADAM, 0.3}, {CREAM_OPTIM_ADAMW, 0.3}};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     cream_config config = small_config();
-    config.retrain.optim = kinds[i];
-    if (i) config.retrain.lr.lr = 0.5;
+    config.retrain.optim = kinds[i].optim;
+    config.retrain.lr.lr = kinds[i].lr;
     outcome out = run(&config, 2, 0);
     if (out.status) fail_msg("%s", out.err.text);
     assert_int_equal(out.log.steps, 48);
@@ -136,6 +141,10 @@ static void test_repeats_itself_for_any_threads(void **state) {
   (void)state;
   cream_config config = small_config();
   config.retrain.epochs = 2;
+  config.retrain.clip = 2;
+  config.retrain.mixup = 0.4;
+  config.retrain.drop_path = 0.3;
+  config.retrain.accumulate = 2;
   outcome first = run(&config, 1, 0);
   for (int threads = 2; threads <= 3; threads++) {
     outcome again = run(&config, threads, 0);
@@ -147,6 +156,22 @@ static void test_repeats_itself_for_any_threads(void **state) {
   assert_true(memcmp(first.weights, dropped.weights, first.count * 4) != 0);
   free(dropped.weights);
   free(first.weights);
+}
+
+/* Three batches an update: a third of the steps, the last batches of an epoch left out, and the rate is that
+ * of a batch three times as large. */
+static void test_accumulates(void **state) {
+  (void)state;
+  cream_config config = small_config();
+  config.retrain.accumulate = 3;
+  config.retrain.lr.lr = 2;
+  outcome out = run(&config, 2, 0);
+  if (out.status) fail_msg("%s", out.err.text);
+  assert_int_equal(out.log.steps, 6 * (8 / 3));
+  assert_int_equal(out.log.epochs, 6);
+  close_to(out.log.first_lr, 2 * 48 / 1024.0);
+  assert_true(out.log.last < out.log.first);
+  free(out.weights);
 }
 
 static void test_stop_and_time_budget(void **state) {
@@ -166,16 +191,18 @@ static void test_stop_and_time_budget(void **state) {
 static void test_refusals(void **state) {
   (void)state;
   const struct {
-    int epochs, batch;
+    int epochs, batch, accumulate;
     const char *says;
-  } cases[] = {{0, 16, "retrain.epochs: got 0"},
-               {-3, 16, "retrain.epochs: got -3"},
-               {1, 0, "retrain.batch: got 0"},
-               {1, 129, "retrain.batch: got 129, expected at most the 128 training images"}};
+  } cases[] = {{0, 16, 1, "retrain.epochs: got 0"},
+               {-3, 16, 1, "retrain.epochs: got -3"},
+               {1, 0, 1, "retrain.batch: got 0"},
+               {1, 129, 1, "retrain.batch: got 129, expected at most the 128 training images"},
+               {1, 16, 9, "retrain.accumulate: got 9 batches of 16, expected at most the 128"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     cream_config config = small_config();
     config.retrain.epochs = cases[i].epochs;
     config.retrain.batch = cases[i].batch;
+    config.retrain.accumulate = cases[i].accumulate;
     outcome out = run(&config, 1, 0);
     assert_int_equal(out.status, CREAM_BAD_CONFIG);
     if (!strstr(out.err.text, cases[i].says)) fail_msg("got: %s", out.err.text);
@@ -202,6 +229,7 @@ int main(void) {
       cmocka_unit_test(test_schedules),
       cmocka_unit_test(test_learns),
       cmocka_unit_test(test_repeats_itself_for_any_threads),
+      cmocka_unit_test(test_accumulates),
       cmocka_unit_test(test_stop_and_time_budget),
       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_score),

@@ -269,6 +269,7 @@ static void test_loss_that_is_no_number_stops(void **state) {
   assert_int_equal(out.status, CREAM_FAILED);
   assert_non_null(strstr(out.err.text, "lower search.lr.lr"));
   assert_non_null(strstr(out.err.text, "step "));
+  assert_non_null(strstr(out.err.text, " at layer "));
   free(out.weights);
 }
 

@@ -351,27 +351,37 @@ static void check_optim(cream_optim optim) {
   enum { COUNT = 7, FIRST = 3, GAP = 2, TOTAL = COUNT + GAP, STEPS = 3 };
   ops o = open_ops(10);
   float *w = ops_random(&o, TOTAL, -1, 1), *ema = ops_random(&o, TOTAL, -1, 1);
-  float *g = ops_random(&o, COUNT, -1, 1), m[TOTAL] = {0}, v[TOTAL];
-  for (int i = 0; i < TOTAL; i++) v[i] = 1.0f;
+  float *g = ops_random(&o, COUNT, -1, 1), m[TOTAL] = {0}, v[TOTAL] = {0};
+  bool adam = optim.kind == CREAM_OPTIM_ADAM || optim.kind == CREAM_OPTIM_ADAMW;
+  for (int i = 0; i < TOTAL && !adam; i++) v[i] = 1.0f;
   cream_blocks blocks = {ops_block_of(&o, "w", w, TOTAL, 0), ops_block_of(&o, NULL, g, COUNT, 0),
                          ops_block_of(&o, "m", m, TOTAL, 0), ops_block_of(&o, "v", v, TOTAL, 0),
                          ops_block_of(&o, "ema", ema, TOTAL, 0)};
   cream_slice slices[] = {{0, COUNT - FIRST, FIRST, true}, {FIRST + GAP, 0, COUNT - FIRST, false}};
-  for (int i = 0; i < STEPS; i++) backend->optim_step(backend, &optim, slices, 2, &blocks);
+  for (optim.step = 1; optim.step <= STEPS; optim.step++)
+    backend->optim_step(backend, &optim, slices, 2, &blocks);
   float *new_w = ops_download(&o, blocks.w, TOTAL), *new_ema = ops_download(&o, blocks.ema, TOTAL);
   for (int i = 0; i < TOTAL; i++) {
     bool gap = i >= FIRST && i < FIRST + GAP, decay = i < FIRST;
-    double weight = w[i], moment = 0.0, square = 1.0, average = ema[i];
+    double weight = w[i], moment = 0.0, square = adam ? 0.0 : 1.0, average = ema[i];
     double slope = gap ? 0.0 : g[decay ? COUNT - FIRST + i : i - FIRST - GAP];
     for (int step = 0; step < STEPS && !gap; step++) {
-      double d = slope + (decay ? optim.weight_decay * weight : 0.0);
+      bool decoupled = optim.kind == CREAM_OPTIM_ADAMW;
+      double d = slope + (decay && !decoupled ? optim.weight_decay * weight : 0.0);
+      if (decay && decoupled) weight *= 1.0 - optim.lr * optim.weight_decay;
       if (optim.kind == CREAM_OPTIM_SGD) {
         moment = optim.momentum * moment + d;
         weight -= optim.lr * (optim.nesterov ? d + optim.momentum * moment : moment);
       } else {
         square = optim.alpha * square + (1.0 - optim.alpha) * d * d;
-        moment = optim.momentum * moment + optim.lr * d / sqrt(square + optim.eps);
-        weight -= moment;
+        if (adam) {
+          moment = optim.momentum * moment + (1.0 - optim.momentum) * d;
+          double mean = moment / (1.0 - pow(optim.momentum, step + 1));
+          weight -= optim.lr * mean / (sqrt(square / (1.0 - pow(optim.alpha, step + 1))) + optim.eps);
+        } else {
+          moment = optim.momentum * moment + optim.lr * d / sqrt(square + optim.eps);
+          weight -= moment;
+        }
       }
       average = optim.ema_decay * average + (1.0 - optim.ema_decay) * weight;
     }
@@ -393,6 +403,10 @@ static void test_optimisers(void **state) {
   optim.kind = CREAM_OPTIM_RMSPROP_TF;
   optim.alpha = 0.9f;
   optim.eps = 1e-3f;
+  check_optim(optim);
+  optim.kind = CREAM_OPTIM_ADAM;
+  check_optim(optim);
+  optim.kind = CREAM_OPTIM_ADAMW;
   check_optim(optim);
 }
 

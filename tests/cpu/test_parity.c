@@ -9,7 +9,7 @@
 /* What a case has; the rest is absent. */
 enum {
   MAP = 1 << 0,      /* scale, shift and an activation on x */
-  GATE = 1 << 1,     /* gate on x */
+  GATE = 1 << 1,     /* gate on x; with RESIDUAL: on the sink's node */
   BIAS = 1 << 2,     /* on the convolution */
   BN = 1 << 3,       /* after the convolution; backward: of the sink's node */
   ADD = 1 << 4,      /* sink.add */
@@ -156,7 +156,7 @@ static void run_conv_backward(ops *o, const op_case *in) {
   cream_tensor x = random_tensor(o, s->n, s->h, s->w, s->cin);
   cream_bn before = random_bn(o, s->cin);
   if (flags & MAP) add_map(&x, &before, in->variant.act);
-  if (flags & GATE) x.gate = random_image(o, &x, 0.0f, 1.0f);
+  if ((flags & GATE) && !(flags & RESIDUAL)) x.gate = random_image(o, &x, 0.0f, 1.0f);
 
   cream_tensor y =
       random_tensor(o, s->n, cream_conv_out(&conv, s->h), cream_conv_out(&conv, s->w), conv.cout);
@@ -181,6 +181,7 @@ static void run_conv_backward(ops *o, const op_case *in) {
   if (flags & RESIDUAL) {
     last = random_tensor(o, x.n, x.h, x.w, x.c);
     if (flags & BN) add_map(&last, &before, CREAM_ACT_NONE);
+    if (flags & GATE) last.gate = random_image(o, &last, 0.0f, 1.0f);
     sink.node = &last;
   }
   if (!(flags & NO_SINK)) {
@@ -336,14 +337,17 @@ static void run_optim(ops *o, const op_case *in) {
   random_conv(o, in);
   size_t count = (size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->cin, half = count / 2;
   unsigned flags = in->variant.flags;
-  cream_optim optim = {.kind = flags & VALUE ? CREAM_OPTIM_RMSPROP_TF : CREAM_OPTIM_SGD,
+  cream_optim_kind square =
+      flags & BIAS ? (flags & MAP ? CREAM_OPTIM_ADAMW : CREAM_OPTIM_ADAM) : CREAM_OPTIM_RMSPROP_TF;
+  cream_optim optim = {.kind = flags & VALUE ? square : CREAM_OPTIM_SGD,
                        .lr = 0.1f,
                        .momentum = 0.9f,
                        .weight_decay = 0.01f,
                        .alpha = 0.9f,
                        .eps = 1e-3f,
                        .ema_decay = 0.99f,
-                       .nesterov = flags & MAP};
+                       .nesterov = flags & MAP,
+                       .step = 3};
   /* Slices in another order than the gradients, with a gap between them. */
   size_t gap = 5;
   cream_slice slices[2] = {{half + gap, 0, count - half, true}, {0, count - half, half, false}};
@@ -478,6 +482,8 @@ static const variant backward_variants[] = {
     {MAP | BN | VALUE | AFFINE, CREAM_ACT_HARD_SWISH, 0},
     {RESIDUAL | BN | ADD | AFFINE, CREAM_ACT_NONE, 0},
     {RESIDUAL | BN | IN_PLACE | AFFINE, CREAM_ACT_NONE, 0},
+    {RESIDUAL | GATE | BN | ADD | AFFINE, CREAM_ACT_NONE, 0},
+    {RESIDUAL | GATE | BN | IN_PLACE | AFFINE, CREAM_ACT_NONE, 0},
     {MAP | BN | ADD | AFFINE, CREAM_ACT_NONE, 0},
     {MAP | GATE | BIAS, CREAM_ACT_SWISH, 0},
     {MAP | BN | VALUE | POOL | NO_G | AFFINE, CREAM_ACT_SWISH, 0},
@@ -495,8 +501,14 @@ static const variant add_variants[] = {{MAP, CREAM_ACT_NONE, 0},
                                        {0, CREAM_ACT_NONE, 0}};
 static const variant loss_variants[] = {
     {0, 0, 0}, {BIAS, 0, 0}, {GATE, 0, 0}, {GATE | BIAS, 0, 0}, {BIAS | NO_SINK, 0, 0}};
-static const variant optim_variants[] = {
-    {MAP, 0, 0}, {ADD, 0, 0}, {NO_G, 0, 0}, {VALUE, 0, 0}, {VALUE | ADD, 0, 0}};
+static const variant optim_variants[] = {{MAP, 0, 0},
+                                         {ADD, 0, 0},
+                                         {NO_G, 0, 0},
+                                         {VALUE, 0, 0},
+                                         {VALUE | ADD, 0, 0},
+                                         {VALUE | BIAS, 0, 0},
+                                         {VALUE | BIAS | ADD, 0, 0},
+                                         {VALUE | BIAS | MAP, 0, 0}};
 static const variant one_variant[] = {{0, 0, 0}};
 
 /* Too large to meet every variant in a test that should be quick. */

@@ -306,9 +306,10 @@ def optimiser(draw, make):
         ema += (1 - ema_decay) * (now - ema)
         tensors['w%d' % i] = now
     tensors['settings'] = torch.tensor(settings, dtype=torch.float64)
-    tensors['m'] = torch.cat([step.state[t]['momentum_buffer'] for t in w])
-    if 'square_avg' in step.state[w[0]]:
-        tensors['v'] = torch.cat([step.state[t]['square_avg'] for t in w])
+    for name, keys in {'m': ('momentum_buffer', 'exp_avg'), 'v': ('square_avg', 'exp_avg_sq')}.items():
+        for key in keys:
+            if key in step.state[w[0]]:
+                tensors[name] = torch.cat([step.state[t][key] for t in w])
     tensors['ema'] = ema
     return tensors
 
@@ -326,6 +327,12 @@ def rmsprop_tf(w):
         [{'params': w[:1], 'weight_decay': decay}, {'params': w[1:]}], defaults)
 
 
+def adam(kind):
+    lr, betas, decay, eps = 0.05, (0.9, 0.99), 0.02, 1e-6
+    return lambda w: ((lr, betas[0], decay, betas[1], eps), kind(
+        [{'params': w[:1], 'weight_decay': decay}, {'params': w[1:], 'weight_decay': 0}], lr, betas, eps))
+
+
 def make_ops():
     parts = {name: chain(Draw(100 + i), *case) for i, (name, case) in enumerate(chain_cases().items())}
     parts['residual'] = residual(Draw(200))
@@ -335,6 +342,8 @@ def make_ops():
     parts['sgd'] = optimiser(Draw(204), sgd(False))
     parts['nesterov'] = optimiser(Draw(205), sgd(True))
     parts['rmsprop_tf'] = optimiser(Draw(206), rmsprop_tf)
+    parts['adam'] = optimiser(Draw(207), adam(torch.optim.Adam))
+    parts['adamw'] = optimiser(Draw(208), adam(torch.optim.AdamW))
     return {part + '.' + name: t for part, tensors in parts.items() for name, t in tensors.items()}
 
 

@@ -297,12 +297,18 @@ static void test_pixels(golden_ops *g) {
 
 /* ---- optimisers ---------------------------------------------------------------------------------------- */
 
+static cream_optim_kind optimiser_of(const golden_ops *g) {
+  if (strcmp(g->part, "rmsprop_tf") == 0) return CREAM_OPTIM_RMSPROP_TF;
+  if (strcmp(g->part, "adam") == 0) return CREAM_OPTIM_ADAM;
+  return strcmp(g->part, "adamw") == 0 ? CREAM_OPTIM_ADAMW : CREAM_OPTIM_SGD;
+}
+
 static void test_optimiser(golden_ops *g) {
   cream_backend *backend = g->ops.backend;
   const float *counts = golden_get(g, 2, "counts"), *s = golden_get(g, 5, "settings");
-  bool rmsprop = golden_has(g, "v");
+  bool squares = golden_has(g, "v");
   size_t first = (size_t)counts[0], total = first + (size_t)counts[1];
-  cream_optim optim = {.kind = rmsprop ? CREAM_OPTIM_RMSPROP_TF : CREAM_OPTIM_SGD,
+  cream_optim optim = {.kind = optimiser_of(g),
                        .lr = s[0],
                        .momentum = s[1],
                        .weight_decay = s[2],
@@ -314,17 +320,18 @@ static void test_optimiser(golden_ops *g) {
   cream_blocks blocks = {
       .w = golden_input(g, "w"), .m = golden_output(g, total), .ema = golden_input(g, "w")};
   backend->fill(backend, blocks.m, total, 0);
-  if (rmsprop) {
+  if (squares) {
     blocks.v = golden_output(g, total);
-    backend->fill(backend, blocks.v, total, 1);
+    backend->fill(backend, blocks.v, total, optim.kind == CREAM_OPTIM_RMSPROP_TF);
   }
   for (int i = 0; i < 3; i++) {
     blocks.g = golden_input(g, "g%d", i);
+    optim.step++;
     backend->optim_step(backend, &optim, slices, 2, &blocks);
     golden_expect(g, blocks.w, FORWARD, "w%d", i);
   }
   golden_expect(g, blocks.m, FORWARD, "m");
-  if (rmsprop) golden_expect(g, blocks.v, FORWARD, "v");
+  if (squares) golden_expect(g, blocks.v, FORWARD, "v");
   golden_expect(g, blocks.ema, FORWARD, "ema");
 }
 
@@ -362,6 +369,8 @@ static const golden_case cases[] = {
     {"sgd", "sgd", test_optimiser},
     {"nesterov", "nesterov", test_optimiser},
     {"rmsprop_tf", "rmsprop_tf", test_optimiser},
+    {"adam", "adam", test_optimiser},
+    {"adamw", "adamw", test_optimiser},
 };
 
 int main(int argc, char **argv) {

@@ -1,5 +1,7 @@
 #include "scratch.h"
 
+#include <math.h>
+
 #include "core/cream.h"
 #include "io/arch.h"
 #include "io/space_yaml.h"
@@ -171,11 +173,44 @@ static void written_by_hand(void **state) {
   assert_int_equal(arch.net.layers[1].stride, 1);
 }
 
+static void built_in(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    int resolution;
+    double macs, params; /* M; parameters of EfficientNet-B0 as timm counts them */
+  } known[] = {{"cream-14", 64, 13.19, 0},
+               {"cream-43", 96, 40.66, 0},
+               {"cream-114", 160, 109.62, 0},
+               {"cream-287", 224, 276.26, 0},
+               {"cream-481", 224, 460.40, 0},
+               {"cream-604", 224, 578.70, 0},
+               {"efficientnet-b0", 224, 385.81, 5.288548}};
+  size_t count = sizeof known / sizeof *known, names = 0;
+  while (cream_arch_names()[names]) names++;
+  assert_int_equal(names, count);
+  for (size_t i = 0; i < count; i++) {
+    cream_arch arch;
+    cream_error error;
+    if (cream_arch_load(known[i].name, &arch, &error)) fail_msg("%s", error.text);
+    cream_cost cost = cream_arch_cost(&arch.net);
+    assert_true(arch.builtin && arch.net.classes == 1000);
+    assert_int_equal(arch.net.resolution, known[i].resolution);
+    assert_true(fabs(cost.macs / 1e6 - known[i].macs) < 0.005);
+    assert_true(known[i].params == 0 || cost.params == known[i].params * 1e6);
+  }
+  cream_arch arch;
+  cream_error error;
+  assert_fails(cream_arch_load("cream-287x", &arch, &error), CREAM_BAD_CONFIG, error,
+               "did you mean `cream-287`?");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(bad_files, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(written_by_hand, scratch_setup, scratch_teardown),
+      cmocka_unit_test(built_in),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,8 +37,18 @@ static void opening(void **state) {
   assert_int_equal(cream_run_open(&run, scratch("a/b"), false, &error), CREAM_OK);
   scratch_write("a/b/result.json", "{}", 2);
   assert_fails(cream_run_open(&run, scratch("a/b"), false, &error), CREAM_BAD_CONFIG, error,
-               "is not empty (it has result.json); choose another, or --force");
+               "is not empty (it has result.json); choose another, --resume, or --force");
   scratch_write("a/b/notes", "x", 1);
+  /* The folder is locked until the run is closed. */
+  cream_run other;
+  assert_fails(cream_run_open(&other, scratch("a/b"), true, &error), CREAM_BAD_CONFIG, error,
+               "is in use by another run");
+  assert_fails(cream_run_reopen(&other, scratch("a/b"), &error), CREAM_BAD_CONFIG, error,
+               "is in use by another run");
+  assert_true(cream_run_locked(scratch("a/b")));
+  assert_int_equal(access(scratch("a/b/result.json"), F_OK), 0);
+  assert_int_equal(cream_run_close(&run, &error), CREAM_OK);
+  assert_false(cream_run_locked(scratch("a/b")));
   assert_int_equal(cream_run_open(&run, scratch("a/b"), true, &error), CREAM_OK);
   assert_int_not_equal(access(scratch("a/b/result.json"), F_OK), 0);
   assert_int_equal(access(scratch("a/b/notes"), F_OK), 0);
@@ -128,6 +138,7 @@ static void unwritable(void **state) {
   assert_fails(cream_metrics_on_event(&run, &event, &error), CREAM_FAILED, error, "No space left");
   assert_fails(cream_run_close(&run, &error), CREAM_FAILED, error, "metrics.jsonl");
   unlink(scratch("run/metrics.jsonl"));
+  unlink(scratch("run/run.lock"));
   rmdir(scratch("run"));
   assert_fails(cream_run_write_config(&run, &config, &error), CREAM_FAILED, error,
                "config.yaml: No such file");

@@ -3,7 +3,7 @@
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/lib.sh" "$1"
 
-commands=(search retrain test profile version)
+commands=(search retrain test profile settings version)
 
 expect 0 --help
 for command in "${commands[@]}"; do contains out "^  $command "; done

@@ -7,7 +7,7 @@ source "$(dirname "$0")/lib.sh" "$1"
 "$2" "$root/io/data/digits.csv.gz" other.csv || fail "could not make other test images"
 run() { # FOLDER DATA
   expect 0 search "${small[@]}" --data "$2" --set search.start_epoch=0 --set search.meta.every=5 --out "$1"
-  lacks "$1/metrics.jsonl" '"split": "test"'
+  lacks "$1/metrics.jsonl" '"split": "test'
   expect 0 retrain --run "$1" --epochs 4 --batch 32 --set retrain.ema=0.9 --out "$1-trained"
   [ "$(grep -c '"split": "test"' "$1-trained/metrics.jsonl")" -eq 1 ] || fail "not one evaluation on the test images"
   tail -n 1 "$1-trained/metrics.jsonl" >last
