@@ -211,8 +211,8 @@ static double mean_flops(const cream_costs *costs, const int *n_options) {
 }
 
 /* How far the mean of uniform paths is from the middle of the range; INFINITY where no path lies inside. */
-static cream_status distance_at(const cream_space *space, const cream_range *range, int classes, int resolution,
-                                const int *depth, double *distance, cream_error *err) {
+static cream_status distance_at(const cream_space *space, const cream_range *range, int classes,
+                                int resolution, const int *depth, double *distance, cream_error *err) {
   cream_skeleton skeleton;
   cream_costs costs;
   int n_options[CREAM_MAX_LAYERS];

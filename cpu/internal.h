@@ -21,7 +21,9 @@ typedef struct cpu_backend {
   size_t shared_size;
 } cpu_backend;
 
-static inline cpu_backend *cpu_of(cream_backend *backend) { return (cpu_backend *)backend; }
+static inline cpu_backend *cpu_of(cream_backend *backend) {
+  return (cpu_backend *)backend;
+}
 static inline float *cpu_at(cream_buf buf) {
   return buf.mem ? (float *)buf.mem + buf.offset : NULL;
 }
@@ -40,11 +42,13 @@ void cpu_plain_init(cpu_backend *);
 void cpu_plain_workspace(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
 
 void cpu_tuned_init_generic(cpu_backend *);
-void cpu_tuned_workspace_generic(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
+void cpu_tuned_workspace_generic(const cpu_backend *, const cream_conv *, int n, int h, int w,
+                                 cpu_workspace *);
 void cpu_tuned_init_avx2(cpu_backend *);
 void cpu_tuned_workspace_avx2(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
 void cpu_tuned_init_avx512(cpu_backend *);
-void cpu_tuned_workspace_avx512(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
+void cpu_tuned_workspace_avx512(const cpu_backend *, const cream_conv *, int n, int h, int w,
+                                cpu_workspace *);
 
 /* ---- scalar maps, used by the plain kernels and by tails ------------------------------------------- */
 float cpu_act(cream_act act, float z);

@@ -3,9 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Threads that wait give their processor away: where other work runs beside, spinning costs far more.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-
 out=runs/demo
 started=$SECONDS
 say() { printf '\n== %s\n' "$*"; }

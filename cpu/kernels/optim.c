@@ -10,7 +10,7 @@ enum { CHUNK = 16384 };
 /* ---- optimiser ---------------------------------------------------------------------------------------- */
 typedef struct step_factors {
   float lr, momentum, decay, grow, eps, ema; /* grow = 1 - alpha, ema = 1 - ema_decay */
-  float rate, root; /* ADAM, ADAMW: lr and 1/sqrt with their bias corrections */
+  float rate, root;                          /* ADAM, ADAMW: lr and 1/sqrt with their bias corrections */
 } step_factors;
 
 /* Pointers at a chunk's first element; m, v, ema may be NULL. */

@@ -4,7 +4,8 @@
 #include <math.h>
 
 static void close_to(double value, double expected) {
-  if (fabs(value - expected) > 1e-9 * fmax(1, fabs(expected))) fail_msg("got %.12g, expected %.12g", value, expected);
+  if (fabs(value - expected) > 1e-9 * fmax(1, fabs(expected)))
+    fail_msg("got %.12g, expected %.12g", value, expected);
 }
 
 static void test_schedules(void **state) {
@@ -100,11 +101,13 @@ static outcome run(const cream_config *config, int threads, uint64_t stop_at) {
     cream_net *net = cream_retrain_net(retrain);
     cream_path only = cream_skeleton_first_path(&skeleton);
     cream_error err;
-    assert_int_equal(cream_evaluate(net, &only, &heldout.source, CREAM_BN_RUNNING, 0, &out.score, &err), CREAM_OK);
+    assert_int_equal(cream_evaluate(net, &only, &heldout.source, CREAM_BN_RUNNING, 0, &out.score, &err),
+                     CREAM_OK);
     out.count = cream_net_weight_count(net);
     out.weights = malloc(out.count * 4);
     assert_non_null(out.weights);
-    assert_int_equal(backend->download(backend, out.weights, cream_net_weights(net), out.count, &err), CREAM_OK);
+    assert_int_equal(backend->download(backend, out.weights, cream_net_weights(net), out.count, &err),
+                     CREAM_OK);
   }
   cream_retrain_destroy(retrain);
   synthetic_close(&train);
