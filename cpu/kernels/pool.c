@@ -38,7 +38,8 @@ CPU_INLINE void sum_slopes_step(const pixel_sums *s, cream_act act, int c, int l
 static void sum_pixels(const cream_tensor *x, int n, int c0, int channels, const float *mean, float *sums,
                        float *moments) {
   const size_t pixels = cpu_pixels(x), ld = (size_t)x->c;
-  const size_t step = cpu_min_size(pixels, (size_t)cpu_max(SUM_FLOATS / channels, 8));
+  /* by the shape alone: `channels` depends on the number of threads */
+  const size_t step = cpu_min_size(pixels, (size_t)cpu_max(SUM_FLOATS / x->c, 8));
   pixel_sums s = {.map = cpu_map_of(x, n, c0), .mean = mean, .ld = ld, .sums = sums, .moments = moments};
   memset(sums, 0, (size_t)channels * sizeof *sums);
   if (mean) memset(moments, 0, (size_t)channels * sizeof *moments);
