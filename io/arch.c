@@ -54,20 +54,6 @@ static cream_status open_yaml(const char *path, cream_yaml **yaml, bool *is_buil
 enum { VERSION = 1 };
 static const char format[] = "cream-arch";
 
-static const char *const blocks[] = {
-    [CREAM_BLOCK_MBCONV] = "mbconv",
-    [CREAM_BLOCK_SEPARABLE] = "separable",
-    [CREAM_BLOCK_BOTTLENECK] = "bottleneck",
-    [CREAM_BLOCK_SKIP] = "skip",
-    NULL,
-};
-static const char *const acts[] = {
-    [CREAM_ACT_NONE] = "none",       [CREAM_ACT_RELU] = "relu",
-    [CREAM_ACT_SWISH] = "swish",     [CREAM_ACT_HARD_SWISH] = "hard-swish",
-    [CREAM_ACT_SIGMOID] = "sigmoid", [CREAM_ACT_HARD_SIGMOID] = "hard-sigmoid",
-    [CREAM_ACT_COUNT] = NULL,
-};
-
 /* The top of a file. */
 typedef struct arch_top {
   char format[CREAM_MAX_NAME];
@@ -114,7 +100,7 @@ static const cream_field stem_fields[] = {
     NEEDED(cream_space, "channels", stem.channels, 1, MAX_CHANNELS),
     NEEDED(cream_space, "kernel", stem.kernel, 1, MAX_KERNEL),
     NEEDED(cream_space, "stride", stem.stride, 1, MAX_STRIDE),
-    WORD(cream_space, "act", stem.act, acts),
+    WORD(cream_space, "act", stem.act, cream_act_words),
 };
 
 static const cream_field stage_fields[] = {
@@ -126,19 +112,15 @@ static const cream_field stage_fields[] = {
 static const cream_field head_fields[] = {
     NEEDED(cream_space, "channels", head.channels, 0, MAX_CHANNELS),
     NEEDED(cream_space, "features", head.features, 0, MAX_CHANNELS),
-    WORD(cream_space, "act", head.act, acts),
+    WORD(cream_space, "act", head.act, cream_act_words),
 };
 
 static const cream_field op_fields[] = {
-    WORD(cream_op, "block", kind, blocks),
-    NEEDED(cream_op, "kernel", kernel, 1, MAX_KERNEL),
-    NEEDED(cream_op, "dilation", dilation, 1, 8),
-    NEEDED(cream_op, "expand", expand, 0, 64),
-    WORD(cream_op, "act", act, acts),
-    NEEDED(cream_op, "se", se, 0, 1),
-    NEEDED(cream_op, "se_of_input", se_of_input, 0, 0),
-    WORD(cream_op, "se_act", se_act, acts),
-    WORD(cream_op, "se_gate", se_gate, acts),
+    WORD(cream_op, "block", kind, cream_block_words),    NEEDED(cream_op, "kernel", kernel, 1, MAX_KERNEL),
+    NEEDED(cream_op, "dilation", dilation, 1, 8),        NEEDED(cream_op, "expand", expand, 0, 64),
+    WORD(cream_op, "act", act, cream_act_words),         NEEDED(cream_op, "se", se, 0, 1),
+    NEEDED(cream_op, "se_of_input", se_of_input, 0, 0),  WORD(cream_op, "se_act", se_act, cream_act_words),
+    WORD(cream_op, "se_gate", se_gate, cream_act_words),
 };
 
 /* ---- writing ------------------------------------------------------------------------------------- */

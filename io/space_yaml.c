@@ -35,8 +35,19 @@ const char *const *cream_space_names(void) {
 
 /* ---- what a space has -------------------------------------------------------------------------------- */
 
-static const char *const blocks[] = {"mbconv", "separable", "bottleneck", "skip", NULL};
-static const char *const acts[] = {"none", "relu", "swish", "hard-swish", "sigmoid", "hard-sigmoid", NULL};
+const char *const cream_block_words[] = {
+    [CREAM_BLOCK_MBCONV] = "mbconv",
+    [CREAM_BLOCK_SEPARABLE] = "separable",
+    [CREAM_BLOCK_BOTTLENECK] = "bottleneck",
+    [CREAM_BLOCK_SKIP] = "skip",
+    NULL,
+};
+const char *const cream_act_words[] = {
+    [CREAM_ACT_NONE] = "none",       [CREAM_ACT_RELU] = "relu",
+    [CREAM_ACT_SWISH] = "swish",     [CREAM_ACT_HARD_SWISH] = "hard-swish",
+    [CREAM_ACT_SIGMOID] = "sigmoid", [CREAM_ACT_HARD_SIGMOID] = "hard-sigmoid",
+    [CREAM_ACT_COUNT] = NULL,
+};
 
 #define FIELD(owner, name, member, low, high, choice, must)                                                  \
   { .key = name, CREAM_FIELD(owner, member), .min = low, .max = high, .words = choice, .required = must }
@@ -58,15 +69,15 @@ static const cream_field space_fields[] = {
 };
 
 static const cream_field op_fields[] = {
-    FIELD(cream_op, "block", kind, 0, 0, blocks, true),
+    FIELD(cream_op, "block", kind, 0, 0, cream_block_words, true),
     OPTION(cream_op, "kernel", kernel, 1, MAX_KERNEL),
     OPTION(cream_op, "dilation", dilation, 1, 8),
     OPTION(cream_op, "expand", expand, 0, 64),
-    WORD(cream_op, "act", act, acts),
+    WORD(cream_op, "act", act, cream_act_words),
     OPTION(cream_op, "se", se, 0, 1),
     OPTION(cream_op, "se_of_input", se_of_input, 0, 0),
-    WORD(cream_op, "se_act", se_act, acts),
-    WORD(cream_op, "se_gate", se_gate, acts),
+    WORD(cream_op, "se_act", se_act, cream_act_words),
+    WORD(cream_op, "se_gate", se_gate, cream_act_words),
 };
 
 /* `defaults` may give what follows `block`. */
@@ -77,7 +88,7 @@ static const cream_field stem_fields[] = {
     NUMBER(cream_space, "channels", stem.channels, 1, MAX_CHANNELS),
     NUMBER(cream_space, "kernel", stem.kernel, 1, MAX_KERNEL),
     NUMBER(cream_space, "stride", stem.stride, 1, MAX_STRIDE),
-    WORD(cream_space, "act", stem.act, acts),
+    WORD(cream_space, "act", stem.act, cream_act_words),
 };
 
 /* A stage as it is written. */
@@ -99,7 +110,7 @@ static const cream_field head_fields[] = {
     NUMBER(cream_space, "channels", head.channels, 1, MAX_CHANNELS),
     NUMBER(cream_space, "features", head.features, 0, MAX_CHANNELS),
     NUMBER(cream_space, "classes", head.classes, 1, 1 << 20),
-    WORD(cream_space, "act", head.act, acts),
+    WORD(cream_space, "act", head.act, cream_act_words),
 };
 
 static const cream_field resolution_fields[] = {
@@ -156,7 +167,7 @@ static cream_status read_op(const cream_yaml_value *map, const char *name, const
   for (int f = 0; f < N_DEFAULTS; f++) {
     cream_yaml_value value = cream_yaml_find(map, default_fields[f].key);
     if (value.node && !has_field(op->kind, &default_fields[f]))
-      return cream_yaml_fail(&value, err, "a %s block has no such key", blocks[op->kind]);
+      return cream_yaml_fail(&value, err, "a %s block has no such key", cream_block_words[op->kind]);
   }
   if (parts[op->kind].kernel && op->kernel % 2 == 0) {
     cream_yaml_value value = cream_yaml_find(map, "kernel");
