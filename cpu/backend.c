@@ -102,13 +102,18 @@ static size_t tensor_size(cream_backend *backend, int n, int h, int w, int c) {
 
 static void upload_pixels(cream_backend *backend, const cream_tensor *dst, const uint8_t *pixels,
                           const float *mean, const float *std) {
+  enum { TABLES = 4, VALUES = 256 };
   float *raw = cpu_at(dst->raw);
+  const size_t count = plain_pixels(dst), channels = (size_t)dst->c;
+  for (size_t c0 = 0; c0 < channels; c0 += TABLES) {
+    const size_t some = channels - c0 < TABLES ? channels - c0 : TABLES;
+    float table[TABLES][VALUES];
+    for (size_t c = 0; c < some; c++)
+      for (int v = 0; v < VALUES; v++) table[c][v] = ((float)v / 255.0f - mean[c0 + c]) / std[c0 + c];
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
-  for (size_t p = 0; p < plain_pixels(dst); p++)
-    for (int c = 0; c < dst->c; c++) {
-      size_t i = plain_index(dst, p, c);
-      raw[i] = ((float)pixels[i] / 255.0f - mean[c]) / std[c];
-    }
+    for (size_t p = 0; p < count; p++)
+      for (size_t c = 0; c < some; c++) raw[p * channels + c0 + c] = table[c][pixels[p * channels + c0 + c]];
+  }
 }
 
 static cream_status download_tensor(cream_backend *backend, float *dst, const cream_tensor *src,

@@ -72,20 +72,12 @@ void CPU_NAME(cpu_conv_workspace)(const cpu_backend *cpu, const cream_conv *conv
 }
 
 /* ---- shared by the paths ----------------------------------------------------------------------------- */
-enum { MERGE_BLOCK = 512 };
-
 void CPU_NAME(cpu_merge_partials)(const cpu_backend *cpu, const float *partials, size_t parts, size_t stride,
                                   size_t count, float *dst) {
 #pragma omp parallel for num_threads(cpu->threads) schedule(static) if (parts * count > 16384)
-  for (size_t first = 0; first < count; first += MERGE_BLOCK) {
-    const size_t width = cpu_min_size(count - first, MERGE_BLOCK);
-    double sum[MERGE_BLOCK] = {0};
-    for (size_t p = 0; p < parts; p++) {
-      const float *at = partials + p * stride + first;
-      for (size_t i = 0; i < width; i++) sum[i] += (double)at[i];
-    }
-    for (size_t i = 0; i < width; i++) dst[first + i] = (float)sum[i];
-  }
+  for (size_t first = 0; first < count; first += CPU_MERGE_BLOCK)
+    cpu_merge_block(partials + first, parts, stride, cpu_min_size(count - first, CPU_MERGE_BLOCK),
+                    dst + first);
 }
 
 CPU_INLINE void sums_step(const float *d, size_t ld, size_t rows, float *sums, int c, int lanes) {

@@ -43,7 +43,16 @@ static inline cpu_pieces cpu_pieces_scratch(cpu_backend *cpu, int thread) {
   return (cpu_pieces){cpu_scratch(cpu, thread), cpu->scratch_size};
 }
 
-/* dst[i] = sum over `parts` of partials[p*stride + i], in double in the order of p. */
+/* dst[i] = sum over `parts` of partials[p*stride + i], in double in the order of p, for count <= the block. */
+enum { CPU_MERGE_BLOCK = 512 };
+static inline void cpu_merge_block(const float *partials, size_t parts, size_t stride, size_t count,
+                                   float *dst) {
+  double sum[CPU_MERGE_BLOCK] = {0};
+  for (size_t p = 0; p < parts; p++)
+    for (size_t i = 0; i < count; i++) sum[i] += (double)partials[p * stride + i];
+  for (size_t i = 0; i < count; i++) dst[i] = (float)sum[i];
+}
+/* The same for any count. */
 void CPU_NAME(cpu_merge_partials)(const cpu_backend *, const float *partials, size_t parts, size_t stride,
                                   size_t count, float *dst);
 /* sums[c] = sum over rows of d[r][c] */

@@ -69,7 +69,7 @@ static forward_plan forward_plan_of(const cream_conv *conv, int n, int h, int w)
   forward_plan plan = {.kernel = dw_pick(conv, wo, 1)};
   int tile = dw_tile(plan.kernel);
   plan.tiles = dw_tiles(wo, tile);
-  int cols = dw_max((plan.tiles * tile - 1) * conv->stride + reach + 1, w + conv->pad);
+  int cols = cpu_max((plan.tiles * tile - 1) * conv->stride + reach + 1, w + conv->pad);
   plan.blocks = dw_blocks_of(n, conv->cin, dw_ring_vector(reach + 1, cols));
   plan.ring = dw_ring_of(reach + 1, conv->pad, cols, plan.blocks.vectors);
   plan.strip_rows = dw_tiles(ho, dw_tiles(ho, STRIP_ROWS));
@@ -124,13 +124,13 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
   const cream_tensor *x = op->x, *y = op->y;
   const forward_plan *plan = &op->plan;
   int taps = conv->kernel * conv->kernel, channels = y->c;
-  int first = strip * plan->strip_rows, last = dw_min(first + plan->strip_rows, y->h);
-  int next = dw_max(first * conv->stride - conv->pad, 0);
+  int first = strip * plan->strip_rows, last = cpu_min(first + plan->strip_rows, y->h);
+  int next = cpu_max(first * conv->stride - conv->pad, 0);
   moments sums[DW_BLOCK_MOST / CPU_LANES];
   memset(sums, 0, sizeof sums);
   for (int oy = first; oy < last; oy++) {
     int top = oy * conv->stride - conv->pad, bottom = top + (conv->kernel - 1) * conv->dilation;
-    for (; next <= dw_min(bottom, x->h - 1); next++) dw_ring_map(ring, x, n, next, block.c0, block.channels);
+    for (; next <= cpu_min(bottom, x->h - 1); next++) dw_ring_map(ring, x, n, next, block.c0, block.channels);
     dw_rows rows = {.count = 0};
     for (int ky = 0; ky < conv->kernel; ky++) {
       int iy = top + ky * conv->dilation;
@@ -162,7 +162,7 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
 
 /* Floats of the packed weights and biases. */
 static size_t forward_packed(const cream_conv *conv) {
-  return dw_packed_size(conv) + dw_round((size_t)conv->cin + CPU_LANES);
+  return dw_packed_size(conv) + cpu_line((size_t)conv->cin + CPU_LANES);
 }
 static size_t forward_scratch(const forward_plan *plan) {
   return plan->ring.size + (size_t)(plan->tiles * dw_tile(plan->kernel) * CPU_LANES);
@@ -205,10 +205,9 @@ void CPU_NAME(cpu_dwconv_workspace)(const cpu_backend *cpu, const cream_conv *co
   for (int width = 1; width <= w; width++) {
     if (cream_conv_out(conv, width) < 1) continue;
     forward_plan plan = forward_plan_of(conv, n, h, width);
-    workspace->scratch = dw_larger(workspace->scratch, forward_scratch(&plan));
+    cpu_raise(&workspace->scratch, forward_scratch(&plan));
   }
   size_t strips = (size_t)dw_tiles(cream_conv_out(conv, h), STRIP_ROWS);
-  workspace->shared =
-      dw_larger(workspace->shared, forward_packed(conv) + (size_t)n * strips * cpu_bn_partial(conv->cin));
+  cpu_raise(&workspace->shared, forward_packed(conv) + (size_t)n * strips * cpu_bn_partial(conv->cin));
   CPU_NAME(cpu_dwconv_backward_workspace)(conv, n, h, w, workspace);
 }

@@ -12,7 +12,7 @@
 #ifndef CREAM_CPU_KERNELS_DWCONV_H
 #define CREAM_CPU_KERNELS_DWCONV_H
 
-#include "kernels.h"
+#include "conv.h"
 #include "map.h"
 
 #define DW_MAX_KERNEL 63
@@ -41,18 +41,6 @@
   DW_TILES(X, 7, 1, 2)                                                                                       \
   DW_TILES(X, 7, 2, 2)
 
-static inline size_t dw_round(size_t floats) {
-  return (floats + DW_LINE - 1) / DW_LINE * DW_LINE;
-}
-static inline int dw_min(int a, int b) {
-  return a < b ? a : b;
-}
-static inline int dw_max(int a, int b) {
-  return a > b ? a : b;
-}
-static inline size_t dw_larger(size_t a, size_t b) {
-  return a > b ? a : b;
-}
 /* How many times `tile` covers `width`. */
 static inline int dw_tiles(int width, int tile) {
   return (width + tile - 1) / tile;
@@ -130,8 +118,8 @@ typedef struct dw_blocks {
 } dw_blocks;
 
 static inline dw_blocks dw_blocks_of(int n, int channels, size_t floats_per_vector) {
-  int total = dw_tiles(channels, CPU_LANES), most = dw_min(total, DW_BLOCK_MOST / CPU_LANES);
-  most = dw_min(most, dw_max(DW_BLOCK_LEAST / CPU_LANES, n * total / DW_ITEMS));
+  int total = dw_tiles(channels, CPU_LANES), most = cpu_min(total, DW_BLOCK_MOST / CPU_LANES);
+  most = cpu_min(most, cpu_max(DW_BLOCK_LEAST / CPU_LANES, n * total / DW_ITEMS));
   while (most > 1 && (size_t)most * floats_per_vector > DW_RING_FLOATS) most--;
   int vectors = dw_tiles(total, dw_tiles(total, most));
   return (dw_blocks){total, vectors, dw_tiles(total, vectors)};
@@ -142,13 +130,13 @@ typedef struct dw_block {
 } dw_block;
 
 static inline dw_block dw_block_of(const dw_blocks *blocks, int index, int channels) {
-  int v0 = index * blocks->vectors, vectors = dw_min(blocks->vectors, blocks->total - v0);
-  return (dw_block){v0, vectors, v0 * CPU_LANES, dw_min(vectors * CPU_LANES, channels - v0 * CPU_LANES)};
+  int v0 = index * blocks->vectors, vectors = cpu_min(blocks->vectors, blocks->total - v0);
+  return (dw_block){v0, vectors, v0 * CPU_LANES, cpu_min(vectors * CPU_LANES, channels - v0 * CPU_LANES)};
 }
 
 /* Channels of the vector that starts at channel c. */
 static inline int dw_lanes(int channels, int c) {
-  return dw_min(channels - c, CPU_LANES);
+  return cpu_min(channels - c, CPU_LANES);
 }
 
 /* Floats of the repacked weights, and the repacking. */

@@ -141,12 +141,12 @@ static backward_plan backward_plan_of(const cream_conv *conv, int n, int w) {
   int tile = dw_tile(plan.data), weight_cols = dw_tiles(wo, dw_tile(plan.weight)) * dw_tile(plan.weight);
   plan.data_tiles = dw_tiles(width, tile);
   plan.weight_tiles = dw_tiles(wo, dw_tile(plan.weight));
-  int x_rows = dw_max(reach, s - 1) + 1, x_cols = dw_max((weight_cols - 1) * s + reach + 1, w + conv->pad);
+  int x_rows = cpu_max(reach, s - 1) + 1, x_cols = cpu_max((weight_cols - 1) * s + reach + 1, w + conv->pad);
   int dy_rows = reach / s + 1;
-  int dy_cols = reach / s + dw_max((conv->pad + plan.data_tiles * tile) / s + 1, dw_max(weight_cols, wo));
+  int dy_cols = reach / s + cpu_max((conv->pad + plan.data_tiles * tile) / s + 1, cpu_max(weight_cols, wo));
   plan.blocks =
       dw_blocks_of(n, conv->cin, 2 * dw_ring_vector(x_rows, x_cols) + dw_ring_vector(dy_rows, dy_cols));
-  plan.groups = dw_min(n, dw_max(MIN_GROUPS, dw_tiles(MIN_ITEMS, plan.blocks.count)));
+  plan.groups = cpu_min(n, cpu_max(MIN_GROUPS, dw_tiles(MIN_ITEMS, plan.blocks.count)));
   plan.x = dw_ring_of(x_rows, conv->pad, x_cols, plan.blocks.vectors);
   plan.dy = dw_ring_of(dy_rows, reach / s, dy_cols, plan.blocks.vectors);
   return plan;
@@ -298,17 +298,17 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
 static void backward_image(const backward_op *op, const workbench *bench, int n, dw_block block,
                            float *sums) {
   const cream_conv *conv = op->conv;
-  int s = conv->stride, ahead = dw_max((conv->kernel - 1) * conv->dilation, s - 1), next = 0;
-  int steps = dw_max(op->y->h, (op->x->h - 1 + conv->pad) / s + 1);
+  int s = conv->stride, ahead = cpu_max((conv->kernel - 1) * conv->dilation, s - 1), next = 0;
+  int steps = cpu_max(op->y->h, (op->x->h - 1 + conv->pad) / s + 1);
   for (int oy = 0; oy < steps; oy++) {
     int top = oy * s - conv->pad;
-    for (; next <= dw_min(top + ahead, op->x->h - 1); next++) map_x_row(op, bench, n, next, block);
+    for (; next <= cpu_min(top + ahead, op->x->h - 1); next++) map_x_row(op, bench, n, next, block);
     if (oy < op->y->h) {
       map_dy_row(op, bench, n, oy, block);
       weight_row(op, bench, oy, block, sums);
     }
     if (!op->want_g) continue;
-    for (int iy = dw_max(top, 0); iy <= dw_min(top + s - 1, op->x->h - 1); iy++)
+    for (int iy = cpu_max(top, 0); iy <= cpu_min(top + s - 1, op->x->h - 1); iy++)
       data_row(op, bench, n, iy, block);
   }
 }
@@ -410,9 +410,9 @@ void CPU_NAME(cpu_dwconv_backward_workspace)(const cream_conv *conv, int n, int 
   for (int width = 1; width <= w; width++) {
     if (cream_conv_out(conv, width) < 1) continue;
     backward_plan plan = backward_plan_of(conv, n, width);
-    workspace->scratch = dw_larger(workspace->scratch, bench_size(&plan));
-    dweights = dw_larger(dweights, dweights_size(conv, &plan));
+    cpu_raise(&workspace->scratch, bench_size(&plan));
+    cpu_raise(&dweights, dweights_size(conv, &plan));
   }
   size_t partials = cpu_sink_partials(true, (size_t)n * (size_t)h, n, conv->cin);
-  workspace->shared = dw_larger(workspace->shared, dw_packed_size(conv) + dweights + partials);
+  cpu_raise(&workspace->shared, dw_packed_size(conv) + dweights + partials);
 }

@@ -13,6 +13,13 @@ CPU_INLINE void gemm_tile(int rows, int vectors, bool whole, int last, int k, cp
     CPU_UNROLL
     for (int j = 0; j < vectors; j++) sum[i][j] = (vf){0};
   }
+  if (!accumulate) { /* what is written was not read before: without this, stores wait for memory */
+    CPU_UNROLL
+    for (int i = 0; i < rows; i++) {
+      CPU_UNROLL
+      for (int j = 0; j < vectors; j++) __builtin_prefetch(c + (size_t)i * ldc + j * CPU_LANES, 1);
+    }
+  }
   const float *row = a.at;
   for (int p = 0; p < k; p++, row += a.col, b += ldb) {
     vf vb[CPU_PANEL_VECTORS];
@@ -40,12 +47,16 @@ CPU_INLINE void gemm_tile(int rows, int vectors, bool whole, int last, int k, cp
   }
 }
 
+/* Tiles of ROWS rows, one below the other, as long as m lasts; returns the rows done. */
 #define GEMM_ARGUMENTS                                                                                       \
-  int last, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc, bool accumulate
-typedef void gemm_tile_fn(GEMM_ARGUMENTS);
+  int m, int last, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc, bool accumulate
+typedef int gemm_tile_fn(GEMM_ARGUMENTS);
 #define GEMM_TILE(ROWS, VECTORS, WHOLE)                                                                      \
-  static void gemm_##ROWS##_##VECTORS##_##WHOLE(GEMM_ARGUMENTS) {                                            \
-    gemm_tile(ROWS, VECTORS, WHOLE, last, k, a, b, ldb, c, ldc, accumulate);                                 \
+  static int gemm_##ROWS##_##VECTORS##_##WHOLE(GEMM_ARGUMENTS) {                                             \
+    int i = 0;                                                                                               \
+    for (; i + ROWS <= m; i += ROWS, a.at += ROWS * a.row, c += ROWS * ldc)                                  \
+      gemm_tile(ROWS, VECTORS, WHOLE, last, k, a, b, ldb, c, ldc, accumulate);                               \
+    return i;                                                                                                \
   }
 #define GEMM_TILES(ROWS)                                                                                     \
   GEMM_TILE(ROWS, 1, 0)                                                                                      \
@@ -74,13 +85,11 @@ static gemm_tile_fn *const gemm_tiles[][CPU_PANEL_VECTORS][2] = {GEMM_ROW(1), GE
 /* One column panel of `n` <= CPU_PANEL columns. */
 static void gemm_panel(int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc,
                        bool accumulate) {
-  int vectors = (n + CPU_LANES - 1) / CPU_LANES, last = n - (vectors - 1) * CPU_LANES;
-  int step = CPU_GEMM_ROWS, level = (int)(sizeof gemm_tiles / sizeof gemm_tiles[0]) - 1;
-  for (int i = 0; i < m; i += step) {
-    while (i + step > m) step /= 2, level--;
-    cpu_matrix rows = {a.at + (size_t)i * a.row, a.row, a.col};
-    gemm_tiles[level][vectors - 1][last == CPU_LANES](last, k, rows, b, ldb, c + (size_t)i * ldc, ldc,
-                                                      accumulate);
+  const int vectors = (n + CPU_LANES - 1) / CPU_LANES, last = n - (vectors - 1) * CPU_LANES;
+  for (int level = (int)(sizeof gemm_tiles / sizeof gemm_tiles[0]) - 1, i = 0; i < m; level--) {
+    const cpu_matrix rows = {a.at + (size_t)i * a.row, a.row, a.col};
+    i += gemm_tiles[level][vectors - 1][last == CPU_LANES](m - i, last, k, rows, b, ldb, c + (size_t)i * ldc,
+                                                           ldc, accumulate);
   }
 }
 
@@ -114,13 +123,42 @@ void CPU_NAME(cpu_gemm_packed)(int m, int n, int k, cpu_matrix a, const float *p
   }
 }
 
+/* to[p][i] = from[i][p] for a square of CPU_LANES: each round interleaves the halves. */
+CPU_INLINE void transpose_square(const float *from, size_t ld, float *to, size_t ld_to) {
+  vf a[CPU_LANES], b[CPU_LANES];
+  vi low, high;
+  for (int i = 0; i < CPU_LANES / 2; i++) {
+    low[2 * i] = i, low[2 * i + 1] = CPU_LANES + i;
+    high[2 * i] = CPU_LANES / 2 + i, high[2 * i + 1] = CPU_LANES + CPU_LANES / 2 + i;
+  }
+  CPU_UNROLL
+  for (int i = 0; i < CPU_LANES; i++) a[i] = vf_load(from + (size_t)i * ld);
+  CPU_UNROLL
+  for (int round = 1; round < CPU_LANES; round *= 2) {
+    CPU_UNROLL
+    for (int i = 0; i < CPU_LANES / 2; i++) {
+      b[2 * i] = vf_shuffle(a[i], a[i + CPU_LANES / 2], low);
+      b[2 * i + 1] = vf_shuffle(a[i], a[i + CPU_LANES / 2], high);
+    }
+    CPU_UNROLL
+    for (int i = 0; i < CPU_LANES; i++) a[i] = b[i];
+  }
+  CPU_UNROLL
+  for (int i = 0; i < CPU_LANES; i++) vf_store(to + (size_t)i * ld_to, a[i]);
+}
+
 void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float *packed) {
   for (int j = 0; j < count; j += CPU_PANEL, packed += (size_t)CPU_PANEL * (size_t)k) {
-    int width = count - j < CPU_PANEL ? count - j : CPU_PANEL;
-    for (int p = 0; p < k; p++) {
-      float *row = packed + (size_t)p * CPU_PANEL;
-      for (int i = 0; i < width; i++) row[i] = w[(size_t)(j + i) * ldw + (size_t)p];
-      for (int i = width; i < CPU_PANEL; i++) row[i] = 0;
+    for (int i = 0; i < CPU_PANEL; i += CPU_LANES) {
+      const int lanes = count - j - i; /* may be none */
+      const float *from = w + (size_t)(j + i) * ldw;
+      float *to = packed + i;
+      int p = 0;
+      for (; lanes >= CPU_LANES && p + CPU_LANES <= k; p += CPU_LANES)
+        transpose_square(from + p, ldw, to + (size_t)p * CPU_PANEL, CPU_PANEL);
+      for (; p < k; p++)
+        for (int l = 0; l < CPU_LANES; l++)
+          to[(size_t)p * CPU_PANEL + (size_t)l] = l < lanes ? from[(size_t)l * ldw + (size_t)p] : 0;
     }
   }
 }

@@ -2,58 +2,42 @@
 #include "core/rng.h"
 #include "map.h"
 
-/* Rows that are summed at a time: what a core's first-level cache holds. */
-enum { SUM_FLOATS = 4096 };
-
 /* Sums over rows of one image: of the value, or (slopes) of act'(z) and act'(z)*(raw - mean). */
 typedef struct pixel_sums {
   cpu_map map;
-  const float *raw, *mean;
-  size_t ld, rows;
+  const float *mean;
   float *sums, *moments;
 } pixel_sums;
 
-CPU_INLINE void sum_values_step(const pixel_sums *s, cream_act act, int c, int lanes) {
-  vf sum = {0};
-  for (size_t r = 0; r < s->rows; r++) {
-    vf raw = vf_load_n(s->raw + r * s->ld + c, lanes);
-    sum += vf_act(act, cpu_map_z(&s->map, raw, c, lanes));
-  }
-  vf_store_n(s->sums + c, vf_load_n(s->sums + c, lanes) + sum, lanes);
+CPU_INLINE void sum_values_step(const pixel_sums *s, cream_act act, const float *raw, int c, int lanes) {
+  vf value = vf_act(act, cpu_map_z(&s->map, vf_load_n(raw + c, lanes), c, lanes));
+  vf_store_n(s->sums + c, vf_load_n(s->sums + c, lanes) + value, lanes);
 }
 
-CPU_INLINE void sum_slopes_step(const pixel_sums *s, cream_act act, int c, int lanes) {
-  vf sum = {0}, moment = {0}, mean = vf_load_n(s->mean + c, lanes);
-  for (size_t r = 0; r < s->rows; r++) {
-    vf raw = vf_load_n(s->raw + r * s->ld + c, lanes);
-    vf slope = vf_act_slope(act, cpu_map_z(&s->map, raw, c, lanes));
-    sum += slope;
-    moment += slope * (raw - mean);
-  }
-  vf_store_n(s->sums + c, vf_load_n(s->sums + c, lanes) + sum, lanes);
+CPU_INLINE void sum_slopes_step(const pixel_sums *s, cream_act act, const float *row, int c, int lanes) {
+  vf raw = vf_load_n(row + c, lanes), slope = vf_act_slope(act, cpu_map_z(&s->map, raw, c, lanes));
+  vf_store_n(s->sums + c, vf_load_n(s->sums + c, lanes) + slope, lanes);
+  vf moment = slope * (raw - vf_load_n(s->mean + c, lanes));
   vf_store_n(s->moments + c, vf_load_n(s->moments + c, lanes) + moment, lanes);
 }
 
-/* Adds channels c0.. of image n to sums (and, where mean is present, moments), a few rows at a time. */
+/* Channels c0.. of image n into sums (and, where mean is present, moments). */
 static void sum_pixels(const cream_tensor *x, int n, int c0, int channels, const float *mean, float *sums,
                        float *moments) {
   const size_t pixels = cpu_pixels(x), ld = (size_t)x->c;
-  /* by the shape alone: `channels` depends on the number of threads */
-  const size_t step = cpu_min_size(pixels, (size_t)cpu_max(SUM_FLOATS / x->c, 8));
-  pixel_sums s = {.map = cpu_map_of(x, n, c0), .mean = mean, .ld = ld, .sums = sums, .moments = moments};
+  const pixel_sums s = {.map = cpu_map_of(x, n, c0), .mean = mean, .sums = sums, .moments = moments};
+  const float *raw = cpu_at(x->raw) + (size_t)n * pixels * ld + (size_t)c0;
   memset(sums, 0, (size_t)channels * sizeof *sums);
   if (mean) memset(moments, 0, (size_t)channels * sizeof *moments);
-  for (size_t row = 0; row < pixels; row += step) {
-    s.rows = cpu_min_size(step, pixels - row);
-    s.raw = cpu_at(x->raw) + ((size_t)n * pixels + row) * ld + (size_t)c0;
 #define SUM_LOOP(ACT)                                                                                        \
-  if (mean)                                                                                                  \
-    CPU_FOR_LANES(channels, sum_slopes_step, &s, ACT);                                                       \
-  else                                                                                                       \
-    CPU_FOR_LANES(channels, sum_values_step, &s, ACT)
-    CPU_ACT_SWITCH(x->act, SUM_LOOP);
-#undef SUM_LOOP
+  for (size_t p = 0; p < pixels; p++, raw += ld) {                                                           \
+    if (mean)                                                                                                \
+      CPU_FOR_LANES(channels, sum_slopes_step, &s, ACT, raw);                                                \
+    else                                                                                                     \
+      CPU_FOR_LANES(channels, sum_values_step, &s, ACT, raw);                                                \
   }
+  CPU_ACT_SWITCH(x->act, SUM_LOOP);
+#undef SUM_LOOP
 }
 
 CPU_INLINE void average_step(float *sums, const float *gate, float factor, int c, int lanes) {

@@ -124,6 +124,18 @@ CPU_INLINE vf vf_sqrt(vf v) {
   return v;
 #endif
 }
+/* Lane i is lane index[i] of a and b one after the other. */
+CPU_INLINE vf vf_shuffle(vf a, vf b, vi index) {
+#if defined(__AVX512F__)
+  return (vf)_mm512_permutex2var_ps((__m512)a, (__m512i)index, (__m512)b);
+#elif defined(__clang__)
+  vf out;
+  for (int i = 0; i < CPU_LANES; i++) out[i] = index[i] < CPU_LANES ? a[index[i]] : b[index[i] - CPU_LANES];
+  return out;
+#else
+  return __builtin_shuffle(a, b, index);
+#endif
+}
 /* Lanes where `mask` (-1 or 0) is set keep v, the others become 0. */
 CPU_INLINE vf vf_where(vi mask, vf v) {
   return (vf)(mask & (vi)v);

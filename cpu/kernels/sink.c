@@ -1,6 +1,7 @@
 #include "sink.h"
 
 #include "bn.h"
+#include "conv.h"
 #include "map.h"
 
 /* What one vector of channels of a row range needs. */
@@ -160,10 +161,12 @@ static void merge_gate_sums(const cpu_backend *cpu, const cream_sink *sink, size
   for (size_t image = 0; image < (size_t)sink->node->n; image++) {
     const size_t first = image * pixels / tile, last = ((image + 1) * pixels - 1) / tile;
     float *out = cpu_at(sink->gate_sums) + image * 5 * channels;
-    for (size_t i = 0; i < 5 * channels; i++) {
-      double sum = 0;
-      for (size_t t = first; t <= last; t++) sum += (double)partials[(t + image) * 5 * channels + i];
-      out[i] = (float)(i < 3 * channels ? sum : sum * (double)invstd[i % channels]);
+    for (size_t at = 0; at < 5 * channels; at += CPU_MERGE_BLOCK)
+      cpu_merge_block(partials + (first + image) * 5 * channels + at, last - first + 1, 5 * channels,
+                      cpu_min_size(5 * channels - at, CPU_MERGE_BLOCK), out + at);
+    for (size_t i = 0; i < channels; i++) { /* they were taken of raw - mean */
+      out[3 * channels + i] *= invstd[i];
+      out[4 * channels + i] *= invstd[i];
     }
   }
 }
