@@ -180,7 +180,6 @@ void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv
   CREAM_ASSERT(forward_scratch(&plan) <= cpu->scratch_size && packed + partials <= cpu->shared_size);
 
   float *bias = cpu->shared + dw_packed_size(conv);
-  dw_pack_weights(conv, cpu->shared);
   memset(bias, 0, (packed - dw_packed_size(conv)) * sizeof *bias);
   if (cream_buf_present(conv->bias)) memcpy(bias, cpu_at(conv->bias), (size_t)channels * sizeof *bias);
   forward_op op = {conv, x, y, plan, cpu->shared, bias, cpu->shared + packed};
@@ -189,6 +188,8 @@ void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv
     dw_ring ring = plan.ring;
     ring.data = cpu_scratch(cpu, omp_get_thread_num());
     memset(ring.data, 0, ring.size * sizeof *ring.data);
+#pragma omp for schedule(static)
+    for (int v = 0; v < plan.blocks.total; v++) dw_pack_vector(conv, v, cpu->shared);
 #pragma omp for collapse(3) schedule(guided)
     for (int n = 0; n < x->n; n++)
       for (int strip = 0; strip < plan.strips; strip++)

@@ -139,19 +139,18 @@ static inline int dw_lanes(int channels, int c) {
   return cpu_min(channels - c, CPU_LANES);
 }
 
-/* Floats of the repacked weights, and the repacking. */
+/* Floats of the repacked weights, and the repacking of one vector of channels. */
 static inline size_t dw_packed_size(const cream_conv *conv) {
   size_t vectors = ((size_t)conv->cin + CPU_LANES - 1) / CPU_LANES;
   return vectors * (size_t)(conv->kernel * conv->kernel) * CPU_LANES;
 }
-static inline void dw_pack_weights(const cream_conv *conv, float *packed) {
-  const float *weight = cpu_at(conv->weight);
-  int taps = conv->kernel * conv->kernel;
-  memset(packed, 0, dw_packed_size(conv) * sizeof *packed);
-  for (int c = 0; c < conv->cin; c++)
-    for (int tap = 0; tap < taps; tap++)
-      packed[((size_t)(c / CPU_LANES) * (size_t)taps + (size_t)tap) * CPU_LANES + (size_t)(c % CPU_LANES)] =
-          weight[(size_t)c * (size_t)taps + (size_t)tap];
+static inline void dw_pack_vector(const cream_conv *conv, int vector, float *packed) {
+  const int taps = conv->kernel * conv->kernel, lanes = cpu_min(CPU_LANES, conv->cin - vector * CPU_LANES);
+  const float *weight = cpu_at(conv->weight) + (size_t)vector * CPU_LANES * (size_t)taps;
+  packed += (size_t)vector * CPU_LANES * (size_t)taps;
+  for (int tap = 0; tap < taps; tap++)
+    for (int lane = 0; lane < CPU_LANES; lane++)
+      packed[tap * CPU_LANES + lane] = lane < lanes ? weight[lane * taps + tap] : 0;
 }
 
 /* Floats from the start of t to row `row` of image n. */

@@ -370,7 +370,6 @@ void CPU_NAME(cpu_dwconv_backward)(cream_backend *backend, const cream_conv *con
   CREAM_ASSERT(conv->kernel <= DW_MAX_KERNEL);
   CREAM_ASSERT(bench_size(&plan) <= cpu->scratch_size && packed + dweights + partials <= cpu->shared_size);
 
-  dw_pack_weights(conv, cpu->shared);
   backward_op op = {
       .conv = conv,
       .x = x,
@@ -385,18 +384,22 @@ void CPU_NAME(cpu_dwconv_backward)(cream_backend *backend, const cream_conv *con
       .dweights = cpu->shared + packed,
       .partials = cpu->shared + packed + dweights,
   };
-  memset(op.dweights, 0, dweights * sizeof *op.dweights);
   const size_t taps = (size_t)(conv->kernel * conv->kernel);
 #pragma omp parallel num_threads(cpu->threads)
   {
     workbench bench = bench_at(&plan, cpu_scratch(cpu, omp_get_thread_num()));
+#pragma omp for schedule(static)
+    for (int v = 0; v < plan.blocks.total; v++) dw_pack_vector(conv, v, cpu->shared);
 #pragma omp for collapse(2) schedule(guided)
     for (int group = 0; group < plan.groups; group++) {
       for (int b = 0; b < plan.blocks.count; b++) {
         dw_block block = dw_block_of(&plan.blocks, b, x->c);
-        size_t vector = (size_t)group * (size_t)plan.blocks.total + (size_t)block.v0;
+        const size_t vector = (size_t)group * (size_t)plan.blocks.total + (size_t)block.v0;
+        const size_t floats = (taps + 1) * CPU_LANES;
+        float *sums = op.dweights + vector * floats;
+        memset(sums, 0, (size_t)block.vectors * floats * sizeof *sums);
         for (int n = x->n * group / plan.groups; n < x->n * (group + 1) / plan.groups; n++)
-          backward_image(&op, &bench, n, block, op.dweights + vector * (taps + 1) * CPU_LANES);
+          backward_image(&op, &bench, n, block, sums);
       }
     }
   }
