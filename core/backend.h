@@ -121,6 +121,9 @@ typedef struct cream_conv {
   bool depthwise;
   cream_buf weight, bias;   /* (cout, cin or 1, kernel, kernel); [cout] or absent */
   cream_buf dweight, dbias; /* written (=) by backward */
+  /* Of networks for inference alone, on backends with pack_weights: */
+  cream_act act;    /* y->raw = act(conv(value of x) + bias): nothing is left pending; bn is NULL then */
+  cream_buf packed; /* what pack_weights made of `weight`, or absent */
 } cream_conv;
 
 /* Squeeze-excite: gate = gate_act(W2 * act(W1 * mean_hw(value) + b1) + b2). */
@@ -210,6 +213,11 @@ struct cream_backend {
    * `sink->g` must not overlap dy->g. */
   void (*conv_backward)(cream_backend *, const cream_conv *, const cream_tensor *x, const cream_tensor *y,
                         const cream_grad *dy, const cream_sink *sink);
+
+  /* Both NULL on backends without a form of their own for inference. Elements that `conv` takes packed (0: it
+   * gains nothing), and the packing: `packed` serves as conv->packed until the weights change. */
+  size_t (*packed_size)(cream_backend *, const cream_conv *);
+  void (*pack_weights)(cream_backend *, const cream_conv *, cream_buf packed);
 
   /* ---- squeeze-excite, pooling, residual ------------------------------------------------------- */
   /* x: the tensor without its gate. Writes se->pooled, hidden, gate_z, gate. */

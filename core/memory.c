@@ -41,6 +41,14 @@ static size_t real_size(cream_backend *backend, int n, int h, int w, int c) {
   return real->tensor_size(real, n, h, w, c);
 }
 
+static size_t real_packed_size(cream_backend *backend, const cream_conv *conv) {
+  cream_backend *real = counter_of(backend)->real;
+  return real->packed_size ? real->packed_size(real, conv) : 0;
+}
+static void no_packing(cream_backend *backend, const cream_conv *conv, cream_buf packed) {
+  (void)backend, (void)conv, (void)packed;
+}
+
 void cream_counter_init(cream_counter *counter, cream_backend *real) {
   *counter = (cream_counter){.real = real,
                              .base = {.name = "count",
@@ -53,7 +61,9 @@ void cream_counter_init(cream_counter *counter, cream_backend *real) {
                                       .copy = no_copy,
                                       .synchronise = no_synchronise,
                                       .reserve = no_reserve,
-                                      .tensor_size = real_size}};
+                                      .tensor_size = real_size,
+                                      .packed_size = real_packed_size,
+                                      .pack_weights = no_packing}};
 }
 
 static cream_status no_pick(cream_source *source, const uint32_t *indices, int n, cream_batch *batch,

@@ -374,6 +374,16 @@ static void upload_tensor(cream_backend *backend, const cream_tensor *dst, const
   inner->upload_tensor(inner, dst, src);
 }
 
+static size_t packed_size(cream_backend *backend, const cream_conv *conv) {
+  cream_backend *inner = profiled_of(backend)->inner;
+  return inner->packed_size(inner, conv);
+}
+
+static void pack_weights(cream_backend *backend, const cream_conv *conv, cream_buf packed) {
+  cream_backend *inner = profiled_of(backend)->inner;
+  inner->pack_weights(inner, conv, packed);
+}
+
 static size_t tensor_size(cream_backend *backend, int n, int h, int w, int c) {
   cream_backend *inner = profiled_of(backend)->inner;
   return inner->tensor_size(inner, n, h, w, c);
@@ -412,6 +422,8 @@ cream_status profiled_create(cream_backend *inner, cream_backend **out, cream_er
                             .destroy = destroy,
                             .conv_forward = conv_forward,
                             .conv_backward = conv_backward,
+                            .packed_size = inner->packed_size ? packed_size : NULL,
+                            .pack_weights = inner->pack_weights ? pack_weights : NULL,
                             .se_forward = se_forward,
                             .se_backward = se_backward,
                             .pool_forward = pool_forward,

@@ -1,4 +1,6 @@
 #include "conv.h"
+#include "gemm.h"
+#include "math.h"
 
 typedef enum conv_path { CONV_DEPTHWISE, CONV_SPATIAL, CONV_POINTWISE, CONV_LINEAR } conv_path;
 
@@ -51,6 +53,19 @@ void CPU_NAME(cpu_conv_backward)(cream_backend *backend, const cream_conv *conv,
   }
 }
 
+/* Panels for products; linear layers on few rows read the weights as they are. */
+size_t CPU_NAME(cpu_conv_packed_size)(cream_backend *backend, const cream_conv *conv) {
+  (void)backend;
+  const bool pointwise = !conv->depthwise && conv->kernel == 1 && conv->stride == 1 && conv->pad == 0;
+  return pointwise ? cpu_packed_size(conv->cout, conv->cin) : 0;
+}
+
+void CPU_NAME(cpu_conv_pack_weights)(cream_backend *backend, const cream_conv *conv, cream_buf packed) {
+  (void)backend;
+  CPU_NAME(cpu_gemm_pack)
+  (conv->cout, conv->cin, cpu_at(conv->weight), (size_t)conv->cin, cpu_at(packed));
+}
+
 void CPU_NAME(cpu_conv_workspace)(const cpu_backend *cpu, const cream_conv *conv, int n, int h, int w,
                                   cpu_workspace *work) {
   const size_t rows = (size_t)n * (size_t)h * (size_t)w;
@@ -90,14 +105,22 @@ void CPU_NAME(cpu_column_sums)(const float *d, size_t ld, size_t rows, int chann
   CPU_FOR_LANES(channels, sums_step, d, ld, rows, sums);
 }
 
-CPU_INLINE void bias_step(float *y, const float *bias, int c, int lanes) {
-  vf_store_n(y + c, vf_load_n(y + c, lanes) + vf_load_n(bias + c, lanes), lanes);
+CPU_INLINE void finish_step(float *y, const float *bias, cream_act act, int c, int lanes) {
+  vf z = vf_load_n(y + c, lanes);
+  if (bias) z += vf_load_n(bias + c, lanes);
+  vf_store_n(y + c, vf_act(act, z), lanes);
 }
 
-void CPU_NAME(cpu_conv_epilogue)(float *y, size_t ld, size_t rows, int channels, const float *bias,
-                                 float *mean, float *m2) {
-  if (mean)
+void CPU_NAME(cpu_conv_epilogue)(float *y, size_t ld, size_t rows, const cream_conv *conv, int c0,
+                                 int channels, float *mean, float *m2) {
+  const float *bias = cpu_at(conv->bias) ? cpu_at(conv->bias) + c0 : NULL;
+  if (mean) {
     CPU_NAME(cpu_bn_tile)(y, ld, rows, channels, bias, mean, m2);
-  else if (bias)
-    for (size_t r = 0; r < rows; r++) CPU_FOR_LANES(channels, bias_step, y + r * ld, bias);
+    return;
+  }
+  if (!bias && conv->act == CREAM_ACT_NONE) return;
+#define FINISH_LOOP(ACT)                                                                                     \
+  for (size_t r = 0; r < rows; r++) CPU_FOR_LANES(channels, finish_step, y + r * ld, bias, ACT)
+  CPU_ACT_SWITCH(conv->act, FINISH_LOOP);
+#undef FINISH_LOOP
 }

@@ -57,8 +57,9 @@ void CPU_NAME(cpu_merge_partials)(const cpu_backend *, const float *partials, si
                                   size_t count, float *dst);
 /* sums[c] = sum over rows of d[r][c] */
 void CPU_NAME(cpu_column_sums)(const float *d, size_t ld, size_t rows, int channels, float *sums);
-/* y += bias (NULL: 0); then, unless `mean` is NULL, the statistics of the tile (see cpu_bn_tile). */
-void CPU_NAME(cpu_conv_epilogue)(float *y, size_t ld, size_t rows, int channels, const float *bias,
+/* The end of a forward op on rows of y at channel c0: where mean is present, bias and the statistics of the
+ * rows (cpu_bn_tile); else y = act(y + bias). */
+void CPU_NAME(cpu_conv_epilogue)(float *y, size_t ld, size_t rows, const cream_conv *, int c0, int channels,
                                  float *mean, float *m2);
 
 /* 1x1, stride 1, no padding, many rows: tile by tile (pointwise.c). */

@@ -83,7 +83,7 @@ typedef struct moments {
 } moments;
 
 /* Writes a row of outputs and takes its sums. */
-CPU_INLINE void finish_row(const float *out, int width, float *y, size_t ld, int lanes, moments *m) {
+CPU_INLINE void measure_row(const float *out, int width, float *y, size_t ld, int lanes, moments *m) {
   vf sum[CHAINS] = {{0}}, squares[CHAINS] = {{0}}, shift = m->shift;
   int i = 0;
   for (; i + CHAINS <= width; i += CHAINS) {
@@ -109,12 +109,23 @@ CPU_INLINE void finish_row(const float *out, int width, float *y, size_t ld, int
   m->squares += (squares[0] + squares[1]) + (squares[2] + squares[3]);
 }
 
+CPU_INLINE void finish_step(cream_act act, const float *out, float *y, int lanes) {
+  vf_store_n(y, vf_act(act, vf_load(out)), lanes);
+}
+/* Writes a row of outputs through the activation of a network for inference. */
+CPU_INLINE void finish_row(cream_act act, const float *out, int width, float *y, size_t ld, int lanes) {
+#define FINISH_LOOP(ACT)                                                                                     \
+  for (int i = 0; i < width; i++, y += ld) finish_step(ACT, out + i * CPU_LANES, y, lanes)
+  CPU_ACT_SWITCH(act, FINISH_LOOP);
+#undef FINISH_LOOP
+}
+
 typedef struct forward_op {
   const cream_conv *conv;
   const cream_tensor *x, *y;
   forward_plan plan;
   const float *weights, *bias; /* [vector][tap][lane], [vector][lane] */
-  float *partials;             /* [image][strip][2][C], mean and M2 */
+  float *partials;             /* [image][strip][2][C], mean and M2; NULL: not measured */
 } forward_op;
 
 /* One image, one strip of output rows, one block of channels. */
@@ -144,12 +155,15 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
       dw_rows_advance(&rows, ring->ld_vector);
       if (oy == first) sums[v].shift = vf_load(out);
       float *row = cpu_at(y->raw) + dw_row_offset(y, n, oy) + c;
-      if (lanes == CPU_LANES)
-        finish_row(out, y->w, row, (size_t)channels, CPU_LANES, &sums[v]);
+      if (!op->partials)
+        finish_row(conv->act, out, y->w, row, (size_t)channels, lanes);
+      else if (lanes == CPU_LANES)
+        measure_row(out, y->w, row, (size_t)channels, CPU_LANES, &sums[v]);
       else
-        finish_row(out, y->w, row, (size_t)channels, lanes, &sums[v]);
+        measure_row(out, y->w, row, (size_t)channels, lanes, &sums[v]);
     }
   }
+  if (!op->partials) return;
   float *partial = op->partials + ((size_t)n * plan->strips + strip) * cpu_bn_partial(channels);
   float inverse = 1.0f / (float)((last - first) * y->w);
   for (int v = 0; v < block.vectors; v++) {
@@ -182,7 +196,8 @@ void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv
   float *bias = cpu->shared + dw_packed_size(conv);
   memset(bias, 0, (packed - dw_packed_size(conv)) * sizeof *bias);
   if (cream_buf_present(conv->bias)) memcpy(bias, cpu_at(conv->bias), (size_t)channels * sizeof *bias);
-  forward_op op = {conv, x, y, plan, cpu->shared, bias, cpu->shared + packed};
+  const bool measured = bn && mode != CREAM_BN_RUNNING;
+  forward_op op = {conv, x, y, plan, cpu->shared, bias, measured ? cpu->shared + packed : NULL};
 #pragma omp parallel num_threads(cpu->threads)
   {
     dw_ring ring = plan.ring;

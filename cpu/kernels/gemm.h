@@ -40,4 +40,9 @@ void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float
 void CPU_NAME(cpu_gemm_packed)(int m, int n, int k, cpu_matrix a, const float *packed, float *c, size_t ldc,
                                bool accumulate);
 
+/* C[m][n] = X[m][k] W[n][k]^T for few rows: W is read once, as it is. */
+enum { CPU_FEW_ROWS = 4 };
+void CPU_NAME(cpu_gemm_few)(int m, int n, int k, const float *x, size_t ldx, const float *w, size_t ldw,
+                            float *c, size_t ldc);
+
 #endif

@@ -20,6 +20,8 @@ void CPU_NAME(cpu_conv_forward)(cream_backend *, const cream_conv *, const cream
                                 const cream_tensor *y);
 void CPU_NAME(cpu_conv_backward)(cream_backend *, const cream_conv *, const cream_tensor *x,
                                  const cream_tensor *y, const cream_grad *dy, const cream_sink *sink);
+size_t CPU_NAME(cpu_conv_packed_size)(cream_backend *, const cream_conv *);
+void CPU_NAME(cpu_conv_pack_weights)(cream_backend *, const cream_conv *, cream_buf packed);
 void CPU_NAME(cpu_conv_workspace)(const cpu_backend *, const cream_conv *, int n, int h, int w,
                                   cpu_workspace *);
 

@@ -26,17 +26,19 @@ void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, cons
   const cpu_tiling tiling = {1, (size_t)x->n * cpu_pixels(x), TASK_ROWS};
   const int tiles = (int)cpu_tiling_count(&tiling), blocks = ceil_div(cout, TASK_COLUMNS);
   const bool measured = bn && mode != CREAM_BN_RUNNING;
-  const float *bias = cpu_at(conv->bias), *weight = cpu_at(conv->weight);
+  const float *weight = cpu_at(conv->weight);
   const cpu_map map = cpu_map_of(x, 0, 0);
   cpu_pieces pieces = cpu_pieces_shared(cpu);
-  float *packed = cpu_piece(&pieces, cpu_packed_size(cout, cin));
+  const bool few = tiling.period <= CPU_FEW_ROWS, pack = !few && !cpu_at(conv->packed);
+  float *packed =
+      cpu_at(conv->packed) ? cpu_at(conv->packed) : cpu_piece(&pieces, cpu_packed_size(cout, cin));
   float *values = cpu_map_identity(&map) ? NULL : cpu_piece(&pieces, tiling.period * ld_x);
   float *partials = measured ? cpu_piece(&pieces, (size_t)tiles * cpu_bn_partial(cout)) : NULL;
 
 #pragma omp parallel num_threads(cpu->threads)
   {
 #pragma omp for schedule(static) nowait
-    for (int o = 0; o < cout; o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
+    for (int o = 0; o < (pack ? cout : 0); o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
     (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * ld_x, ld_x, packed + (size_t)o * ld_x);
 #pragma omp for schedule(static)
     for (size_t row = 0; row < (values ? tiling.period : 0); row++)
@@ -49,11 +51,17 @@ void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, cons
       const float *a = values ? values : cpu_at(x->raw);
       float *out = cpu_at(y->raw) + row * ld_y + o;
       float *mean = measured ? partials + t * cpu_bn_partial(cout) + o : NULL;
-      CPU_NAME(cpu_gemm_packed)
-      ((int)rows, width, cin, (cpu_matrix){a + row * ld_x, ld_x, 1}, packed + (size_t)o * ld_x, out, ld_y,
-       false);
+      if (few) {
+        CPU_NAME(cpu_gemm_few)
+        ((int)rows, width, cin, a + row * ld_x, ld_x, weight + (size_t)o * ld_x, ld_x, out, ld_y);
+      } else {
+        CPU_NAME(cpu_gemm_packed)
+        ((int)rows, width, cin, (cpu_matrix){a + row * ld_x, ld_x, 1}, packed + (size_t)o * ld_x, out, ld_y,
+         false);
+      }
+
       CPU_NAME(cpu_conv_epilogue)
-      (out, ld_y, rows, width, bias ? bias + o : NULL, mean, mean ? mean + cout : NULL);
+      (out, ld_y, rows, conv, o, width, mean, mean ? mean + cout : NULL);
     }
   }
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, cout, &tiling, partials);

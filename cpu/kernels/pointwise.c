@@ -47,11 +47,12 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
   const cpu_tiling tiling = {1, (size_t)x->n * cpu_pixels(x), forward_tile(conv)};
   const size_t tiles = cpu_tiling_count(&tiling);
   const bool measured = bn && mode != CREAM_BN_RUNNING;
-  const float *weight = cpu_at(conv->weight), *bias = cpu_at(conv->bias);
+  const float *weight = cpu_at(conv->weight);
   const cpu_map map = cpu_map_of(x, 0, 0);
   const bool identity = cpu_map_identity(&map);
   cpu_pieces pieces = cpu_pieces_shared(cpu);
-  float *packed = cpu_piece(&pieces, cpu_packed_size(cout, cin));
+  float *packed =
+      cpu_at(conv->packed) ? cpu_at(conv->packed) : cpu_piece(&pieces, cpu_packed_size(cout, cin));
   float *partials = measured ? cpu_piece(&pieces, tiles * cpu_bn_partial(cout)) : NULL;
 
 #pragma omp parallel num_threads(cpu->threads)
@@ -59,7 +60,7 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
     cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
     float *values = identity ? NULL : cpu_piece(&own, tiling.tile * (size_t)cin);
 #pragma omp for schedule(static)
-    for (int o = 0; o < cout; o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
+    for (int o = 0; o < (cpu_at(conv->packed) ? 0 : cout); o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
     (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * (size_t)cin, (size_t)cin,
      packed + (size_t)o * (size_t)cin);
 #pragma omp for schedule(dynamic)
@@ -71,7 +72,7 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
       if (!identity) cpu_map_tile(x, row, rows, 0, cin, values, (size_t)cin);
       CPU_NAME(cpu_gemm_packed)
       ((int)rows, cout, cin, (cpu_matrix){a, (size_t)cin, 1}, packed, out, (size_t)cout, false);
-      CPU_NAME(cpu_conv_epilogue)(out, (size_t)cout, rows, cout, bias, mean, mean ? mean + cout : NULL);
+      CPU_NAME(cpu_conv_epilogue)(out, (size_t)cout, rows, conv, 0, cout, mean, mean ? mean + cout : NULL);
     }
   }
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, cout, &tiling, partials);

@@ -33,9 +33,14 @@ static void layer_forward(cpu_backend *cpu, int n, int in, int out, const float 
 #pragma omp for schedule(dynamic)
     for (int o = 0; o < out; o += CPU_PANEL) {
       const int width = cpu_min(CPU_PANEL, out - o);
-      CPU_NAME(cpu_gemm_pack)(width, in, weight + (size_t)o * (size_t)in, (size_t)in, packed);
-      CPU_NAME(cpu_gemm_packed)
-      (n, width, in, (cpu_matrix){x, (size_t)in, 1}, packed, z + o, (size_t)out, false);
+      const float *rows = weight + (size_t)o * (size_t)in;
+      if (n <= CPU_FEW_ROWS) {
+        CPU_NAME(cpu_gemm_few)(n, width, in, x, (size_t)in, rows, (size_t)in, z + o, (size_t)out);
+      } else {
+        CPU_NAME(cpu_gemm_pack)(width, in, rows, (size_t)in, packed);
+        CPU_NAME(cpu_gemm_packed)
+        (n, width, in, (cpu_matrix){x, (size_t)in, 1}, packed, z + o, (size_t)out, false);
+      }
       for (size_t i = (size_t)o; i < (size_t)n * (size_t)out; i += (size_t)out)
         CPU_FOR_LANES(width, biased_step, act, bias + o, z + i, value + i);
     }

@@ -145,7 +145,7 @@ void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, con
          packed + (size_t)i * packed_size, out + (size_t)r * out_w * s.cout, s.cout, i > 0);
       }
       CPU_NAME(cpu_conv_epilogue)
-      (out, s.cout, (size_t)rows * out_w, conv->cout, cpu_at(conv->bias), mean, mean ? mean + s.cout : NULL);
+      (out, s.cout, (size_t)rows * out_w, conv, 0, conv->cout, mean, mean ? mean + s.cout : NULL);
     }
   }
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, conv->cout, &tiling, partials);

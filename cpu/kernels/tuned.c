@@ -5,6 +5,8 @@ void CPU_NAME(cpu_tuned_init)(cpu_backend *cpu) {
   cream_backend *backend = &cpu->base;
   backend->conv_forward = CPU_NAME(cpu_conv_forward);
   backend->conv_backward = CPU_NAME(cpu_conv_backward);
+  backend->packed_size = CPU_NAME(cpu_conv_packed_size);
+  backend->pack_weights = CPU_NAME(cpu_conv_pack_weights);
   backend->se_forward = CPU_NAME(cpu_se_forward);
   backend->se_backward = CPU_NAME(cpu_se_backward);
   backend->pool_forward = CPU_NAME(cpu_pool_forward);
