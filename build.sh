@@ -13,8 +13,8 @@ usage: ./build.sh COMMAND [NAME...]
   build    build build/cream
   test     build with warnings as errors and run all tests: plain, valgrind, ASan and UBSan, fuzz targets;
            with NAMEs only the tests that match one of these expressions
-  bench    build and run all benchmarks; `bench peers ...` compares with PyTorch alone, other
-           arguments are those of `cream bench`
+  bench    build and run all benchmarks; `bench peers ...` compares with PyTorch alone,
+           `bench onnx ...` a forward pass with ONNX Runtime, other arguments are those of `cream bench`
   lint     clang-format, clang-tidy, and where installed cppcheck and shellcheck; changes nothing
   format   reformat the C files in place
   clean    remove build/, build-asan/ and build-fuzz/
@@ -37,9 +37,12 @@ declare -A packages=(
   [build]="build-essential=cc build-essential=make cmake=cmake ninja-build=ninja pkg-config=pkg-config
     libopenblas-dev=pc:openblas libyaml-dev=pc:yaml-0.1 libjansson-dev=pc:jansson libpopt-dev=pc:popt
     libxxhash-dev=pc:libxxhash zlib1g-dev=pc:zlib libjpeg62-turbo-dev=pc:libjpeg libpng-dev=pc:libpng
-    libprotobuf-c-dev=pc:libprotobuf-c protobuf-c-compiler=protoc-c"
+    libprotobuf-c-dev=pc:libprotobuf-c protobuf-c-compiler=protoc-c libzip-dev=pc:libzip"
   [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang libclang-rt-dev=fuzzer
-    python3=python3 python3-pil=py:PIL fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
+    python3=python3 python3-venv=py:ensurepip python3-pil=py:PIL fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
+  [browser]="chromium=chromium"
+  [opencl]="opencl-headers=/usr/include/CL/cl.h ocl-icd-opencl-dev=pc:OpenCL libclblast-dev=pc:clblast"
+  [opencl-test]="pocl-opencl-icd=/etc/OpenCL/vendors/pocl.icd oclgrind=oclgrind"
   [format]="clang-format=clang-format"
   [lint]="clang-tidy=clang-tidy"
 )
@@ -103,19 +106,28 @@ configure() {
 
 compile() { cmake --build "$1" -j "$jobs" --target "$2" >&2; }
 
-# Settings of an existing build folder are kept, so that `demo` after `test` compiles nothing.
+# Settings of an existing build folder are kept, so that `demo` after `test` compiles nothing. The OpenCL backend is
+# built where what it needs is there.
 build() {
   need build
-  local args=()
-  [ -f build/CMakeCache.txt ] || args=(-DBUILD_TESTING=OFF)
+  local args=() items=()
+  if [ ! -f build/CMakeCache.txt ]; then
+    args=(-DBUILD_TESTING=OFF)
+    read -r -d '' -a items <<<"${packages[opencl]}" || true
+    [ -n "$(missing "${items[@]}")" ] || args+=(-DCREAM_OPENCL=ON)
+  fi
   configure build "${args[@]}"
   compile build cream
 }
 
-run_tests() { OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive ctest --test-dir "$1" --output-on-failure "${@:2}"; }
+run_tests() {
+  OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive ctest --test-dir "$1" --output-on-failure -j "$jobs" "${@:2}"
+}
 
 test_all() {
-  need build test
+  need build test opencl opencl-test
+  # Reports are looked at in a browser where Debian has one for this machine.
+  if apt-cache show chromium >/dev/null 2>&1; then need browser; fi
   local filter=() expression
   if [ $# -gt 0 ]; then
     expression=$(
@@ -124,9 +136,9 @@ test_all() {
     )
     filter=(-R "$expression")
   fi
-  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON
+  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON
   compile build all
-  configure build-asan -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_SANITIZE=address,undefined
+  configure build-asan -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON -DCREAM_SANITIZE=address,undefined
   compile build-asan all
   local failed=()
   say "tests"
@@ -145,7 +157,7 @@ test_all() {
 # docs/benchmarks.md tells what the numbers mean.
 bench() {
   case ${1:-} in
-    peers) exec tools/bench_peers "${@:2}" ;;
+    peers | onnx) exec "tools/bench_$1" "${@:2}" ;;
     ?*) exec build/cream bench "$@" ;;
   esac
   local space64=(--classes 10 --depths "2,2,3,3,3" --resolution 64 --batch 64)
@@ -164,8 +176,8 @@ bench() {
 c_files() { find core cpu opencl io tools tests -name '*.[ch]' 2>/dev/null | sort; }
 
 lint() {
-  need build test format lint
-  configure build -DBUILD_TESTING=ON
+  need build test opencl format lint
+  configure build -DBUILD_TESTING=ON -DCREAM_OPENCL=ON
   say "clang-format"
   c_files | xargs clang-format --dry-run -Werror
   say "clang-tidy"
@@ -173,7 +185,7 @@ lint() {
   if command -v cppcheck >/dev/null; then
     say "cppcheck"
     cppcheck --quiet --error-exitcode=1 --std=c11 -j "$jobs" --enable=warning,performance,portability \
-      --inline-suppr --suppress=missingIncludeSystem -I . core cpu io tools
+      --inline-suppr --suppress=missingIncludeSystem -I . core cpu io opencl tools
   fi
   if command -v shellcheck >/dev/null; then
     say "shellcheck"

@@ -182,6 +182,7 @@ typedef struct cream_backend cream_backend;
 struct cream_backend {
   const char *name; /* "cpu", "cpu-plain", ... */
   bool no_data;     /* it only counts (memory.h): values need not be computed for it */
+  size_t memory;    /* bytes of the device that buffers live on; 0: the host's memory */
 
   /* ---- memory ---------------------------------------------------------------------------------- */
   /* `count` elements, zeroed, aligned to 64 bytes. */
@@ -203,6 +204,8 @@ struct cream_backend {
   /* Makes room for the workspace of conv_forward and conv_backward of `conv` on inputs up to [n,h,w,cin],
    * with what follows it (se, pool, add, loss on the same shapes). Only this may allocate. */
   cream_status (*reserve)(cream_backend *, const cream_conv *conv, int n, int h, int w, cream_error *);
+  /* Elements of workspace that reserve would see to. NULL: little, and in the host's memory. */
+  size_t (*workspace)(cream_backend *, const cream_conv *conv, int n, int h, int w);
   void (*destroy)(cream_backend *);
 
   /* ---- convolution with batch norm ------------------------------------------------------------- */

@@ -9,13 +9,9 @@ cream_cost cream_cost_add(cream_cost a, cream_cost b) {
                       a.activations + b.activations};
 }
 
-static int out_side(int side, int stride) {
-  return (side + stride - 1) / stride;
-}
-
 /* A convolution with batch norm, and the squeeze-excite behind it; *side becomes the output's. */
 static cream_cost unit_cost(const cream_unit_shape *u, int *side) {
-  *side = out_side(*side, u->stride);
+  *side = cream_out_side(*side, u->stride);
   double pixels = (double)*side * *side;
   double weights = (double)u->cout * (u->depthwise ? 1 : u->cin) * u->kernel * u->kernel;
   double outputs = pixels * u->cout;
@@ -73,9 +69,10 @@ void cream_costs_init(cream_costs *costs, const cream_skeleton *skeleton, int re
   costs->fixed = stem_cost(skeleton, &side);
   for (int l = 0; l < skeleton->n_layers; l++) {
     const cream_layer *layer = &skeleton->layers[l];
+    costs->n_options[l] = layer->n_options;
     for (int i = 0; i < layer->n_options; i++)
       costs->layer[l][i] = block_cost(skeleton, layer, layer->options[i], side);
-    side = out_side(side, layer->stride);
+    side = cream_out_side(side, layer->stride);
   }
   costs->fixed = cream_cost_add(costs->fixed, head_cost(skeleton, side));
 }
@@ -104,7 +101,7 @@ int cream_costs_rows(const cream_skeleton *skeleton, const cream_path *path, int
     snprintf(row->name, sizeof row->name, "blocks.%d.%d", layer->stage, layer->index);
     snprintf(row->op, sizeof row->op, "%s", space->ops[op].name);
     row->cost = block_cost(skeleton, layer, op, side);
-    side = out_side(side, layer->stride);
+    side = cream_out_side(side, layer->stride);
     row->side_out = side;
   }
   row = &rows[n++];

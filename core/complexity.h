@@ -19,6 +19,7 @@ cream_cost cream_cost_add(cream_cost, cream_cost);
 /* The cost of every part of a skeleton; a path's is fixed + the sum over layers of its choices. */
 typedef struct cream_costs {
   int n_layers;
+  int n_options[CREAM_MAX_LAYERS];
   cream_cost fixed; /* stem and head */
   cream_cost layer[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
 } cream_costs;

@@ -14,11 +14,15 @@ static const cream_search_config search_defaults = {
     .momentum = 0.9,
     .weight_decay = 1e-4,
     .smoothing = 0.1,
+    .budget_share = 0.8,
     .teacher = CREAM_TEACHER_META,
     .start_epoch = -1,
     .prior = CREAM_PRIOR_UNIFORM,
-    .board = {.size = 10, .gap = 5, .every = 1},
+    .board = {.rule = CREAM_BOARD_GAP, .buckets = 5, .size = 10, .gap = 5, .every = 1},
     .meta = {.every = 200, .slice = 4, .lr = 1e-4, .clip = 1},
+    .evolution = {.population = 50, .generations = 20, .parents = 10, .crossover = 0.5, .mutation = 0.1},
+    .random = {.paths = 10},
+    .sandwich = {.paths = 2},
     .recalibrate = 20,
 };
 
@@ -47,6 +51,13 @@ static const cream_retrain_config retrain_defaults = {
     .eval_every = 1,
 };
 
+static const cream_rank_config rank_defaults = {.paths = 30,
+                                                .spread = CREAM_SPREAD_FLOPS,
+                                                .buckets = 5,
+                                                .recalibrate = 20,
+                                                .epochs = 30,
+                                                .resamples = 2000};
+
 static const cream_augment_config augment_defaults = {
     .enabled = true,
     .scale_min = 0.08,
@@ -67,6 +78,7 @@ void cream_config_defaults(cream_config *config) {
   memset(config, 0, sizeof *config);
   strcpy(config->data, "digits");
   strcpy(config->space, "micro");
+  strcpy(config->device, "cpu");
   config->heldout = 0.1;
   config->augment = augment_defaults;
   config->max_bad = 0.01;
@@ -74,4 +86,5 @@ void cream_config_defaults(cream_config *config) {
   config->checkpoint.keep = 3;
   config->search = search_defaults;
   config->retrain = retrain_defaults;
+  config->rank = rank_defaults;
 }

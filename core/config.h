@@ -15,6 +15,22 @@ typedef enum cream_teacher {
   CREAM_TEACHER_RANDOM,
   CREAM_TEACHER_NONE
 } cream_teacher;
+/* How a supernet is trained and a network found in it; docs/strategies.md. */
+typedef enum cream_strategy {
+  CREAM_STRATEGY_CREAM,
+  CREAM_STRATEGY_SPOS,
+  CREAM_STRATEGY_RANDOM,
+  CREAM_STRATEGY_FAIR,
+  CREAM_STRATEGY_SANDWICH
+} cream_strategy;
+/* What the meta network sees of a path's and a teacher's output on the teacher's slice. */
+typedef enum cream_meta_input {
+  CREAM_META_SOFTMAX, /* the difference of the probabilities, as in the paper */
+  CREAM_META_LOGITS,  /* the difference of the logits */
+  CREAM_META_PAIR     /* both probabilities, one after the other */
+} cream_meta_input;
+typedef enum cream_board_rule { CREAM_BOARD_PAPER, CREAM_BOARD_GAP, CREAM_BOARD_PARETO } cream_board_rule;
+typedef enum cream_sampling { CREAM_SAMPLING_RANGE, CREAM_SAMPLING_EVERYWHERE } cream_sampling;
 typedef enum cream_prior { CREAM_PRIOR_UNIFORM, CREAM_PRIOR_FIXED, CREAM_PRIOR_BOARD } cream_prior;
 typedef enum cream_schedule {
   CREAM_SCHEDULE_LINEAR,
@@ -39,24 +55,47 @@ typedef struct cream_lr {
 
 /* Training of the supernet (section 2). */
 typedef struct cream_search_config {
+  cream_strategy strategy;
   int epochs, batch;
   cream_lr lr;
   double momentum, weight_decay, smoothing, clip;
+  cream_sampling sampling;
+  char budgets[256];   /* "14,43,114" M FLOPs, "12ms"; empty: one network inside `flops` (budget.h) */
+  double budget_share; /* least share of a budget that its network uses */
+  struct {
+    double max;       /* milliseconds that a network may take; 0: any */
+    char table[1024]; /* file of measured latencies; empty: none */
+  } latency;
   cream_teacher teacher;
   int start_epoch; /* first epoch with distillation; -1: a sixth of the epochs, as 20 of 120 */
   cream_prior prior;
   double fixed_prior[CREAM_MAX_OPS]; /* weights by op of the space, for CREAM_PRIOR_FIXED; all 0: 1 each */
   struct {
-    int size;   /* K */
-    double gap; /* accuracy points (0..100) by which a larger path must be better */
-    int images; /* held-out images of a score; 0: one batch */
-    int every;  /* steps between updates with the path just trained */
+    cream_board_rule rule;
+    int buckets; /* of FLOPs, for CREAM_BOARD_PARETO */
+    int size;    /* K */
+    double gap;  /* accuracy points (0..100) by which a larger path must be better */
+    int images;  /* held-out images of a score; 0: one batch */
+    int every;   /* steps between updates with the path just trained */
   } board;
   struct {
     int every; /* tau: steps between updates of the meta network */
     int slice; /* s: images of a slice */
+    cream_meta_input input;
     double lr, clip;
   } meta;
+  struct {
+    int population, generations, parents;
+    double crossover; /* share of the children that have two parents */
+    double mutation;  /* probability that a layer's choice is drawn anew */
+    int images;       /* held-out images of an evaluation; 0: all */
+  } evolution;        /* SPOS, FAIR, SANDWICH */
+  struct {
+    int paths; /* trained from scratch, one after the other */
+  } random;
+  struct {
+    int paths; /* drawn for every batch, beside the largest and the smallest */
+  } sandwich;
   int recalibrate; /* batches that recompute batch-norm statistics before the final selection */
 } cream_search_config;
 
@@ -65,6 +104,20 @@ typedef enum cream_recalibration {
   CREAM_RECALIBRATION_RESET,  /* nothing: the statistics become the means over the batches */
   CREAM_RECALIBRATION_INHERIT /* the running statistics, which go on moving by the momentum of training */
 } cream_recalibration;
+
+typedef enum cream_spread { CREAM_SPREAD_UNIFORM, CREAM_SPREAD_FLOPS } cream_spread;
+
+/* How well a supernet orders its paths (rank.h). */
+typedef struct cream_rank_config {
+  int paths;
+  cream_spread spread;
+  int buckets;       /* parts of the FLOPs range that paths come from in turn, for CREAM_SPREAD_FLOPS */
+  int recalibrate;   /* batches that recompute a path's batch-norm statistics in the supernet */
+  int epochs, batch; /* of each path's training from scratch; batch 0: that of retrain */
+  int resamples;     /* of the bootstrap */
+  int jobs;          /* processes side by side; 0: one a thread */
+  char table[1024];  /* file of trained paths, which rankings may share; "": one in the run folder */
+} cream_rank_config;
 
 /* Training of one network (section 3). */
 typedef struct cream_retrain_config {
@@ -120,6 +173,11 @@ typedef struct cream_config {
   } recalibrate;
   double max_bad; /* share of the pictures that may be unreadable and are left out */
   uint64_t seed;
+  char device[128]; /* "cpu", "opencl", ...: tools/device.h */
+  struct {
+    char parameters[1024]; /* file of CLBlast's parameters; "": its own */
+    bool half;             /* activations are stored in half precision */
+  } opencl;
   int threads;         /* 0: all */
   double time_budget;  /* minutes; 0: none */
   cream_on_nan on_nan; /* what to do when the loss explodes: stop, or go back and lower the rate */
@@ -130,6 +188,7 @@ typedef struct cream_config {
   } checkpoint;
   cream_search_config search;
   cream_retrain_config retrain;
+  cream_rank_config rank;
 } cream_config;
 
 /* The paper's settings. */

@@ -1,9 +1,5 @@
-/* Cream in C: one-shot neural architecture search that distils prioritized paths (Peng et al., NeurIPS 2020).
- *
- * What the command line can do, a C program can do with these headers: choose a space (space.h) and a
- * FLOPs range (range.h), open a backend (cpu/cpu.h) and data (data.h; io/ has readers), search (search.h),
- * train what was found (retrain.h) and measure it (evaluate.h).
- */
+/* The method: everything that needs neither files nor a backend of its own. Programs outside of this tree
+ * include tools/lib/cream.h, installed as <cream/cream.h>. */
 #ifndef CREAM_CORE_CREAM_H
 #define CREAM_CORE_CREAM_H
 
@@ -14,6 +10,7 @@
 #include "data.h"
 #include "evaluate.h"
 #include "event.h"
+#include "fold.h"
 #include "net.h"
 #include "range.h"
 #include "retrain.h"

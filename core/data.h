@@ -26,7 +26,7 @@ typedef struct cream_source {
   /* The given images (n <= batch) in the given order, not augmented. */
   cream_status (*pick)(struct cream_source *, const uint32_t *indices, int n, cream_batch *, cream_error *);
   void (*destroy)(struct cream_source *);
-  double waited; /* seconds that read() had to wait for images, in all */
+  double waited; /* seconds that read() and pick() took until their images were there, in all */
 } cream_source;
 
 /* Batches of an epoch: whole ones of a training source (drop_last), else all. */

@@ -11,6 +11,7 @@ typedef enum cream_event_kind {
   CREAM_EVENT_START,  /* totals are known */
   CREAM_EVENT_STEP,   /* a training step is done */
   CREAM_EVENT_META,   /* the meta network was updated */
+  CREAM_EVENT_SCORE,  /* a path was scored; the board may change */
   CREAM_EVENT_BOARD,  /* the board changed */
   CREAM_EVENT_EPOCH,  /* an epoch is done: write what a run keeps */
   CREAM_EVENT_EVAL,   /* an evaluation is done */
@@ -19,6 +20,7 @@ typedef enum cream_event_kind {
 } cream_event_kind;
 
 struct cream_board;
+struct cream_board_entry;
 
 typedef struct cream_event {
   cream_event_kind kind;
@@ -35,8 +37,12 @@ typedef struct cream_event {
   const char *split;               /* "heldout", "test", "heldout-ema" ... of an evaluation */
   const struct cream_board *board; /* BOARD, EPOCH, SELECT of a search */
   const cream_path *path;          /* STEP, SELECT */
+  const char *budget;              /* BOARD, EPOCH, SELECT: whose board it is, where there are several */
   int entry;                       /* BOARD: entry that changed; SELECT: entry evaluated */
   const char *note;
+
+  /* SCORE: path, score, loss, FLOPs and parameters are set. */
+  const struct cream_board_entry *candidate;
 } cream_event;
 
 typedef struct cream_listener {

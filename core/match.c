@@ -14,8 +14,8 @@ static cream_tensor pictures(const cream_match *match, cream_buf raw, int first,
       .n = n, .h = side, .w = side, .c = 3, .raw = cream_buf_at(raw, match->picture * (size_t)first)};
 }
 
-int cream_match_batch(const cream_match_options *options, int batch) {
-  int matching = options->capacity * options->slice;
+int cream_match_batch(const cream_match_options *options, int entries, int batch) {
+  int matching = entries * options->slice;
   return matching > batch ? matching : batch;
 }
 
@@ -64,7 +64,7 @@ static cream_status fill_probe(cream_match *match, cream_source *heldout, uint64
 }
 
 static cream_status init_theta(cream_match *match, uint64_t seed, cream_error *err) {
-  size_t n = outputs(match);
+  size_t n = match->inputs;
   float *theta = malloc((n + 1) * sizeof *theta);
   if (!theta) return cream_fail_memory(err, (n + 1) * sizeof *theta, "the meta network");
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_META, 0);
@@ -86,7 +86,9 @@ cream_status cream_match_init(cream_match *match, cream_net *net, cream_source *
                          .capacity = options->capacity,
                          .slice = options->slice,
                          .classes = skeleton->classes,
+                         .input = options->input,
                          .n_probe = options->probe};
+  match->inputs = outputs(match) * (options->input == CREAM_META_PAIR ? 2 : 1);
   if ((size_t)options->slice > heldout->count)
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "search.meta.slice: got %d, expected at most the %zu held-out images; raise heldout",
@@ -98,8 +100,12 @@ cream_status cream_match_init(cream_match *match, cream_net *net, cream_source *
       backend->alloc(backend, K * (size_t)match->slice * match->picture, &match->slices, err);
   if (!status) status = backend->alloc(backend, all, &match->phi, err);
   if (!status) status = backend->alloc(backend, all, &match->p, err);
-  if (!status) status = backend->alloc(backend, all, &match->diff, err);
-  if (!status) status = backend->alloc(backend, outputs(match) + 1, &match->theta, err);
+  if (!status) status = backend->alloc(backend, K * match->inputs, &match->diff, err);
+  if (!status) status = backend->alloc(backend, match->inputs + 1, &match->theta, err);
+  if (!status && match->input == CREAM_META_PAIR) {
+    status = backend->alloc(backend, K * match->inputs, &match->pairs, err);
+    if (!status) status = backend->alloc(backend, K * match->inputs, &match->origin, err);
+  }
   if (!status) status = backend->alloc(backend, K, &match->scores, err);
   if (!status) status = backend->alloc(backend, (size_t)match->n_probe * match->picture, &match->probe, err);
   if (!status) status = init_theta(match, options->seed, err);
@@ -109,8 +115,8 @@ cream_status cream_match_init(cream_match *match, cream_net *net, cream_source *
 }
 
 void cream_match_destroy(cream_match *match) {
-  cream_buf *buffers[] = {&match->slices, &match->phi,    &match->p,    &match->diff,
-                          &match->theta,  &match->scores, &match->probe};
+  cream_buf *buffers[] = {&match->slices, &match->phi,   &match->p,     &match->diff,  &match->theta,
+                          &match->scores, &match->probe, &match->pairs, &match->origin};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) match->backend->release(match->backend, *buffers[i]);
   free(match->probe_labels);
@@ -134,11 +140,19 @@ cream_status cream_match_score(cream_match *match, const cream_path *path, cream
   return status;
 }
 
+/* Logits of `images` images as M takes them. */
+static void put_outputs(cream_match *match, cream_buf logits, int images, cream_buf out) {
+  if (match->input == CREAM_META_LOGITS)
+    match->backend->copy(match->backend, out, logits, (size_t)images * (size_t)match->classes);
+  else
+    match->backend->softmax(match->backend, logits, images, match->classes, out);
+}
+
 void cream_match_output(cream_match *match, const cream_board_entry *entry) {
   cream_tensor x = pictures(match, match->slices, entry->slot * match->slice, match->slice);
   cream_buf logits = cream_net_forward(match->net, &entry->path, &x, CREAM_BN_RUNNING, 0);
   cream_buf phi = cream_buf_at(match->phi, (size_t)entry->slot * outputs(match));
-  match->backend->softmax(match->backend, logits, match->slice, match->classes, phi);
+  put_outputs(match, logits, match->slice, phi);
 }
 
 cream_status cream_match_enter(cream_match *match, cream_source *heldout, cream_board_entry *entry,
@@ -169,24 +183,43 @@ cream_status cream_match_heldout(cream_match *match, cream_source *heldout, uint
   return match->backend->synchronise(match->backend, err);
 }
 
-/* scores[slot] = r_k = M(phi_p(x_k) - phi_k) for every entry. */
+/* Places `first`.. of the pairs: what the path gives on slice k, then what entry k gives. */
+static void join_pairs(cream_match *match, int first, int count) {
+  size_t n = outputs(match);
+  for (int slot = first; slot < first + count; slot++) {
+    cream_buf pair = cream_buf_at(match->pairs, (size_t)slot * match->inputs);
+    match->backend->copy(match->backend, pair, cream_buf_at(match->p, (size_t)slot * n), n);
+    match->backend->copy(match->backend, cream_buf_at(pair, n), cream_buf_at(match->phi, (size_t)slot * n),
+                         n);
+  }
+}
+
+/* scores[slot - first slot] = r_k = M(phi_p(x_k) - phi_k) for every entry. */
 static cream_status match_scores(cream_match *match, const cream_board *board, const cream_path *path,
                                  float *scores, cream_error *err) {
   cream_backend *backend = match->backend;
-  int images = board->count * match->slice;
-  cream_tensor x = pictures(match, match->slices, 0, images);
+  int images = board->count * match->slice, slot = board->first_slot;
+  size_t first = (size_t)slot, n = outputs(match);
+  cream_tensor x = pictures(match, match->slices, slot * match->slice, images);
   cream_buf logits = cream_net_forward(match->net, path, &x, CREAM_BN_RUNNING, 0);
-  backend->softmax(backend, logits, images, match->classes, match->p);
-  backend->match(backend, match->p, match->phi, match->theta, board->count, (int)outputs(match), match->diff,
-                 match->scores);
-  return backend->download(backend, scores, match->scores, (size_t)board->count, err);
+  cream_buf p = cream_buf_at(match->p, first * n), phi = cream_buf_at(match->phi, first * n);
+  put_outputs(match, logits, images, p);
+  if (match->input == CREAM_META_PAIR) {
+    join_pairs(match, slot, board->count);
+    p = cream_buf_at(match->pairs, first * match->inputs);
+    phi = cream_buf_at(match->origin, first * match->inputs);
+  }
+  cream_buf out = cream_buf_at(match->scores, first);
+  backend->match(backend, p, phi, match->theta, board->count, (int)match->inputs,
+                 cream_buf_at(match->diff, first * match->inputs), out);
+  return backend->download(backend, scores, out, (size_t)board->count, err);
 }
 
 static cream_teaching best_match(const cream_board *board, const float *scores, int self) {
   cream_teaching teaching = {-1, 1};
   float best = 0;
   for (int e = 0; e < board->count; e++) {
-    float score = scores[board->entries[e].slot];
+    float score = scores[board->entries[e].slot - board->first_slot];
     if (e != self && (teaching.entry < 0 || score > best)) {
       teaching.entry = e;
       best = score;

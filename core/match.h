@@ -13,12 +13,17 @@ typedef struct cream_match {
   cream_backend *backend;
   cream_net *net;
   int capacity, slice, classes; /* K, s */
-  size_t picture;               /* elements of one picture in device memory */
-  cream_buf slices;             /* K*s pictures */
-  cream_buf phi, p, diff;       /* [K][s*classes] */
-  cream_buf theta;              /* [s*classes] weights and a bias */
-  cream_buf scores;             /* [K] */
-  cream_buf probe;              /* held-out pictures that scores are measured on */
+  cream_meta_input input;
+  size_t inputs;    /* of M: s*classes, or twice that for CREAM_META_PAIR */
+  size_t picture;   /* elements of one picture in device memory */
+  cream_buf slices; /* K*s pictures */
+  cream_buf phi, p; /* [K][s*classes]: probabilities, or logits for CREAM_META_LOGITS */
+  cream_buf diff;   /* [K][inputs]: what M sees */
+  cream_buf pairs,
+      origin;       /* CREAM_META_PAIR: [K][inputs], and as many zeros, which `diff` is the distance to */
+  cream_buf theta;  /* [inputs] weights and a bias */
+  cream_buf scores; /* [K] */
+  cream_buf probe;  /* held-out pictures that scores are measured on */
   int n_probe;
   int32_t *probe_labels;
   float *logits; /* [batch of the net, classes], on the host */
@@ -26,6 +31,7 @@ typedef struct cream_match {
 
 typedef struct cream_match_options {
   int capacity, slice;
+  cream_meta_input input;
   int probe;     /* held-out images of a score */
   uint64_t seed; /* of theta (uniform +-1/sqrt(s*classes), as PyTorch's linear) and the probe's images */
 } cream_match_options;
@@ -35,8 +41,8 @@ cream_status cream_match_init(cream_match *, cream_net *, cream_source *heldout,
                               cream_error *);
 void cream_match_destroy(cream_match *);
 
-/* The largest batch that matching and scoring run at once: a net must take it. */
-int cream_match_batch(const cream_match_options *, int batch);
+/* The largest batch that matching with boards of `entries` and scoring run at once: a net must take it. */
+int cream_match_batch(const cream_match_options *, int entries, int batch);
 
 /* Accuracy and loss of a path on the probe, with the batch statistics of the probe itself. */
 cream_status cream_match_score(cream_match *, const cream_path *, cream_score *, cream_error *);
@@ -46,7 +52,7 @@ cream_status cream_match_enter(cream_match *, cream_source *heldout, cream_board
                                cream_error *);
 /* Uploads the slice of an entry that has one; its output phi is left alone. */
 cream_status cream_match_show(cream_match *, cream_source *heldout, const cream_board_entry *, cream_error *);
-/* phi_k = softmax(f_k(x_k)) with the present weights. */
+/* phi_k = softmax(f_k(x_k)), or f_k(x_k) for CREAM_META_LOGITS, with the present weights. */
 void cream_match_output(cream_match *, const cream_board_entry *);
 
 /* Draws `slice` held-out images by seed and step and uploads them: pictures to `raw`, labels to `labels`. */
@@ -58,8 +64,8 @@ typedef struct cream_teaching {
   double rho; /* matching degree; 1 where the teacher was not matched: both losses weigh the same */
 } cream_teaching;
 
-/* Chooses a teacher for `path`. META: all entries in one forward pass in evaluation mode. A path does not
- * teach itself. */
+/* Chooses a teacher for `path` on one board, whose slots lie inside the capacity. META: all entries in one
+ * forward pass in evaluation mode. A path does not teach itself. */
 cream_status cream_match_teacher(cream_match *, const cream_board *, const cream_path *, cream_teacher,
                                  uint64_t seed, uint64_t step, cream_teaching *, cream_error *);
 

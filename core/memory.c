@@ -31,9 +31,13 @@ static cream_status no_synchronise(cream_backend *backend, cream_error *err) {
   (void)backend, (void)err;
   return CREAM_OK;
 }
-static cream_status no_reserve(cream_backend *backend, const cream_conv *conv, int n, int h, int w,
-                               cream_error *err) {
-  (void)backend, (void)conv, (void)n, (void)h, (void)w, (void)err;
+static cream_status count_reserve(cream_backend *backend, const cream_conv *conv, int n, int h, int w,
+                                  cream_error *err) {
+  (void)err;
+  cream_counter *counter = counter_of(backend);
+  if (!counter->real->workspace) return CREAM_OK;
+  size_t bytes = 4 * counter->real->workspace(counter->real, conv, n, h, w);
+  if (bytes > counter->workspace) counter->workspace = bytes;
   return CREAM_OK;
 }
 static size_t real_size(cream_backend *backend, int n, int h, int w, int c) {
@@ -43,7 +47,7 @@ static size_t real_size(cream_backend *backend, int n, int h, int w, int c) {
 
 static size_t real_packed_size(cream_backend *backend, const cream_conv *conv) {
   cream_backend *real = counter_of(backend)->real;
-  return real->packed_size ? real->packed_size(real, conv) : 0;
+  return real->packed_size(real, conv);
 }
 static void no_packing(cream_backend *backend, const cream_conv *conv, cream_buf packed) {
   (void)backend, (void)conv, (void)packed;
@@ -60,10 +64,10 @@ void cream_counter_init(cream_counter *counter, cream_backend *real) {
                                       .fill = no_fill,
                                       .copy = no_copy,
                                       .synchronise = no_synchronise,
-                                      .reserve = no_reserve,
+                                      .reserve = count_reserve,
                                       .tensor_size = real_size,
-                                      .packed_size = real_packed_size,
-                                      .pack_weights = no_packing}};
+                                      .packed_size = real->packed_size ? real_packed_size : NULL,
+                                      .pack_weights = real->pack_weights ? no_packing : NULL}};
 }
 
 static cream_status no_pick(cream_source *source, const uint32_t *indices, int n, cream_batch *batch,

@@ -9,10 +9,11 @@
 typedef struct cream_counter {
   cream_backend base;  /* buffers without memory: nothing is stored and nothing comes back */
   cream_backend *real; /* asked for the sizes of tensors */
-  size_t bytes;
+  size_t bytes;        /* of buffers */
+  size_t workspace;    /* bytes, where the real one tells them */
 } cream_counter;
 
-/* `real` must outlive it. Workspaces are not counted. */
+/* `real` must outlive it. */
 void cream_counter_init(cream_counter *, cream_backend *real);
 
 /* A source like `like`, but with batches of `batch` pictures that have no content; it needs no end. `labels`:

@@ -94,7 +94,7 @@ cream_status cream_meta_slope(cream_meta *meta, const cream_meta_problem *proble
 cream_status cream_meta_descend(cream_meta *meta, cream_match *match, int slot, double slope, double rho,
                                 double lr, double clip, double *norm, cream_error *err) {
   cream_backend *backend = meta->backend;
-  size_t n = (size_t)match->slice * (size_t)match->classes;
+  size_t n = match->inputs;
   cream_buf diff = cream_buf_at(match->diff, (size_t)slot * n), bias = cream_buf_at(match->theta, n);
   float squared, b;
   backend->dot(backend, diff, diff, n, meta->result);

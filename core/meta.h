@@ -5,7 +5,8 @@
  *
  *     d CE_heldout(w') / d rho = -(lr/2) * <grad CE_heldout(w'), grad KD(w) - grad CE(w)>.
  *
- * The chain to theta is d rho / d theta = rho * (1 - rho) * [phi_p(x_k) - phi_k, 1].
+ * The chain to theta is d rho / d theta = rho * (1 - rho) * [phi_p(x_k) - phi_k, 1], or with what else M sees
+ * (cream_meta_input) in place of the difference.
  */
 #ifndef CREAM_CORE_META_H
 #define CREAM_CORE_META_H
@@ -43,7 +44,7 @@ void cream_meta_destroy(cream_meta *);
 cream_status cream_meta_slope(cream_meta *, const cream_meta_problem *, double *slope, double *loss,
                               cream_error *);
 
-/* One descent step on theta for the entry whose phi_p - phi_k is in match->diff at `slot`:
+/* One descent step on theta for the entry whose input of M is in match->diff at `slot`:
  * theta -= lr * g with g = slope * rho * (1 - rho) * [diff, 1], scaled to norm `clip` at most (0: not).
  * *norm: of g before. */
 cream_status cream_meta_descend(cream_meta *, cream_match *, int slot, double slope, double rho, double lr,

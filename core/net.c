@@ -373,9 +373,9 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
 
 void cream_net_destroy(cream_net *net) {
   if (!net) return;
-  cream_buf *buffers[] = {&net->weights,   &net->statistics, &net->gradients, &net->activations,
-                          &net->input,     &net->dlogits,    &net->passing,   &net->gate_sums,
-                          &net->pool_grad, &net->zeros,      &net->discarded};
+  cream_buf *buffers[] = {&net->packed,      &net->weights,   &net->statistics, &net->gradients,
+                          &net->activations, &net->input,     &net->dlogits,    &net->passing,
+                          &net->gate_sums,   &net->pool_grad, &net->zeros,      &net->discarded};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) net->backend->release(net->backend, *buffers[i]);
   free(net->drop_gates);

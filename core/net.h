@@ -2,7 +2,8 @@
  * parameter blocks and activation memory; one path runs at a time, and switching paths allocates nothing.
  *
  * Parameters: one block of trainable weights, one of running statistics; gradients exist for one path
- * only, in a block of the largest path's size. Names and shapes are timm's (docs/formats.md).
+ * only, in a block of the largest path's size. Names and shapes are timm's (docs/formats.md). A network for
+ * inference alone can have its batch norms folded (fold.h).
  */
 #ifndef CREAM_CORE_NET_H
 #define CREAM_CORE_NET_H
@@ -68,6 +69,10 @@ cream_buf cream_net_forward_train(cream_net *, const cream_path *, const cream_t
 /* Logits of another path on the input of the last forward_train, in CREAM_BN_BATCH mode. The layers that
  * both paths begin with are not computed again; what backward needs stays. Read them before the backward. */
 cream_buf cream_net_forward_teacher(cream_net *, const cream_path *);
+
+/* Calls mark(self) before every part of a forward pass from then on - stem, layers, head - and after the
+ * last, for those who measure them. NULL: no calls. */
+void cream_net_set_mark(cream_net *, void (*mark)(void *self), void *self);
 
 /* Gradients of the path of the last forward_train from dlogits, into the gradient block (=). May be called
  * again with other dlogits. */

@@ -4,6 +4,8 @@
 
 #include "net.h"
 
+#define NET_BN_EPS 1e-5f /* section 1 */
+
 /* A convolution or linear layer with its place in the parameter blocks. */
 typedef struct net_unit {
   cream_unit_shape shape;
@@ -11,6 +13,7 @@ typedef struct net_unit {
   cream_act se_act, se_gate;
   size_t weight, bias, gamma, beta, se_w1, se_b1, se_w2, se_b2; /* in the weight block */
   size_t running_mean, running_var;                             /* in the statistics block */
+  size_t packed, packed_count;                                  /* in `packed` of the net; count 0: is not */
 } net_unit;
 
 typedef struct net_block {
@@ -78,9 +81,13 @@ struct cream_net {
   cream_buf zeros, discarded; /* drop path: a squeeze-excite without weights (net_run.c) */
   float *drop_gates;          /* drop path: gates of one block on the host */
   size_t bytes;
+  bool folded;              /* fold.h */
+  cream_buf packed;         /* folded, on a backend with a form for inference: its weights (backend.h) */
   cream_path gradient_path; /* that the gradients are of; no layers at first */
   net_tape tape;            /* of the last forward_train */
   net_tape infer_tape;      /* of the last inference */
+  void (*mark)(void *self); /* between parts of a forward pass; may be NULL */
+  void *mark_self;
 };
 
 /* Lays a path out in memory: for backward (everything kept, from the start of the activations) or for
@@ -100,6 +107,9 @@ typedef struct net_block_size {
   int side_out;
 } net_block_size;
 net_block_size net_block_measure(const cream_net *, const net_block *, int n, int side);
+
+/* The convolution of a unit with its weights, and of a network for training its gradients. */
+cream_conv net_conv_of(const cream_net *, const net_block *, const net_unit *);
 
 /* Elements of pooled features, logits and the like for n images. */
 size_t net_tail_size(cream_net *, int n);

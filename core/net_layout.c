@@ -20,7 +20,7 @@ static size_t tensor_elements(const cream_tensor *t) {
   return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
 }
 
-static cream_conv conv_of(const cream_net *net, const net_block *block, const net_unit *unit) {
+cream_conv net_conv_of(const cream_net *net, const net_block *block, const net_unit *unit) {
   const cream_unit_shape *s = &unit->shape;
   cream_conv conv = {.cin = s->cin,
                      .cout = s->cout,
@@ -33,6 +33,8 @@ static cream_conv conv_of(const cream_net *net, const net_block *block, const ne
   bool train = cream_buf_present(net->gradients);
   cream_buf gradients = train ? cream_buf_at(net->gradients, block->g - block->w) : CREAM_NO_BUF;
   if (train) conv.dweight = cream_buf_at(gradients, unit->weight);
+  if (net->folded && net->backend->pack_weights) conv.act = s->act;
+  if (unit->packed_count) conv.packed = cream_buf_at(net->packed, unit->packed);
   if (!unit->has_bn) {
     conv.bias = cream_buf_at(net->weights, unit->bias);
     if (train) conv.dbias = cream_buf_at(gradients, unit->bias);
@@ -53,7 +55,7 @@ static cream_bn bn_of(const cream_net *net, const net_block *block, const net_un
                  .a = take(memory, c),
                  .b = take(memory, c),
                  .c = take(memory, c),
-                 .eps = 1e-5f};
+                 .eps = NET_BN_EPS};
   if (cream_buf_present(net->gradients)) {
     bn.dgamma = cream_buf_at(net->gradients, block->g + unit->gamma - block->w);
     bn.dbeta = cream_buf_at(net->gradients, block->g + unit->beta - block->w);
@@ -89,13 +91,13 @@ static cream_se se_of(const cream_net *net, const net_block *block, const net_un
 
 static void lay_unit(const cream_net *net, const net_block *block, const net_unit *unit,
                      const cream_tensor *x, net_bump *memory, net_record *record) {
-  *record = (net_record){.unit = unit, .conv = conv_of(net, block, unit), .x = *x};
+  *record = (net_record){.unit = unit, .conv = net_conv_of(net, block, unit), .x = *x};
   cream_tensor *y = &record->y;
   *y = (cream_tensor){.n = x->n,
                       .h = cream_conv_out(&record->conv, x->h),
                       .w = cream_conv_out(&record->conv, x->w),
                       .c = unit->shape.cout,
-                      .act = unit->shape.act};
+                      .act = record->conv.act ? CREAM_ACT_NONE : unit->shape.act};
   y->raw = take_tensor(net, memory, y);
   if (unit->has_bn) {
     record->bn = bn_of(net, block, unit, memory);

@@ -21,6 +21,7 @@ static void forward_blocks(cream_net *net, const net_tape *tape, int first_step,
   for (int i = first_step; i < tape->n_steps; i++) {
     const net_step *step = &tape->steps[i];
     int n = step->block->n_units;
+    if (net->mark) net->mark(net->mark_self);
     for (int u = 0; u < n; u++) forward_unit(backend, &tape->records[step->first + u], mode, momentum);
     if (n && step->block->residual)
       backend->add_forward(backend, &tape->records[step->first + n - 1].y, &step->in.tensor,
@@ -34,11 +35,17 @@ static void forward_tail(cream_net *net, const net_tape *tape) {
   backend->pool_forward(backend, &tape->steps[tape->n_steps - 1].out.tensor, tape->pooled.raw);
   if (tape->features >= 0) forward_unit(backend, &tape->records[tape->features], CREAM_BN_RUNNING, 0);
   forward_unit(backend, &tape->records[tape->classifier], CREAM_BN_RUNNING, 0);
+  if (net->mark) net->mark(net->mark_self);
+}
+
+void cream_net_set_mark(cream_net *net, void (*mark)(void *self), void *self) {
+  net->mark = mark;
+  net->mark_self = self;
 }
 
 cream_buf cream_net_forward(cream_net *net, const cream_path *path, const cream_tensor *x, cream_bn_mode mode,
                             float momentum) {
-  CREAM_ASSERT(x->n <= net->options.batch);
+  CREAM_ASSERT(x->n <= net->options.batch && (mode == CREAM_BN_RUNNING || !net->folded));
   net_layout(net, &net->infer_tape, path, NET_LAYOUT_INFER, 0, x, (net_drops){0});
   forward_blocks(net, &net->infer_tape, 0, mode, momentum);
   forward_tail(net, &net->infer_tape);

@@ -22,6 +22,9 @@ typedef enum cream_rng_purpose {
   CREAM_RNG_TEST,      /* tests and benchmarks */
   CREAM_RNG_DROP_PATH, /* blocks left out; step = training batch */
   CREAM_RNG_MIXUP,     /* shares of mixed pictures; step = training batch */
+  CREAM_RNG_BOOTSTRAP, /* pairs of a resample; step = resample */
+  CREAM_RNG_BUDGET,    /* which budget a step trains for */
+  CREAM_RNG_EVOLUTION, /* first paths of an evolution (step 0) and the children of its generations */
 } cream_rng_purpose;
 
 typedef struct cream_rng {

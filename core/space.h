@@ -71,6 +71,11 @@ typedef struct cream_space {
   } resolution;
 } cream_space;
 
+/* Side of the output of a padded convolution. */
+static inline int cream_out_side(int side, int stride) {
+  return (side + stride - 1) / stride;
+}
+
 /* v rounded to a multiple of 8, never below 90 % of v (section 1). */
 int cream_make_divisible(double v);
 

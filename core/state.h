@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "board.h"
+#include "budget.h"
 #include "net.h"
 
 typedef enum cream_state_kind {
@@ -46,20 +47,24 @@ cream_status cream_state_restore(const cream_state *, const void *memory, cream_
 /* Tells networks apart by the names and shapes of their parameters and the resolution. */
 uint64_t cream_state_fingerprint(const cream_net *);
 
-/* The board as plain values: a part for each field. */
+/* Boards as plain values, one after the other: a part for each field. */
+enum { CREAM_BOARD_PLACES = CREAM_MAX_BUDGETS * CREAM_MAX_BOARD };
 typedef struct cream_board_image {
-  uint64_t count;
-  double score[CREAM_MAX_BOARD], loss[CREAM_MAX_BOARD], flops[CREAM_MAX_BOARD], params[CREAM_MAX_BOARD];
-  uint64_t step[CREAM_MAX_BOARD], slot[CREAM_MAX_BOARD];
-  uint64_t path[CREAM_MAX_BOARD][CREAM_MAX_LAYERS], slice[CREAM_MAX_BOARD][CREAM_MAX_SLICE];
+  uint64_t count[CREAM_MAX_BUDGETS];
+  double score[CREAM_BOARD_PLACES], loss[CREAM_BOARD_PLACES], flops[CREAM_BOARD_PLACES];
+  double params[CREAM_BOARD_PLACES];
+  uint64_t step[CREAM_BOARD_PLACES], slot[CREAM_BOARD_PLACES];
+  uint64_t path[CREAM_BOARD_PLACES][CREAM_MAX_LAYERS], slice[CREAM_BOARD_PLACES][CREAM_MAX_SLICE];
 } cream_board_image;
 
-void cream_board_pack(const cream_board *, cream_board_image *);
-void cream_board_image_parts(cream_board_image *, cream_state *);
+/* Board `b` of those that the image holds; the others of it are left alone. */
+void cream_board_pack(const cream_board *, int b, cream_board_image *);
+/* Of the first `n` boards. */
+void cream_board_image_parts(cream_board_image *, int n, cream_state *);
 /* Fails with CREAM_BAD_DATA, and a board as it was, where a value is none that a board of this network, with
  * slices of `slice` out of `heldout` images, can have. */
-cream_status cream_board_unpack(cream_board *, const cream_board_image *, const cream_skeleton *, int slice,
-                                size_t heldout, cream_error *);
+cream_status cream_board_unpack(cream_board *, int b, const cream_board_image *, const cream_skeleton *,
+                                int slice, size_t heldout, cream_error *);
 
 /* Who keeps states. Without functions (a zeroed one) nothing is kept. */
 typedef struct cream_keeper {

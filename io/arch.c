@@ -2,51 +2,29 @@
 
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "field.h"
+#include "arch_list.h"
+#include "builtin.h"
 #include "file.h"
+#include "space_fields.h"
 #include "space_yaml.h"
-#include "yaml.h"
 
 /* ---- built-in architectures ---------------------------------------------------------------------- */
 
-static const struct {
-  const char *name;
-  const unsigned char *text;
-  size_t size;
-} builtin[] = {
-#define EMBEDDED(name, ...)                                                                                  \
-  {name, (const unsigned char[]){__VA_ARGS__}, sizeof((const unsigned char[]){__VA_ARGS__})},
+static const cream_builtin builtin[] = {
+#define EMBEDDED CREAM_BUILTIN
 #include "archs.inc"
 #undef EMBEDDED
 };
 
 const char *const *cream_arch_names(void) {
   static const char *const names[] = {
-#define EMBEDDED(name, ...) name,
+#define EMBEDDED CREAM_BUILTIN_NAME
 #include "archs.inc"
 #undef EMBEDDED
       NULL,
   };
   return names;
-}
-
-/* The document of a built-in name or a file. */
-static cream_status open_yaml(const char *path, cream_yaml **yaml, bool *is_builtin, cream_error *err) {
-  *is_builtin = false;
-  cream_nearest nearest = cream_nearest_to(path);
-  for (size_t i = 0; i < sizeof builtin / sizeof builtin[0]; i++) {
-    cream_nearest_offer(&nearest, builtin[i].name);
-    if (strcmp(builtin[i].name, path)) continue;
-    *is_builtin = true;
-    return cream_yaml_parse(path, (const char *)builtin[i].text, builtin[i].size, yaml, err);
-  }
-  if (nearest.best && access(path, F_OK) != 0)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "arch `%.200s`: no such file or built-in architecture, did you mean `%s`?", path,
-                      nearest.best);
-  return cream_yaml_read(path, yaml, err);
 }
 
 /* ---- what a file has ----------------------------------------------------------------------------- */
@@ -65,23 +43,20 @@ typedef struct arch_space {
   char name[CREAM_MAX_NAME], hash[33];
 } arch_space;
 
-enum { MAX_CHANNELS = 8192, MAX_KERNEL = 31, MAX_STRIDE = 4, MAX_SIDE = 4096, MAX_CLASSES = 1 << 20 };
 static const double max_cost = 1e15;
 
 #define NEEDED(owner, name, member, low, high)                                                               \
   { .key = name, CREAM_FIELD(owner, member), .min = low, .max = high, .required = true }
 #define GIVEN(owner, name, member, low, high)                                                                \
   { .key = name, CREAM_FIELD(owner, member), .min = low, .max = high }
-#define WORD(owner, name, member, list)                                                                      \
-  { .key = name, CREAM_FIELD(owner, member), .words = list, .required = true }
 #define COUNT(fields) (int)(sizeof fields / sizeof fields[0])
 
 static const cream_field top_fields[] = {
     NEEDED(arch_top, "format", format, 0, 0),
     NEEDED(arch_top, "version", version, 1, 1e6),
     {.key = "space", .type = CREAM_FIELD_MAP, .required = true},
-    NEEDED(arch_top, "resolution", resolution, 8, MAX_SIDE),
-    NEEDED(arch_top, "classes", classes, 1, MAX_CLASSES),
+    NEEDED(arch_top, "resolution", resolution, 8, CREAM_MAX_SIDE),
+    NEEDED(arch_top, "classes", classes, 1, CREAM_MAX_CLASSES),
     {.key = "stem", .type = CREAM_FIELD_MAP, .required = true},
     {.key = "stages", .type = CREAM_FIELD_LIST, .required = true},
     {.key = "head", .type = CREAM_FIELD_MAP, .required = true},
@@ -96,65 +71,18 @@ static const cream_field name_fields[] = {
     NEEDED(arch_space, "hash", hash, 0, 0),
 };
 
-static const cream_field stem_fields[] = {
-    NEEDED(cream_space, "channels", stem.channels, 1, MAX_CHANNELS),
-    NEEDED(cream_space, "kernel", stem.kernel, 1, MAX_KERNEL),
-    NEEDED(cream_space, "stride", stem.stride, 1, MAX_STRIDE),
-    WORD(cream_space, "act", stem.act, cream_act_words),
-};
-
 static const cream_field stage_fields[] = {
-    NEEDED(cream_stage, "channels", channels, 1, MAX_CHANNELS),
-    NEEDED(cream_stage, "stride", stride, 1, MAX_STRIDE),
+    NEEDED(cream_stage, "channels", channels, 1, CREAM_MAX_CHANNELS),
+    NEEDED(cream_stage, "stride", stride, 1, CREAM_MAX_STRIDE),
     {.key = "layers", .type = CREAM_FIELD_LIST, .required = true},
-};
-
-static const cream_field head_fields[] = {
-    NEEDED(cream_space, "channels", head.channels, 0, MAX_CHANNELS),
-    NEEDED(cream_space, "features", head.features, 0, MAX_CHANNELS),
-    WORD(cream_space, "act", head.act, cream_act_words),
-};
-
-static const cream_field op_fields[] = {
-    WORD(cream_op, "block", kind, cream_block_words),    NEEDED(cream_op, "kernel", kernel, 1, MAX_KERNEL),
-    NEEDED(cream_op, "dilation", dilation, 1, 8),        NEEDED(cream_op, "expand", expand, 0, 64),
-    WORD(cream_op, "act", act, cream_act_words),         NEEDED(cream_op, "se", se, 0, 1),
-    NEEDED(cream_op, "se_of_input", se_of_input, 0, 0),  WORD(cream_op, "se_act", se_act, cream_act_words),
-    WORD(cream_op, "se_gate", se_gate, cream_act_words),
 };
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-/* Fields that are maps or lists are their owner's to write. */
-static void put_fields(cream_json *json, const cream_field *fields, int count, const void *target) {
-  for (int f = 0; f < count; f++) {
-    const void *from = (const char *)target + fields[f].offset;
-    switch (fields[f].type) {
-    case CREAM_FIELD_INT:
-      cream_json_number(json, fields[f].key, *(const int *)from);
-      break;
-    case CREAM_FIELD_DOUBLE:
-      cream_json_number(json, fields[f].key, *(const double *)from);
-      break;
-    case CREAM_FIELD_BOOL:
-      cream_json_bool(json, fields[f].key, *(const bool *)from);
-      break;
-    case CREAM_FIELD_TEXT:
-      cream_json_string(json, fields[f].key, from);
-      break;
-    case CREAM_FIELD_WORD:
-      cream_json_string(json, fields[f].key, fields[f].words[*(const unsigned *)from]);
-      break;
-    default:
-      break;
-    }
-  }
-}
-
 static void put_object(cream_json *json, const char *key, const cream_field *fields, int count,
                        const void *target) {
   cream_json_object(json, key, false);
-  put_fields(json, fields, count, target);
+  cream_fields_json(json, fields, count, target);
   cream_json_end(json);
 }
 
@@ -174,7 +102,7 @@ static void put_stages(cream_json *json, const cream_skeleton *net) {
   cream_json_array(json, "stages", true);
   for (int s = 0; s < net->space.n_stages; s++) {
     cream_json_object(json, NULL, false);
-    put_fields(json, stage_fields, COUNT(stage_fields), &net->space.stages[s]);
+    cream_fields_json(json, stage_fields, COUNT(stage_fields), &net->space.stages[s]);
     cream_json_layers(json, "layers", net, &path, s);
     cream_json_end(json);
   }
@@ -187,7 +115,8 @@ static void put_ops(cream_json *json, const cream_skeleton *net) {
   for (int l = 0; l < net->n_layers; l++) used[net->layers[l].options[0]] = true;
   cream_json_object(json, "ops", true);
   for (int i = 0; i < net->space.n_ops; i++)
-    if (used[i]) put_object(json, net->space.ops[i].name, op_fields, COUNT(op_fields), &net->space.ops[i]);
+    if (used[i])
+      put_object(json, net->space.ops[i].name, cream_op_fields, CREAM_OP_FIELDS, &net->space.ops[i]);
   cream_json_end(json);
 }
 
@@ -221,9 +150,9 @@ cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, cons
   put_object(&json, "space", name_fields, COUNT(name_fields), &space);
   cream_json_number(&json, "resolution", fixed->resolution);
   cream_json_number(&json, "classes", fixed->classes);
-  put_object(&json, "stem", stem_fields, COUNT(stem_fields), &fixed->space);
+  put_object(&json, "stem", cream_stem_fields, CREAM_STEM_FIELDS, &fixed->space);
   put_stages(&json, fixed);
-  put_object(&json, "head", head_fields, COUNT(head_fields), &fixed->space);
+  put_object(&json, "head", cream_arch_head_fields, CREAM_ARCH_HEAD_FIELDS, &fixed->space);
   put_ops(&json, fixed);
   cream_json_number(&json, "flops", cream_cost_flops(&cost));
   cream_json_number(&json, "macs", cost.macs);
@@ -238,7 +167,7 @@ cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, cons
 static cream_status read_map(const cream_yaml_value *root, const char *key, const cream_field *fields,
                              int count, void *target, cream_error *err) {
   cream_yaml_value value = cream_yaml_find(root, key);
-  return cream_fields_read(fields, count, &value, target, err);
+  return cream_fields_read_all(fields, count, &value, target, err);
 }
 
 /* Format and version come before any other complaint. */
@@ -269,7 +198,7 @@ static cream_status read_ops(const cream_yaml_value *root, cream_space *space, c
       return cream_yaml_fail(&value, err, "an op's name has at most %d bytes", CREAM_MAX_NAME - 1);
     cream_op *op = &space->ops[space->n_ops++];
     strcpy(op->name, name);
-    status = cream_fields_read(op_fields, COUNT(op_fields), &value, op, err);
+    status = cream_fields_read_all(cream_op_fields, CREAM_OP_FIELDS, &value, op, err);
     if (status) return status;
   }
   return CREAM_OK;
@@ -287,13 +216,9 @@ static cream_status read_layers(const cream_yaml_value *value, const cream_space
   stage->base = -1;
   for (int i = 0; i < depth; i++) {
     cream_yaml_value item = cream_yaml_item(&layers, i);
-    const char *name = cream_yaml_text(&item);
-    int op = name ? cream_space_find_op(space, name) : -1;
-    if (op < 0) {
-      cream_nearest nearest = cream_nearest_to(name ? name : "");
-      for (int o = 0; o < space->n_ops; o++) cream_nearest_offer(&nearest, space->ops[o].name);
-      return cream_yaml_unexpected(&item, "the name of an op under `ops`", nearest.best, err);
-    }
+    int op;
+    cream_status status = cream_space_read_op(&item, space, &op, err);
+    if (status) return status;
     ops[i] = (uint8_t)op;
     if (!memchr(stage->choices, op, (size_t)stage->n_choices))
       stage->choices[stage->n_choices++] = (uint8_t)op;
@@ -318,6 +243,20 @@ static cream_status read_stages(const cream_yaml_value *root, cream_space *space
   return CREAM_OK;
 }
 
+/* A space at one resolution alone. */
+static void set_side(cream_space *space, int side) {
+  space->resolution.min = space->resolution.max = space->resolution.scale_at = side;
+  space->resolution.step = 1;
+  space->resolution.scale_flops = 1;
+}
+
+void cream_arch_set_resolution(cream_arch *arch, int side) {
+  arch->net.resolution = side;
+  set_side(&arch->net.space, side);
+  cream_cost cost = cream_arch_cost(&arch->net);
+  arch->net.space.resolution.scale_flops = cream_cost_flops(&cost) / 1e6;
+}
+
 static cream_status read_space(const cream_yaml_value *root, cream_space *space, arch_top *top,
                                arch_space *name, uint8_t ops[CREAM_MAX_LAYERS], cream_error *err) {
   cream_status status = check_version(root, err);
@@ -327,16 +266,14 @@ static cream_status read_space(const cream_yaml_value *root, cream_space *space,
     cream_yaml_value found = cream_yaml_find(root, "space"), hash = cream_yaml_find(&found, "hash");
     status = cream_yaml_unexpected(&hash, "32 hexadecimal digits", NULL, err);
   }
-  if (!status) status = read_map(root, "stem", stem_fields, COUNT(stem_fields), space, err);
-  if (!status) status = read_map(root, "head", head_fields, COUNT(head_fields), space, err);
+  if (!status) status = read_map(root, "stem", cream_stem_fields, CREAM_STEM_FIELDS, space, err);
+  if (!status) status = read_map(root, "head", cream_arch_head_fields, CREAM_ARCH_HEAD_FIELDS, space, err);
   if (!status) status = read_ops(root, space, err);
   if (!status) status = read_stages(root, space, ops, err);
   if (status) return status;
   strcpy(space->name, name->name);
   space->head.classes = top->classes;
-  space->resolution.min = space->resolution.max = space->resolution.scale_at = top->resolution;
-  space->resolution.step = 1;
-  space->resolution.scale_flops = 1;
+  set_side(space, top->resolution);
   return CREAM_OK;
 }
 
@@ -379,7 +316,9 @@ static cream_status check_costs(const cream_yaml_value *root, const arch_top *to
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *err) {
   cream_yaml *yaml;
   bool is_builtin;
-  cream_status status = open_yaml(path, &yaml, &is_builtin, err);
+  if (cream_arch_is_list(path)) return cream_arch_parse_list(path, arch, err);
+  cream_status status =
+      cream_builtin_open(builtin, sizeof builtin / sizeof builtin[0], "arch", path, &yaml, &is_builtin, err);
   if (status) return status;
   cream_yaml_value root = cream_yaml_root(yaml);
   cream_space space = {0};

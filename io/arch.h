@@ -1,5 +1,5 @@
 /* Architecture files: one network, self-contained, as JSON. Format: docs/formats.md. Some are built in
- * (io/archs): the paper's six networks (cream-14 ... cream-604) and efficientnet-b0. */
+ * (io/archs): the paper's six networks (cream-14 ... cream-604), efficientnet-b0 and mobilenet-v3-large. */
 #ifndef CREAM_IO_ARCH_H
 #define CREAM_IO_ARCH_H
 
@@ -21,10 +21,13 @@ cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, cons
 /* The built-in architectures, ending in NULL. */
 const char *const *cream_arch_names(void);
 
-/* Rebuilds a network by the name of a built-in one or from its file alone. CREAM_BAD_CONFIG, with file, line
- * and key, for anything that is missing, unknown or out of bounds, and for costs that are not the network's;
- * `arch` is unchanged then. */
+/* Rebuilds a network by the name of a built-in one, from its file alone, or from a list of choices
+ * (arch_list.h). CREAM_BAD_CONFIG, with file, line and key, for anything that is missing, unknown or out of
+ * bounds, and for costs that are not the network's; `arch` is unchanged then. */
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *);
+
+/* The same network for pictures of another side, 8 to 4096 pixels. */
+void cream_arch_set_resolution(cream_arch *, int side);
 
 /* The cost of a fixed skeleton at its resolution. */
 cream_cost cream_arch_cost(const cream_skeleton *fixed);

@@ -25,17 +25,6 @@ static cream_st_dtype dtype_of(cream_state_kind kind) {
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
-static char *print_config(const cream_config *config) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *memory = open_memstream(&text, &size);
-  if (!memory) return NULL;
-  cream_settings_print(config, memory);
-  if (fclose(memory) == 0) return text;
-  free(text);
-  return NULL;
-}
-
 /* The header's strings, and the memory that they lie in. */
 typedef struct metadata {
   cream_pair pairs[PAIRS];
@@ -61,7 +50,7 @@ static void put_number(metadata *m, const char *key, const char *number_format, 
 
 static cream_status describe(metadata *m, const cream_checkpoint_info *info, cream_error *err) {
   m->n = 0;
-  m->config = print_config(&info->config);
+  m->config = cream_settings_text(&info->config);
   if (!m->config) return cream_fail_memory(err, sizeof info->config, "the settings of a checkpoint");
   put(m, "format", format);
   put_number(m, "version", "%d", CREAM_CHECKPOINT_VERSION);

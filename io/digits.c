@@ -4,18 +4,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/data.h"
+#include "file.h"
 #include "gzip.h"
-
-/* Where the data that come with the program are: installed, and in the source tree. */
-#ifndef CREAM_INSTALLED_DATA
-#define CREAM_INSTALLED_DATA "/usr/local/share/cream"
-#endif
-#ifndef CREAM_SOURCE_DATA
-#define CREAM_SOURCE_DATA "io/data"
-#endif
+#include "share.h"
 
 enum {
   SIDE = CREAM_DIGITS_SIDE,
@@ -172,10 +165,8 @@ static void destroy(cream_dataset *dataset) {
 
 cream_status cream_digits_open(const char *path, cream_dataset **out, cream_error *err) {
   static const char *const class_names[CLASSES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-  if (!path) {
-    path = CREAM_INSTALLED_DATA "/digits.csv.gz";
-    if (access(path, R_OK)) path = CREAM_SOURCE_DATA "/digits.csv.gz";
-  }
+  char found[CREAM_MAX_FILE_NAME];
+  if (!path) path = cream_share_find("digits.csv.gz", found, sizeof found);
   char *text = NULL;
   size_t size = 0;
   cream_status status = cream_gzip_read(path, MAX_BYTES, &text, &size, err);

@@ -190,8 +190,8 @@ cream_status cream_field_read(const cream_field *field, const cream_yaml_value *
   return good ? CREAM_OK : fail_field(field, value, err);
 }
 
-cream_status cream_fields_read(const cream_field *fields, int count, const cream_yaml_value *map,
-                               void *target, cream_error *err) {
+static cream_status read_fields(const cream_field *fields, int count, const cream_yaml_value *map, bool all,
+                                void *target, cream_error *err) {
   cream_status status = cream_yaml_expect(map, CREAM_YAML_MAP, err);
   for (int i = 0; !status && i < cream_yaml_count(map); i++) {
     const char *key;
@@ -209,9 +209,19 @@ cream_status cream_fields_read(const cream_field *fields, int count, const cream
   }
   for (int f = 0; !status && f < count; f++) {
     cream_yaml_value value = cream_yaml_find(map, fields[f].key);
-    if (fields[f].required && !value.node) status = fail_field(&fields[f], &value, err);
+    if ((fields[f].required || all) && !value.node) status = fail_field(&fields[f], &value, err);
   }
   return status;
+}
+
+cream_status cream_fields_read(const cream_field *fields, int count, const cream_yaml_value *map,
+                               void *target, cream_error *err) {
+  return read_fields(fields, count, map, false, target, err);
+}
+
+cream_status cream_fields_read_all(const cream_field *fields, int count, const cream_yaml_value *map,
+                                   void *target, cream_error *err) {
+  return read_fields(fields, count, map, true, target, err);
 }
 
 /* ---- printing ---------------------------------------------------------------------------------------- */
@@ -240,12 +250,21 @@ void cream_yaml_print_text(const char *text, FILE *file) {
   fputc('\'', file);
 }
 
-static void print_list(const cream_field *field, const void *from, FILE *file) {
+/* Items of a list without the zeros at its end. */
+static size_t used_items(const cream_field *field, const void *from) {
   const int *ints = from;
   const double *doubles = from;
   bool whole = field->type == CREAM_FIELD_INTS;
   size_t count = field->size / item_size(field);
   while (count > 0 && (whole ? ints[count - 1] == 0 : doubles[count - 1] == 0)) count--;
+  return count;
+}
+
+static void print_list(const cream_field *field, const void *from, FILE *file) {
+  const int *ints = from;
+  const double *doubles = from;
+  bool whole = field->type == CREAM_FIELD_INTS;
+  size_t count = used_items(field, from);
   fputc('[', file);
   for (size_t i = 0; i < count; i++) {
     if (i) fputs(", ", file);
@@ -295,6 +314,45 @@ void cream_field_print(const cream_field *field, const void *target, FILE *file)
   case CREAM_FIELD_MAP:
   case CREAM_FIELD_LIST:
     break;
+  }
+}
+
+static void put_list(cream_json *json, const cream_field *field, const void *from) {
+  const int *ints = from;
+  const double *doubles = from;
+  bool whole = field->type == CREAM_FIELD_INTS;
+  cream_json_array(json, field->key, false);
+  for (size_t i = 0, count = used_items(field, from); i < count; i++)
+    cream_json_number(json, NULL, whole ? ints[i] : doubles[i]);
+  cream_json_end(json);
+}
+
+void cream_fields_json(cream_json *json, const cream_field *fields, int count, const void *target) {
+  for (int f = 0; f < count; f++) {
+    const void *from = (const char *)target + fields[f].offset;
+    switch (fields[f].type) {
+    case CREAM_FIELD_INT:
+      cream_json_number(json, fields[f].key, *(const int *)from);
+      break;
+    case CREAM_FIELD_DOUBLE:
+      cream_json_number(json, fields[f].key, *(const double *)from);
+      break;
+    case CREAM_FIELD_BOOL:
+      cream_json_bool(json, fields[f].key, *(const bool *)from);
+      break;
+    case CREAM_FIELD_TEXT:
+      cream_json_string(json, fields[f].key, from);
+      break;
+    case CREAM_FIELD_WORD:
+      cream_json_string(json, fields[f].key, fields[f].words[*(const unsigned *)from]);
+      break;
+    case CREAM_FIELD_INTS:
+    case CREAM_FIELD_DOUBLES:
+      put_list(json, &fields[f], from);
+      break;
+    default:
+      break;
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "core/range.h"
+#include "json.h"
 #include "yaml.h"
 
 typedef enum cream_field_type {
@@ -54,10 +55,15 @@ cream_status cream_field_read(const cream_field *, const cream_yaml_value *, voi
  * fields before the faulty one may be set. */
 cream_status cream_fields_read(const cream_field *, int count, const cream_yaml_value *map, void *target,
                                cream_error *);
+/* The same of a map that has to have every field. */
+cream_status cream_fields_read_all(const cream_field *, int count, const cream_yaml_value *map, void *target,
+                                   cream_error *);
 /* The field's value as YAML on one line; reading it gives the same value. */
 void cream_field_print(const cream_field *, const void *target, FILE *);
 /* "{key: value, ...}" of all fields but maps and lists. */
 void cream_fields_print(const cream_field *, int count, const void *target, FILE *);
+/* All fields but maps, lists of those, ranges and 64-bit numbers as members of the open object; reading them gives the same values. */
+void cream_fields_json(cream_json *, const cream_field *, int count, const void *target);
 /* What the field takes: "a whole number from 1 to 8". Returns `text`. */
 char *cream_field_expected(const cream_field *, char *text, size_t size);
 /* Single-quoted where plain text would mean something else. */

@@ -232,9 +232,23 @@ static cream_status loader_read(cream_source *source, uint64_t epoch, uint64_t s
   return deliver(self, slot, batch, err);
 }
 
+const uint8_t *cream_loader_ahead(void *source, size_t *bytes) {
+  loader *self = ((cream_source *)source)->self;
+  size_t picture = (size_t)self->options.side * (size_t)self->options.side * CHANNELS;
+  pthread_mutex_lock(&self->lock);
+  uint64_t number = self->first + 1;
+  const loader_slot *slot = &self->slots[number % (uint64_t)self->n_slots];
+  bool ready = self->n_threads && self->started && slot->state == SLOT_READY && slot->batch == number &&
+               slot->status == CREAM_OK;
+  *bytes = ready ? (size_t)slot->n * picture : 0;
+  pthread_mutex_unlock(&self->lock);
+  return ready ? slot->pixels : NULL;
+}
+
 static cream_status loader_pick(cream_source *source, const uint32_t *indices, int n, cream_batch *batch,
                                 cream_error *err) {
   loader *self = source->self;
+  const double start = now();
   CREAM_ASSERT(n >= 0 && n <= source->batch);
   for (int i = 0; i < n; i++) {
     CREAM_ASSERT(indices[i] < source->count);
@@ -242,6 +256,7 @@ static cream_status loader_pick(cream_source *source, const uint32_t *indices, i
   }
   self->picked.n = n;
   fill(self, &self->workers[0], &self->picked, false);
+  source->waited += now() - start;
   return deliver(self, &self->picked, batch, err);
 }
 

@@ -34,6 +34,10 @@ typedef struct cream_loader_options {
 cream_status cream_loader_create(const cream_dataset *, const cream_loader_options *, cream_source **,
                                  cream_error *);
 
+/* The pixels of the batch after the one read last, and their number, for whoever can use the time until it is read;
+ * NULL if it is not ready. They stay as they are until then. `source` is a loader's. */
+const uint8_t *cream_loader_ahead(void *source, size_t *bytes);
+
 /* Destroys a source that may be NULL. */
 void cream_source_destroy(cream_source *);
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -162,7 +163,7 @@ static cream_status commit_json(cream_file *file, cream_json *json, cream_error 
   return cream_file_commit(file, err);
 }
 
-static void put_path(cream_json *json, const cream_skeleton *skeleton, const cream_path *path) {
+void cream_json_path(cream_json *json, const cream_skeleton *skeleton, const cream_path *path) {
   cream_json_array(json, "path", false);
   for (int s = 0; s < skeleton->space.n_stages; s++) cream_json_layers(json, NULL, skeleton, path, s);
   cream_json_end(json);
@@ -191,11 +192,22 @@ cream_status cream_run_write_split(const cream_run *run, const char *data, uint6
   return commit_json(&file, &json, err);
 }
 
+char *cream_run_budget_name(const char *name, const char *budget, char text[64]) {
+  const char *dot = strchr(name, '.');
+  if (budget)
+    snprintf(text, 64, "%.*s-%s%s", (int)(dot - name), name, budget, dot);
+  else
+    snprintf(text, 64, "%s", name);
+  return text;
+}
+
 cream_status cream_run_write_board(const cream_run *run, const cream_skeleton *skeleton,
-                                   const cream_board *board, cream_error *err) {
+                                   const cream_board *board, const char *budget, cream_error *err) {
   cream_file file;
   cream_json json;
-  cream_status status = create_json(run, CREAM_RUN_BOARD, "cream-board", &file, &json, err);
+  char name[64];
+  cream_status status = create_json(run, cream_run_budget_name(CREAM_RUN_BOARD, budget, name), "cream-board",
+                                    &file, &json, err);
   if (status) return status;
   cream_json_number(&json, "capacity", board->capacity);
   cream_json_array(&json, "entries", true);
@@ -207,14 +219,14 @@ cream_status cream_run_write_board(const cream_run *run, const cream_skeleton *s
     cream_json_number(&json, "flops", entry->flops);
     cream_json_number(&json, "params", entry->params);
     cream_json_integer(&json, "step", entry->step);
-    put_path(&json, skeleton, &entry->path);
+    cream_json_path(&json, skeleton, &entry->path);
     cream_json_end(&json);
   }
   cream_json_end(&json);
   return commit_json(&file, &json, err);
 }
 
-static void put_score(cream_json *json, const char *key, const cream_score *score) {
+void cream_json_score(cream_json *json, const char *key, const cream_score *score) {
   if (!score) return;
   cream_json_object(json, key, false);
   cream_json_number(json, "top1", score->top1);
@@ -224,29 +236,49 @@ static void put_score(cream_json *json, const char *key, const cream_score *scor
   cream_json_end(json);
 }
 
+/* Most bytes that the process ever had in memory. */
+static double peak_memory(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_SELF, &usage) ? NAN : 1024.0 * (double)usage.ru_maxrss;
+}
+
+static void put_network(cream_json *json, const cream_skeleton *net, double ms) {
+  if (!net) return;
+  cream_path path = cream_skeleton_first_path(net);
+  cream_cost cost = cream_arch_cost(net);
+  cream_json_path(json, net, &path);
+  cream_json_number(json, "resolution", net->resolution);
+  cream_json_number(json, "flops", cream_cost_flops(&cost));
+  cream_json_number(json, "macs", cost.macs);
+  cream_json_number(json, "params", cost.params);
+  if (ms > 0) cream_json_number(json, "ms", ms);
+}
+
 cream_status cream_run_write_result(const cream_run *run, const cream_run_result *result, cream_error *err) {
   cream_file file;
   cream_json json;
   cream_status status = create_json(run, CREAM_RUN_RESULT, "cream-result", &file, &json, err);
   if (status) return status;
   cream_json_string(&json, "command", result->command);
-  if (result->net) {
-    cream_path path = cream_skeleton_first_path(result->net);
-    cream_cost cost = cream_arch_cost(result->net);
-    put_path(&json, result->net, &path);
-    cream_json_number(&json, "resolution", result->net->resolution);
-    cream_json_number(&json, "flops", cream_cost_flops(&cost));
-    cream_json_number(&json, "macs", cost.macs);
-    cream_json_number(&json, "params", cost.params);
+  put_network(&json, result->net, result->ms);
+  if (result->n_budgets) cream_json_array(&json, "budgets", true);
+  for (int i = 0; i < result->n_budgets; i++) {
+    cream_json_object(&json, NULL, true);
+    cream_json_string(&json, "budget", result->budgets[i].budget);
+    put_network(&json, &result->budgets[i].net, result->budgets[i].ms);
+    cream_json_score(&json, "heldout", &result->budgets[i].heldout);
+    cream_json_end(&json);
   }
-  put_score(&json, "heldout", result->heldout);
-  put_score(&json, "test", result->test);
-  put_score(&json, "test_trained", result->test_trained);
+  if (result->n_budgets) cream_json_end(&json);
+  cream_json_score(&json, "heldout", result->heldout);
+  cream_json_score(&json, "test", result->test);
+  cream_json_score(&json, "test_trained", result->test_trained);
   cream_json_integer(&json, "steps", result->steps);
   cream_json_integer(&json, "meta_updates", result->meta_updates);
   cream_json_integer(&json, "memory_bytes", result->memory);
   cream_json_number(&json, "seconds", result->seconds);
   cream_json_number(&json, "images_per_second", result->images_per_second);
+  cream_json_number(&json, "peak_memory", peak_memory());
   return commit_json(&file, &json, err);
 }
 
@@ -254,8 +286,8 @@ cream_status cream_run_write_result(const cream_run *run, const cream_run_result
 
 static const char *const kinds[] = {
     [CREAM_EVENT_START] = "start", [CREAM_EVENT_STEP] = "step",     [CREAM_EVENT_META] = "meta",
-    [CREAM_EVENT_BOARD] = "board", [CREAM_EVENT_EPOCH] = "epoch",   [CREAM_EVENT_EVAL] = "eval",
-    [CREAM_EVENT_NOTE] = "note",   [CREAM_EVENT_SELECT] = "select",
+    [CREAM_EVENT_SCORE] = "score", [CREAM_EVENT_BOARD] = "board",   [CREAM_EVENT_EPOCH] = "epoch",
+    [CREAM_EVENT_EVAL] = "eval",   [CREAM_EVENT_SELECT] = "select", [CREAM_EVENT_NOTE] = "note",
 };
 
 static void put_choices(cream_json *json, const cream_path *path) {
@@ -281,16 +313,32 @@ static void put_evaluation(cream_json *json, const cream_event *event) {
   cream_json_number(json, "loss", event->eval_loss);
 }
 
-static void put_entry(cream_json *json, const cream_event *event) {
-  if (!event->board || event->entry < 0 || event->entry >= event->board->count) return;
-  const cream_board_entry *entry = &event->board->entries[event->entry];
-  cream_json_number(json, "entry", event->entry);
+static void put_scored(cream_json *json, const cream_board_entry *entry) {
   cream_json_number(json, "score", entry->score);
   cream_json_number(json, "score_loss", entry->loss);
   cream_json_number(json, "flops", entry->flops);
   cream_json_number(json, "params", entry->params);
+}
+
+static void put_entry(cream_json *json, const cream_event *event) {
+  if (event->budget) cream_json_string(json, "budget", event->budget);
+  if (!event->board || event->entry < 0 || event->entry >= event->board->count) return;
+  const cream_board_entry *entry = &event->board->entries[event->entry];
+  cream_json_number(json, "entry", event->entry);
+  put_scored(json, entry);
   cream_json_integer(json, "entered", entry->step);
   put_choices(json, &entry->path);
+}
+
+/* What the board holds now, best first. */
+static void put_board(cream_json *json, const cream_board *board) {
+  if (!board) return;
+  cream_json_array(json, "board_scores", false);
+  for (int i = 0; i < board->count; i++) cream_json_number(json, NULL, board->entries[i].score);
+  cream_json_end(json);
+  cream_json_array(json, "board_flops", false);
+  for (int i = 0; i < board->count; i++) cream_json_number(json, NULL, board->entries[i].flops);
+  cream_json_end(json);
 }
 
 static void put_event(cream_json *json, const cream_event *event) {
@@ -311,13 +359,20 @@ static void put_event(cream_json *json, const cream_event *event) {
     if (event->rho >= 0) cream_json_number(json, "rho", event->rho);
     cream_json_number(json, "meta_gradient", event->meta_gradient);
     break;
+  case CREAM_EVENT_SCORE:
+    put_scored(json, event->candidate);
+    put_choices(json, &event->candidate->path);
+    break;
   case CREAM_EVENT_BOARD:
     put_entry(json, event);
+    put_board(json, event->board);
     break;
   case CREAM_EVENT_EPOCH:
     put_training(json, event);
+    if (event->budget) cream_json_string(json, "budget", event->budget);
     if (event->board) cream_json_number(json, "entries", event->board->count);
     if (event->board && event->board->count) cream_json_number(json, "best", event->board->entries[0].score);
+    put_board(json, event->board);
     break;
   case CREAM_EVENT_EVAL:
     if (event->split) cream_json_string(json, "split", event->split);
@@ -364,6 +419,10 @@ cream_status cream_metrics_on_event(void *self, const cream_event *event, cream_
   put_event(&json, event);
   cream_json_number(&json, "seconds", floor((now(CLOCK_MONOTONIC) - run->start) * 1000) / 1000);
   cream_json_number(&json, "images_per_second", floor(event->images_per_second * 10) / 10);
+  if (event->kind == CREAM_EVENT_EPOCH) {
+    cream_json_number(&json, "waited", floor(event->waited * 1000) / 1000);
+    cream_json_number(&json, "peak_memory", peak_memory());
+  }
   cream_json_end(&json);
   fputc('\n', run->logs[CREAM_LOG_METRICS]);
   return check_log(run, CREAM_LOG_METRICS, event->kind != CREAM_EVENT_STEP, err);

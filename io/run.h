@@ -13,6 +13,7 @@
 #include "core/evaluate.h"
 #include "core/event.h"
 #include "file.h"
+#include "json.h"
 
 /* Files of a run folder. */
 #define CREAM_RUN_CONFIG   "config.yaml"                 /* all settings, as resolved */
@@ -70,14 +71,28 @@ cream_status cream_run_write_config(const cream_run *, const cream_config *, cre
 /* heldout[n]: indices into the training part of `data`, which has `count` pictures. */
 cream_status cream_run_write_split(const cream_run *, const char *data, uint64_t seed, size_t count,
                                    const uint32_t *heldout, size_t n, cream_error *);
+/* budget: whose board it is; NULL: the only one. */
 cream_status cream_run_write_board(const cream_run *, const cream_skeleton *, const cream_board *,
-                                   cream_error *);
+                                   const char *budget, cream_error *);
+/* "arch.json" and "14": "arch-14.json"; without a budget the name as it is. Returns `text`. */
+char *cream_run_budget_name(const char *name, const char *budget, char text[64]);
+
+/* One of the networks of a search with several budgets. */
+typedef struct cream_run_network {
+  const char *budget;
+  cream_skeleton net; /* fixed */
+  cream_score heldout;
+  double ms; /* 0: not known */
+} cream_run_network;
 
 /* What came out of a run. Pointers may be NULL: then the result does not have it. */
 typedef struct cream_run_result {
   const char *command;       /* "search", "retrain", "test" */
   const cream_skeleton *net; /* fixed */
   const cream_score *heldout, *test;
+  double ms;                        /* of `net` by the table of latencies; 0: not known */
+  const cream_run_network *budgets; /* [n_budgets] in place of `net` and `heldout` */
+  int n_budgets;
   const cream_score *test_trained; /* where `test` is that of averaged weights: of the trained ones */
   uint64_t steps;
   uint64_t meta_updates; /* of a search */
@@ -87,11 +102,16 @@ typedef struct cream_run_result {
 
 cream_status cream_run_write_result(const cream_run *, const cream_run_result *, cream_error *);
 
+/* Parts of these files: a path as "path", its op names by stage; a score (NULL: nothing). */
+void cream_json_path(cream_json *, const cream_skeleton *, const cream_path *);
+void cream_json_score(cream_json *, const char *key, const cream_score *);
+
 /* A listener (core/event.h) that appends to all logs; `run` is a cream_run. */
 cream_status cream_run_on_event(void *run, const cream_event *, cream_error *);
 
 /* The part of it that appends to the metrics; `run` is a cream_run. Every line ends in `seconds`
- * and `images_per_second`, the only fields that differ between two runs of the same settings. */
+ * and `images_per_second` (that of an epoch, after them, in `waited` and `peak_memory`), the only fields that
+ * differ between two runs of the same settings. */
 cream_status cream_metrics_on_event(void *run, const cream_event *, cream_error *);
 
 #endif

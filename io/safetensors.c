@@ -12,6 +12,7 @@
 
 #include "file.h"
 #include "json.h"
+#include "torch_file.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "safetensors are read and written as they lie in memory, which has to be little-endian"
@@ -202,6 +203,11 @@ static cream_status parse_header(cream_st_file *file, const char *path, cream_er
     return cream_fail(err, CREAM_BAD_DATA, "%s has %zu bytes: too short for a safetensors file", path,
                       file->size);
   memcpy(&length, file->map, sizeof length);
+  if (length > CREAM_ST_MAX_HEADER && cream_torch_recognise(path))
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s is a file of PyTorch's: make a safetensors file of it first, with cream convert %s "
+                      "weights.safetensors",
+                      path, path);
   if (length > CREAM_ST_MAX_HEADER)
     return cream_fail(err, CREAM_BAD_DATA,
                       "%s: header of %ju bytes, more than the %d allowed: not a safetensors file?", path,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/board.h"
+#include "core/rank.h"
 #include "field.h"
 
 typedef struct setting {
@@ -11,12 +12,17 @@ typedef struct setting {
 } setting;
 
 static const char *const teachers[] = {"meta", "top1", "random", "none", NULL};
+static const char *const strategies[] = {"cream", "spos", "random", "fair", "sandwich", NULL};
+static const char *const samplings[] = {"range", "everywhere", NULL};
+static const char *const board_rules[] = {"paper", "gap", "pareto", NULL};
+static const char *const meta_inputs[] = {"softmax", "logits", "pair", NULL};
 static const char *const priors[] = {"uniform", "fixed", "board", NULL};
 static const char *const schedules[] = {"linear", "cosine", "step", "constant", NULL};
 static const char *const interpolations[] = {"bilinear", "bicubic", "random", NULL};
 static const char *const on_nan_words[] = {"stop", "rollback", NULL};
 static const char *const optimisers[] = {"sgd", "rmsprop-tf", "adam", "adamw", NULL};
 static const char *const recalibrations[] = {"reset", "inherit", NULL};
+static const char *const spreads[] = {"uniform", "flops", NULL};
 
 #define SETTING(name, member, low, high, choice, unit_, help_)                                               \
   {                                                                                                          \
@@ -53,11 +59,12 @@ static const char *const recalibrations[] = {"reset", "inherit", NULL};
 static const setting settings[] = {
     TEXT(data, "data set: a built-in name or a folder"),
     TEXT(space, "search space: a built-in name or a YAML file"),
-    TEXT(arch, "architecture: a built-in name or a JSON file"),
+    TEXT(arch, "architecture: a built-in name, a JSON file, or a list of choices"),
     TEXT(weights, "weights to start from: a safetensors file"),
     TEXT(out, "run folder"),
     NUMBER(flops, 0, 1e9, "M FLOPs", "range that the network must lie in, as the paper counts FLOPs"),
-    NUMBER(resolution, 0, 4096, "pixels", "side of the input; 0: from the FLOPs range"),
+    NUMBER(resolution, 0, 4096, "pixels",
+           "side of the input; 0: the architecture's own, or from the FLOPs range"),
     NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers", "depth of every stage; empty: from the FLOPs range"),
     NUMBER(heldout, 0, 0.9, "",
            "share of the training images held out for board, meta network and selection"),
@@ -67,6 +74,9 @@ static const setting settings[] = {
            "training batches that recalibrate loaded weights before a test; 0: none"),
     NUMBER(max_bad, 0, 1, "", "share of the pictures that may be unreadable: reported and left out"),
     TEXT(seed, "seed of every random draw"),
+    TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, a part of a device's name, or auto"),
+    TEXT(opencl.parameters, "file of CLBlast's parameters, as cream bench --tune writes it"),
+    NUMBER(opencl.half, 0, 0, "", "activations are stored in half precision on an OpenCL device"),
     NUMBER(threads, 0, 1024, "", "threads; 0: all cores"),
     NUMBER(time_budget, 0, 1e6, "minutes", "training ends in good order when it is used up; 0: none"),
     WORD(on_nan, on_nan_words,
@@ -89,20 +99,40 @@ static const setting settings[] = {
     NUMBER(augment.erase_max, 0, 1, "", "random erasing: largest share of the area"),
     NUMBER(augment.test_crop, 0.1, 1, "", "share of the resized side that tests look at"),
     TRAINING(search),
+    WORD(search.strategy, strategies,
+         "prioritized paths; uniform paths; paths trained from scratch; strict fairness; sandwich rule"),
+    WORD(search.sampling, samplings, "paths are drawn inside the range, or anywhere in the supernet"),
+    TEXT(search.budgets, "one network for each: M FLOPs (14,43,114) or milliseconds (6ms,12ms)"),
+    NUMBER(search.budget_share, 0, 0.99, "", "least share of a budget that its network uses"),
+    NUMBER(search.latency.max, 0, 1e6, "ms", "what a network may take by search.latency.table; 0: any"),
+    TEXT(search.latency.table, "latency table of the space, as cream latency build writes it"),
     WORD(search.teacher, teachers,
          "which board path teaches: matched by the meta network, the best, any, or none"),
     NUMBER(search.start_epoch, -1, 100000, "epochs", "first epoch with a teacher; -1: a sixth of the epochs"),
     WORD(search.prior, priors,
          "how paths are drawn: alike, by search.fixed_prior, or as often as on the board"),
     NUMBER(search.fixed_prior, 0, 1e6, "", "weight of every op of the space, in its order; empty: alike"),
+    WORD(search.board.rule, board_rules,
+         "what a full board takes: better and no larger; also better by the gap; the best of each bucket"),
+    NUMBER(search.board.buckets, 1, CREAM_MAX_BOARD, "", "buckets of FLOPs of a pareto board"),
     NUMBER(search.board.size, 1, CREAM_MAX_BOARD, "paths", "paths on the board (K)"),
     NUMBER(search.board.gap, 0, 100, "points", "accuracy by which a larger path must be better to enter"),
     NUMBER(search.board.images, 0, 1e7, "images", "held-out images of a score; 0: one batch"),
     NUMBER(search.board.every, 1, 1e6, "steps", "between updates of the board"),
     NUMBER(search.meta.every, 1, 1e6, "steps", "between updates of the meta network (tau)"),
     NUMBER(search.meta.slice, 1, CREAM_MAX_SLICE, "images", "held-out images of a board path (s)"),
+    WORD(search.meta.input, meta_inputs,
+         "difference of probabilities, of logits, or both probabilities beside each other"),
     NUMBER(search.meta.lr, 0, 100, "", "learning rate of the meta network"),
     NUMBER(search.meta.clip, 0, 1e6, "", "largest norm of the meta network's gradient; 0: any"),
+    NUMBER(search.evolution.population, 2, 4096, "paths", "of a generation (spos, fair, sandwich)"),
+    NUMBER(search.evolution.generations, 0, 4096, "", "after the first, which is drawn at random"),
+    NUMBER(search.evolution.parents, 1, 4096, "paths", "best paths so far that have children"),
+    NUMBER(search.evolution.crossover, 0, 1, "", "share of the children with two parents"),
+    NUMBER(search.evolution.mutation, 0, 1, "", "probability that a layer of a mutant is drawn anew"),
+    NUMBER(search.evolution.images, 0, 1e7, "images", "held-out images of an evaluation; 0: all"),
+    NUMBER(search.random.paths, 1, 1e6, "paths", "paths trained from scratch (random)"),
+    NUMBER(search.sandwich.paths, 0, 64, "paths", "random paths of a batch (sandwich)"),
     NUMBER(search.recalibrate, 0, 1e6, "batches",
            "recompute batch-norm statistics before the final selection"),
     TRAINING(retrain),
@@ -120,6 +150,16 @@ static const setting settings[] = {
     NUMBER(retrain.ema, 0, 1, "", "decay of the averaged weights; 0: none"),
     NUMBER(retrain.eval_every, 0, 100000, "epochs",
            "between evaluations on held-out images; 0: at the end only"),
+    NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths of a ranking"),
+    WORD(rank.spread, spreads, "how they are drawn: alike, or in turn from parts of the FLOPs range"),
+    NUMBER(rank.buckets, 1, 1000, "parts", "parts of equal width of the FLOPs range"),
+    NUMBER(rank.recalibrate, 0, 1e6, "batches",
+           "recompute a path's batch-norm statistics in the supernet; 0: as they are"),
+    NUMBER(rank.epochs, 1, 100000, "epochs", "training from scratch of each path"),
+    NUMBER(rank.batch, 0, 65536, "images", "images of a step of it; 0: retrain.batch"),
+    NUMBER(rank.resamples, 1, 1e6, "", "resamples of the bootstrap"),
+    NUMBER(rank.jobs, 0, 1024, "processes", "paths side by side; 0: one a thread"),
+    TEXT(rank.table, "file of trained paths that rankings share; empty: one in the run folder"),
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
@@ -136,37 +176,45 @@ static const cream_field *find(const char *key, bool *group) {
   return NULL;
 }
 
-static cream_status fail_unknown(const cream_yaml_value *value, cream_error *err) {
-  cream_nearest nearest = cream_nearest_to(value->key);
+static cream_status fail_unknown(const cream_yaml_value *value, const char *name, cream_error *err) {
+  cream_nearest nearest = cream_nearest_to(name);
   for (int i = 0; i < N_SETTINGS; i++) cream_nearest_offer(&nearest, settings[i].field.key);
   if (!nearest.best) return cream_yaml_fail(value, err, "no such setting");
   return cream_yaml_fail(value, err, "no such setting, did you mean `%s`?", nearest.best);
 }
 
-static cream_status read_map(cream_config *config, const cream_yaml_value *map, cream_error *err) {
+/* `within`: bytes of the keys in front of those of the settings. */
+static cream_status read_map(cream_config *config, const cream_yaml_value *map, size_t within,
+                             cream_error *err) {
   cream_status status = cream_yaml_expect(map, CREAM_YAML_MAP, err);
   for (int i = 0; !status && i < cream_yaml_count(map); i++) {
     const char *key;
     bool group;
     cream_yaml_value value = cream_yaml_pair(map, i, &key);
     if ((status = cream_yaml_check_key(map, i, err))) break;
-    const cream_field *field = find(value.key, &group);
+    const char *name = value.key + within;
+    const cream_field *field = find(name, &group);
     if (strchr(key, '.'))
       status = cream_yaml_fail(&value, err, "a key of a file has no dots, expected nested maps");
     else if (field)
       status = cream_field_read(field, &value, config, err);
     else
-      status = group ? read_map(config, &value, err) : fail_unknown(&value, err);
+      status = group ? read_map(config, &value, within, err) : fail_unknown(&value, name, err);
   }
   return status;
 }
 
-static cream_status read_document(cream_config *config, cream_yaml *yaml, cream_error *err) {
+cream_status cream_settings_read(cream_config *config, const cream_yaml_value *map, cream_error *err) {
   cream_config changed = *config;
-  cream_yaml_value root = cream_yaml_root(yaml);
-  cream_status status = root.node ? read_map(&changed, &root, err) : CREAM_OK;
-  cream_yaml_free(yaml);
+  cream_status status = read_map(&changed, map, map->key[0] ? strlen(map->key) + 1 : 0, err);
   if (!status) *config = changed;
+  return status;
+}
+
+static cream_status read_document(cream_config *config, cream_yaml *yaml, cream_error *err) {
+  cream_yaml_value root = cream_yaml_root(yaml);
+  cream_status status = root.node ? cream_settings_read(config, &root, err) : CREAM_OK;
+  cream_yaml_free(yaml);
   return status;
 }
 
@@ -215,7 +263,7 @@ cream_status cream_settings_set(cream_config *config, const char *key, const cha
   if (status) return status;
   cream_yaml_value value = cream_yaml_root(yaml);
   snprintf(value.key, sizeof value.key, "%s", key);
-  status = field ? cream_field_read(field, &value, config, err) : fail_unknown(&value, err);
+  status = field ? cream_field_read(field, &value, config, err) : fail_unknown(&value, value.key, err);
   cream_yaml_free(yaml);
   return status;
 }
@@ -239,6 +287,21 @@ void cream_settings_print(const cream_config *config, FILE *file) {
     fputc('\n', file);
     previous = key;
   }
+}
+
+char *cream_settings_text(const cream_config *config) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *memory = open_memstream(&text, &size);
+  if (!memory) return NULL;
+  cream_settings_print(config, memory);
+  if (fclose(memory) == 0) return text;
+  free(text);
+  return NULL;
+}
+
+const char *cream_settings_key(int i) {
+  return i >= 0 && i < N_SETTINGS ? settings[i].field.key : NULL;
 }
 
 char *cream_settings_get(const cream_config *config, const char *key, char *text, size_t size) {

@@ -2,30 +2,22 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
-#include "field.h"
-#include "file.h"
+#include "builtin.h"
+#include "space_fields.h"
 
 /* ---- built-in spaces --------------------------------------------------------------------------------- */
 
-static const struct {
-  const char *name;
-  const unsigned char *text;
-  size_t size;
-} builtin[] = {
-#define EMBEDDED(name, ...)                                                                                  \
-  {name, (const unsigned char[]){__VA_ARGS__}, sizeof((const unsigned char[]){__VA_ARGS__})},
+static const cream_builtin builtin[] = {
+#define EMBEDDED CREAM_BUILTIN
 #include "spaces.inc"
 #undef EMBEDDED
 };
 
-enum { N_BUILTIN = sizeof builtin / sizeof builtin[0] };
-
 const char *const *cream_space_names(void) {
   static const char *const names[] = {
-#define EMBEDDED(name, ...) name,
+#define EMBEDDED CREAM_BUILTIN_NAME
 #include "spaces.inc"
 #undef EMBEDDED
       NULL,
@@ -35,28 +27,11 @@ const char *const *cream_space_names(void) {
 
 /* ---- what a space has -------------------------------------------------------------------------------- */
 
-const char *const cream_block_words[] = {
-    [CREAM_BLOCK_MBCONV] = "mbconv",
-    [CREAM_BLOCK_SEPARABLE] = "separable",
-    [CREAM_BLOCK_BOTTLENECK] = "bottleneck",
-    [CREAM_BLOCK_SKIP] = "skip",
-    NULL,
-};
-const char *const cream_act_words[] = {
-    [CREAM_ACT_NONE] = "none",       [CREAM_ACT_RELU] = "relu",
-    [CREAM_ACT_SWISH] = "swish",     [CREAM_ACT_HARD_SWISH] = "hard-swish",
-    [CREAM_ACT_SIGMOID] = "sigmoid", [CREAM_ACT_HARD_SIGMOID] = "hard-sigmoid",
-    [CREAM_ACT_COUNT] = NULL,
-};
-
 #define FIELD(owner, name, member, low, high, choice, must)                                                  \
   { .key = name, CREAM_FIELD(owner, member), .min = low, .max = high, .words = choice, .required = must }
 #define NUMBER(owner, name, member, low, high) FIELD(owner, name, member, low, high, NULL, true)
 #define OPTION(owner, name, member, low, high) FIELD(owner, name, member, low, high, NULL, false)
-#define WORD(owner, name, member, words)       FIELD(owner, name, member, 0, 0, words, false)
 #define TABLE(fields)                          fields, sizeof fields / sizeof fields[0]
-
-enum { MAX_CHANNELS = 8192, MAX_KERNEL = 31, MAX_STRIDE = 4, MAX_SIDE = 4096 };
 
 static const cream_field space_fields[] = {
     FIELD(cream_space, "name", name, 0, 0, NULL, true),
@@ -68,28 +43,9 @@ static const cream_field space_fields[] = {
     {.key = "resolution", .type = CREAM_FIELD_MAP, .required = true},
 };
 
-static const cream_field op_fields[] = {
-    FIELD(cream_op, "block", kind, 0, 0, cream_block_words, true),
-    OPTION(cream_op, "kernel", kernel, 1, MAX_KERNEL),
-    OPTION(cream_op, "dilation", dilation, 1, 8),
-    OPTION(cream_op, "expand", expand, 0, 64),
-    WORD(cream_op, "act", act, cream_act_words),
-    OPTION(cream_op, "se", se, 0, 1),
-    OPTION(cream_op, "se_of_input", se_of_input, 0, 0),
-    WORD(cream_op, "se_act", se_act, cream_act_words),
-    WORD(cream_op, "se_gate", se_gate, cream_act_words),
-};
-
 /* `defaults` may give what follows `block`. */
-static const cream_field *const default_fields = op_fields + 1;
-enum { N_DEFAULTS = sizeof op_fields / sizeof op_fields[0] - 1 };
-
-static const cream_field stem_fields[] = {
-    NUMBER(cream_space, "channels", stem.channels, 1, MAX_CHANNELS),
-    NUMBER(cream_space, "kernel", stem.kernel, 1, MAX_KERNEL),
-    NUMBER(cream_space, "stride", stem.stride, 1, MAX_STRIDE),
-    WORD(cream_space, "act", stem.act, cream_act_words),
-};
+static const cream_field *const default_fields = cream_op_fields + 1;
+enum { N_DEFAULTS = CREAM_OP_FIELDS - 1 };
 
 /* A stage as it is written. */
 typedef struct stage_text {
@@ -99,25 +55,18 @@ typedef struct stage_text {
 } stage_text;
 
 static const cream_field stage_fields[] = {
-    NUMBER(stage_text, "channels", channels, 1, MAX_CHANNELS),
-    NUMBER(stage_text, "stride", stride, 1, MAX_STRIDE),
+    NUMBER(stage_text, "channels", channels, 1, CREAM_MAX_CHANNELS),
+    NUMBER(stage_text, "stride", stride, 1, CREAM_MAX_STRIDE),
     NUMBER(stage_text, "depth", depth, 1, CREAM_MAX_LAYERS),
     {.key = "choices", .type = CREAM_FIELD_LIST, .required = true},
     OPTION(stage_text, "base", base, 0, 0),
 };
 
-static const cream_field head_fields[] = {
-    NUMBER(cream_space, "channels", head.channels, 1, MAX_CHANNELS),
-    NUMBER(cream_space, "features", head.features, 0, MAX_CHANNELS),
-    NUMBER(cream_space, "classes", head.classes, 1, 1 << 20),
-    WORD(cream_space, "act", head.act, cream_act_words),
-};
-
 static const cream_field resolution_fields[] = {
-    NUMBER(cream_space, "min", resolution.min, 8, MAX_SIDE),
-    NUMBER(cream_space, "max", resolution.max, 8, MAX_SIDE),
-    NUMBER(cream_space, "step", resolution.step, 1, MAX_SIDE),
-    NUMBER(cream_space, "scale_at", resolution.scale_at, 1, MAX_SIDE),
+    NUMBER(cream_space, "min", resolution.min, 8, CREAM_MAX_SIDE),
+    NUMBER(cream_space, "max", resolution.max, 8, CREAM_MAX_SIDE),
+    NUMBER(cream_space, "step", resolution.step, 1, CREAM_MAX_SIDE),
+    NUMBER(cream_space, "scale_at", resolution.scale_at, 1, CREAM_MAX_SIDE),
     NUMBER(cream_space, "scale_flops", resolution.scale_flops, 0, 1e9),
 };
 
@@ -156,7 +105,7 @@ static void normalise_op(cream_op *op) {
 static cream_status read_op(const cream_yaml_value *map, const char *name, const cream_op *defaults,
                             cream_op *op, cream_error *err) {
   *op = *defaults;
-  cream_status status = cream_fields_read(TABLE(op_fields), map, op, err);
+  cream_status status = cream_fields_read(TABLE(cream_op_fields), map, op, err);
   if (status) return status;
   for (size_t i = 0; name[i]; i++)
     if (!isalnum((unsigned char)name[i]) && name[i] != '_')
@@ -197,17 +146,6 @@ static cream_status read_ops(const cream_yaml_value *map, const cream_op *defaul
   return CREAM_OK;
 }
 
-/* Index of the op that a value names. */
-static cream_status read_op_name(const cream_yaml_value *value, const cream_space *space, int *op,
-                                 cream_error *err) {
-  const char *name = cream_yaml_text(value);
-  *op = name ? cream_space_find_op(space, name) : -1;
-  if (*op >= 0) return CREAM_OK;
-  cream_nearest nearest = cream_nearest_to(name ? name : "");
-  for (int i = 0; i < space->n_ops; i++) cream_nearest_offer(&nearest, space->ops[i].name);
-  return cream_yaml_unexpected(value, "an op of `ops`", nearest.best, err);
-}
-
 static cream_status read_stage(const cream_yaml_value *map, const cream_space *space, cream_stage *stage,
                                cream_error *err) {
   stage_text text = {0};
@@ -231,12 +169,12 @@ static cream_status read_stage(const cream_yaml_value *map, const cream_space *s
   for (int i = 0; i < stage->n_choices; i++) {
     int op;
     cream_yaml_value item = cream_yaml_item(&choices, i);
-    if ((status = read_op_name(&item, space, &op, err))) return status;
+    if ((status = cream_space_read_op(&item, space, &op, err))) return status;
     stage->choices[i] = (uint8_t)op;
   }
 
   cream_yaml_value base = cream_yaml_find(map, "base");
-  return base.node ? read_op_name(&base, space, &stage->base, err) : CREAM_OK;
+  return base.node ? cream_space_read_op(&base, space, &stage->base, err) : CREAM_OK;
 }
 
 static cream_status read_stages(const cream_yaml_value *list, cream_space *space, cream_error *err) {
@@ -269,25 +207,22 @@ static cream_status read_space(const cream_yaml_value *root, cream_space *space,
   part = cream_yaml_find(root, "ops");
   if ((status = read_ops(&part, &defaults, space, err))) return status;
   part = cream_yaml_find(root, "stem");
-  if ((status = cream_fields_read(TABLE(stem_fields), &part, space, err))) return status;
+  if ((status = cream_fields_read(TABLE(cream_stem_fields), &part, space, err))) return status;
   part = cream_yaml_find(root, "stages");
   if ((status = read_stages(&part, space, err))) return status;
   part = cream_yaml_find(root, "head");
-  if ((status = cream_fields_read(TABLE(head_fields), &part, space, err))) return status;
+  if ((status = cream_fields_read(TABLE(cream_head_fields), &part, space, err))) return status;
   part = cream_yaml_find(root, "resolution");
   return cream_fields_read(TABLE(resolution_fields), &part, space, err);
 }
 
-cream_status cream_space_parse(const char *name, const char *text, size_t size, cream_space *out,
-                               cream_error *err) {
-  cream_yaml *yaml;
+/* The space of a document, which it ends. */
+static cream_status take_space(const char *name, cream_yaml *yaml, cream_space *out, cream_error *err) {
   cream_error inner;
-  cream_status status = cream_yaml_parse(name, text, size, &yaml, err);
-  if (status) return status;
   cream_space space;
   memset(&space, 0, sizeof space);
   cream_yaml_value root = cream_yaml_root(yaml);
-  status = read_space(&root, &space, err);
+  cream_status status = read_space(&root, &space, err);
   cream_yaml_free(yaml);
   if (status) return status;
   if (cream_space_validate(&space, &inner))
@@ -296,40 +231,29 @@ cream_status cream_space_parse(const char *name, const char *text, size_t size, 
   return CREAM_OK;
 }
 
+cream_status cream_space_parse(const char *name, const char *text, size_t size, cream_space *space,
+                               cream_error *err) {
+  cream_yaml *yaml;
+  cream_status status = cream_yaml_parse(name, text, size, &yaml, err);
+  return status ? status : take_space(name, yaml, space, err);
+}
+
 cream_status cream_space_load(const char *name_or_path, cream_space *space, cream_error *err) {
-  for (int i = 0; i < N_BUILTIN; i++)
-    if (strcmp(name_or_path, builtin[i].name) == 0)
-      return cream_space_parse(name_or_path, (const char *)builtin[i].text, builtin[i].size, space, err);
-  if (access(name_or_path, F_OK) != 0) {
-    cream_nearest nearest = cream_nearest_to(name_or_path);
-    for (int i = 0; i < N_BUILTIN; i++) cream_nearest_offer(&nearest, builtin[i].name);
-    if (nearest.best)
-      return cream_fail(err, CREAM_BAD_CONFIG,
-                        "space `%.200s`: no such file or built-in space, did you mean `%s`?", name_or_path,
-                        nearest.best);
-    char names[200] = "";
-    for (int i = 0; i < N_BUILTIN; i++)
-      snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", builtin[i].name);
-    return cream_fail(err, CREAM_BAD_CONFIG, "space `%.200s`: no such file, and the built-in spaces are %s",
-                      name_or_path, names);
-  }
-  char *text;
-  size_t size;
-  cream_status status = cream_file_read(name_or_path, CREAM_YAML_MAX_BYTES, &text, &size, err);
-  if (status) return status;
-  status = cream_space_parse(name_or_path, text, size, space, err);
-  free(text);
-  return status;
+  cream_yaml *yaml;
+  bool is_builtin;
+  cream_status status = cream_builtin_open(builtin, sizeof builtin / sizeof builtin[0], "space", name_or_path,
+                                           &yaml, &is_builtin, err);
+  return status ? status : take_space(name_or_path, yaml, space, err);
 }
 
 /* ---- printing ---------------------------------------------------------------------------------------- */
 
 static void print_op(const cream_op *op, FILE *file) {
   fprintf(file, "  %s: {", op->name);
-  for (size_t f = 0; f < sizeof op_fields / sizeof op_fields[0]; f++) {
-    if (!has_field(op->kind, &op_fields[f])) continue;
-    fprintf(file, "%s%s: ", f ? ", " : "", op_fields[f].key);
-    cream_field_print(&op_fields[f], op, file);
+  for (int f = 0; f < CREAM_OP_FIELDS; f++) {
+    if (!has_field(op->kind, &cream_op_fields[f])) continue;
+    fprintf(file, "%s%s: ", f ? ", " : "", cream_op_fields[f].key);
+    cream_field_print(&cream_op_fields[f], op, file);
   }
   fputs("}\n", file);
 }
@@ -349,11 +273,11 @@ static void print_body(const cream_space *space, FILE *file) {
   fputs("ops:\n", file);
   for (int i = 0; i < space->n_ops; i++) print_op(&space->ops[i], file);
   fputs("stem: ", file);
-  cream_fields_print(TABLE(stem_fields), space, file);
+  cream_fields_print(TABLE(cream_stem_fields), space, file);
   fputs("\nstages:\n", file);
   for (int s = 0; s < space->n_stages; s++) print_stage(space, &space->stages[s], file);
   fputs("head: ", file);
-  cream_fields_print(TABLE(head_fields), space, file);
+  cream_fields_print(TABLE(cream_head_fields), space, file);
   fputs("\nresolution: ", file);
   cream_fields_print(TABLE(resolution_fields), space, file);
   fputc('\n', file);

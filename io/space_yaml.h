@@ -14,9 +14,6 @@ cream_status cream_space_parse(const char *name, const char *text, size_t size, 
 /* Names of the built-in spaces, NULL at the end. */
 const char *const *cream_space_names(void);
 
-/* The words of files for cream_block_kind and cream_act, indexed by them, NULL at the end. */
-extern const char *const cream_block_words[], *const cream_act_words[];
-
 /* The space as YAML, in one form for all ways to write it; reading it gives the same space. */
 void cream_space_print(const cream_space *, FILE *);
 /* XXH3 (128 bits, hexadecimal, most significant first) of what cream_space_print writes after the name. */

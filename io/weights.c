@@ -120,11 +120,11 @@ static void check_shape(const cream_st_tensor *tensor, const cream_param *param,
 }
 
 static int by_name(const void *a, const void *b) {
-  return strcmp((*(const cream_param *const *)a)->name, (*(const cream_param *const *)b)->name);
+  return strcmp((*(const cream_st_tensor *const *)a)->name, (*(const cream_st_tensor *const *)b)->name);
 }
 
-static int name_against_param(const void *name, const void *param) {
-  return strcmp(name, (*(const cream_param *const *)param)->name);
+static int name_against_tensor(const void *name, const void *tensor) {
+  return strcmp(name, (*(const cream_st_tensor *const *)tensor)->name);
 }
 
 static bool ends_with(const char *text, const char *end) {
@@ -132,39 +132,37 @@ static bool ends_with(const char *text, const char *end) {
   return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-static void find_extra(const cream_st_file *file, const cream_param **sorted, int count, tally *list) {
-  const cream_st_tensor *tensors;
-  int n_tensors = cream_st_tensors(file, &tensors);
-  for (int i = 0; i < n_tensors; i++)
-    if (!ends_with(tensors[i].name, ".num_batches_tracked") &&
-        !bsearch(tensors[i].name, sorted, (size_t)count, sizeof *sorted, name_against_param))
-      tally_add(list, "%s", tensors[i].name);
+bool cream_weights_counter(const char *name) {
+  return ends_with(name, ".num_batches_tracked");
 }
 
-cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
-                                cream_weights_report *report, cream_error *err) {
-  int count;
-  const cream_param *params = cream_net_params(net, &count);
-  cream_st_file *file;
-  cream_status status = cream_st_open(path, &file, err);
-  if (status) return status;
-  host blocks = {0};
+cream_status cream_weights_match(const char *path, const cream_param *params, int n_params,
+                                 const cream_st_tensor *tensors, int n_tensors, const cream_st_tensor **found,
+                                 cream_weights_report *report, cream_error *err) {
+  size_t count = (size_t)n_tensors;
   tally missing = {0}, wrong = {0}, extra = {0};
-  const cream_param **sorted = calloc((size_t)count + 1, sizeof *sorted);
-  if (!sorted) {
-    status = cream_fail_memory(err, (size_t)count * sizeof *sorted, "the table of parameters");
+  const cream_st_tensor **sorted = calloc(count + 1, sizeof *sorted);
+  bool *used = calloc(count + 1, sizeof *used);
+  cream_status status = CREAM_OK;
+  if (!sorted || !used) {
+    status = cream_fail_memory(err, count * sizeof *sorted, "the table of tensors");
     goto done;
   }
-  for (int i = 0; i < count; i++) {
-    sorted[i] = &params[i];
-    const cream_st_tensor *tensor = cream_st_find(file, params[i].name);
-    if (!tensor)
+  for (size_t i = 0; i < count; i++) sorted[i] = &tensors[i];
+  qsort(sorted, count, sizeof *sorted, by_name);
+  for (int i = 0; i < n_params; i++) {
+    const cream_st_tensor **place =
+        bsearch(params[i].name, sorted, count, sizeof *sorted, name_against_tensor);
+    found[i] = place ? *place : NULL;
+    if (!place) {
       tally_add(&missing, "%s", params[i].name);
-    else
-      check_shape(tensor, &params[i], &wrong);
+    } else {
+      used[*place - tensors] = true;
+      check_shape(*place, &params[i], &wrong);
+    }
   }
-  qsort(sorted, (size_t)count, sizeof *sorted, by_name);
-  find_extra(file, sorted, count, &extra);
+  for (size_t i = 0; i < count; i++)
+    if (!used[i] && !cream_weights_counter(tensors[i].name)) tally_add(&extra, "%s", tensors[i].name);
 
   if (missing.count || wrong.count) {
     char text[700] = "";
@@ -172,24 +170,45 @@ cream_status cream_weights_load(const char *path, cream_backend *backend, cream_
     tally_print(&wrong, "of another shape", text, sizeof text);
     tally_print(&extra, "not in this network", text, sizeof text);
     status = cream_fail(err, CREAM_BAD_DATA, "%s does not fit the network: %s", path, text);
+  } else if (report) {
+    *report = (cream_weights_report){.loaded = n_params, .extra = extra.count};
+    tally_print(&extra, "not used", report->text, sizeof report->text);
+  }
+done:
+  free(sorted);
+  free(used);
+  return status;
+}
+
+cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
+                                cream_weights_report *report, cream_error *err) {
+  int count, n_tensors;
+  const cream_param *params = cream_net_params(net, &count);
+  const cream_st_tensor *tensors;
+  cream_weights_report matched;
+  cream_st_file *file;
+  cream_status status = cream_st_open(path, &file, err);
+  if (status) return status;
+  host blocks = {0};
+  const cream_st_tensor **found = calloc((size_t)count + 1, sizeof *found);
+  if (!found) {
+    status = cream_fail_memory(err, (size_t)count * sizeof *found, "the table of parameters");
     goto done;
   }
-  status = host_alloc(&blocks, net, err);
+  n_tensors = cream_st_tensors(file, &tensors);
+  status = cream_weights_match(path, params, count, tensors, n_tensors, found, &matched, err);
+  if (!status) status = host_alloc(&blocks, net, err);
   if (status) goto done;
   for (int i = 0; i < count; i++)
-    memcpy(host_values(&blocks, &params[i]), cream_st_find(file, params[i].name)->data,
-           params[i].count * sizeof(float));
+    memcpy(host_values(&blocks, &params[i]), found[i]->data, params[i].count * sizeof(float));
   backend->upload(backend, cream_net_weights(net), blocks.weights, blocks.n_weights);
   if (blocks.n_statistics)
     backend->upload(backend, cream_net_statistics(net), blocks.statistics, blocks.n_statistics);
   status = backend->synchronise(backend, err);
   host_free(&blocks);
-  if (report) {
-    *report = (cream_weights_report){.loaded = count, .extra = extra.count};
-    tally_print(&extra, "not used", report->text, sizeof report->text);
-  }
+  if (report) *report = matched;
 done:
-  free(sorted);
+  free(found);
   cream_st_close(file);
   return status;
 }

@@ -2,6 +2,8 @@
 #ifndef CREAM_IO_WEIGHTS_H
 #define CREAM_IO_WEIGHTS_H
 
+#include <stdbool.h>
+
 #include "core/net.h"
 #include "safetensors.h"
 
@@ -16,6 +18,16 @@ typedef struct cream_weights_report {
   int loaded, extra;
   char text[256]; /* "2 tensors not used: meta_layer.bias, meta_layer.weight"; empty: none */
 } cream_weights_report;
+
+/* PyTorch's counters of batches, which nobody needs. */
+bool cream_weights_counter(const char *name);
+
+/* Finds the tensor of every parameter: found[n_params]. CREAM_BAD_DATA where one is missing or has another
+ * shape or type; the line counts and names them. Tensors that no parameter has go to `report` (may be
+ * NULL). */
+cream_status cream_weights_match(const char *path, const cream_param *, int n_params, const cream_st_tensor *,
+                                 int n_tensors, const cream_st_tensor **found, cream_weights_report *report,
+                                 cream_error *);
 
 /* Loads all parameters and running statistics. CREAM_BAD_DATA, and a net that is as it was, where one is
  * missing or has another shape or type; the line counts and names them. Tensors that the net does not know

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "describe.h"
 #include "options.h"
 
 typedef struct bench_mode {
@@ -21,11 +22,12 @@ static const bench_mode modes[] = {
      bench_scaling},
 };
 enum { N_MODES = sizeof modes / sizeof *modes };
+static const bench_mode tuning = {"--tune", "", bench_tune};
 
 /* Arguments that do not go straight into the options. */
 typedef struct bench_arguments {
-  char *space, *depths, *work;
-  int json, plain, serve, seed;
+  char *space, *arch, *depths, *work, *device, *parameters, *tune;
+  int json, plain, serve, seed, half;
 } bench_arguments;
 
 enum { SHOW_HELP = 1 };
@@ -91,6 +93,11 @@ static const bench_mode *find_mode(const char *name) {
 /* Everything that was read goes to the options, checked. */
 static cream_status complete(const bench_arguments *arguments, bench_options *options, cream_error *err) {
   if (arguments->space) options->space = arguments->space;
+  options->arch = arguments->arch;
+  if (arguments->device) options->device = arguments->device;
+  options->parameters = arguments->parameters;
+  options->tune = arguments->tune;
+  options->half = arguments->half;
   options->seed = (uint64_t)arguments->seed;
   options->json = arguments->json;
   options->plain = arguments->plain;
@@ -112,7 +119,7 @@ static cream_status parse_and_run(poptContext context, const bench_arguments *ar
   if (code < -1)
     return cream_fail(err, CREAM_BAD_CONFIG, "%s: %s; see cream bench --help", poptBadOption(context, 0),
                       poptStrerror(code));
-  const bench_mode *mode = find_mode(poptGetArg(context));
+  const bench_mode *mode = arguments->tune ? &tuning : find_mode(poptGetArg(context));
   if (!mode)
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "expected a mode: step, ops, peaks or scaling; see cream bench --help");
@@ -121,17 +128,28 @@ static cream_status parse_and_run(poptContext context, const bench_arguments *ar
     return cream_fail(err, CREAM_BAD_CONFIG, "unexpected argument \"%s\"; see cream bench --help", extra);
   if (arguments->serve && mode->run != bench_step)
     return cream_fail(err, CREAM_BAD_CONFIG, "--serve goes with the mode step; see cream bench --help");
+  bool on_device = arguments->device && strcmp(arguments->device, "cpu") != 0;
+  if (on_device && mode != &tuning && (mode->run != bench_step || arguments->serve))
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "--device goes with the mode step and with --tune; see cream bench --help");
   cream_status status = complete(arguments, options, err);
   if (status != CREAM_OK) return status;
-  return options->serve ? bench_serve(options, err) : mode->run(options, err);
+  if (options->serve) return bench_serve(options, err);
+  return on_device && mode != &tuning ? bench_device_step(options, err) : mode->run(options, err);
 }
 
 static cream_status command(int argc, const char **argv, cream_error *err) {
-  bench_options options = {
-      .space = "cream", .batch = 64, .rounds = 10, .warmup = 3, .kind = BENCH_KINDS, .seconds = 0.5};
+  bench_options options = {.space = "cream",
+                           .batch = 64,
+                           .rounds = 10,
+                           .warmup = 3,
+                           .kind = BENCH_KINDS,
+                           .seconds = 0.5,
+                           .device = "cpu"};
   bench_arguments arguments = {0};
   const struct poptOption table[] = {
       {"space", 0, POPT_ARG_STRING, &arguments.space, 0, "search space (default: cream)", "NAME|FILE"},
+      {"arch", 0, POPT_ARG_STRING, &arguments.arch, 0, "one network in place of a space", "NAME|FILE"},
       {"resolution", 0, POPT_ARG_INT, &options.resolution, 0, "side of the pictures (default: 64)", "PIXELS"},
       {"classes", 0, POPT_ARG_INT, &options.classes, 0, "classes; 0: the space's own number", "N"},
       {"depths", 0, POPT_ARG_STRING, &arguments.depths, 0,
@@ -144,6 +162,13 @@ static cream_status command(int argc, const char **argv, cream_error *err) {
       {"work", 0, POPT_ARG_STRING, &arguments.work, 0,
        "step: plain, distill, match, eval or all (default: all)", "WORK"},
       {"seconds", 0, POPT_ARG_DOUBLE, &options.seconds, 0, "time for each peak (default: 0.5)", "S"},
+      {"device", 0, POPT_ARG_STRING, &arguments.device, 0,
+       "step: an OpenCL device, as the other commands take it (default: cpu)", "NAME"},
+      {"half", 0, POPT_ARG_NONE, &arguments.half, 0, "activations in half precision on that device", NULL},
+      {"parameters", 0, POPT_ARG_STRING, &arguments.parameters, 0, "CLBlast's parameters for that device",
+       "FILE"},
+      {"tune", 0, POPT_ARG_STRING, &arguments.tune, 0,
+       "try CLBlast's parameters on that device, without a mode, and write the best to FILE", "FILE"},
       {"plain", 0, POPT_ARG_NONE, &arguments.plain, 0, "the plain kernels, which are slow", NULL},
       {"serve", 0, POPT_ARG_NONE, &arguments.serve, 0,
        "step: a step for each line of stdin (docs/benchmarks.md)", NULL},
@@ -152,19 +177,30 @@ static cream_status command(int argc, const char **argv, cream_error *err) {
       {NULL, 0, 0, NULL, 0, NULL, NULL},
   };
   argv[0] = "cream bench";
-  poptContext context = poptGetContext(argv[0], argc, argv, table, 0);
+  poptContext context = describe_context(argv[0], argc, argv, table);
   if (!context) return cream_fail_memory(err, sizeof table, "the options");
   poptSetOtherOptionHelp(context, "MODE [options]");
   cream_status status = parse_and_run(context, &arguments, &options, err);
   poptFreeContext(context);
   free(arguments.space);
+  free(arguments.arch);
   free(arguments.depths);
   free(arguments.work);
+  free(arguments.device);
+  free(arguments.parameters);
+  free(arguments.tune);
   return status;
+}
+
+static const char *mode_at(int i, const char **summary) {
+  if (i >= N_MODES) return NULL;
+  *summary = modes[i].summary;
+  return modes[i].name;
 }
 
 const tool tool_bench = {
     .name = "bench",
     .summary = "how fast steps and ops are on this machine, and how near to its peaks",
+    .mode = mode_at,
     .command = command,
 };

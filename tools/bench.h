@@ -13,21 +13,23 @@ typedef enum bench_kind {
   BENCH_PLAIN,   /* a supernet training step: forward, loss, backward, optimiser */
   BENCH_DISTILL, /* the same with a teacher's forward pass and the loss of both */
   BENCH_MATCH,   /* matching a path with a full board: 10 entries, slices of 4 images */
-  BENCH_EVAL,    /* a forward pass with running statistics */
+  BENCH_EVAL,    /* a forward pass for inference, batch norms folded */
   BENCH_KINDS
 } bench_kind;
 extern const char *const bench_kind_names[BENCH_KINDS];
 
 typedef struct bench_options {
-  const char *space;
-  int resolution;              /* 0: 64, within the space's bounds */
+  const char *space, *arch;    /* arch: one network in place of a space's supernet, or NULL */
+  int resolution;              /* 0: 64, within the space's bounds; the network's own */
   int classes;                 /* 0: the space's own number */
   int depth[CREAM_MAX_STAGES]; /* all 0: those in proportion to the resolution */
   int batch, threads, rounds, warmup;
   int kind; /* bench_kind; BENCH_KINDS: all */
   uint64_t seed;
-  double seconds; /* that a peak is measured for */
-  bool plain;     /* the plain kernels */
+  double seconds;                         /* that a peak is measured for */
+  bool plain;                             /* the plain kernels */
+  const char *device, *parameters, *tune; /* of device.h, "cpu" being the default; file that --tune writes */
+  bool half;
   bool serve, json;
 } bench_options;
 
@@ -63,7 +65,7 @@ void bench_data_close(bench_data *);
 typedef struct bench_work {
   bench_kind kind;
   const cream_skeleton *skeleton;
-  cream_backend *backend; /* a profiled one, owned */
+  cream_backend *backend; /* bench_work_open: a profiled one, owned */
   cream_train train;
   cream_match match; /* MATCH only */
   cream_board board;
@@ -73,7 +75,7 @@ typedef struct bench_work {
   double baseline; /* bytes resident before the work was made */
 } bench_work;
 
-/* The supernet that the options ask for. */
+/* The supernet or network that the options ask for. */
 cream_status bench_skeleton(const bench_options *, cream_skeleton *, cream_error *);
 /* A CPU backend that is measured. */
 cream_status bench_backend(int threads, bool plain, cream_backend **, cream_error *);
@@ -81,6 +83,10 @@ cream_status bench_backend(int threads, bool plain, cream_backend **, cream_erro
 cream_status bench_work_open(bench_work *, bench_kind, const cream_skeleton *, int batch, int threads,
                              const bench_options *, cream_error *);
 void bench_work_close(bench_work *);
+/* The same on a backend of any kind, which stays the caller's. */
+cream_status bench_work_open_on(bench_work *, bench_kind, const cream_skeleton *, int batch, cream_backend *,
+                                const bench_options *, cream_error *);
+void bench_work_end(bench_work *);
 /* One step on the first n <= batch pictures; wall-clock seconds. The teacher is for DISTILL alone. */
 cream_status bench_work_step(bench_work *, const cream_path *, const cream_path *teacher, int n,
                              double *seconds, cream_error *);
@@ -99,6 +105,8 @@ double bench_median(double *values, int count);
 
 /* ---- results (bench_report.c) -------------------------------------------------------------------- */
 
+/* The processor's name. Returns `text`. */
+char *bench_cpu_model(char *text, size_t size);
 /* Machine, versions, threads: as lines, or as the object "machine". */
 void bench_print_machine(int threads);
 void bench_write_machine(cream_json *, int threads);
@@ -113,10 +121,12 @@ void bench_write_setting(cream_json *, const cream_skeleton *, int batch, int th
 
 /* ---- modes --------------------------------------------------------------------------------------- */
 
-cream_status bench_step(const bench_options *, cream_error *);      /* bench_step.c */
-cream_status bench_serve(const bench_options *, cream_error *);     /* bench_step.c */
-cream_status bench_ops(const bench_options *, cream_error *);       /* bench_ops.c */
-cream_status bench_peaks_run(const bench_options *, cream_error *); /* bench_peaks.c */
-cream_status bench_scaling(const bench_options *, cream_error *);   /* bench_scaling.c */
+cream_status bench_step(const bench_options *, cream_error *);        /* bench_step.c */
+cream_status bench_serve(const bench_options *, cream_error *);       /* bench_step.c */
+cream_status bench_device_step(const bench_options *, cream_error *); /* bench_device.c */
+cream_status bench_tune(const bench_options *, cream_error *);        /* bench_device.c */
+cream_status bench_ops(const bench_options *, cream_error *);         /* bench_ops.c */
+cream_status bench_peaks_run(const bench_options *, cream_error *);   /* bench_peaks.c */
+cream_status bench_scaling(const bench_options *, cream_error *);     /* bench_scaling.c */
 
 #endif

@@ -5,7 +5,7 @@
 #include "bench.h"
 
 /* "model name" of /proc/cpuinfo. */
-static const char *cpu_model(char *text, size_t size) {
+char *bench_cpu_model(char *text, size_t size) {
   snprintf(text, size, "unknown");
   FILE *file = fopen("/proc/cpuinfo", "r");
   if (!file) return text;
@@ -23,14 +23,14 @@ static const char *cpu_model(char *text, size_t size) {
 
 void bench_print_machine(int threads) {
   char model[128];
-  printf("%s, %d threads; cream %s, OpenBLAS for %s\n", cpu_model(model, sizeof model), threads,
+  printf("%s, %d threads; cream %s, OpenBLAS for %s\n", bench_cpu_model(model, sizeof model), threads,
          CREAM_VERSION, openblas_get_corename());
 }
 
 void bench_write_machine(cream_json *json, int threads) {
   char model[128];
   cream_json_object(json, "machine", true);
-  cream_json_string(json, "cpu", cpu_model(model, sizeof model));
+  cream_json_string(json, "cpu", bench_cpu_model(model, sizeof model));
   cream_json_integer(json, "threads", (uint64_t)threads);
   cream_json_string(json, "cream", CREAM_VERSION);
   cream_json_string(json, "compiler", __VERSION__);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "io/onnx.h"
 
 typedef struct step_result {
   bench_kind kind;
@@ -149,10 +150,11 @@ cream_status bench_step(const bench_options *options, cream_error *err) {
 
 /* ---- steps on request ---------------------------------------------------------------------------- */
 
-/* "0,3,5,...": an index for each layer that has more than one option. */
+/* "0,3,5,...": an index for each layer that has more than one option; "-": the first path. */
 static cream_status parse_path(const cream_skeleton *skeleton, const char *text, cream_path *path,
                                cream_error *err) {
   *path = cream_skeleton_first_path(skeleton);
+  if (!strcmp(text, "-")) return CREAM_OK;
   for (int l = 0; l < skeleton->n_layers; l++) {
     int options = skeleton->layers[l].n_options;
     if (options == 1) continue;
@@ -168,6 +170,15 @@ static cream_status parse_path(const cream_skeleton *skeleton, const char *text,
                : CREAM_OK;
 }
 
+/* The first path as it is run here; only a network for inference has such a form. */
+static cream_status export(const bench_work *work, const char *file, cream_error *err) {
+  cream_path path = cream_skeleton_first_path(work->skeleton);
+  if (work->kind != BENCH_EVAL) return cream_fail(err, CREAM_BAD_CONFIG, "export goes with --work eval");
+  cream_status status = cream_onnx_save(file, work->train.net, &path, NULL, 0, err);
+  if (status == CREAM_OK) puts("0");
+  return status;
+}
+
 static cream_status answer(bench_work *work, char *line, cream_error *err) {
   char student[512], teacher[512];
   line[strcspn(line, "\n")] = '\0';
@@ -175,9 +186,10 @@ static cream_status answer(bench_work *work, char *line, cream_error *err) {
     printf("%.0f %.0f\n", bench_memory_peak(), work->baseline);
     return CREAM_OK;
   }
+  if (!strncmp(line, "export ", 7)) return export(work, line + 7, err);
   if (sscanf(line, "step %511s %511s", student, teacher) != 2)
-    return cream_fail(err, CREAM_BAD_CONFIG, "expected \"step PATH TEACHER\" or \"memory\", got \"%.40s\"",
-                      line);
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "expected \"step PATH TEACHER\", \"export FILE\" or \"memory\", got \"%.40s\"", line);
   cream_path paths[2];
   double seconds;
   cream_status status = parse_path(work->skeleton, student, &paths[0], err);

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "bench.h"
+#include "core/fold.h"
 #include "cpu/cpu.h"
+#include "io/arch.h"
 #include "io/space_yaml.h"
 #include "progress.h"
 
@@ -122,7 +124,18 @@ static cream_status resolve(const cream_space *space, int classes, int *resoluti
   return cream_range_resolve(space, &range, classes, resolution, depth, err);
 }
 
+static cream_status arch_skeleton(const bench_options *options, cream_skeleton *skeleton, cream_error *err) {
+  static cream_arch arch;
+  cream_status status = cream_arch_load(options->arch, &arch, err);
+  if (status != CREAM_OK) return status;
+  *skeleton = arch.net;
+  if (options->resolution) skeleton->resolution = options->resolution;
+  if (options->classes) skeleton->classes = options->classes;
+  return CREAM_OK;
+}
+
 cream_status bench_skeleton(const bench_options *options, cream_skeleton *skeleton, cream_error *err) {
+  if (options->arch) return arch_skeleton(options, skeleton, err);
   cream_space space;
   cream_status status = cream_space_load(options->space, &space, err);
   if (status != CREAM_OK) return status;
@@ -165,9 +178,10 @@ static cream_status open_parts(bench_work *work, const bench_options *options, c
   cream_train_options train = {
       .skeleton = skeleton, .net = {.batch = work->batch, .seed = options->seed}, .batch = work->batch};
   train.net.train = work->kind == BENCH_PLAIN || work->kind == BENCH_DISTILL;
-  if (work->kind == BENCH_MATCH) train.net.batch = cream_match_batch(&match, SLICE);
+  if (work->kind == BENCH_MATCH) train.net.batch = cream_match_batch(&match, BOARD, SLICE);
   cream_status status = cream_train_init(&work->train, work->backend, &train, err);
   size_t targets = (size_t)work->batch * (size_t)skeleton->classes;
+  if (status == CREAM_OK && work->kind == BENCH_EVAL) status = cream_net_fold(work->train.net, err);
   if (status == CREAM_OK && work->kind == BENCH_DISTILL)
     status = work->backend->alloc(work->backend, targets, &work->target, err);
   if (status != CREAM_OK || work->kind != BENCH_MATCH) return status;
@@ -175,24 +189,38 @@ static cream_status open_parts(bench_work *work, const bench_options *options, c
   return status == CREAM_OK ? fill_board(work, options->seed, err) : status;
 }
 
-cream_status bench_work_open(bench_work *work, bench_kind kind, const cream_skeleton *skeleton, int batch,
-                             int threads, const bench_options *options, cream_error *err) {
-  *work = (bench_work){.kind = kind, .skeleton = skeleton, .batch = batch, .baseline = bench_memory_now()};
+cream_status bench_work_open_on(bench_work *work, bench_kind kind, const cream_skeleton *skeleton, int batch,
+                                cream_backend *backend, const bench_options *options, cream_error *err) {
+  *work = (bench_work){
+      .kind = kind, .skeleton = skeleton, .batch = batch, .backend = backend, .baseline = bench_memory_now()};
   bench_memory_reset();
-  cream_status status = bench_backend(threads, options->plain, &work->backend, err);
-  if (status == CREAM_OK) status = bench_data_open(&work->data, skeleton, batch, 4096, options->seed, err);
+  cream_status status = bench_data_open(&work->data, skeleton, batch, 4096, options->seed, err);
   return status == CREAM_OK ? open_parts(work, options, err) : status;
 }
 
-void bench_work_close(bench_work *work) {
+cream_status bench_work_open(bench_work *work, bench_kind kind, const cream_skeleton *skeleton, int batch,
+                             int threads, const bench_options *options, cream_error *err) {
+  cream_backend *backend;
+  *work = (bench_work){0};
+  cream_status status = bench_backend(threads, options->plain, &backend, err);
+  if (status != CREAM_OK) return status;
+  return bench_work_open_on(work, kind, skeleton, batch, backend, options, err);
+}
+
+void bench_work_end(bench_work *work) {
   if (work->backend) {
     if (cream_buf_present(work->target)) work->backend->release(work->backend, work->target);
     if (work->match.backend) cream_match_destroy(&work->match);
     if (work->train.backend) cream_train_destroy(&work->train);
-    work->backend->destroy(work->backend);
   }
   bench_data_close(&work->data);
   *work = (bench_work){0};
+}
+
+void bench_work_close(bench_work *work) {
+  cream_backend *backend = work->backend;
+  bench_work_end(work);
+  if (backend) backend->destroy(backend);
 }
 
 static cream_status train_step(bench_work *work, const cream_path *path, const cream_path *teacher,

@@ -5,9 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/range.h"
-#include "cpu/cpu.h"
+#include "core/budget.h"
+#include "device.h"
+#include "io/latency_table.h"
+#include "io/origin.h"
 #include "io/space_yaml.h"
+#include "io/weights_info.h"
 #include "signals.h"
 
 static void tell_bad(void *context, cream_part part, size_t index, const char *line) {
@@ -92,8 +95,8 @@ cream_status common_test_source(const common_data *data, int batch, int side, cr
 }
 
 cream_status common_backend(const cream_config *config, cream_backend **backend, cream_error *err) {
-  cream_cpu_options options = {.threads = config->threads};
-  return cream_cpu_create(&options, backend, err);
+  device_options options = device_options_of(config);
+  return device_open(&options, backend, err);
 }
 
 cream_range common_range(const cream_config *config) {
@@ -108,17 +111,42 @@ cream_status common_supernet(const cream_config *config, int classes, cream_skel
   if (classes == 0) classes = space.head.classes;
   int resolution = config->resolution, depth[CREAM_MAX_STAGES];
   memcpy(depth, config->depth, sizeof depth);
-  cream_range range = common_range(config);
-  status = cream_range_resolve(&space, &range, classes, &resolution, depth, err);
+  cream_budget budgets[CREAM_MAX_BUDGETS];
+  cream_range ranges[CREAM_MAX_BUDGETS];
+  int n;
+  status = cream_budgets_parse(config->search.budgets, config->search.budget_share, budgets, &n, err);
+  for (int i = 0; i < n; i++) ranges[i] = budgets[i].limits.flops;
+  if (n == 0) ranges[n++] = common_range(config);
+  if (status == CREAM_OK) status = cream_ranges_resolve(&space, ranges, n, classes, &resolution, depth, err);
   if (status != CREAM_OK) return status;
   return cream_skeleton_init(skeleton, &space, depth, resolution, classes, err);
+}
+
+cream_status common_latencies(const cream_config *config, const cream_skeleton *skeleton,
+                              cream_latencies *latencies, bool *known, cream_error *err) {
+  const char *file = config->search.latency.table;
+  *known = *file != '\0';
+  if (!*known) return CREAM_OK;
+  cream_latency_table table;
+  cream_status status = cream_latency_table_load(file, &table, err);
+  return status != CREAM_OK ? status
+                            : cream_latency_table_apply(&table, file, skeleton, NULL, latencies, err);
 }
 
 cream_status common_arch(const cream_config *config, cream_arch *arch, cream_error *err) {
   if (!*config->arch)
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "no network: give --arch NAME|FILE, or --run DIR of an earlier run");
-  return cream_arch_load(config->arch, arch, err);
+  const char *name = strrchr(config->arch, '/');
+  if (*config->search.budgets && name && strcmp(name, "/" CREAM_RUN_ARCH) == 0 && access(config->arch, F_OK))
+    return cream_fail(err, CREAM_BAD_CONFIG, "%.*s has networks for several budgets (%s): give --budget",
+                      (int)(name - config->arch), config->arch, config->search.budgets);
+  cream_status status = cream_arch_load(config->arch, arch, err);
+  if (status != CREAM_OK || !config->resolution) return status;
+  if (config->resolution < 8)
+    return cream_fail(err, CREAM_BAD_CONFIG, "resolution: got %d, expected 8 to 4096", config->resolution);
+  cream_arch_set_resolution(arch, config->resolution);
+  return CREAM_OK;
 }
 
 cream_status common_check_classes(cream_arch *arch, const common_data *data, cream_error *err) {
@@ -144,6 +172,28 @@ cream_status common_test_net(cream_net *net, const common_data *data, int batch,
   return status;
 }
 
+cream_status common_save_weights(const char *path, const cream_net *net, const common_data *data,
+                                 const cream_st_tensor *extra, int n_extra, cream_error *err) {
+  const cream_dataset *dataset = data->dataset;
+  cream_weights_info info = {.resolution = cream_net_skeleton(net)->resolution, .has_normalisation = true};
+  memcpy(info.mean, dataset->mean, sizeof info.mean);
+  memcpy(info.std, dataset->std, sizeof info.std);
+  if (!dataset->decode) {
+    bool bilinear = data->augment.interpolation == CREAM_INTERPOLATION_BILINEAR;
+    strcpy(info.interpolation, bilinear ? "bilinear" : "bicubic");
+    info.test_crop = data->augment.test_crop;
+  }
+  cream_weights_metadata metadata = {0};
+  cream_status status = cream_weights_info_set_classes(&info, dataset->class_names, dataset->classes, err);
+  if (status == CREAM_OK) status = cream_weights_metadata_init(&metadata, &info, err);
+  if (status == CREAM_OK)
+    status = cream_weights_save(path, cream_net_backend(net), net, extra, n_extra, metadata.pairs,
+                                metadata.count, err);
+  cream_weights_metadata_free(&metadata);
+  cream_weights_info_free(&info);
+  return status;
+}
+
 cream_status common_check_out(const cream_config *config, cream_error *err) {
   if (*config->out) return CREAM_OK;
   return cream_fail(err, CREAM_BAD_CONFIG, "no run folder: give --out DIR, a folder for what the run makes");
@@ -152,9 +202,10 @@ cream_status common_check_out(const cream_config *config, cream_error *err) {
 static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
   common_run *run = self;
   progress_event(&run->progress, event);
+  if (event->kind == CREAM_EVENT_STEP) run->steps++;
   cream_status status = cream_run_on_event(&run->folder, event, err);
   if (status == CREAM_OK && event->kind == CREAM_EVENT_EPOCH && event->board)
-    status = cream_run_write_board(&run->folder, run->skeleton, event->board, err);
+    status = cream_run_write_board(&run->folder, run->skeleton, event->board, event->budget, err);
   return status;
 }
 
@@ -181,7 +232,11 @@ cream_status common_run_open(common_run *run, const tool_options *options, const
     status =
         cream_run_write_split(&run->folder, config->data, config->seed,
                               data->dataset->count[CREAM_PART_TRAIN], data->heldout, data->n_heldout, err);
-  return status;
+  if (status == CREAM_OK && !skeleton->fixed)
+    status = cream_run_write_space(&run->folder, &skeleton->space, err);
+  const cream_origin origin = {target->command, options->words, options->n_words,
+                               config->threads, config->data,   data->dataset};
+  return status == CREAM_OK ? cream_origin_write(&run->folder, &origin, resumed, err) : status;
 }
 
 cream_status common_run_close(common_run *run, cream_status status, cream_error *err) {
@@ -224,10 +279,10 @@ void common_print_test(const char *title, const common_test *test) {
          test->images_per_second);
 }
 
-static cream_status print_file(const char *path, cream_error *err) {
+cream_status common_print_file(const char *path, cream_error *err) {
   char *text;
   size_t size;
-  cream_status status = cream_file_read(path, 1 << 20, &text, &size, err);
+  cream_status status = cream_file_read(path, 64 << 20, &text, &size, err);
   if (status != CREAM_OK) return status;
   fwrite(text, 1, size, stdout);
   free(text);
@@ -241,7 +296,7 @@ cream_status common_run_result(const common_run *run, const tool_options *option
   cream_status status = cream_run_write_result(&run->folder, result, err);
   char path[CREAM_MAX_FILE_NAME];
   if (status == CREAM_OK && options->json)
-    status = print_file(cream_run_file(&run->folder, CREAM_RUN_RESULT, path), err);
+    status = common_print_file(cream_run_file(&run->folder, CREAM_RUN_RESULT, path), err);
   return status;
 }
 

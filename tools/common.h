@@ -4,11 +4,13 @@
 
 #include "core/complexity.h"
 #include "core/evaluate.h"
+#include "core/latency.h"
 #include "io/arch.h"
 #include "io/bad.h"
 #include "io/data.h"
 #include "io/loader.h"
 #include "io/run.h"
+#include "io/weights.h"
 #include "keep.h"
 #include "options.h"
 #include "progress.h"
@@ -32,16 +34,19 @@ cream_status common_train_source(const common_data *, const cream_config *, int 
 cream_status common_heldout_source(const common_data *, int batch, int side, cream_source **, cream_error *);
 cream_status common_test_source(const common_data *, int batch, int side, cream_source **, cream_error *);
 
-/* The CPU backend with config->threads. */
+/* The device that the settings ask for. */
 cream_status common_backend(const cream_config *, cream_backend **, cream_error *);
 
 /* config->space at the depths and the resolution that the settings ask for or the range leads to.
  * classes 0: the space's own number. */
 cream_status common_supernet(const cream_config *, int classes, cream_skeleton *, cream_error *);
-/* The network of the architecture file config->arch. */
+/* The network of the architecture config->arch, at config->resolution where that is set. */
 cream_status common_arch(const cream_config *, cream_arch *, cream_error *);
 /* The network must have the data's number of classes; a built-in one gets it. */
 cream_status common_check_classes(cream_arch *, const common_data *, cream_error *);
+/* The latencies of the supernet from config->search.latency.table; *known: there is a table. */
+cream_status common_latencies(const cream_config *, const cream_skeleton *, cream_latencies *, bool *known,
+                              cream_error *);
 /* config->flops in FLOPs. */
 cream_range common_range(const cream_config *);
 
@@ -54,6 +59,11 @@ typedef struct common_test {
 cream_status common_test_net(cream_net *, const common_data *, int batch, uint32_t *confusion, common_test *,
                              cream_error *);
 
+/* Writes a network's weights with the names of the data's classes and how its pictures were prepared; `extra`
+ * tensors as in cream_weights_save. */
+cream_status common_save_weights(const char *path, const cream_net *, const common_data *,
+                                 const cream_st_tensor *extra, int n_extra, cream_error *);
+
 /* A run that makes a folder has to be told which. */
 cream_status common_check_out(const cream_config *, cream_error *);
 
@@ -64,6 +74,7 @@ typedef struct common_run {
   progress progress;
   const cream_skeleton *skeleton;
   double started; /* progress_now() */
+  uint64_t steps; /* done since then */
   bool open;
 } common_run;
 
@@ -85,6 +96,8 @@ cream_status common_run_result(const common_run *, const tool_options *, cream_n
 void common_print_network(const cream_skeleton *, const cream_path *);
 void common_print_test(const char *title, const common_test *);
 
+/* A file's text on stdout. */
+cream_status common_print_file(const char *path, cream_error *);
 /* "FOLDER/NAME"; fails where that is too long. */
 cream_status common_join(char *text, size_t size, const char *folder, const char *name, cream_error *);
 

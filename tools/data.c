@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "describe.h"
 #include "io/settings.h"
 #include "options.h"
 
@@ -142,7 +143,7 @@ static cream_status command(int argc, const char **argv, cream_error *err) {
         settings[i].option,  0, POPT_ARG_STRING, NULL, ARGUMENT_SETTING + i, settings[i].help,
         settings[i].argument};
   argv[0] = "cream data";
-  poptContext context = poptGetContext(argv[0], argc, argv, table, 0);
+  poptContext context = describe_context(argv[0], argc, argv, table);
   if (!context) return cream_fail_memory(err, sizeof table, "the options");
   poptSetOtherOptionHelp(context, "MODE [options]");
   const data_mode *mode = NULL;
@@ -159,8 +160,15 @@ static cream_status command(int argc, const char **argv, cream_error *err) {
   return status;
 }
 
+static const char *mode_at(int i, const char **summary) {
+  if (i >= N_MODES) return NULL;
+  *summary = modes[i].summary;
+  return modes[i].name;
+}
+
 const tool tool_data = {
     .name = "data",
     .summary = "look at a data set, check it, pack it, or take a part of it",
+    .mode = mode_at,
     .command = command,
 };

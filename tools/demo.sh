@@ -18,7 +18,9 @@ build/cream test --run "$out-trained"
 
 say "done in $((SECONDS - started)) s"
 cat <<TEXT
-Everything is in $out and $out-trained. Next, for example, what the network costs by layer:
+Everything is in $out and $out-trained. Next, for example, both as one page of plots, and what
+the network costs by layer:
 
+  build/cream report $out $out-trained
   build/cream profile --arch $out/arch.json
 TEXT

@@ -4,6 +4,7 @@
 
 #include "core/memory.h"
 #include "core/status.h"
+#include "device.h"
 
 /* The run in question, with some other batch. */
 typedef struct fit {
@@ -18,7 +19,12 @@ typedef struct fit {
                        size_t *bytes, cream_error *);
 } fit;
 
-/* CREAM_FAILED, with the largest batch that fits, where the run needs more than there is. */
-cream_status fit_check(const fit *, cream_error *);
+/* CREAM_FAILED, with the largest batch that fits, where the run needs more than there is. *fits is that
+ * batch, 0 where none fits. */
+cream_status fit_check(const fit *, int *fits, cream_error *);
+/* The same; where it does not fit on the device that "auto" chose, *backend becomes the CPU, and that is
+ * told. */
+cream_status fit_or_fall_back(fit *, const device_options *, cream_backend **backend, int *fits,
+                              cream_error *);
 
 #endif

@@ -48,18 +48,20 @@ static void tell(void *self, const char *line) {
   fprintf(stderr, "resume: %s\n", line);
 }
 
-/* Settings that change how a run is watched and kept, not what comes of it. */
-static const char *const free_in_search[] = {"out",         "arch",   "weights",  "threads", "time_budget",
-                                             "checkpoint.", "on_nan", "retrain.", NULL};
-static const char *const free_in_retrain[] = {"out",         "arch",        "weights", "threads",
-                                              "time_budget", "checkpoint.", "on_nan",  "search.",
-                                              "space",       "flops",       "depth",   NULL};
+static const char *const free_in_search[] = {
+    "out",    "arch",     "weights", "threads",           "time_budget", "checkpoint.",
+    "on_nan", "retrain.", "device",  "opencl.parameters", "rank.",       NULL};
+static const char *const free_in_retrain[] = {
+    "out",   "arch",  "weights", "threads", "time_budget",       "checkpoint.", "on_nan", "search.",
+    "space", "flops", "depth",   "device",  "opencl.parameters", "rank.",       NULL};
+
+const char *const *keep_free(const char *command) {
+  return strcmp(command, "search") == 0 ? free_in_search : free_in_retrain;
+}
 
 static cream_status check(void *self, const cream_checkpoint_info *found, cream_error *err) {
   const keep *k = self;
-  bool search = strcmp(k->info.command, "search") == 0;
-  const char *key =
-      cream_settings_differ(&found->config, &k->info.config, search ? free_in_search : free_in_retrain);
+  const char *key = cream_settings_differ(&found->config, &k->info.config, keep_free(k->info.command));
   if (!key) return CREAM_OK;
   char was[128], is[128];
   return cream_fail(

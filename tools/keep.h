@@ -20,6 +20,10 @@ typedef struct keep {
   double saved;                   /* when the last state was taken; progress_now() */
 } keep;
 
+/* Settings that change how a run ("search", "retrain") is watched and kept, not what comes of it: for
+ * cream_settings_differ. */
+const char *const *keep_free(const char *command);
+
 /* For the core; `keep` must stay where it is, and be open when the first state comes. */
 cream_keeper keep_keeper(keep *);
 /* The folder is open, `config` as resolved. */

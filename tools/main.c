@@ -4,15 +4,19 @@
 #include <unistd.h>
 
 #include "core/cream.h"
+#include "device.h"
 #include "options.h"
 
-static const tool *const tools[] = {&tool_search, &tool_retrain,  &tool_test, &tool_profile, &tool_bench,
-                                    &tool_data,   &tool_settings, &tool_runs, &tool_version, NULL};
+const tool *const tools[] = {&tool_search,  &tool_retrain, &tool_test,  &tool_convert,  &tool_profile,
+                             &tool_latency, &tool_bench,   &tool_data,  &tool_settings, &tool_devices,
+                             &tool_runs,    &tool_report,  &tool_watch, &tool_rank,     &tool_compare,
+                             &tool_predict, &tool_export,  &tool_docs,  &tool_version,  NULL};
 
 static void usage(FILE *out) {
   fprintf(out, "usage: cream COMMAND [options]\n\n"
                "One-shot neural architecture search that distils prioritized paths.\n\n");
-  for (int i = 0; tools[i]; i++) fprintf(out, "  %-10s%s\n", tools[i]->name, tools[i]->summary);
+  for (int i = 0; tools[i]; i++)
+    if (!tools[i]->hidden) fprintf(out, "  %-10s%s\n", tools[i]->name, tools[i]->summary);
   fprintf(out,
           "\ncream COMMAND --help tells the options of a command, with defaults and units.\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 bad data, 130 interrupted.\n");
@@ -30,8 +34,12 @@ static cream_status run(const tool *chosen, int argc, const char **argv) {
   bool help = false;
   cream_status status = chosen->command ? chosen->command(argc, argv, &err)
                                         : options_parse(chosen, argc, argv, &options, &help, &err);
+  options.words = argv + 1;
+  options.n_words = argc - 1;
   if (!chosen->command && status == CREAM_OK && !help) status = chosen->run(&options, &err);
   if (status != CREAM_OK) fprintf(stderr, "cream %s: %s\n", chosen->name, err.text);
+  if (status == CREAM_FAILED && !chosen->command && strstr(chosen->options, "resume "))
+    device_go_on(chosen->name, &options.config, options.words, options.n_words);
   return status;
 }
 

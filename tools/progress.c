@@ -184,6 +184,7 @@ void progress_event(progress *p, const cream_event *e) {
     say(p, "%s", e->note);
     break;
   case CREAM_EVENT_META:
+  case CREAM_EVENT_SCORE:
   case CREAM_EVENT_BOARD:
     break;
   }

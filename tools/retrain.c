@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "common.h"
+#include "device.h"
 #include "fit.h"
-#include "io/weights.h"
 
 /* What a training works with, in the order of its making. */
 typedef struct retrain_run {
@@ -43,17 +43,44 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   return CREAM_OK;
 }
 
-static cream_status open_all(retrain_run *r, const tool_options *options, cream_error *err) {
-  const cream_config *config = &options->config;
+static cream_status open_sources(retrain_run *r, const cream_config *config, cream_error *err) {
+  int batch = config->retrain.batch, side = r->arch.net.resolution;
+  cream_status status = common_train_source(&r->data, config, batch, side, &r->train, err);
+  if (status == CREAM_OK && r->data.n_heldout)
+    status = common_heldout_source(&r->data, batch, side, &r->heldout, err);
+  return status;
+}
+
+static void close_sources(retrain_run *r) {
+  cream_source_destroy(r->heldout);
+  cream_source_destroy(r->train);
+  r->heldout = r->train = NULL;
+}
+
+/* A batch that is too large for the device becomes several that fit, whose gradients are added up; told on
+ * stderr. Where none fits, "auto" goes back to the CPU. */
+static cream_status shrink(retrain_run *r, cream_config *config, int fits, const cream_error *reason,
+                           cream_error *err) {
+  int batch = config->retrain.batch, part = fits;
+  while (part > 1 && batch % part) part--;
+  const device_options device = device_options_of(config);
+  if (part <= 1 || !cream_opencl_is(r->backend)) return device_fall_back(&device, &r->backend, reason, err);
+  config->retrain.batch = part;
+  config->retrain.accumulate *= batch / part;
+  fprintf(stderr, "%s: so %d batches of %d images are accumulated (retrain.accumulate)\n", reason->text,
+          config->retrain.accumulate, part);
+  close_sources(r);
+  return open_sources(r, config, err);
+}
+
+static cream_status open_all(retrain_run *r, tool_options *options, cream_error *err) {
+  cream_config *config = &options->config;
   cream_status status = common_check_out(config, err);
   if (status == CREAM_OK) status = common_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = common_data_open(config, &r->data, err);
   if (status == CREAM_OK) status = common_check_classes(&r->arch, &r->data, err);
   if (status == CREAM_OK) status = common_backend(config, &r->backend, err);
-  int batch = config->retrain.batch, side = r->arch.net.resolution;
-  if (status == CREAM_OK) status = common_train_source(&r->data, config, batch, side, &r->train, err);
-  if (status == CREAM_OK && r->data.n_heldout)
-    status = common_heldout_source(&r->data, batch, side, &r->heldout, err);
+  if (status == CREAM_OK) status = open_sources(r, config, err);
   if (status != CREAM_OK) return status;
   cream_retrain_inputs inputs = {.config = config,
                                  .skeleton = &r->arch.net,
@@ -61,8 +88,16 @@ static cream_status open_all(retrain_run *r, const tool_options *options, cream_
                                  .heldout = r->heldout,
                                  .listener = common_run_listener(&r->run),
                                  .keeper = keep_keeper(&r->run.keep)};
-  const fit size = {"retrain.batch", batch, r->train, r->heldout, r->backend, r->data.workers, &inputs, make};
-  status = fit_check(&size, err);
+  fit size = {"retrain.batch", config->retrain.batch, r->train, r->heldout,
+              r->backend,      r->data.workers,       &inputs,  make};
+  int fits;
+  status = fit_check(&size, &fits, err);
+  if (status != CREAM_OK) {
+    cream_error reason = *err;
+    status = shrink(r, config, fits, &reason, err);
+    inputs.train = r->train;
+    inputs.heldout = r->heldout;
+  }
   if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
   if (status != CREAM_OK) return status;
   const keep_target target = {"retrain", r->retrain, state, restored};
@@ -75,8 +110,8 @@ static cream_status open_all(retrain_run *r, const tool_options *options, cream_
 
 static cream_status save_weights(retrain_run *r, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
-  return cream_weights_save(cream_run_file(&r->run.folder, CREAM_RUN_WEIGHTS, file), r->backend,
-                            cream_retrain_net(r->retrain), NULL, 0, NULL, 0, err);
+  return common_save_weights(cream_run_file(&r->run.folder, CREAM_RUN_WEIGHTS, file),
+                             cream_retrain_net(r->retrain), &r->data, NULL, 0, err);
 }
 
 /* One look at the test images; `title`: for people. */
@@ -107,13 +142,18 @@ static cream_status test(retrain_run *r, const tool_options *options, cream_erro
   return CREAM_OK;
 }
 
-static cream_status retrain_run_tool(const tool_options *options, cream_error *err) {
+static cream_status retrain_run_tool(const tool_options *given, cream_error *err) {
   static retrain_run r;
+  static tool_options resolved;
+  resolved = *given;
+  tool_options *options = &resolved;
   memset(&r, 0, sizeof r);
   cream_status status = open_all(&r, options, err);
   if (status == CREAM_OK) {
+    device_begin(r.backend, r.train, options->config.threads);
     status = cream_retrain_run(r.retrain, err);
     progress_end(&r.run.progress);
+    device_report(r.backend, r.run.steps, stderr);
     cream_error save_error;
     if ((status == CREAM_OK || status == CREAM_INTERRUPTED) && save_weights(&r, &save_error) != CREAM_OK) {
       *err = save_error;
@@ -123,8 +163,7 @@ static cream_status retrain_run_tool(const tool_options *options, cream_error *e
   }
   status = common_run_close(&r.run, status, err);
   cream_retrain_destroy(r.retrain);
-  cream_source_destroy(r.heldout);
-  cream_source_destroy(r.train);
+  close_sources(&r);
   if (r.backend) r.backend->destroy(r.backend);
   common_data_close(&r.data);
   return status;
@@ -134,7 +173,8 @@ const tool tool_retrain = {
     .name = "retrain",
     .summary = "train one network from scratch, and test it",
     .section = "retrain",
-    .options = "arch run config set data epochs batch seed threads out time-budget on-nan json force resume ",
+    .options = "arch resolution run budget config set data epochs batch seed threads device out time-budget "
+               "on-nan json force resume ",
     .notes =
         "The weights are written to the --out folder; the test images are looked at once, after the last\n"
         "epoch. SIGINT and SIGTERM end the training after the step it is at: the weights are written, and\n"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "describe.h"
 #include "io/json.h"
 #include "options.h"
 
@@ -52,7 +53,7 @@ static cream_status command(int argc, const char **argv, cream_error *err) {
       {"help", 'h', POPT_ARG_NONE, &help, 0, "this text", NULL},
       POPT_TABLEEND};
   argv[0] = "cream runs";
-  poptContext context = poptGetContext("cream runs", argc, argv, table, 0);
+  poptContext context = describe_context("cream runs", argc, argv, table);
   if (!context) return cream_fail_memory(err, sizeof table, "the options");
   poptSetOtherOptionHelp(context, "[options] DIR");
   while ((code = poptGetNextOpt(context)) > 0) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "core/fold.h"
 #include "io/weights.h"
 
 /* With more classes than these, people are shown the weakest alone. */
@@ -49,6 +50,7 @@ static cream_status open_all(test_run *t, const cream_config *config, cream_erro
   if (status == CREAM_OK) status = common_backend(config, &t->backend, err);
   if (status == CREAM_OK) status = load_net(t, config, err);
   if (status == CREAM_OK) status = recalibrate(t, config, err);
+  if (status == CREAM_OK) status = cream_net_fold(t->net, err);
   if (status != CREAM_OK) return status;
   size_t classes = (size_t)t->arch.net.classes;
   t->confusion = calloc(classes * classes, sizeof *t->confusion);
@@ -179,7 +181,7 @@ const tool tool_test = {
     .name = "test",
     .summary = "measure a trained network on the test images",
     .section = "retrain",
-    .options = "run arch weights config set data batch threads json ",
+    .options = "run budget arch resolution weights config set data batch threads device json ",
     .notes =
         "Averaged weights are what a retraining writes. --set recalibrate.batches=N first recomputes the\n"
         "batch-norm statistics over N training batches (recalibrate.mode: reset, or inherit).\n",

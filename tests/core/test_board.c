@@ -71,6 +71,58 @@ static void test_replacement_rule(void **state) {
   }
 }
 
+/* What is better and no larger enters under every rule; what is larger, beyond the gap, under one. */
+static void test_the_papers_rule_has_no_gap(void **state) {
+  (void)state;
+  const struct {
+    double score, flops;
+    bool enters;
+  } cases[] = {{0.51, 100, true}, {0.51, 99, true}, {0.5, 50, false}, {0.9, 101, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    cream_board board;
+    bool entered;
+    full_board(&board);
+    board.rule = CREAM_BOARD_PAPER;
+    offer(&board, 9, cases[i].score, cases[i].flops, &entered);
+    assert_int_equal(entered, cases[i].enters);
+  }
+}
+
+/* 5 places in buckets [0,100), [100,200), [200,300]: 1, 2 and 2. */
+static void test_pareto_keeps_every_size(void **state) {
+  (void)state;
+  cream_board board;
+  bool entered;
+  cream_board_init(&board, 5, 0.05);
+  board.rule = CREAM_BOARD_PARETO;
+  board.buckets = 3;
+  board.high = 300;
+  const struct {
+    int id;
+    double score, flops;
+    int at; /* -1: stays out */
+  } offers[] = {
+      {1, 0.50, 10, 0},    {2, 0.40, 20, -1}, /* its bucket is full and has a better one */
+      {3, 0.60, 99, 0},                       /* replaces 1: better, larger, no gap needed */
+      {4, 0.10, 250, 1},   {5, 0.05, 300, 2}, /* a large one enters whatever the small ones score */
+      {6, 0.04, 299, -1},  {7, 0.20, 1e9, 1}, /* beyond the end: the last bucket; replaces 5 */
+      {8, 0.99, -5, 0},                       /* before the beginning: the first; replaces 3 */
+      {9, 0.15, 100, 2},   {10, 0.16, 199, 2}, {11, 0.16, 150, 2}, /* replaces 9 */
+      {12, 0.16, 101, -1},                                         /* equal is not better */
+  };
+  for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
+    int at = offer(&board, offers[i].id, offers[i].score, offers[i].flops, &entered);
+    if (at != offers[i].at) fail_msg("offer %d: at %d, expected %d", offers[i].id, at, offers[i].at);
+    assert_int_equal(entered, offers[i].at >= 0);
+  }
+  assert_int_equal(board.count, 5);
+  unsigned used = 0;
+  for (int e = 0; e < board.count; e++) used |= 1u << board.entries[e].slot;
+  assert_int_equal(used, 31);
+  cream_board_flops flops = cream_board_measure(&board);
+  assert_true(fabs(flops.mean - (-5 + 1e9 + 250 + 199 + 150) / 5) < 1 && flops.min == -5 && flops.max == 1e9);
+}
+
 static void test_duplicates_are_merged(void **state) {
   (void)state;
   cream_board board;
@@ -134,9 +186,14 @@ static void test_prior_counts_choices(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_fills_and_sorts),       cmocka_unit_test(test_replacement_rule),
-      cmocka_unit_test(test_duplicates_are_merged), cmocka_unit_test(test_equal_scores_are_ordered),
-      cmocka_unit_test(test_slots_are_dense),       cmocka_unit_test(test_prior_counts_choices),
+      cmocka_unit_test(test_fills_and_sorts),
+      cmocka_unit_test(test_replacement_rule),
+      cmocka_unit_test(test_the_papers_rule_has_no_gap),
+      cmocka_unit_test(test_pareto_keeps_every_size),
+      cmocka_unit_test(test_duplicates_are_merged),
+      cmocka_unit_test(test_equal_scores_are_ordered),
+      cmocka_unit_test(test_slots_are_dense),
+      cmocka_unit_test(test_prior_counts_choices),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

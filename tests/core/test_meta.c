@@ -6,7 +6,7 @@
 #include "core/match.h"
 #include "core/meta.h"
 
-enum { SLICE = 4, ENTRIES = 3 };
+enum { SLICE = 4, ENTRIES = 3, MAX_INPUTS = 2 * SLICE * SYNTHETIC_CLASSES };
 
 typedef struct bench {
   cream_backend *backend;
@@ -27,7 +27,8 @@ static cream_buf take(bench *b, size_t count) {
   return buf;
 }
 
-static void open_bench(bench *b, bool plain, int entries) {
+/* first_slot: of the board, of twice as many as it has entries. */
+static void open_bench(bench *b, bool plain, int entries, cream_meta_input input, int first_slot) {
   cream_error err;
   memset(b, 0, sizeof *b);
   b->backend = synthetic_backend(plain, 2);
@@ -35,11 +36,13 @@ static void open_bench(bench *b, bool plain, int entries) {
   synthetic_open(&b->data, 64, 16, 16, 3);
   cream_net_options options = {.batch = 16, .train = true, .seed = 5};
   assert_int_equal(cream_net_create(b->backend, &skeleton, &options, &b->net, &err), CREAM_OK);
-  cream_match_options match = {.capacity = ENTRIES, .slice = SLICE, .probe = 16, .seed = 5};
+  cream_match_options match = {
+      .capacity = 2 * ENTRIES, .slice = SLICE, .input = input, .probe = 16, .seed = 5};
   assert_int_equal(cream_match_init(&b->match, b->net, &b->data.source, &match, &err), CREAM_OK);
   assert_int_equal(cream_meta_init(&b->meta, b->net, &err), CREAM_OK);
 
   cream_board_init(&b->board, ENTRIES, 0.05);
+  b->board.first_slot = first_slot;
   const uint8_t choices[ENTRIES][5] = {{0, 0, 1, 2, 3}, {0, 1, 1, 0, 0}, {0, 2, 3, 1, 0}};
   for (int e = 0; e < entries; e++) {
     cream_board_entry entry = {.score = 0.5 - 0.1 * e, .step = (uint64_t)e};
@@ -107,9 +110,9 @@ static double slope_at(bench *b, double rho, double *loss) {
 
 /* Held-out loss after the virtual step whose rho comes from theta with theta[i] moved by `delta`. */
 static double loss_at(bench *b, const float *theta, size_t i, double delta, double *moved) {
-  size_t n = SLICE * SYNTHETIC_CLASSES + 1;
-  float changed[SLICE * SYNTHETIC_CLASSES + 1];
-  memcpy(changed, theta, sizeof changed);
+  size_t n = b->match.inputs + 1;
+  float changed[MAX_INPUTS + 1];
+  memcpy(changed, theta, n * sizeof *changed);
   changed[i] += (float)delta;
   *moved = (double)changed[i] - theta[i];
   b->backend->upload(b->backend, b->match.theta, changed, n);
@@ -119,11 +122,12 @@ static double loss_at(bench *b, const float *theta, size_t i, double delta, doub
   return loss;
 }
 
-static void check_theta(bool plain) {
+static void check_theta(bool plain, cream_meta_input input) {
   bench b;
-  open_bench(&b, plain, 1); /* one entry: the teacher stays, rho is smooth */
-  size_t n = SLICE * SYNTHETIC_CLASSES + 1;
-  float theta[SLICE * SYNTHETIC_CLASSES + 1], diff[SLICE * SYNTHETIC_CLASSES + 1];
+  open_bench(&b, plain, 1, input, 0); /* one entry: the teacher stays, rho is smooth */
+  size_t n = b.match.inputs + 1;
+  assert_int_equal(n - 1, input == CREAM_META_PAIR ? MAX_INPUTS : MAX_INPUTS / 2);
+  float theta[MAX_INPUTS + 1], diff[MAX_INPUTS + 1];
   cream_error err;
   cream_teaching teaching = match(&b);
   assert_int_equal(b.backend->download(b.backend, theta, b.match.theta, n, &err), CREAM_OK);
@@ -158,18 +162,20 @@ static void check_theta(bool plain) {
 
 static void test_gradient_in_theta_plain(void **state) {
   (void)state;
-  check_theta(true);
+  check_theta(true, CREAM_META_SOFTMAX);
 }
 
 static void test_gradient_in_theta_tuned(void **state) {
   (void)state;
-  check_theta(false);
+  check_theta(false, CREAM_META_SOFTMAX);
+  check_theta(false, CREAM_META_LOGITS);
+  check_theta(false, CREAM_META_PAIR);
 }
 
 static void test_slope_leaves_weights_and_statistics(void **state) {
   (void)state;
   bench b;
-  open_bench(&b, false, ENTRIES);
+  open_bench(&b, false, ENTRIES, CREAM_META_SOFTMAX, 0);
   size_t weights = cream_net_weight_count(b.net), statistics = cream_net_statistic_count(b.net);
   float *before = malloc((weights + statistics) * 4), *after = malloc((weights + statistics) * 4);
   cream_error err;
@@ -190,7 +196,7 @@ static void test_slope_leaves_weights_and_statistics(void **state) {
 static void test_descent_lowers_the_heldout_loss(void **state) {
   (void)state;
   bench b;
-  open_bench(&b, false, ENTRIES);
+  open_bench(&b, false, ENTRIES, CREAM_META_SOFTMAX, 0);
   cream_error err;
   double first = 0, last = 0;
   for (int i = 0; i < 30; i++) {
@@ -207,10 +213,27 @@ static void test_descent_lowers_the_heldout_loss(void **state) {
   close_bench(&b);
 }
 
+/* A board of several has its own slots, and is matched as if it were the only one. */
+static void test_slots_of_a_second_board(void **state) {
+  (void)state;
+  for (cream_meta_input input = CREAM_META_SOFTMAX; input <= CREAM_META_PAIR; input++) {
+    cream_teaching teachings[2];
+    for (int second = 0; second < 2; second++) {
+      bench b;
+      open_bench(&b, false, ENTRIES, input, second * ENTRIES);
+      for (int e = 0; e < ENTRIES; e++) assert_int_equal(b.board.entries[e].slot, second * ENTRIES + e);
+      teachings[second] = match(&b);
+      close_bench(&b);
+    }
+    assert_int_equal(teachings[0].entry, teachings[1].entry);
+    assert_true(teachings[0].rho == teachings[1].rho);
+  }
+}
+
 static void test_a_path_does_not_teach_itself(void **state) {
   (void)state;
   bench b;
-  open_bench(&b, false, ENTRIES);
+  open_bench(&b, false, ENTRIES, CREAM_META_SOFTMAX, 0);
   cream_error err;
   const cream_teacher kinds[] = {CREAM_TEACHER_META, CREAM_TEACHER_TOP1, CREAM_TEACHER_RANDOM};
   for (int k = 0; k < 3; k++)
@@ -239,6 +262,7 @@ int main(void) {
       cmocka_unit_test(test_gradient_in_theta_tuned),
       cmocka_unit_test(test_slope_leaves_weights_and_statistics),
       cmocka_unit_test(test_descent_lowers_the_heldout_loss),
+      cmocka_unit_test(test_slots_of_a_second_board),
       cmocka_unit_test(test_a_path_does_not_teach_itself),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

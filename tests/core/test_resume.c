@@ -91,7 +91,7 @@ typedef struct job {
   synthetic train, heldout;
   cream_search *search;
   cream_retrain *retrain;
-  cream_search_result result;
+  cream_search_result results[CREAM_MAX_BUDGETS];
 } job;
 
 static cream_config small_config(void) {
@@ -155,7 +155,7 @@ static void job_start(job *j, watch *w) {
 }
 
 static cream_status job_run(job *j, cream_error *err) {
-  return j->is_search ? cream_search_run(j->search, &j->result, err) : cream_retrain_run(j->retrain, err);
+  return j->is_search ? cream_search_run(j->search, j->results, err) : cream_retrain_run(j->retrain, err);
 }
 
 static void job_state(job *j, cream_state *state) {
@@ -200,8 +200,8 @@ static void assert_same_state(job *j, const char *got, const char *expected, int
   }
 }
 
-static void check_resume(bool is_search) {
-  cream_config config = small_config();
+/* Stops after step 1 and every `stride` steps more, and after the last. */
+static void check_resume(bool is_search, cream_config config, uint64_t stride) {
   cream_error err;
   static watch straight;
   straight = (watch){.every = 4};
@@ -211,7 +211,7 @@ static void check_resume(bool is_search) {
   size_t bytes, again_bytes;
   void *expected = final_state(&first, &bytes);
   assert_true(straight.saves == 15 / 4 + 1); /* one at the end */
-  for (uint64_t k = 1; k <= 15; k++) {
+  for (uint64_t k = 1; k <= 15; k = k < 15 && k + stride > 15 ? 15 : k + stride) {
     static watch w;
     w = (watch){.stop_at = k};
     job stopped = job_open(is_search, &config);
@@ -236,7 +236,7 @@ static void check_resume(bool is_search) {
     assert_true(w.n > n || k == 15);
     assert_int_equal(w.n, straight.n);
     assert_memory_equal(w.records, straight.records, (size_t)w.n * sizeof(record));
-    if (is_search) assert_true(cream_path_equal(&resumed.result.path, &first.result.path));
+    if (is_search) assert_true(cream_path_equal(&resumed.results[0].path, &first.results[0].path));
     free(got);
     free(w.kept);
     job_close(&resumed);
@@ -248,12 +248,46 @@ static void check_resume(bool is_search) {
 
 static void test_search(void **state) {
   (void)state;
-  check_resume(true);
+  check_resume(true, small_config(), 1);
 }
 
 static void test_retrain(void **state) {
   (void)state;
-  check_resume(false);
+  check_resume(false, small_config(), 1);
+}
+
+static void test_strategies(void **state) {
+  (void)state;
+  for (cream_strategy strategy = CREAM_STRATEGY_SPOS; strategy <= CREAM_STRATEGY_SANDWICH; strategy++) {
+    cream_config config = small_config();
+    config.search.strategy = strategy;
+    config.search.evolution.population = 4;
+    config.search.evolution.generations = 2;
+    config.search.random.paths = 4; /* of 3, 4, 4 and 4 steps */
+    check_resume(true, config, strategy == CREAM_STRATEGY_RANDOM ? 1 : 4);
+  }
+}
+
+static void test_switches(void **state) {
+  (void)state;
+  cream_config config = small_config();
+  config.search.board.rule = CREAM_BOARD_PARETO;
+  config.search.board.buckets = 2;
+  config.search.sampling = CREAM_SAMPLING_EVERYWHERE;
+  config.search.meta.input = CREAM_META_LOGITS;
+  check_resume(true, config, 4);
+  cream_costs costs;
+  cream_skeleton skeleton = synthetic_skeleton();
+  cream_costs_init(&costs, &skeleton, 16);
+  double most = cream_costs_reach(&costs).max / 1e6;
+  config = small_config();
+  config.search.budget_share = 0.5;
+  config.search.meta.input = CREAM_META_PAIR;
+  snprintf(config.search.budgets, sizeof config.search.budgets, "%g,%g", 0.8 * most, 1.01 * most);
+  check_resume(true, config, 3);
+  config.search.strategy = CREAM_STRATEGY_RANDOM;
+  config.search.random.paths = 4;
+  check_resume(true, config, 4);
 }
 
 static void test_other_states_are_refused(void **unused) {
@@ -390,6 +424,8 @@ int main(void) {
       cmocka_unit_test(test_memory_is_known_before),
       cmocka_unit_test(test_search),
       cmocka_unit_test(test_retrain),
+      cmocka_unit_test(test_strategies),
+      cmocka_unit_test(test_switches),
       cmocka_unit_test(test_other_states_are_refused),
       cmocka_unit_test(test_rollback),
   };

@@ -1,10 +1,16 @@
 #include "fuzz.h"
 
 #include "io/arch.h"
+#include "io/arch_list.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static cream_arch arch;
   cream_error error;
-  fuzz_check(cream_arch_load(fuzz_file(data, size), &arch, &error), &error);
+  char *text = fuzz_text(data, size);
+  bool list = size < 1024 && cream_arch_is_list(text);
+  cream_status status = cream_arch_load(list ? text : fuzz_file(data, size), &arch, &error);
+  fuzz_check(status, &error);
+  if (status == CREAM_OK) cream_arch_set_resolution(&arch, 96);
+  free(text);
   return 0;
 }

@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/safetensors.h"
+#include "io/weights_info.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   cream_error error;
@@ -17,6 +17,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t b = 0; b < bytes; b++) sum += ((const uint8_t *)tensors[i].data)[b];
   }
   CREAM_ASSERT(sum <= 255 * size);
+  cream_weights_info info;
+  status = cream_weights_info_read("fuzz", file, &info, &error);
+  fuzz_check(status, &error);
+  if (status == CREAM_OK) {
+    cream_weights_metadata metadata;
+    CREAM_ASSERT(cream_weights_metadata_init(&metadata, &info, &error) == CREAM_OK);
+    cream_weights_metadata_free(&metadata);
+  }
+  cream_weights_info_free(&info);
   cream_st_close(file);
   return 0;
 }

@@ -178,14 +178,15 @@ static void built_in(void **state) {
   static const struct {
     const char *name;
     int resolution;
-    double macs, params; /* M; parameters of EfficientNet-B0 as timm counts them */
+    double macs, params; /* M; parameters of the baselines as timm and torchvision count them */
   } known[] = {{"cream-14", 64, 13.19, 0},
                {"cream-43", 96, 40.66, 0},
                {"cream-114", 160, 109.62, 0},
                {"cream-287", 224, 276.26, 0},
                {"cream-481", 224, 460.40, 0},
                {"cream-604", 224, 578.70, 0},
-               {"efficientnet-b0", 224, 385.81, 5.288548}};
+               {"efficientnet-b0", 224, 385.81, 5.288548},
+               {"mobilenet-v3-large", 224, 216.59, 5.483032}};
   size_t count = sizeof known / sizeof *known, names = 0;
   while (cream_arch_names()[names]) names++;
   assert_int_equal(names, count);
@@ -205,12 +206,98 @@ static void built_in(void **state) {
                "did you mean `cream-287`?");
 }
 
+/* The expansion sizes and activations of MobileNetV3-Large's table, layer by layer. */
+static void mobilenet(void **state) {
+  (void)state;
+  static const struct {
+    int kernel, inner, out, stride;
+    bool se, hard;
+  } known[] = {{3, 16, 16, 1, 0, 0},   {3, 64, 24, 2, 0, 0},   {3, 72, 24, 1, 0, 0},   {5, 72, 40, 2, 1, 0},
+               {5, 120, 40, 1, 1, 0},  {5, 120, 40, 1, 1, 0},  {3, 240, 80, 2, 0, 1},  {3, 200, 80, 1, 0, 1},
+               {3, 184, 80, 1, 0, 1},  {3, 184, 80, 1, 0, 1},  {3, 480, 112, 1, 1, 1}, {3, 672, 112, 1, 1, 1},
+               {5, 672, 160, 2, 1, 1}, {5, 960, 160, 1, 1, 1}, {5, 960, 160, 1, 1, 1}};
+  static const int reduced[] = {0, 0, 0, 24, 32, 32, 0, 0, 0, 0, 120, 168, 168, 240, 240};
+  cream_arch arch;
+  cream_error error;
+  if (cream_arch_load("mobilenet-v3-large", &arch, &error)) fail_msg("%s", error.text);
+  assert_int_equal(arch.net.n_layers, 15);
+  for (int l = 0; l < 15; l++) {
+    cream_unit_shape units[CREAM_MAX_UNITS];
+    bool residual;
+    const cream_layer *layer = &arch.net.layers[l];
+    int n = cream_block_units(&arch.net.space, layer, layer->options[0], units, &residual);
+    const cream_unit_shape *depthwise = &units[n - 2];
+    assert_int_equal(depthwise->kernel, known[l].kernel);
+    assert_int_equal(depthwise->cout, known[l].inner);
+    assert_int_equal(depthwise->stride, known[l].stride);
+    assert_int_equal(depthwise->se, reduced[l]);
+    assert_int_equal(depthwise->se != 0, known[l].se);
+    assert_int_equal(depthwise->act, known[l].hard ? CREAM_ACT_HARD_SWISH : CREAM_ACT_RELU);
+    assert_int_equal(units[n - 1].cout, known[l].out);
+    const cream_op *op = &arch.net.space.ops[layer->options[0]];
+    if (known[l].se) assert_true(op->se_act == CREAM_ACT_RELU && op->se_gate == CREAM_ACT_HARD_SIGMOID);
+  }
+}
+
+/* The published networks as lists are the built-in ones, to the byte. */
+static void lists(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *list;
+  } published[] = {
+      {"cream-14", "[[3],[3,3],[3,3],[3],[3]]"},
+      {"cream-43", " [[3], [3, 1], [3, 1], [3, 3, 3], [3, 3]]"},
+      {"cream-114", "[[3],[3,3],[3,3],[3,3,3],[3,3]]"},
+      {"cream-287", "[[3],[3,3],[3,1,3],[3,3,3,3],[3,3,3]]"},
+      {"cream-481", "[[3,4,3,1],[3,2,3,0],[3,3,3,1,1],[3,3,3,3],[3,3,3,3]]"},
+      {"cream-604", "[[3,3,2,3,3],[3,2,3,2,3],[3,2,3,2,3],[3,3,2,2,3,3],[3,3,2,3,3,3]]"},
+  };
+  static const struct {
+    const char *list, *says;
+  } bad[] = {
+      {"[]", "got 0 stages, expected the 5 that have choices in space `cream`"},
+      {"[[3],[3],[3],[3]]", "got 4 stages"},
+      {"[[3],[3],[3],[3],[3],[3]]", "got 6 stages"},
+      {"[[3],[],[3],[3],[3]]", "key `[1]`: got 0 layers, expected 1 to 6"},
+      {"[[3],[0,0,0,0,0,0,0],[3],[3],[3]]", "got 7 layers"},
+      {"[[3],[3,6],[3],[3],[3]]", "key `[1][1]`: got `6`, expected a whole number from 0 to 5"},
+      {"[[3],[3,-1],[3],[3],[3]]", "key `[1][1]`"},
+      {"[[3],[3,x],[3],[3],[3]]", "key `[1][1]`"},
+      {"[[3],[3,[3]],[3],[3],[3]]", "key `[1][1]`"},
+      {"[3,[3],[3],[3],[3]]", "key `[0]`"},
+      {"[[3],[3],[3],[3],[3]", "--arch"},
+      {"[[3],[3],[3],[3],[3]] x", "--arch"},
+  };
+  cream_arch arch, builtin, untouched;
+  cream_error error;
+  for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+    if (cream_arch_load(published[i].name, &builtin, &error)) fail_msg("%s", error.text);
+    if (cream_arch_load(published[i].list, &arch, &error)) fail_msg("%s", error.text);
+    assert_int_equal(arch.net.resolution, 224);
+    assert_true(arch.builtin);
+    cream_arch_set_resolution(&arch, builtin.net.resolution);
+    assert_int_equal(cream_arch_save(scratch("list"), &arch.net, arch.space_hash, &error), CREAM_OK);
+    assert_int_equal(cream_arch_save(scratch("name"), &builtin.net, builtin.space_hash, &error), CREAM_OK);
+    char *first = scratch_read("list", NULL), *second = scratch_read("name", NULL);
+    assert_string_equal(first, second);
+    free(first);
+    free(second);
+  }
+  memset(&arch, 7, sizeof arch);
+  untouched = arch;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    assert_fails(cream_arch_load(bad[i].list, &arch, &error), CREAM_BAD_CONFIG, error, bad[i].says);
+  assert_memory_equal(&arch, &untouched, sizeof arch);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(bad_files, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(written_by_hand, scratch_setup, scratch_teardown),
       cmocka_unit_test(built_in),
+      cmocka_unit_test(mobilenet),
+      cmocka_unit_test_setup_teardown(lists, scratch_setup, scratch_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

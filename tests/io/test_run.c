@@ -98,7 +98,7 @@ static void files(void **state) {
                                            .step = (uint64_t)i};
   }
   board.entries[1].path.choice[2] = 3;
-  assert_int_equal(cream_run_write_board(&run, &skeleton, &board, &error), CREAM_OK);
+  assert_int_equal(cream_run_write_board(&run, &skeleton, &board, NULL, &error), CREAM_OK);
   text = scratch_read("run/board.json", NULL);
   assert_string_equal(
       text,
@@ -144,7 +144,7 @@ static void unwritable(void **state) {
                "config.yaml: No such file");
 }
 
-/* The lines of the metrics without their last two fields, which have to be the clock's. */
+/* The lines of the metrics without their last fields, which have to be the clock's and the machine's. */
 static int read_lines(char lines[][400], int room) {
   char *text = scratch_read("run/metrics.jsonl", NULL), *at = text;
   int count = 0;
@@ -194,6 +194,7 @@ static void metrics(void **state) {
        .accuracy = 0.25,
        .waited = 7},
       {.kind = CREAM_EVENT_META, .phase = "search", .step = 2, .rho = 0.5, .meta_gradient = 1.25},
+      {.kind = CREAM_EVENT_SCORE, .phase = "search", .step = 3, .candidate = &board.entries[0]},
       {.kind = CREAM_EVENT_BOARD, .phase = "search", .step = 3, .board = &board},
       {.kind = CREAM_EVENT_EPOCH, .phase = "search", .step = 10, .epoch = 1, .rho = -1, .board = &board},
       {.kind = CREAM_EVENT_EVAL,
@@ -220,12 +221,16 @@ static void metrics(void **state) {
       "\"soft\": 0, \"rho\": 0.5, \"accuracy\": 0.25",
       "{\"kind\": \"meta\", \"phase\": \"search\", \"step\": 2, \"epoch\": 0, \"rho\": 0.5, "
       "\"meta_gradient\": 1.25",
+      "{\"kind\": \"score\", \"phase\": \"search\", \"step\": 3, \"epoch\": 0, \"score\": 0.75, "
+      "\"score_loss\": 0.5, \"flops\": 8, \"params\": 9, \"path\": [0, 5, 2]",
       "{\"kind\": \"board\", \"phase\": \"search\", \"step\": 3, \"epoch\": 0, \"entry\": 0, \"score\": "
       "0.75, "
-      "\"score_loss\": 0.5, \"flops\": 8, \"params\": 9, \"entered\": 3, \"path\": [0, 5, 2]",
+      "\"score_loss\": 0.5, \"flops\": 8, \"params\": 9, \"entered\": 3, \"path\": [0, 5, 2], "
+      "\"board_scores\": [0.75], \"board_flops\": [8]",
       "{\"kind\": \"epoch\", \"phase\": \"search\", \"step\": 10, \"epoch\": 1, \"lr\": 0, \"loss\": 0, "
       "\"hard\": 0, "
-      "\"soft\": 0, \"accuracy\": 0, \"entries\": 1, \"best\": 0.75",
+      "\"soft\": 0, \"accuracy\": 0, \"entries\": 1, \"best\": 0.75, "
+      "\"board_scores\": [0.75], \"board_flops\": [8]",
       "{\"kind\": \"eval\", \"phase\": \"retrain\", \"step\": 0, \"epoch\": 0, \"split\": \"test\", "
       "\"accuracy\": 0.5, "
       "\"top5\": 1, \"loss\": 1.5",

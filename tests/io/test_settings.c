@@ -107,9 +107,10 @@ static void maps_are_printed_nested(void **state) {
   char *text = print(&c);
   assert_non_null(
       strstr(text, "\nsearch:\n  epochs: 120\n  batch: 128\n  lr:\n    lr: 0.5\n    schedule: linear\n"));
-  assert_non_null(
-      strstr(text, "\n  meta:\n    every: 200\n    slice: 4\n    lr: 0.0001\n    clip: 1\n  recalibrate: 20\n"
-                   "retrain:\n  epochs: 500\n"));
+  assert_non_null(strstr(
+      text, "\n  meta:\n    every: 200\n    slice: 4\n    input: softmax\n    lr: 0.0001\n    clip: 1\n"
+            "  evolution:\n    population: 50\n"));
+  assert_non_null(strstr(text, "\n  recalibrate: 20\nretrain:\n  epochs: 500\n"));
   free(text);
 }
 

@@ -25,6 +25,13 @@ for command in "${commands[@]}"; do
   refuse 2 'unexpected argument "stray"' "$command" stray
 done
 
+expect 0 predict --help
+contains out 'Usage: cream predict \[options\] IMAGE\.\.\.'
+contains out '--top=N .*default: 5'
+expect 0 export --help
+contains out 'Usage: cream export \[options\] onnx'
+contains out '--out=FILE .*net\.onnx'
+
 expect 0 search --help
 for option in config set data space flops epochs batch seed threads out time-budget json force; do
   contains out "^ +(-., )?--$option"

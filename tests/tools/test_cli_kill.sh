@@ -12,7 +12,7 @@ search=(search "${small[@]}" --space micro --flops 3:5 --epochs 2 --set search.s
   --set search.meta.every=3 --set search.board.images=32 --set search.board.size=4 --set search.recalibrate=2 --set search.prior=board)
 training=(retrain "${small[@]}" --epochs 2 --set retrain.ema=0.9 --set retrain.dropout=0.2)
 
-without_clock() { sed -E 's/,?"(seconds|images_per_second)":[^,}]*//g' "$1"; }
+without_clock() { sed -E 's/,? ?"(seconds|images_per_second|waited|peak_memory)": ?[^,}]*//g' "$1"; }
 
 same_metrics() {
   cmp -s <(without_clock "$1/metrics.jsonl") <(without_clock "$2/metrics.jsonl") ||

@@ -39,5 +39,7 @@ PY
 expect 0 retrain --arch cream-14 --data digits --epochs 1 --batch 64 --time-budget 0.01 --set heldout=0.9 --out b
 contains out '^network +cream, 64x64'
 contains b/arch.json '"classes": 10,'
+contains b/weights.safetensors '"class_names": '
+contains b/weights.safetensors '"resolution": "64"'
 
 finish

@@ -8,7 +8,7 @@ options=("${small[@]}" --seed 7 --set search.start_epoch=1 --set search.meta.eve
 for run in 1:a 2:b 3:c 2:d; do
   expect 0 search "${options[@]}" --threads "${run%:*}" --out "search-${run#*:}"
 done
-# Every number of every step, matching degrees included; only the last two fields depend on the clock.
+# Every number of every step, matching degrees included; only the fields from "seconds" on depend on the clock.
 for run in a b c d; do sed 's/, "seconds": .*//' "search-$run/metrics.jsonl" >"search-$run/numbers"; done
 for run in b c d; do
   same search-a/numbers "search-$run/numbers"

@@ -15,14 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from cream_torch import Supernet
-
-
-def resident(key):
-    with open('/proc/self/status') as status:
-        for line in status:
-            if line.startswith(key):
-                return 1024 * int(line.split()[1])
-    return 0
+from serving import resident
 
 
 def blas_libraries():

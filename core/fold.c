@@ -1,0 +1,164 @@
+#include "fold.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "net_internal.h"
+
+/* The host's copy of a network's parameters. */
+typedef struct host {
+  float *weights, *statistics;
+} host;
+
+static cream_status host_read(host *copy, const cream_net *net, cream_error *err) {
+  size_t floats = net->weight_count + net->statistic_count;
+  copy->weights = malloc((floats + 1) * sizeof *copy->weights);
+  if (!copy->weights) return cream_fail_memory(err, floats * sizeof *copy->weights, "a copy of the weights");
+  copy->statistics = copy->weights + net->weight_count;
+  cream_status status =
+      net->backend->download(net->backend, copy->weights, net->weights, net->weight_count, err);
+  return status ? status
+                : net->backend->download(net->backend, copy->statistics, net->statistics,
+                                         net->statistic_count, err);
+}
+
+static void fold_values(const host *copy, const net_unit *unit) {
+  const cream_unit_shape *s = &unit->shape;
+  const size_t kernel = (size_t)s->kernel * (size_t)s->kernel * (size_t)(s->depthwise ? 1 : s->cin);
+  for (size_t c = 0; c < (size_t)s->cout; c++) {
+    float *gamma = &copy->weights[unit->gamma + c], *beta = &copy->weights[unit->beta + c];
+    float *mean = &copy->statistics[unit->running_mean + c], *var = &copy->statistics[unit->running_var + c];
+    const double scale = *gamma / sqrt((double)*var + NET_BN_EPS);
+    for (size_t i = 0; i < kernel; i++) {
+      float *weight = &copy->weights[unit->weight + c * kernel + i];
+      *weight = (float)(scale * *weight);
+    }
+    *beta = (float)(*beta - scale * *mean);
+    *gamma = 1;
+    *mean = 0;
+    *var = 1 - NET_BN_EPS;
+  }
+}
+
+typedef void unit_visitor(cream_net *, const net_block *, net_unit *, void *self);
+
+static void visit_block(cream_net *net, net_block *block, unit_visitor *visit, void *self) {
+  for (int i = 0; i < block->n_units; i++) visit(net, block, &block->units[i], self);
+}
+static void visit_units(cream_net *net, unit_visitor *visit, void *self) {
+  visit_block(net, &net->stem, visit, self);
+  for (int l = 0; l < net->skeleton.n_layers; l++)
+    for (int i = 0; i < net->skeleton.layers[l].n_options; i++)
+      visit_block(net, &net->blocks[l][i], visit, self);
+  visit_block(net, &net->head, visit, self);
+  visit_block(net, &net->linear, visit, self);
+}
+
+/* copy NULL: there are no values, the network alone is changed. */
+static void fold_unit(cream_net *net, const net_block *block, net_unit *unit, void *copy) {
+  (void)net, (void)block;
+  if (!unit->has_bn) return;
+  if (copy) fold_values(copy, unit);
+  unit->has_bn = false;
+  unit->bias = unit->beta;
+}
+
+static void place_packed(cream_net *net, const net_block *block, net_unit *unit, void *total) {
+  const cream_conv conv = net_conv_of(net, block, unit);
+  unit->packed = *(size_t *)total;
+  unit->packed_count = net->backend->packed_size(net->backend, &conv);
+  *(size_t *)total += (unit->packed_count + 15) / 16 * 16;
+}
+static void unplace_packed(cream_net *net, const net_block *block, net_unit *unit, void *self) {
+  (void)net, (void)block, (void)self;
+  unit->packed_count = 0;
+}
+static void pack_unit(cream_net *net, const net_block *block, net_unit *unit, void *self) {
+  (void)self;
+  const cream_conv conv = net_conv_of(net, block, unit);
+  if (unit->packed_count) net->backend->pack_weights(net->backend, &conv, conv.packed);
+}
+
+/* Memory for the weights in the backend's own order, where it has one. */
+static cream_status reserve_packed(cream_net *net, cream_error *err) {
+  size_t total = 0;
+  if (!net->backend->pack_weights) return CREAM_OK;
+  visit_units(net, place_packed, &total);
+  cream_status status = total ? net->backend->alloc(net->backend, total, &net->packed, err) : CREAM_OK;
+  if (status)
+    visit_units(net, unplace_packed, NULL);
+  else
+    net->bytes += total * sizeof(float);
+  return status;
+}
+
+static cream_status fold_all(cream_net *net, cream_error *err) {
+  cream_backend *backend = net->backend;
+  host copy = {0};
+  cream_status status = backend->no_data ? CREAM_OK : host_read(&copy, net, err);
+  if (!status) {
+    visit_units(net, fold_unit, backend->no_data ? NULL : &copy);
+    net->folded = true;
+  }
+  if (!status && !backend->no_data) {
+    backend->upload(backend, net->weights, copy.weights, net->weight_count);
+    backend->upload(backend, net->statistics, copy.statistics, net->statistic_count);
+  }
+  free(copy.weights);
+  return status;
+}
+
+cream_status cream_net_fold(cream_net *net, cream_error *err) {
+  CREAM_ASSERT(!net->options.train);
+  if (net->folded) return CREAM_OK;
+  cream_status status = reserve_packed(net, err);
+  if (!status) status = fold_all(net, err);
+  if (status) return status;
+  if (net->backend->pack_weights) visit_units(net, pack_unit, NULL);
+  return net->backend->synchronise(net->backend, err);
+}
+
+/* ---- description --------------------------------------------------------------------------------- */
+
+static int by_offset(const void *offset, const void *param) {
+  const size_t a = *(const size_t *)offset, b = ((const cream_param *)param)->offset;
+  return a < b ? -1 : a > b;
+}
+
+/* Of the weight block: the table is in order of offset, statistics last. */
+static const cream_param *param_at(const cream_net *net, size_t offset) {
+  int weights = net->n_params;
+  while (weights > 0 && net->params[weights - 1].statistic) weights--;
+  const cream_param *param = bsearch(&offset, net->params, (size_t)weights, sizeof *net->params, by_offset);
+  CREAM_ASSERT(param);
+  return param;
+}
+
+static cream_net_layer describe_unit(const cream_net *net, const net_unit *unit) {
+  cream_net_layer layer = {.shape = unit->shape,
+                           .weight = param_at(net, unit->weight),
+                           .bias = unit->has_bn ? NULL : param_at(net, unit->bias),
+                           .se_act = unit->se_act,
+                           .se_gate = unit->se_gate};
+  if (unit->shape.se) {
+    layer.se_w1 = param_at(net, unit->se_w1);
+    layer.se_b1 = param_at(net, unit->se_b1);
+    layer.se_w2 = param_at(net, unit->se_w2);
+    layer.se_b2 = param_at(net, unit->se_b2);
+  }
+  return layer;
+}
+
+static cream_net_block describe_block(const cream_net *net, const net_block *block) {
+  cream_net_block out = {.n_layers = block->n_units, .residual = block->residual};
+  for (int i = 0; i < block->n_units; i++) out.layers[i] = describe_unit(net, &block->units[i]);
+  return out;
+}
+
+int cream_net_describe(const cream_net *net, const cream_path *path,
+                       cream_net_block blocks[CREAM_MAX_BLOCKS]) {
+  int steps = net_steps(net);
+  for (int i = 0; i < steps; i++) blocks[i] = describe_block(net, net_block_at(net, path, i));
+  blocks[steps] = describe_block(net, &net->linear);
+  return steps + 1;
+}

@@ -1,0 +1,134 @@
+#include <string.h>
+
+#include "search_internal.h"
+
+/* Evolution over a trained supernet, as in SPOS (Guo et al., ECCV 2020): every path is recalibrated and
+ * evaluated once; the best so far have children, by crossover and by mutation, inside the limits. */
+
+enum { TRIES = 100 };
+
+typedef struct individual {
+  cream_path path;
+  cream_score score;
+  double flops;
+} individual;
+
+typedef struct archive {
+  individual *all; /* the first `ranked` best first */
+  int n, ranked;
+} archive;
+
+static int by_fitness(const void *a, const void *b) {
+  const individual *p = a, *q = b;
+  if (p->score.top1 != q->score.top1) return p->score.top1 > q->score.top1 ? -1 : 1;
+  if (p->score.loss != q->score.loss) return p->score.loss < q->score.loss ? -1 : 1;
+  if (p->flops != q->flops) return p->flops < q->flops ? -1 : 1;
+  return memcmp(p->path.choice, q->path.choice, sizeof p->path.choice);
+}
+
+static bool is_known(const archive *seen, const cream_path *path) {
+  for (int i = 0; i < seen->n; i++)
+    if (cream_path_equal(&seen->all[i].path, path)) return true;
+  return false;
+}
+
+static const cream_path *parent(const cream_search *search, const archive *seen, cream_rng *rng) {
+  int parents = search->config.search.evolution.parents;
+  return &seen->all[cream_rng_below(rng, (uint32_t)(parents < seen->ranked ? parents : seen->ranked))].path;
+}
+
+static cream_path cross(const cream_search *search, const archive *seen, cream_rng *rng) {
+  const cream_path *a = parent(search, seen, rng), *b = parent(search, seen, rng);
+  cream_path child = *a;
+  for (int l = 0; l < child.n_layers; l++)
+    if (cream_rng_below(rng, 2)) child.choice[l] = b->choice[l];
+  return child;
+}
+
+static cream_path mutate(const cream_search *search, const archive *seen, cream_rng *rng) {
+  cream_path child = *parent(search, seen, rng);
+  for (int l = 0; l < child.n_layers; l++)
+    if (cream_rng_double(rng) < search->config.search.evolution.mutation)
+      child.choice[l] = (uint8_t)cream_rng_below(rng, (uint32_t)search->costs.n_options[l]);
+  return child;
+}
+
+typedef enum origin { CROSSED, MUTATED, DRAWN } origin;
+
+/* A path that was not seen yet, inside the limits; false if none turned up. */
+static bool breed(const cream_search *search, const search_target *target, const archive *seen, origin how,
+                  cream_rng *rng, cream_path *child) {
+  for (int i = 0; i < TRIES; i++) {
+    *child = how == CROSSED   ? cross(search, seen, rng)
+             : how == MUTATED ? mutate(search, seen, rng)
+                              : cream_range_sampler_draw(target->sampler, rng);
+    if (!is_known(seen, child) && cream_limits_hold(&target->limits, &search->costs, child)) return true;
+  }
+  return false;
+}
+
+static cream_status evaluate(cream_search *search, archive *seen, const cream_path *path, cream_error *err) {
+  if (cream_train_stopped(&search->train))
+    return cream_fail(err, CREAM_INTERRUPTED, "interrupted during the evolution");
+  individual *added = &seen->all[seen->n++];
+  size_t images = (size_t)search->config.search.evolution.images;
+  cream_status status = search_measure(search, path, images, &added->score, err);
+  if (status) return status;
+  cream_board_entry candidate = search_entry(search, path, &added->score);
+  added->path = *path;
+  added->flops = candidate.flops;
+  cream_event event = {.phase = "search", .step = search->step, .rho = -1};
+  return search_tell_score(search, &candidate, &event, err);
+}
+
+/* Fills generation `g` of a target; what cannot be bred is drawn, and a space that is used up ends it. */
+static cream_status generation(cream_search *search, int t, int g, archive *seen, cream_error *err) {
+  const cream_search_config *config = &search->config.search;
+  const search_target *target = &search->targets[t];
+  int crossed = (int)(config->evolution.crossover * config->evolution.population + 0.5);
+  uint64_t draw = (uint64_t)t * (uint64_t)(config->evolution.generations + 1) + (uint64_t)g;
+  cream_rng rng = cream_rng_at(search->config.seed, CREAM_RNG_EVOLUTION, draw);
+  for (int i = 0; i < config->evolution.population; i++) {
+    cream_path child;
+    origin how = g == 0 ? DRAWN : i < crossed ? CROSSED : MUTATED;
+    if (!breed(search, target, seen, how, &rng, &child) &&
+        (how == DRAWN || !breed(search, target, seen, DRAWN, &rng, &child)))
+      break;
+    cream_status status = evaluate(search, seen, &child, err);
+    if (status) return status;
+  }
+  qsort(seen->all, (size_t)seen->n, sizeof *seen->all, by_fitness);
+  seen->ranked = seen->n;
+  return CREAM_OK;
+}
+
+/* The best become the board of the target. */
+static cream_status rank(cream_search *search, int t, const archive *seen, int g, cream_error *err) {
+  cream_board *board = &search->targets[t].board;
+  cream_event event = {.phase = "search", .step = search->step, .epoch = g, .rho = -1};
+  board->count = 0;
+  for (int i = 0; i < seen->n && i < board->capacity; i++) {
+    board->entries[i] = search_entry(search, &seen->all[i].path, &seen->all[i].score);
+    board->entries[i].slot = board->first_slot + i;
+    board->count++;
+  }
+  cream_board_sort(board);
+  return search_tell_board(search, t, 0, &event, err);
+}
+
+cream_status search_evolve(cream_search *search, cream_error *err) {
+  const cream_search_config *config = &search->config.search;
+  size_t most = (size_t)config->evolution.population * (size_t)(config->evolution.generations + 1);
+  archive seen = {.all = malloc(most * sizeof *seen.all)};
+  if (!seen.all) return cream_fail_memory(err, most * sizeof *seen.all, "the evolution");
+  cream_status status = CREAM_OK;
+  for (int t = 0; t < search->n_targets && !status; t++) {
+    seen.n = seen.ranked = 0;
+    for (int g = 0; g <= config->evolution.generations && !status; g++) {
+      status = generation(search, t, g, &seen, err);
+      if (!status) status = rank(search, t, &seen, g, err);
+    }
+  }
+  free(seen.all);
+  return status;
+}

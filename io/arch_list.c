@@ -1,0 +1,81 @@
+#include "arch_list.h"
+
+#include <string.h>
+
+#include "field.h"
+#include "space_yaml.h"
+
+bool cream_arch_is_list(const char *text) {
+  return text[strspn(text, " ")] == '[';
+}
+
+/* Stages whose layers are given; the others have one layer that is no choice. */
+static bool is_open(const cream_stage *stage) {
+  return stage->n_choices > 1;
+}
+
+static cream_status read_stage(const cream_yaml_value *list, const cream_stage *stage, uint8_t *choices,
+                               int *depth, cream_error *err) {
+  const cream_field index = {
+      .key = "choice", .type = CREAM_FIELD_INT, .size = sizeof(int), .max = stage->n_choices - 1};
+  cream_status status = cream_yaml_expect(list, CREAM_YAML_LIST, err);
+  *depth = cream_yaml_count(list);
+  if (!status && (*depth < stage->depth_min || *depth > stage->depth_max))
+    status = cream_yaml_fail(list, err, "got %d layers, expected %d to %d", *depth, stage->depth_min,
+                             stage->depth_max);
+  for (int i = 0; i < *depth && !status; i++) {
+    cream_yaml_value item = cream_yaml_item(list, i);
+    int choice = 0;
+    status = cream_field_read(&index, &item, &choice, err);
+    choices[i] = (uint8_t)choice;
+  }
+  return status;
+}
+
+/* Depths, and the choices of the open stages' layers one after another. */
+static cream_status read_list(const cream_yaml_value *root, const cream_space *space, int *depth,
+                              uint8_t choices[CREAM_MAX_LAYERS], cream_error *err) {
+  int lists = 0, layers = 0;
+  cream_status status = cream_yaml_expect(root, CREAM_YAML_LIST, err);
+  for (int s = 0; s < space->n_stages; s++) lists += is_open(&space->stages[s]);
+  if (!status && cream_yaml_count(root) != lists)
+    status = cream_yaml_fail(root, err, "got %d stages, expected the %d that have choices in space `%s`",
+                             cream_yaml_count(root), lists, space->name);
+  for (int s = 0, list = 0; s < space->n_stages && !status; s++) {
+    depth[s] = space->stages[s].depth_min;
+    if (!is_open(&space->stages[s])) continue;
+    cream_yaml_value stage = cream_yaml_item(root, list++);
+    status = read_stage(&stage, &space->stages[s], choices + layers, &depth[s], err);
+    layers += depth[s];
+  }
+  return status;
+}
+
+cream_status cream_arch_parse_list(const char *text, cream_arch *arch, cream_error *err) {
+  cream_space space;
+  cream_yaml *yaml;
+  int depth[CREAM_MAX_STAGES];
+  uint8_t choices[CREAM_MAX_LAYERS];
+  cream_skeleton open;
+  cream_status status = cream_space_load("cream", &space, err);
+  if (!status) status = cream_yaml_parse("--arch", text, strlen(text), &yaml, err);
+  if (status) return status;
+  cream_yaml_value root = cream_yaml_root(yaml);
+  status = read_list(&root, &space, depth, choices, err);
+  cream_yaml_free(yaml);
+  if (!status)
+    status = cream_skeleton_init(&open, &space, depth, space.resolution.max, space.head.classes, err);
+  char hash[sizeof arch->space_hash];
+  if (!status) status = cream_space_hash(&space, hash, err);
+  if (status) return status;
+  cream_path path = cream_skeleton_first_path(&open);
+  for (int l = 0, next = 0; l < open.n_layers; l++) {
+    if (!is_open(&space.stages[open.layers[l].stage])) continue;
+    uint8_t choice = choices[next++];
+    if (open.layers[l].n_options > 1) path.choice[l] = choice;
+  }
+  arch->net = cream_skeleton_fix(&open, &path);
+  memcpy(arch->space_hash, hash, sizeof hash);
+  arch->builtin = true;
+  return CREAM_OK;
+}

@@ -1,0 +1,201 @@
+#include "convert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "torch_file.h"
+
+struct cream_weights_source {
+  char *path;
+  cream_st_file *safetensors; /* one of the two */
+  cream_torch_file *torch;
+  cream_weights_info info;
+  int count;
+  cream_st_tensor *tensors;
+  float **floats; /* data of tensors that were of another type; else NULL */
+};
+
+/* ---- numbers ---------------------------------------------------------------------------------------- */
+
+static float from_bits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/* IEEE 754 half precision. */
+static float from_half(uint16_t half) {
+  uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 0x1f, mantissa = half & 0x3ff;
+  if (exponent == 0x1f) return from_bits(sign | 0x7f800000 | mantissa << 13);
+  if (exponent) return from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+  float small = (float)mantissa * 0x1p-24f;
+  return sign ? -small : small;
+}
+
+static void to_floats(const cream_st_tensor *tensor, uint64_t count, float *out) {
+  const char *from = tensor->data;
+  for (uint64_t i = 0; i < count; i++) {
+    uint16_t bits;
+    double wide;
+    switch (tensor->dtype) {
+    case CREAM_ST_F16:
+      memcpy(&bits, from + 2 * i, sizeof bits);
+      out[i] = from_half(bits);
+      break;
+    case CREAM_ST_BF16:
+      memcpy(&bits, from + 2 * i, sizeof bits);
+      out[i] = from_bits((uint32_t)bits << 16);
+      break;
+    default:
+      memcpy(&wide, from + 8 * i, sizeof wide);
+      out[i] = (float)wide;
+      break;
+    }
+  }
+}
+
+static cream_status widen(cream_weights_source *source, int i, cream_error *err) {
+  cream_st_tensor *tensor = &source->tensors[i];
+  if (tensor->dtype != CREAM_ST_F16 && tensor->dtype != CREAM_ST_BF16 && tensor->dtype != CREAM_ST_F64)
+    return CREAM_OK;
+  uint64_t count = cream_st_count(tensor);
+  source->floats[i] = malloc((count + 1) * sizeof(float));
+  if (!source->floats[i]) return cream_fail_memory(err, count * sizeof(float), tensor->name);
+  to_floats(tensor, count, source->floats[i]);
+  tensor->data = source->floats[i];
+  tensor->dtype = CREAM_ST_F32;
+  return CREAM_OK;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+static bool starts_with(const char *text, const char *start) {
+  return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Bytes of the wrappers' names that every tensor's begins with. */
+static size_t common_prefix(const cream_st_tensor *tensors, int count) {
+  static const char *const wrappers[] = {"module.", "_orig_mod."};
+  size_t skipped = 0;
+  for (bool again = count > 0; again;) {
+    again = false;
+    for (size_t w = 0; w < sizeof wrappers / sizeof *wrappers; w++) {
+      int with = 0;
+      while (with < count && starts_with(tensors[with].name + skipped, wrappers[w])) with++;
+      if (with < count) continue;
+      skipped += strlen(wrappers[w]);
+      again = true;
+    }
+  }
+  return skipped;
+}
+
+static cream_status take_tensors(cream_weights_source *source, const cream_st_tensor *tensors, int count,
+                                 cream_error *err) {
+  size_t skipped = common_prefix(tensors, count);
+  source->tensors = calloc((size_t)count + 1, sizeof *source->tensors);
+  source->floats = calloc((size_t)count + 1, sizeof *source->floats);
+  if (!source->tensors || !source->floats)
+    return cream_fail_memory(err, (size_t)count * sizeof *tensors, "the table of tensors");
+  cream_status status = CREAM_OK;
+  for (int i = 0; i < count && !status; i++) {
+    if (cream_weights_counter(tensors[i].name)) continue;
+    source->tensors[source->count] = tensors[i];
+    source->tensors[source->count].name += skipped;
+    status = widen(source, source->count, err);
+    source->count++;
+  }
+  return status;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------ */
+
+static cream_status open_torch(cream_weights_source *source, bool ema, cream_error *err) {
+  const cream_st_tensor *tensors;
+  cream_status status = cream_torch_open(source->path, ema, &source->torch, err);
+  if (status) return status;
+  int count = cream_torch_tensors(source->torch, &tensors);
+  return take_tensors(source, tensors, count, err);
+}
+
+static cream_status open_safetensors(cream_weights_source *source, bool ema, cream_error *err) {
+  const cream_st_tensor *tensors;
+  if (ema)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s: a safetensors file has one set of weights; leave --ema out, which is for "
+                      "checkpoints of PyTorch's",
+                      source->path);
+  cream_status status = cream_st_open(source->path, &source->safetensors, err);
+  if (!status) status = cream_weights_info_read(source->path, source->safetensors, &source->info, err);
+  if (status) return status;
+  int count = cream_st_tensors(source->safetensors, &tensors);
+  return take_tensors(source, tensors, count, err);
+}
+
+cream_status cream_weights_source_open(const char *path, bool ema, cream_weights_source **out,
+                                       cream_error *err) {
+  cream_weights_source *source = calloc(1, sizeof *source);
+  if (!source || !(source->path = strdup(path))) {
+    free(source);
+    return cream_fail_memory(err, sizeof *source, path);
+  }
+  cream_status status =
+      cream_torch_recognise(path) ? open_torch(source, ema, err) : open_safetensors(source, ema, err);
+  if (status)
+    cream_weights_source_close(source);
+  else
+    *out = source;
+  return status;
+}
+
+void cream_weights_source_close(cream_weights_source *source) {
+  if (!source) return;
+  for (int i = 0; i < source->count; i++) free(source->floats[i]);
+  free(source->floats);
+  free(source->tensors);
+  cream_weights_info_free(&source->info);
+  cream_torch_close(source->torch);
+  cream_st_close(source->safetensors);
+  free(source->path);
+  free(source);
+}
+
+int cream_weights_source_tensors(const cream_weights_source *source, const cream_st_tensor **tensors) {
+  *tensors = source->tensors;
+  return source->count;
+}
+
+const cream_st_tensor *cream_weights_source_find(const cream_weights_source *source, const char *name) {
+  for (int i = 0; i < source->count; i++)
+    if (strcmp(source->tensors[i].name, name) == 0) return &source->tensors[i];
+  return NULL;
+}
+
+const cream_weights_info *cream_weights_source_info(const cream_weights_source *source) {
+  return &source->info;
+}
+
+cream_status cream_weights_source_save(const cream_weights_source *source, const char *path,
+                                       const cream_param *params, int n_params,
+                                       const cream_weights_info *info, cream_weights_report *report,
+                                       cream_error *err) {
+  int count = params ? n_params : source->count;
+  const cream_st_tensor **found = calloc((size_t)count + 1, sizeof *found);
+  cream_st_tensor *ordered = calloc((size_t)count + 1, sizeof *ordered);
+  cream_weights_metadata metadata = {0};
+  cream_status status = CREAM_OK;
+  if (!found || !ordered)
+    status = cream_fail_memory(err, (size_t)count * sizeof *ordered, "the table of tensors");
+  else if (params)
+    status = cream_weights_match(source->path, params, n_params, source->tensors, source->count, found,
+                                 report, err);
+  else
+    *report = (cream_weights_report){.loaded = count};
+  for (int i = 0; !status && i < count; i++) ordered[i] = params ? *found[i] : source->tensors[i];
+  if (!status) status = cream_weights_metadata_init(&metadata, info, err);
+  if (!status) status = cream_st_write(path, ordered, count, metadata.pairs, metadata.count, err);
+  cream_weights_metadata_free(&metadata);
+  free(found);
+  free(ordered);
+  return status;
+}

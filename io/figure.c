@@ -1,0 +1,52 @@
+#include "figure.h"
+
+#include "html.h"
+
+void cream_figure_begin(FILE *out, const cream_figure *figure, const char *summary) {
+  cream_html(out,
+             "<figure id=\"%s\">\n<h3>%s</h3>\n<svg viewBox=\"0 0 %g %g\" role=\"img\" "
+             "aria-labelledby=\"%s-t %s-d\"><title id=\"%s-t\">%s</title><desc id=\"%s-d\">%s</desc>\n",
+             figure->id, figure->title, figure->width, figure->height, figure->id, figure->id, figure->id,
+             figure->title, figure->id, summary);
+}
+
+void cream_figure_end_drawing(FILE *out) {
+  fputs("</svg>\n", out);
+}
+
+void cream_figure_end(FILE *out, const cream_figure *figure) {
+  cream_html(out, "<figcaption>%s</figcaption>\n</figure>\n", figure->caption);
+}
+
+void cream_figure_mark(FILE *out, int style, double x, double y) {
+  static const char *const shapes[CREAM_FIGURE_STYLES] = {
+      "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z",                                       /* circle */
+      "m-2.7 -2.7h5.4v5.4h-5.4z",                                                  /* square */
+      "m0 -3.6l3.4 6h-6.8z",                                                       /* triangle */
+      "m0 -3.8l3.8 3.8l-3.8 3.8l-3.8 -3.8z",                                       /* diamond */
+      "m0 3.6l3.4 -6h-6.8z",                                                       /* triangle, point down */
+      "m-1.2 -3.6h2.4v2.4h2.4v2.4h-2.4v2.4h-2.4v-2.4h-2.4v-2.4h2.4z",              /* cross */
+      "m-1.7 -3.2h3.4l1.8 3.2l-1.8 3.2h-3.4l-1.8 -3.2z",                           /* hexagon */
+      "m-3.2 -3.2l3.2 1.4l3.2 -1.4l-1.4 3.2l1.4 3.2l-3.2 -1.4l-3.2 1.4l1.4 -3.2z", /* star */
+  };
+  fprintf(out, "<path class=\"mark\" d=\"M%.1f %.1f%s\"/>", x, y, shapes[style % CREAM_FIGURE_STYLES]);
+}
+
+const char *cream_figure_dash(int style) {
+  static const char *const dashes[CREAM_FIGURE_STYLES] = {"none",  "6 3",      "2 2.5",         "9 3 2 3",
+                                                          "4 1.5", "12 3 5 3", "1.5 4 1.5 1.5", "7 5"};
+  return dashes[style % CREAM_FIGURE_STYLES];
+}
+
+void cream_figure_table_begin(FILE *out, const char *const *headings) {
+  fputs("<details><summary>Numbers</summary><div class=\"scroll long\" tabindex=\"0\"><table><thead><tr>",
+        out);
+  for (int i = 0; headings[i]; i++) cream_html(out, "<th scope=\"col\">%s</th>", headings[i]);
+  fputs("</tr></thead><tbody>\n", out);
+}
+
+void cream_figure_table_end(FILE *out, const char *note) {
+  fputs("</tbody></table></div>", out);
+  if (note) cream_html(out, "<p class=\"note\">%s</p>", note);
+  fputs("</details>\n", out);
+}

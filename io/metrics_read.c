@@ -1,0 +1,255 @@
+#include "metrics_read.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "run.h"
+
+enum { LONGEST_LINE = 1 << 18 };
+
+void cream_metrics_init(cream_metrics *m) {
+  memset(m, 0, sizeof *m);
+  m->waited = m->peak_memory = m->images_per_second = m->test = m->test_trained = NAN;
+}
+
+/* ---- fields -------------------------------------------------------------------------------------- */
+
+static double number(const json_t *line, const char *key) {
+  const json_t *value = json_object_get(line, key);
+  return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static uint64_t whole(const json_t *line, const char *key) {
+  double value = number(line, key);
+  return value >= 0 && value < 0x1p53 ? (uint64_t)value : 0;
+}
+
+static const char *text(const json_t *line, const char *key) {
+  const char *value = json_string_value(json_object_get(line, key));
+  return value ? value : "";
+}
+
+static void take(double *kept, double value) {
+  if (isfinite(value)) *kept = value;
+}
+
+/* ---- kinds of lines ------------------------------------------------------------------------------ */
+
+static void take_path(cream_metrics *m, const json_t *path) {
+  size_t layers = json_array_size(path);
+  if (!layers || layers > CREAM_MAX_LAYERS) return;
+  m->n_layers = (int)layers;
+  m->paths++;
+  for (size_t l = 0; l < layers; l++) {
+    const json_t *choice = json_array_get(path, l);
+    json_int_t option = json_is_integer(choice) ? json_integer_value(choice) : -1;
+    if (option >= 0 && option < CREAM_MAX_OPS) m->sampled[l][option]++;
+  }
+}
+
+/* Seconds on all clocks: they begin anew where a run was resumed. */
+static void take_clock(cream_metrics *m, const json_t *line) {
+  double seconds = number(line, "seconds");
+  if (!isfinite(seconds)) return;
+  if (m->before + seconds < m->seconds - 0.001) {
+    m->before = m->seconds;
+    m->first_step = m->step;
+  }
+  m->seconds = m->before + seconds;
+}
+
+static void take_step(cream_metrics *m, const json_t *line) {
+  double step = number(line, "step"), rho = number(line, "rho");
+  cream_curve_add(&m->loss, step, number(line, "loss"));
+  cream_curve_add(&m->hard, step, number(line, "hard"));
+  cream_curve_add(&m->lr, step, number(line, "lr"));
+  cream_curve_add(&m->accuracy, step, 100 * number(line, "accuracy"));
+  cream_curve_add(&m->speed, m->seconds / 60, number(line, "images_per_second"));
+  take_path(m, json_object_get(line, "path"));
+  if (!(rho >= 0 && rho <= 1)) return;
+  cream_curve_add(&m->soft, step, number(line, "soft"));
+  cream_curve_add(&m->rho, step, rho);
+  int bin = (int)(rho * CREAM_METRICS_BINS);
+  m->rho_bins[bin < CREAM_METRICS_BINS ? bin : CREAM_METRICS_BINS - 1]++;
+}
+
+/* The board that a line speaks of; where there is but one, it has no name. */
+static cream_board_curves *board_of(cream_metrics *m, const json_t *line) {
+  const json_t *name = json_object_get(line, "budget");
+  char label[sizeof m->boards[0].name] = "";
+  if (json_is_string(name))
+    snprintf(label, sizeof label, "%s", json_string_value(name));
+  else if (json_is_number(name))
+    snprintf(label, sizeof label, "%g", json_number_value(name));
+  for (int i = 0; i < m->n_boards; i++)
+    if (!strcmp(m->boards[i].name, label)) return &m->boards[i];
+  if (m->n_boards == CREAM_METRICS_BOARDS) return NULL;
+  strcpy(m->boards[m->n_boards].name, label);
+  return &m->boards[m->n_boards++];
+}
+
+/* Mean, least and most of an array of numbers; all no numbers where it has none. */
+static cream_point spread(const json_t *array) {
+  double sum = 0, low = INFINITY, high = -INFINITY;
+  size_t count = json_array_size(array);
+  for (size_t i = 0; i < count; i++) {
+    double value = json_number_value(json_array_get(array, i));
+    sum += value, low = fmin(low, value), high = fmax(high, value);
+  }
+  return count ? (cream_point){0, sum / (double)count, low, high} : (cream_point){0, NAN, NAN, NAN};
+}
+
+static void take_board(cream_metrics *m, const json_t *line) {
+  const json_t *scores = json_object_get(line, "board_scores");
+  double step = number(line, "step");
+  cream_board_curves *board = json_array_size(scores) && isfinite(step) ? board_of(m, line) : NULL;
+  if (!board) return;
+  double score = number(line, "score");
+  cream_point s = spread(scores), f = spread(json_object_get(line, "board_flops"));
+  cream_curve_add(&board->best, step, 100 * s.high);
+  cream_curve_add(&board->mean, step, 100 * s.y);
+  cream_curve_add(&board->worst, step, 100 * s.low);
+  if (isfinite(f.y)) {
+    cream_curve_add(&board->flops, step, f.y / 1e6);
+    cream_point *last = &board->flops.points[board->flops.count - 1];
+    last->low = fmin(last->low, f.low / 1e6);
+    last->high = fmax(last->high, f.high / 1e6);
+  }
+  if (isfinite(score)) cream_cloud_add(&board->entered, (cream_point){.x = step, .y = 100 * score});
+}
+
+static void take_score(cream_metrics *m, const json_t *line) {
+  cream_point point = {number(line, "flops") / 1e6, 100 * number(line, "score"), number(line, "step"), 0};
+  if (!isfinite(point.x) || !isfinite(point.y)) return;
+  cream_cloud_add(&m->scored, point);
+  cream_front_add(&m->front, point);
+}
+
+static void take_epoch(cream_metrics *m, const json_t *line) {
+  m->epoch = (int)fmin(1e9, fmax(0, number(line, "epoch")));
+  double minutes = m->seconds / 60, here = m->seconds - m->before;
+  take(&m->waited, number(line, "waited"));
+  take(&m->peak_memory, number(line, "peak_memory"));
+  cream_curve_add(&m->memory, minutes, number(line, "peak_memory") / 1e6);
+  cream_curve_add(&m->waiting, minutes, 100 * number(line, "waited") / here);
+  take_board(m, line);
+}
+
+static void take_eval(cream_metrics *m, const json_t *line) {
+  const char *split = text(line, "split");
+  double accuracy = 100 * number(line, "accuracy"), epoch = number(line, "epoch");
+  if (!strcmp(split, "heldout")) cream_curve_add(&m->heldout, epoch, accuracy);
+  if (!strcmp(split, "heldout-ema")) cream_curve_add(&m->heldout_ema, epoch, accuracy);
+  if (!strcmp(split, "test")) take(&m->test, accuracy);
+  if (!strcmp(split, "test-trained")) take(&m->test_trained, accuracy);
+}
+
+static void take_selected(cream_metrics *m, const json_t *line) {
+  if (m->n_selected == CREAM_MAX_BOARD || !isfinite(number(line, "flops"))) return;
+  m->selected[m->n_selected++] =
+      (cream_selected){100 * number(line, "accuracy"), number(line, "loss"), number(line, "flops") / 1e6,
+                       number(line, "params") / 1e6, whole(line, "entered")};
+}
+
+static void take_line(cream_metrics *m, const json_t *line) {
+  const char *kind = text(line, "kind"), *phase = text(line, "phase");
+  bool training = *phase && strcmp(phase, "test") != 0;
+  take_clock(m, line);
+  if (training) {
+    snprintf(m->phase, sizeof m->phase, "%s", phase);
+    m->step = whole(line, "step");
+    if (number(line, "images_per_second") > 0) m->images_per_second = number(line, "images_per_second");
+  }
+  if (!strcmp(kind, "start")) {
+    m->steps = whole(line, "steps");
+    m->epochs = (int)fmin(1e9, fmax(0, number(line, "epochs")));
+  } else if (!strcmp(kind, "step")) {
+    m->epoch = (int)fmin(1e9, fmax(0, number(line, "epoch")));
+    take_step(m, line);
+  } else if (!strcmp(kind, "meta")) {
+    m->meta_updates++;
+    cream_curve_add(&m->meta_gradient, number(line, "step"), number(line, "meta_gradient"));
+  } else if (!strcmp(kind, "score")) {
+    take_score(m, line);
+  } else if (!strcmp(kind, "board")) {
+    take_board(m, line);
+  } else if (!strcmp(kind, "epoch")) {
+    take_epoch(m, line);
+  } else if (!strcmp(kind, "eval")) {
+    take_eval(m, line);
+  } else if (!strcmp(kind, "select")) {
+    take_selected(m, line);
+  } else if (!strcmp(kind, "note") && m->n_notes < CREAM_METRICS_NOTES) {
+    snprintf(m->notes[m->n_notes], sizeof m->notes[0], "%s", text(line, "note"));
+    if (*m->notes[m->n_notes]) m->n_notes++;
+  }
+}
+
+/* ---- the file ------------------------------------------------------------------------------------ */
+
+/* One whole line of at most LONGEST_LINE bytes into `line`, without its end; a longer one leaves *length too
+ * large. False at the end of the file, or of its whole lines. */
+static bool next_line(FILE *stream, char *line, size_t *length, uint64_t *offset) {
+  *length = 0;
+  for (int c; (c = getc_unlocked(stream)) != EOF;) {
+    if (c == '\n') {
+      *offset += *length + 1;
+      return true;
+    }
+    if (*length < LONGEST_LINE) line[*length] = (char)c;
+    ++*length;
+  }
+  return false;
+}
+
+static void read_lines(cream_metrics *m, FILE *stream, char *line) {
+  size_t length;
+  while (next_line(stream, line, &length, &m->offset)) {
+    json_t *json = length <= LONGEST_LINE ? json_loadb(line, length, 0, NULL) : NULL;
+    m->lines++;
+    if (json_is_object(json))
+      take_line(m, json);
+    else
+      m->broken++;
+    json_decref(json);
+  }
+}
+
+cream_status cream_metrics_read(cream_metrics *m, const char *dir, bool *grown, cream_error *err) {
+  char path[CREAM_MAX_FILE_NAME];
+  struct stat info;
+  *grown = false;
+  snprintf(path, sizeof path, "%s/%s", dir, CREAM_RUN_METRICS);
+  FILE *stream = fopen(path, "rb");
+  if (!stream && (errno == ENOENT || errno == ENOTDIR)) return CREAM_OK;
+  if (!stream || fstat(fileno(stream), &info) || S_ISDIR(info.st_mode)) {
+    cream_status status =
+        cream_fail(err, CREAM_FAILED, "cannot read %s: %s", path, strerror(stream ? EISDIR : errno));
+    if (stream) fclose(stream);
+    return status;
+  }
+  if (m->offset && (info.st_ino != m->file || (uint64_t)info.st_size < m->offset)) {
+    cream_metrics_init(m);
+    *grown = true;
+  }
+  m->file = info.st_ino;
+  char *line = malloc(LONGEST_LINE);
+  uint64_t before = m->lines;
+  cream_status status = CREAM_OK;
+  if (!line)
+    status = cream_fail_memory(err, LONGEST_LINE, "a line of the metrics");
+  else if (fseeko(stream, (off_t)m->offset, SEEK_SET))
+    status = cream_fail(err, CREAM_FAILED, "cannot read %s: %s", path, strerror(errno));
+  else
+    read_lines(m, stream, line);
+  if (!status && ferror(stream))
+    status = cream_fail(err, CREAM_FAILED, "cannot read %s: %s", path, strerror(errno));
+  *grown |= m->lines != before;
+  free(line);
+  fclose(stream);
+  return status;
+}

@@ -1,0 +1,626 @@
+#include "pickle.h"
+
+#include <string.h>
+
+/* An item of a container; 0 is no cell. */
+typedef struct cell {
+  cream_pickle_ref value;
+  uint32_t next;
+} cell;
+
+struct cream_pickle {
+  cream_pickle_value *values;
+  uint32_t n_values, values_room;
+  cell *cells;
+  uint32_t n_cells, cells_room;
+  cream_pickle_ref root;
+};
+
+/* The machine that runs the opcodes. */
+typedef struct machine {
+  const char *name;
+  const unsigned char *data;
+  size_t at, size; /* next byte; end of the data */
+  size_t opcode;   /* byte of the opcode that runs */
+  const cream_pickle_global *globals;
+  cream_pickle *pickle;
+  cream_pickle_ref *stack;
+  uint32_t depth, stack_room;
+  uint32_t *memo; /* value + 1; 0: not set */
+  uint32_t memo_room;
+  uint32_t n_memo; /* how often something was put there */
+  cream_error *err;
+} machine;
+
+enum { NONE_VALUE, TRUE_VALUE, FALSE_VALUE, MARK_VALUE, EMPTY_TUPLE_VALUE, N_CONSTANTS };
+
+const char *cream_pickle_kind_name(cream_pickle_kind kind) {
+  static const char *const names[] = {"None",   "a bool",    "a number", "a number", "a number",
+                                      "a text", "bytes",     "a tuple",  "a list",   "a dict",
+                                      "a name", "an object", "an id",    "a mark"};
+  return names[kind];
+}
+
+/* ---- memory -------------------------------------------------------------------------------------- */
+
+static cream_status fail(const machine *m, const char *what) {
+  unsigned char opcode = m->data[m->opcode];
+  if (opcode > ' ' && opcode < 0x7f)
+    return cream_fail(m->err, CREAM_BAD_DATA, "%.200s: byte %zu: opcode `%c`: %s", m->name, m->opcode, opcode,
+                      what);
+  return cream_fail(m->err, CREAM_BAD_DATA, "%.200s: byte %zu: opcode 0x%02x: %s", m->name, m->opcode, opcode,
+                    what);
+}
+
+/* Makes room for item `index` in an array of `limit` at most. */
+static cream_status grow(const machine *m, void **array, uint32_t *room, uint32_t index, uint32_t limit,
+                         size_t item, const char *what) {
+  if (index < *room) return CREAM_OK;
+  if (index >= limit) {
+    char text[80];
+    snprintf(text, sizeof text, "more than %u %s: this is no checkpoint", (unsigned)limit, what);
+    return fail(m, text);
+  }
+  uint32_t wanted = *room ? *room : 64;
+  while (wanted <= index) wanted *= 2;
+  if (wanted > limit) wanted = limit;
+  void *grown = realloc(*array, wanted * item);
+  if (!grown) return cream_fail_memory(m->err, wanted * item, "a pickle");
+  memset((char *)grown + *room * item, 0, (wanted - *room) * item);
+  *array = grown;
+  *room = wanted;
+  return CREAM_OK;
+}
+
+static cream_status push(machine *m, cream_pickle_ref value) {
+  cream_status status = grow(m, (void **)&m->stack, &m->stack_room, m->depth, CREAM_PICKLE_MAX_VALUES,
+                             sizeof *m->stack, "values on the stack");
+  if (!status) m->stack[m->depth++] = value;
+  return status;
+}
+
+static cream_status make(machine *m, cream_pickle_value value, cream_pickle_ref *ref) {
+  cream_pickle *p = m->pickle;
+  cream_status status = grow(m, (void **)&p->values, &p->values_room, p->n_values, CREAM_PICKLE_MAX_VALUES,
+                             sizeof *p->values, "values");
+  if (status) return status;
+  value.at = m->opcode;
+  p->values[p->n_values] = value;
+  *ref = p->n_values++;
+  return CREAM_OK;
+}
+
+static cream_status push_new(machine *m, cream_pickle_value value) {
+  cream_pickle_ref ref;
+  cream_status status = make(m, value, &ref);
+  return status ? status : push(m, ref);
+}
+
+/* The container may have moved when this returns. */
+static cream_status append(machine *m, cream_pickle_ref container, cream_pickle_ref item) {
+  cream_pickle *p = m->pickle;
+  cream_status status = grow(m, (void **)&p->cells, &p->cells_room, p->n_cells, CREAM_PICKLE_MAX_VALUES,
+                             sizeof *p->cells, "items");
+  if (status) return status;
+  cream_pickle_value *value = &p->values[container];
+  uint32_t added = p->n_cells++;
+  p->cells[added].value = item;
+  if (value->items.count++)
+    p->cells[value->items.last].next = added;
+  else
+    value->items.first = added;
+  value->items.last = added;
+  return CREAM_OK;
+}
+
+/* ---- arguments of opcodes ------------------------------------------------------------------------- */
+
+/* The next `count` bytes. */
+static cream_status take(machine *m, uint64_t count, const unsigned char **bytes) {
+  if (count > m->size - m->at) {
+    char text[120];
+    snprintf(text, sizeof text, "it needs %ju bytes and %zu follow; the file may be cut", (uintmax_t)count,
+             m->size - m->at);
+    return fail(m, text);
+  }
+  *bytes = m->data + m->at;
+  m->at += (size_t)count;
+  return CREAM_OK;
+}
+
+/* A little-endian number of `width` bytes. */
+static cream_status take_number(machine *m, int width, uint64_t *number) {
+  const unsigned char *bytes = NULL;
+  cream_status status = take(m, (uint64_t)width, &bytes);
+  *number = 0;
+  for (int i = width - 1; i >= 0 && !status; i--) *number = *number << 8 | bytes[i];
+  return status;
+}
+
+/* A length of `width` bytes and as many bytes. */
+static cream_status take_counted(machine *m, int width, const unsigned char **bytes, size_t *length) {
+  uint64_t count;
+  cream_status status = take_number(m, width, &count);
+  if (!status) status = take(m, count, bytes);
+  *length = (size_t)count;
+  return status;
+}
+
+/* Text up to the end of the line. */
+static cream_status take_line(machine *m, const char **text, size_t *length) {
+  const unsigned char *end = memchr(m->data + m->at, '\n', m->size - m->at);
+  if (!end) return fail(m, "its line has no end; the file may be cut");
+  *text = (const char *)m->data + m->at;
+  *length = (size_t)(end - m->data) - m->at;
+  m->at += *length + 1;
+  return CREAM_OK;
+}
+
+static cream_status push_text(machine *m, int width, cream_pickle_kind kind) {
+  const unsigned char *bytes = NULL;
+  size_t length = 0;
+  cream_status status = take_counted(m, width, &bytes, &length);
+  if (status) return status;
+  return push_new(m, (cream_pickle_value){.kind = kind, .text = {(const char *)bytes, length}});
+}
+
+static cream_status push_int(machine *m, int64_t value) {
+  return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_INT, .integer = value});
+}
+
+static cream_status push_long(machine *m, int width) {
+  const unsigned char *bytes = NULL;
+  size_t length = 0;
+  cream_status status = take_counted(m, width, &bytes, &length);
+  if (status) return status;
+  if (length > 8)
+    return push_new(
+        m, (cream_pickle_value){.kind = CREAM_PICKLE_BIG_INT, .text = {(const char *)bytes, length}});
+  uint64_t value = length && bytes[length - 1] & 0x80 ? UINT64_MAX : 0;
+  for (size_t i = length; i-- > 0;) value = value << 8 | bytes[i];
+  return push_int(m, (int64_t)value);
+}
+
+static cream_status push_float(machine *m) {
+  const unsigned char *bytes = NULL;
+  cream_status status = take(m, 8, &bytes);
+  if (status) return status;
+  uint64_t bits = 0;
+  for (int i = 0; i < 8; i++) bits = bits << 8 | bytes[i];
+  cream_pickle_value value = {.kind = CREAM_PICKLE_FLOAT};
+  memcpy(&value.number, &bits, sizeof bits);
+  return push_new(m, value);
+}
+
+/* ---- the stack ------------------------------------------------------------------------------------ */
+
+static cream_status need(const machine *m, uint32_t count) {
+  if (m->depth < count) return fail(m, "it needs more values than the stack has");
+  for (uint32_t i = 0; i < count; i++)
+    if (m->stack[m->depth - 1 - i] == MARK_VALUE) return fail(m, "it needs values and finds a mark");
+  return CREAM_OK;
+}
+
+static cream_pickle_ref pop(machine *m) {
+  return m->stack[--m->depth];
+}
+
+/* Where the values above the last mark begin. */
+static cream_status find_mark(const machine *m, uint32_t *first) {
+  uint32_t i = m->depth;
+  while (i > 0 && m->stack[i - 1] != MARK_VALUE) i--;
+  *first = i;
+  return i ? CREAM_OK : fail(m, "there is no mark on the stack");
+}
+
+/* A container of the stack's values from `first` on, in their place. */
+static cream_status gather(machine *m, cream_pickle_kind kind, uint32_t first, bool marked) {
+  cream_pickle_ref ref;
+  if (kind == CREAM_PICKLE_DICT && (m->depth - first) % 2) return fail(m, "a key without a value");
+  cream_status status = make(m, (cream_pickle_value){.kind = kind}, &ref);
+  for (uint32_t i = first; i < m->depth && !status; i++) status = append(m, ref, m->stack[i]);
+  m->depth = marked ? first - 1 : first;
+  return status ? status : push(m, ref);
+}
+
+static cream_status gather_marked(machine *m, cream_pickle_kind kind) {
+  uint32_t first;
+  cream_status status = find_mark(m, &first);
+  return status ? status : gather(m, kind, first, true);
+}
+
+static cream_status gather_last(machine *m, uint32_t count) {
+  cream_status status = need(m, count);
+  return status ? status : gather(m, CREAM_PICKLE_TUPLE, m->depth - count, false);
+}
+
+/* The values from `first` on go into the container that is `below` under them. */
+static cream_status extend(machine *m, cream_pickle_kind kind, uint32_t first, bool marked) {
+  uint32_t below = marked ? 2 : 1;
+  if (first < below || m->stack[first - below] == MARK_VALUE)
+    return fail(m, "there is nothing on the stack that it could add to");
+  cream_pickle_ref container = m->stack[first - below];
+  if (m->pickle->values[container].kind != kind)
+    return fail(m, kind == CREAM_PICKLE_LIST ? "it adds to something that is no list"
+                                             : "it adds to something that is no dict");
+  if (kind == CREAM_PICKLE_DICT && (m->depth - first) % 2) return fail(m, "a key without a value");
+  cream_status status = CREAM_OK;
+  for (uint32_t i = first; i < m->depth && !status; i++) status = append(m, container, m->stack[i]);
+  m->depth = first - below + 1;
+  return status;
+}
+
+static cream_status extend_marked(machine *m, cream_pickle_kind kind) {
+  uint32_t first;
+  cream_status status = find_mark(m, &first);
+  return status ? status : extend(m, kind, first, true);
+}
+
+static cream_status extend_last(machine *m, cream_pickle_kind kind, uint32_t count) {
+  cream_status status = need(m, count);
+  return status ? status : extend(m, kind, m->depth - count, false);
+}
+
+static cream_status pop_mark(machine *m) {
+  uint32_t first;
+  cream_status status = find_mark(m, &first);
+  if (!status) m->depth = first - 1;
+  return status;
+}
+
+/* ---- the memo ------------------------------------------------------------------------------------- */
+
+static cream_status memo_put(machine *m, uint64_t index) {
+  cream_status status = need(m, 1);
+  if (status) return status;
+  if (index > UINT32_MAX - 1) index = UINT32_MAX - 1;
+  /* Writers count up from 0 or 1; gaps come of values that were put for nothing and left out again. */
+  if (index > m->at) return fail(m, "a place in the memo beyond all that can have been put there");
+  status = grow(m, (void **)&m->memo, &m->memo_room, (uint32_t)index, CREAM_PICKLE_MAX_MEMO, sizeof *m->memo,
+                "places in the memo");
+  if (status) return status;
+  m->memo[index] = m->stack[m->depth - 1] + 1;
+  m->n_memo++;
+  return CREAM_OK;
+}
+
+static cream_status memo_get(machine *m, uint64_t index) {
+  if (index >= m->memo_room || !m->memo[index]) return fail(m, "nothing was put in that place of the memo");
+  return push(m, m->memo[index] - 1);
+}
+
+static cream_status put_numbered(machine *m, int width) {
+  uint64_t index;
+  cream_status status = take_number(m, width, &index);
+  return status ? status : memo_put(m, index);
+}
+
+static cream_status get_numbered(machine *m, int width) {
+  uint64_t index;
+  cream_status status = take_number(m, width, &index);
+  return status ? status : memo_get(m, index);
+}
+
+/* ---- globals and calls ----------------------------------------------------------------------------- */
+
+static bool equal(const char *text, const char *bytes, size_t length) {
+  return strlen(text) == length && memcmp(text, bytes, length) == 0;
+}
+
+/* Bytes for a message: what could disturb it becomes a question mark. */
+static const char *shown(const char *bytes, size_t length, char text[64]) {
+  size_t n = length < 63 ? length : 63;
+  for (size_t i = 0; i < n; i++) text[i] = bytes[i] > ' ' && bytes[i] < 0x7f ? bytes[i] : '?';
+  text[n] = 0;
+  return text;
+}
+
+static cream_status push_global(machine *m, const char *module, size_t module_length, const char *name,
+                                size_t name_length) {
+  for (uint32_t g = 0; m->globals[g].module; g++)
+    if (equal(m->globals[g].module, module, module_length) && equal(m->globals[g].name, name, name_length))
+      return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_NAME, .items = {.global = g}});
+  char text[240], module_text[64], name_text[64];
+  snprintf(text, sizeof text,
+           "it asks for `%s.%s`, and only tensors and containers are read; nothing was run",
+           shown(module, module_length, module_text), shown(name, name_length, name_text));
+  return fail(m, text);
+}
+
+static cream_status global_lines(machine *m) {
+  const char *module = NULL, *name = NULL;
+  size_t module_length = 0, name_length = 0;
+  cream_status status = take_line(m, &module, &module_length);
+  if (!status) status = take_line(m, &name, &name_length);
+  return status ? status : push_global(m, module, module_length, name, name_length);
+}
+
+static cream_status global_stacked(machine *m) {
+  cream_status status = need(m, 2);
+  if (status) return status;
+  const cream_pickle_value *name = &m->pickle->values[pop(m)], *module = &m->pickle->values[pop(m)];
+  if (name->kind != CREAM_PICKLE_TEXT || module->kind != CREAM_PICKLE_TEXT)
+    return fail(m, "a global whose name is no text");
+  return push_global(m, module->text.bytes, module->text.length, name->text.bytes, name->text.length);
+}
+
+static bool is_pair(const cream_pickle_value *value) {
+  return (value->kind == CREAM_PICKLE_LIST || value->kind == CREAM_PICKLE_TUPLE) && value->items.count == 2;
+}
+
+/* The container that a call makes: empty, or (Python 2's OrderedDict) with the pairs of its one argument. */
+static cream_status push_container(machine *m, const cream_pickle_value *args) {
+  cream_pickle *p = m->pickle;
+  uint32_t walk = 0;
+  if (args->items.count == 1) {
+    const cream_pickle_value *list = cream_pickle_item(p, args, 0);
+    if (list->kind == CREAM_PICKLE_LIST) walk = list->items.first;
+  }
+  cream_pickle_ref ref;
+  cream_status status = make(m, (cream_pickle_value){.kind = CREAM_PICKLE_DICT}, &ref);
+  while (walk && !status) {
+    const cream_pickle_value *pair = cream_pickle_at(p, cream_pickle_next(p, &walk));
+    if (!is_pair(pair)) break;
+    uint32_t inner = pair->items.first;
+    status = append(m, ref, cream_pickle_next(p, &inner));
+    if (!status) status = append(m, ref, cream_pickle_next(p, &inner));
+  }
+  return status ? status : push(m, ref);
+}
+
+static cream_status call(machine *m) {
+  cream_status status = need(m, 2);
+  if (status) return status;
+  cream_pickle_ref arguments = pop(m), function = pop(m);
+  const cream_pickle_value *args = &m->pickle->values[arguments], *name = &m->pickle->values[function];
+  if (name->kind != CREAM_PICKLE_NAME) return fail(m, "it calls something that has no name");
+  if (args->kind != CREAM_PICKLE_TUPLE) return fail(m, "the arguments of its call are no tuple");
+  const cream_pickle_global *global = &m->globals[name->items.global];
+  if (global->use == CREAM_PICKLE_NAMED) {
+    char text[160];
+    snprintf(text, sizeof text, "it calls `%s.%s`, which may be named only; nothing was run", global->module,
+             global->name);
+    return fail(m, text);
+  }
+  if (global->use == CREAM_PICKLE_HOLDS) return push_container(m, args);
+  cream_pickle_value made = {.kind = CREAM_PICKLE_CALL, .items = args->items};
+  made.items.global = name->items.global;
+  return push_new(m, made);
+}
+
+/* The state of an object is not used. */
+static cream_status build(machine *m) {
+  cream_status status = need(m, 2);
+  if (status) return status;
+  pop(m);
+  return CREAM_OK;
+}
+
+static cream_status persistent(machine *m) {
+  cream_status status = need(m, 1);
+  if (status) return status;
+  cream_pickle_ref id = pop(m), ref;
+  status = make(m, (cream_pickle_value){.kind = CREAM_PICKLE_PERSISTENT}, &ref);
+  if (!status) status = append(m, ref, id);
+  return status ? status : push(m, ref);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------- */
+
+static cream_status protocol(machine *m) {
+  uint64_t version;
+  cream_status status = take_number(m, 1, &version);
+  if (!status && (version < 2 || version > 5)) return fail(m, "a protocol that is none of 2, 3, 4 and 5");
+  return status;
+}
+
+/* Frames only tell how much to read at a time. */
+static cream_status frame(machine *m) {
+  uint64_t length;
+  cream_status status = take_number(m, 8, &length);
+  if (!status && length > m->size - m->at)
+    return fail(m, "its frame ends behind the data; the file may be cut");
+  return status;
+}
+
+static cream_status run_number(machine *m, unsigned char opcode) {
+  uint64_t number;
+  int width = opcode == 'K' ? 1 : opcode == 'M' ? 2 : 4;
+  cream_status status = take_number(m, width, &number);
+  return status ? status : push_int(m, opcode == 'J' ? (int64_t)(int32_t)number : (int64_t)number);
+}
+
+/* Runs one opcode. */
+static cream_status run(machine *m, unsigned char opcode) {
+  switch (opcode) {
+  case 0x80:
+    return protocol(m);
+  case 0x95:
+    return frame(m);
+  case 'N':
+    return push(m, NONE_VALUE);
+  case 0x88:
+    return push(m, TRUE_VALUE);
+  case 0x89:
+    return push(m, FALSE_VALUE);
+  case 'J':
+  case 'K':
+  case 'M':
+    return run_number(m, opcode);
+  case 0x8a:
+    return push_long(m, 1);
+  case 0x8b:
+    return push_long(m, 4);
+  case 'G':
+    return push_float(m);
+  case 'U':
+  case 0x8c:
+    return push_text(m, 1, CREAM_PICKLE_TEXT);
+  case 'T':
+  case 'X':
+    return push_text(m, 4, CREAM_PICKLE_TEXT);
+  case 0x8d:
+    return push_text(m, 8, CREAM_PICKLE_TEXT);
+  case 'C':
+    return push_text(m, 1, CREAM_PICKLE_BYTES);
+  case 'B':
+    return push_text(m, 4, CREAM_PICKLE_BYTES);
+  case 0x8e:
+    return push_text(m, 8, CREAM_PICKLE_BYTES);
+  case '(':
+    return push(m, MARK_VALUE);
+  case '0':
+    return m->depth ? (pop(m), CREAM_OK) : fail(m, "the stack is empty");
+  case '1':
+    return pop_mark(m);
+  case '2': {
+    cream_status status = need(m, 1);
+    return status ? status : push(m, m->stack[m->depth - 1]);
+  }
+  case ')':
+    return push(m, EMPTY_TUPLE_VALUE);
+  case 't':
+    return gather_marked(m, CREAM_PICKLE_TUPLE);
+  case 0x85:
+  case 0x86:
+  case 0x87:
+    return gather_last(m, opcode - 0x84u);
+  case ']':
+    return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_LIST});
+  case 'l':
+    return gather_marked(m, CREAM_PICKLE_LIST);
+  case '}':
+    return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_DICT});
+  case 'd':
+    return gather_marked(m, CREAM_PICKLE_DICT);
+  case 'a':
+    return extend_last(m, CREAM_PICKLE_LIST, 1);
+  case 'e':
+    return extend_marked(m, CREAM_PICKLE_LIST);
+  case 's':
+    return extend_last(m, CREAM_PICKLE_DICT, 2);
+  case 'u':
+    return extend_marked(m, CREAM_PICKLE_DICT);
+  case 'q':
+    return put_numbered(m, 1);
+  case 'r':
+    return put_numbered(m, 4);
+  case 0x94:
+    return memo_put(m, m->n_memo);
+  case 'h':
+    return get_numbered(m, 1);
+  case 'j':
+    return get_numbered(m, 4);
+  case 'c':
+    return global_lines(m);
+  case 0x93:
+    return global_stacked(m);
+  case 'R':
+  case 0x81:
+    return call(m);
+  case 'b':
+    return build(m);
+  case 'Q':
+    return persistent(m);
+  default:
+    return fail(m, "it is not one that checkpoints are made of");
+  }
+}
+
+static cream_status run_all(machine *m) {
+  cream_pickle_ref ref;
+  static const cream_pickle_value constants[N_CONSTANTS] = {
+      [NONE_VALUE] = {.kind = CREAM_PICKLE_NONE},
+      [TRUE_VALUE] = {.kind = CREAM_PICKLE_BOOL, .integer = 1},
+      [FALSE_VALUE] = {.kind = CREAM_PICKLE_BOOL},
+      [MARK_VALUE] = {.kind = CREAM_PICKLE_MARK},
+      [EMPTY_TUPLE_VALUE] = {.kind = CREAM_PICKLE_TUPLE},
+  };
+  cream_status status = CREAM_OK;
+  for (int i = 0; i < N_CONSTANTS && !status; i++) status = make(m, constants[i], &ref);
+  m->pickle->n_cells = 1;
+  while (!status) {
+    m->opcode = m->at;
+    if (m->at == m->size)
+      return cream_fail(m->err, CREAM_BAD_DATA,
+                        "%.200s: byte %zu: the pickle has no end; the file may be cut", m->name, m->at);
+    unsigned char opcode = m->data[m->at++];
+    if (opcode == '.') break;
+    status = run(m, opcode);
+  }
+  if (!status) status = need(m, 1);
+  if (!status) m->pickle->root = pop(m);
+  return status;
+}
+
+cream_status cream_pickle_read(const char *name, const void *data, size_t size, size_t from,
+                               const cream_pickle_global *globals, size_t *end, cream_pickle **out,
+                               cream_error *err) {
+  cream_pickle *pickle = calloc(1, sizeof *pickle);
+  if (!pickle) return cream_fail_memory(err, sizeof *pickle, "a pickle");
+  size_t most = size - from > CREAM_PICKLE_MAX_BYTES ? from + CREAM_PICKLE_MAX_BYTES : size;
+  machine m = {
+      .name = name, .data = data, .at = from, .size = most, .globals = globals, .pickle = pickle, .err = err};
+  cream_status status = run_all(&m);
+  free(m.stack);
+  free(m.memo);
+  if (status) {
+    cream_pickle_free(pickle);
+    return status;
+  }
+  *end = m.at;
+  *out = pickle;
+  return CREAM_OK;
+}
+
+void cream_pickle_free(cream_pickle *pickle) {
+  if (!pickle) return;
+  free(pickle->values);
+  free(pickle->cells);
+  free(pickle);
+}
+
+/* ---- what was read --------------------------------------------------------------------------------- */
+
+cream_pickle_ref cream_pickle_root(const cream_pickle *pickle) {
+  return pickle->root;
+}
+
+uint32_t cream_pickle_count(const cream_pickle *pickle) {
+  return pickle->n_values;
+}
+
+const cream_pickle_value *cream_pickle_at(const cream_pickle *pickle, cream_pickle_ref ref) {
+  return &pickle->values[ref];
+}
+
+cream_pickle_ref cream_pickle_next(const cream_pickle *pickle, uint32_t *walk) {
+  const cell *now = &pickle->cells[*walk];
+  *walk = now->next;
+  return now->value;
+}
+
+const cream_pickle_value *cream_pickle_item(const cream_pickle *pickle, const cream_pickle_value *value,
+                                            uint32_t i) {
+  uint32_t walk = value->items.first;
+  CREAM_ASSERT(i < value->items.count);
+  while (i--) cream_pickle_next(pickle, &walk);
+  return cream_pickle_at(pickle, cream_pickle_next(pickle, &walk));
+}
+
+bool cream_pickle_is(const cream_pickle_value *value, const char *text) {
+  return (value->kind == CREAM_PICKLE_TEXT || value->kind == CREAM_PICKLE_BYTES) &&
+         equal(text, value->text.bytes, value->text.length);
+}
+
+const cream_pickle_value *cream_pickle_find(const cream_pickle *pickle, const cream_pickle_value *dict,
+                                            const char *key) {
+  const cream_pickle_value *found = NULL;
+  uint32_t walk = dict->items.first;
+  while (walk) {
+    const cream_pickle_value *name = cream_pickle_at(pickle, cream_pickle_next(pickle, &walk));
+    const cream_pickle_value *value = cream_pickle_at(pickle, cream_pickle_next(pickle, &walk));
+    if (cream_pickle_is(name, key)) found = value;
+  }
+  return found;
+}

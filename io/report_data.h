@@ -1,0 +1,82 @@
+/* What a report is made of: the files of run folders, and what sections have in common. Internal to
+ * io/report*.c. */
+#ifndef CREAM_IO_REPORT_DATA_H
+#define CREAM_IO_REPORT_DATA_H
+
+#include <jansson.h>
+
+#include "arch.h"
+#include "core/config.h"
+#include "metrics_read.h"
+#include "svg_plot.h"
+
+enum { REPORT_RUNS = 16, REPORT_STUDIES = 4, REPORT_DETAILED = 4 };
+
+/* A network that was found, or retrained. */
+typedef struct report_net {
+  const char *budget; /* "" where there is but one network */
+  cream_arch arch;
+} report_net;
+
+typedef struct report_run {
+  char name[128], dir[1024];
+  cream_metrics metrics;
+  json_t *result, *rank, *origin; /* NULL: none that can be read */
+  char *config_text;              /* NULL: none */
+  bool has_config, has_skeleton, running;
+  cream_config config;
+  cream_skeleton skeleton; /* of the supernet */
+  int n_nets, n_boards;
+  report_net nets[CREAM_METRICS_BOARDS];
+  json_t *boards[CREAM_METRICS_BOARDS]; /* board.json, or that of each budget */
+} report_run;
+
+typedef struct report_study {
+  char name[128], dir[1024];
+  json_t *file;
+} report_study;
+
+typedef struct report {
+  int n_runs, n_studies;
+  report_run *runs[REPORT_RUNS];
+  report_study studies[REPORT_STUDIES];
+  bool left_out; /* there were more runs than REPORT_RUNS */
+} report;
+
+cream_status report_open(report *, const char *const *dirs, int n, cream_error *);
+void report_close(report *);
+
+bool report_is_search(const report_run *); /* else a retraining */
+int report_searches(const report *);       /* how many */
+/* First epoch with distillation. */
+int report_start_epoch(const report_run *);
+/* "cream search" or the like; "run" where nothing says. */
+const char *report_command(const report_run *);
+
+/* A JSON object's members, by "a.b.c"; no number, "" and NULL where there is none. */
+double report_number(const json_t *, const char *path);
+const char *report_text(const json_t *, const char *path);
+const json_t *report_member(const json_t *, const char *path);
+
+/* Sections write what is between their heading and their end. False: they have nothing to show; they then
+ * have written a line that says why. */
+typedef bool report_section(FILE *, const report *);
+report_section report_summary, report_network, report_board, report_pareto, report_losses, report_rate,
+    report_matching, report_choices, report_convergence, report_rank, report_arms, report_retraining,
+    report_resources, report_repeat;
+
+/* A line that tells what is missing and how to get it; returns false. */
+bool report_missing(FILE *, const char *what, const char *how);
+/* Plots lie side by side where there is room. */
+void report_plots_begin(FILE *);
+void report_plots_end(FILE *);
+/* An id that is made of a word and a number, as "board-1"; lives until the eighth call after. */
+const char *report_id(const char *word, int number);
+/* Writes the plot unless it is empty; returns whether it did. */
+bool report_plot(FILE *, const cream_plot *);
+
+/* A curve of every run that has one, as one plot. `of` gives a run's curve, NULL: none. */
+typedef const cream_curve *report_curve_of(const report_run *);
+bool report_overlay(FILE *, const report *, cream_plot *, report_curve_of *, bool band);
+
+#endif

@@ -1,0 +1,251 @@
+#include <string.h>
+
+#include "torch_internal.h"
+
+struct cream_torch_file {
+  char *path;
+  torch_source source;
+  int count;
+  cream_st_tensor *tensors; /* names and copies are owned, see below */
+  char **names;
+  void **copies;                  /* of tensors that were not contiguous; else NULL */
+  uint64_t copied, storage_bytes; /* bytes: copied so far; of all storages */
+};
+
+/* ---- tensors --------------------------------------------------------------------------------------- */
+
+/* What a call of _rebuild_tensor says. */
+typedef struct view {
+  const torch_storage *storage;
+  int n_dims;
+  uint64_t offset, dims[CREAM_ST_DIMS], strides[CREAM_ST_DIMS], count;
+} view;
+
+static cream_status bad_tensor(const cream_torch_file *file, const char *name, const char *what,
+                               cream_error *err) {
+  return cream_fail(err, CREAM_BAD_DATA, "%s: tensor '%.100s': %s", file->path, name, what);
+}
+
+/* A tuple of numbers from 0; their number, or -1. */
+static int read_numbers(const cream_pickle *p, const cream_pickle_value *tuple,
+                        uint64_t numbers[CREAM_ST_DIMS]) {
+  if (tuple->kind != CREAM_PICKLE_TUPLE || tuple->items.count > CREAM_ST_DIMS) return -1;
+  for (uint32_t i = 0; i < tuple->items.count; i++) {
+    const cream_pickle_value *item = cream_pickle_item(p, tuple, i);
+    if (item->kind != CREAM_PICKLE_INT || item->integer < 0) return -1;
+    numbers[i] = (uint64_t)item->integer;
+  }
+  return (int)tuple->items.count;
+}
+
+/* Every element lies in the storage, and there are not more of them than it has. */
+static bool fits(view *v) {
+  uint64_t last = v->offset;
+  v->count = 1;
+  for (int d = 0; d < v->n_dims; d++)
+    if (__builtin_mul_overflow(v->count, v->dims[d], &v->count)) return false;
+  if (v->count == 0) return true;
+  for (int d = 0; d < v->n_dims; d++) {
+    uint64_t reach;
+    if (__builtin_mul_overflow(v->dims[d] - 1, v->strides[d], &reach) ||
+        __builtin_add_overflow(last, reach, &last))
+      return false;
+  }
+  return last < v->storage->count && v->count <= v->storage->count;
+}
+
+static bool contiguous(const view *v) {
+  uint64_t stride = 1;
+  for (int d = v->n_dims - 1; d >= 0; d--) {
+    if (v->dims[d] != 1 && v->strides[d] != stride) return false;
+    stride *= v->dims[d];
+  }
+  return true;
+}
+
+/* The elements in C order. */
+static void gather(const view *v, size_t size, char *to) {
+  const char *from = (const char *)v->storage->data + v->offset * size;
+  uint64_t index[CREAM_ST_DIMS] = {0}, at = 0;
+  for (uint64_t i = 0; i < v->count; i++) {
+    memcpy(to + i * size, from + at * size, size);
+    for (int d = v->n_dims - 1; d >= 0; d--) {
+      at += v->strides[d];
+      if (++index[d] < v->dims[d]) break;
+      at -= v->strides[d] * v->dims[d];
+      index[d] = 0;
+    }
+  }
+}
+
+static cream_status put_data(cream_torch_file *file, const view *v, cream_st_tensor *tensor, void **copy,
+                             cream_error *err) {
+  size_t size = cream_st_dtype_size(tensor->dtype), bytes = v->count * size;
+  if (contiguous(v) || v->count == 0) {
+    tensor->data = v->count ? (const char *)v->storage->data + v->offset * size : NULL;
+    return CREAM_OK;
+  }
+  file->copied += bytes;
+  if (file->copied > file->storage_bytes)
+    return bad_tensor(file, tensor->name, "the tensors have more elements than their storages", err);
+  *copy = malloc(bytes);
+  if (!*copy) return cream_fail_memory(err, bytes, tensor->name);
+  gather(v, size, *copy);
+  tensor->data = *copy;
+  return CREAM_OK;
+}
+
+/* _rebuild_tensor[_v2](storage, offset, size, stride, ...), maybe as the data of a _rebuild_parameter. */
+static cream_status read_tensor(cream_torch_file *file, const cream_pickle_value *value,
+                                cream_st_tensor *tensor, void **copy, cream_error *err) {
+  const cream_pickle *p = file->source.pickle;
+  if (value->kind == CREAM_PICKLE_CALL && value->items.global == TORCH_PARAMETER && value->items.count > 0)
+    value = cream_pickle_item(p, value, 0);
+  if (value->kind != CREAM_PICKLE_CALL || value->items.global == TORCH_PARAMETER) {
+    char text[80];
+    snprintf(text, sizeof text, "is %s, not a tensor", cream_pickle_kind_name(value->kind));
+    return bad_tensor(file, tensor->name, text, err);
+  }
+  static const char malformed[] = "not the arguments that PyTorch writes: storage, offset, size, stride";
+  if (value->items.count < 4) return bad_tensor(file, tensor->name, malformed, err);
+  const cream_pickle_value *id = cream_pickle_item(p, value, 0), *offset = cream_pickle_item(p, value, 1);
+  view v;
+  v.n_dims = read_numbers(p, cream_pickle_item(p, value, 2), v.dims);
+  if (id->kind != CREAM_PICKLE_PERSISTENT || offset->kind != CREAM_PICKLE_INT || offset->integer < 0 ||
+      v.n_dims < 0 || read_numbers(p, cream_pickle_item(p, value, 3), v.strides) != v.n_dims)
+    return bad_tensor(file, tensor->name, malformed, err);
+  v.offset = (uint64_t)offset->integer;
+  cream_status status = torch_source_fetch(&file->source, id, &v.storage, err);
+  if (status) return status;
+  if (!fits(&v))
+    return bad_tensor(file, tensor->name, "its elements do not all lie in its storage, each for itself", err);
+  tensor->dtype = v.storage->dtype;
+  tensor->n_dims = v.n_dims;
+  memcpy(tensor->dims, v.dims, sizeof tensor->dims);
+  return put_data(file, &v, tensor, copy, err);
+}
+
+/* ---- the state dict -------------------------------------------------------------------------------- */
+
+/* A copy of a key as a name, which has to be plain. */
+static cream_status read_name(const cream_torch_file *file, const cream_pickle_value *key, char **name,
+                              cream_error *err) {
+  bool plain = key->kind == CREAM_PICKLE_TEXT && key->text.length > 0 && key->text.length < 256;
+  for (size_t i = 0; plain && i < key->text.length; i++)
+    plain = key->text.bytes[i] > ' ' && key->text.bytes[i] <= '~';
+  if (!plain)
+    return cream_fail(
+        err, CREAM_BAD_DATA,
+        "%s: the pickle's byte %zu: %s is no name of a tensor; expected plain text of up to 255", file->path,
+        key->at, cream_pickle_kind_name(key->kind));
+  *name = strndup(key->text.bytes, key->text.length);
+  return *name ? CREAM_OK : cream_fail_memory(err, key->text.length, "a tensor's name");
+}
+
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static cream_status check_names(const cream_torch_file *file, cream_error *err) {
+  size_t count = (size_t)file->count;
+  const char **sorted = malloc((count + 1) * sizeof *sorted);
+  if (!sorted) return cream_fail_memory(err, count * sizeof *sorted, "the names of tensors");
+  for (size_t i = 0; i < count; i++) sorted[i] = file->names[i];
+  qsort(sorted, count, sizeof *sorted, by_text);
+  cream_status status = CREAM_OK;
+  for (size_t i = 1; i < count && !status; i++)
+    if (strcmp(sorted[i - 1], sorted[i]) == 0) status = bad_tensor(file, sorted[i], "it stands twice", err);
+  free(sorted);
+  return status;
+}
+
+static cream_status read_state(cream_torch_file *file, const cream_pickle_value *state, cream_error *err) {
+  const cream_pickle *p = file->source.pickle;
+  size_t count = state->items.count / 2;
+  file->tensors = calloc(count + 1, sizeof *file->tensors);
+  file->names = calloc(count + 1, sizeof *file->names);
+  file->copies = calloc(count + 1, sizeof *file->copies);
+  if (!file->tensors || !file->names || !file->copies)
+    return cream_fail_memory(err, count * sizeof *file->tensors, "the table of tensors");
+  for (uint32_t walk = state->items.first; walk; file->count++) {
+    const cream_pickle_value *key = cream_pickle_at(p, cream_pickle_next(p, &walk));
+    const cream_pickle_value *value = cream_pickle_at(p, cream_pickle_next(p, &walk));
+    cream_st_tensor *tensor = &file->tensors[file->count];
+    cream_status status = read_name(file, key, &file->names[file->count], err);
+    tensor->name = file->names[file->count];
+    if (!status) status = read_tensor(file, value, tensor, &file->copies[file->count], err);
+    if (status) {
+      file->count++; /* what it has is freed */
+      return status;
+    }
+  }
+  return check_names(file, err);
+}
+
+static const cream_pickle_value *find_dict(const cream_pickle *p, const cream_pickle_value *dict,
+                                           const char *const *keys) {
+  for (; *keys; keys++) {
+    const cream_pickle_value *found = cream_pickle_find(p, dict, *keys);
+    if (found && found->kind == CREAM_PICKLE_DICT) return found;
+  }
+  return NULL;
+}
+
+/* The dict of tensors that is asked for. */
+static cream_status choose_state(const cream_torch_file *file, bool ema, const cream_pickle_value **state,
+                                 cream_error *err) {
+  static const char *const plain[] = {"state_dict", "model", NULL};
+  static const char *const averaged[] = {"state_dict_ema", "model_ema", NULL};
+  const cream_pickle *p = file->source.pickle;
+  const cream_pickle_value *root = cream_pickle_at(p, cream_pickle_root(p));
+  if (root->kind != CREAM_PICKLE_DICT)
+    return cream_fail(err, CREAM_BAD_DATA, "%s holds %s, and neither a state dict nor a checkpoint",
+                      file->path, cream_pickle_kind_name(root->kind));
+  *state = find_dict(p, root, ema ? averaged : plain);
+  if (ema && !*state)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s has no averaged weights (`state_dict_ema`); leave --ema out for the others",
+                      file->path);
+  if (!*state) *state = root;
+  return CREAM_OK;
+}
+
+cream_status cream_torch_open(const char *path, bool ema, cream_torch_file **out, cream_error *err) {
+  cream_torch_file *file = calloc(1, sizeof *file);
+  if (file) file->path = strdup(path);
+  if (!file || !file->path) {
+    free(file);
+    return cream_fail_memory(err, sizeof *file, path);
+  }
+  const cream_pickle_value *state;
+  cream_status status = torch_source_open(&file->source, file->path, err);
+  for (int i = 0; !status && i < file->source.n_storages; i++)
+    file->storage_bytes +=
+        file->source.storages[i].count * cream_st_dtype_size(file->source.storages[i].dtype);
+  if (!status) status = choose_state(file, ema, &state, err);
+  if (!status) status = read_state(file, state, err);
+  if (status)
+    cream_torch_close(file);
+  else
+    *out = file;
+  return status;
+}
+
+void cream_torch_close(cream_torch_file *file) {
+  if (!file) return;
+  for (int i = 0; i < file->count; i++) {
+    free(file->names[i]);
+    free(file->copies[i]);
+  }
+  free(file->names);
+  free(file->copies);
+  free(file->tensors);
+  torch_source_close(&file->source);
+  free(file->path);
+  free(file);
+}
+
+int cream_torch_tensors(const cream_torch_file *file, const cream_st_tensor **tensors) {
+  *tensors = file->tensors;
+  return file->count;
+}

@@ -1,0 +1,386 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "torch_internal.h"
+
+/* An archive may unpack to so many times its size, and to that much in any case. */
+enum { MAX_EXPANSION = 64, MAX_SMALL = 1 << 24, MAX_KEY = 64 };
+
+const cream_pickle_global torch_globals[] = {
+    {"torch", "FloatStorage", CREAM_PICKLE_NAMED},
+    {"torch", "DoubleStorage", CREAM_PICKLE_NAMED},
+    {"torch", "HalfStorage", CREAM_PICKLE_NAMED},
+    {"torch", "BFloat16Storage", CREAM_PICKLE_NAMED},
+    {"torch", "LongStorage", CREAM_PICKLE_NAMED},
+    {"torch", "IntStorage", CREAM_PICKLE_NAMED},
+    {"torch", "ShortStorage", CREAM_PICKLE_NAMED},
+    {"torch", "CharStorage", CREAM_PICKLE_NAMED},
+    {"torch", "ByteStorage", CREAM_PICKLE_NAMED},
+    {"torch", "BoolStorage", CREAM_PICKLE_NAMED},
+    [TORCH_REBUILD_V2] = {"torch._utils", "_rebuild_tensor_v2", CREAM_PICKLE_CALLED},
+    [TORCH_REBUILD] = {"torch._utils", "_rebuild_tensor", CREAM_PICKLE_CALLED},
+    [TORCH_PARAMETER] = {"torch._utils", "_rebuild_parameter", CREAM_PICKLE_CALLED},
+    /* Containers, and what checkpoints have beside the weights: settings and scores. */
+    {"collections", "OrderedDict", CREAM_PICKLE_HOLDS},
+    {"torch", "Size", CREAM_PICKLE_HOLDS},
+    {"builtins", "set", CREAM_PICKLE_HOLDS},
+    {"__builtin__", "set", CREAM_PICKLE_HOLDS},
+    {"argparse", "Namespace", CREAM_PICKLE_HOLDS},
+    {"yacs.config", "CfgNode", CREAM_PICKLE_HOLDS},
+    {"numpy", "dtype", CREAM_PICKLE_HOLDS},
+    {"numpy.core.multiarray", "scalar", CREAM_PICKLE_HOLDS},
+    {"_codecs", "encode", CREAM_PICKLE_HOLDS},
+    {NULL, NULL, CREAM_PICKLE_NAMED},
+};
+
+static const cream_st_dtype storage_types[TORCH_STORAGE_TYPES] = {
+    CREAM_ST_F32, CREAM_ST_F64, CREAM_ST_F16, CREAM_ST_BF16, CREAM_ST_I64,
+    CREAM_ST_I32, CREAM_ST_I16, CREAM_ST_I8,  CREAM_ST_U8,   CREAM_ST_BOOL};
+
+/* ---- the table of storages ------------------------------------------------------------------------ */
+
+static bool printable(const char *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++)
+    if (bytes[i] <= ' ' || bytes[i] > '~') return false;
+  return length > 0;
+}
+
+/* Bytes that may be unpacked in all. */
+static uint64_t unpacked_limit(const torch_source *s) {
+  return (uint64_t)s->size * MAX_EXPANSION + MAX_SMALL;
+}
+
+static cream_status bad_id(const torch_source *s, const cream_pickle_value *id, const char *what,
+                           cream_error *err) {
+  return cream_fail(err, CREAM_BAD_DATA, "%s: the pickle's byte %zu: %s", s->path, id->at, what);
+}
+
+/* ('storage', type, key, location, elements[, None]) */
+static cream_status read_id(const torch_source *s, const cream_pickle_value *id, torch_storage *storage,
+                            cream_error *err) {
+  const cream_pickle *p = s->pickle;
+  const cream_pickle_value *tuple = cream_pickle_item(p, id, 0), *part[6];
+  if (tuple->kind != CREAM_PICKLE_TUPLE || tuple->items.count < 5 || tuple->items.count > 6)
+    return bad_id(s, id, "a persistent id that is not PyTorch's tuple of a storage", err);
+  for (uint32_t i = 0; i < tuple->items.count; i++) part[i] = cream_pickle_item(p, tuple, i);
+  if (!cream_pickle_is(part[0], "storage") || part[1]->kind != CREAM_PICKLE_NAME ||
+      part[1]->items.global >= TORCH_STORAGE_TYPES || part[2]->kind != CREAM_PICKLE_TEXT ||
+      part[4]->kind != CREAM_PICKLE_INT || part[4]->integer < 0)
+    return bad_id(s, id, "a persistent id that is not PyTorch's tuple of a storage", err);
+  if (tuple->items.count == 6 && part[5]->kind != CREAM_PICKLE_NONE)
+    return bad_id(s, id, "a storage that is part of another one; save the file anew with PyTorch", err);
+  *storage = (torch_storage){.key = part[2]->text.bytes,
+                             .key_length = part[2]->text.length,
+                             .dtype = storage_types[part[1]->items.global],
+                             .count = (uint64_t)part[4]->integer};
+  if (storage->key_length >= MAX_KEY || !printable(storage->key, storage->key_length))
+    return bad_id(s, id, "a storage whose key is not a short word", err);
+  if (storage->count > unpacked_limit(s))
+    return bad_id(s, id, "a storage larger than the file could hold", err);
+  return CREAM_OK;
+}
+
+static int by_key(const void *a, const void *b) {
+  const torch_storage *x = a, *y = b;
+  if (x->key_length != y->key_length) return x->key_length < y->key_length ? -1 : 1;
+  return memcmp(x->key, y->key, x->key_length);
+}
+
+static torch_storage *find(const torch_source *s, const torch_storage *like) {
+  if (!s->n_storages) return NULL;
+  return bsearch(like, s->storages, (size_t)s->n_storages, sizeof *s->storages, by_key);
+}
+
+static size_t byte_count(const torch_storage *storage) {
+  return storage->count * cream_st_dtype_size(storage->dtype);
+}
+
+/* Every storage once. */
+static cream_status list_storages(torch_source *s, cream_error *err) {
+  uint32_t count = 0, values = cream_pickle_count(s->pickle);
+  for (uint32_t i = 0; i < values; i++)
+    count += cream_pickle_at(s->pickle, i)->kind == CREAM_PICKLE_PERSISTENT;
+  s->storages = calloc(count + 1, sizeof *s->storages);
+  if (!s->storages) return cream_fail_memory(err, count * sizeof *s->storages, "the table of storages");
+  for (uint32_t i = 0; i < values; i++) {
+    const cream_pickle_value *id = cream_pickle_at(s->pickle, i);
+    if (id->kind != CREAM_PICKLE_PERSISTENT) continue;
+    cream_status status = read_id(s, id, &s->storages[s->n_storages], err);
+    if (status) return status;
+    s->n_storages++;
+  }
+  qsort(s->storages, (size_t)s->n_storages, sizeof *s->storages, by_key);
+  int kept = 0;
+  for (int i = 0; i < s->n_storages; i++) {
+    torch_storage *last = kept ? &s->storages[kept - 1] : NULL, *now = &s->storages[i];
+    if (!last || by_key(last, now) != 0)
+      s->storages[kept++] = *now;
+    else if (last->dtype != now->dtype || last->count != now->count)
+      return cream_fail(err, CREAM_BAD_DATA, "%s: storage '%.*s' has two types or sizes", s->path,
+                        (int)now->key_length, now->key);
+  }
+  s->n_storages = kept;
+  return CREAM_OK;
+}
+
+/* ---- the old form ---------------------------------------------------------------------------------- */
+
+static cream_status read_pickle(const torch_source *s, size_t *at, cream_pickle **pickle, cream_error *err) {
+  return cream_pickle_read(s->path, s->map, s->size, *at, torch_globals, at, pickle, err);
+}
+
+/* Magic number, protocol and the writer's byte order: three pickles. */
+static cream_status check_head(const torch_source *s, size_t *at, cream_error *err) {
+  static const unsigned char magic[10] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
+  for (int i = 0; i < 3; i++) {
+    cream_pickle *pickle;
+    cream_status status = read_pickle(s, at, &pickle, err);
+    if (status) return status;
+    const cream_pickle_value *value = cream_pickle_at(pickle, cream_pickle_root(pickle)), *little;
+    bool good;
+    if (i == 0)
+      good = value->kind == CREAM_PICKLE_BIG_INT && value->text.length == sizeof magic &&
+             memcmp(value->text.bytes, magic, sizeof magic) == 0;
+    else if (i == 1)
+      good = value->kind == CREAM_PICKLE_INT && value->integer == 1001;
+    else
+      good = value->kind == CREAM_PICKLE_DICT &&
+             (little = cream_pickle_find(pickle, value, "little_endian")) &&
+             little->kind == CREAM_PICKLE_BOOL && little->integer;
+    cream_pickle_free(pickle);
+    static const char *const wrong[] = {"a pickle, but without the magic number that PyTorch writes",
+                                        "PyTorch's, but of a protocol other than 1001",
+                                        "PyTorch's, but not written on a little-endian machine"};
+    if (!good) return cream_fail(err, CREAM_BAD_DATA, "%s is %s", s->path, wrong[i]);
+  }
+  return CREAM_OK;
+}
+
+/* The storages follow in the order of their keys: a count of elements, and the elements. */
+static cream_status place_storages(torch_source *s, const cream_pickle *keys, size_t at, cream_error *err) {
+  const cream_pickle_value *list = cream_pickle_at(keys, cream_pickle_root(keys));
+  if (list->kind != CREAM_PICKLE_LIST)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: the keys of its storages are not a list", s->path);
+  for (uint32_t walk = list->items.first; walk;) {
+    const cream_pickle_value *key = cream_pickle_at(keys, cream_pickle_next(keys, &walk));
+    if (key->kind != CREAM_PICKLE_TEXT)
+      return cream_fail(err, CREAM_BAD_DATA, "%s: a storage's key is no text", s->path);
+    torch_storage *storage =
+        find(s, &(torch_storage){.key = key->text.bytes, .key_length = key->text.length});
+    uint64_t count;
+    if (!storage || storage->data)
+      return cream_fail(err, CREAM_BAD_DATA, "%s: byte %zu: a storage that no tensor or another one has",
+                        s->path, at);
+    if (s->size - at < sizeof count || byte_count(storage) > s->size - at - sizeof count)
+      return cream_fail(err, CREAM_BAD_DATA,
+                        "%s: byte %zu: a storage of %ju bytes, and %zu follow; the file may be cut", s->path,
+                        at, (uintmax_t)byte_count(storage), s->size - at);
+    memcpy(&count, s->map + at, sizeof count);
+    if (count != storage->count)
+      return cream_fail(err, CREAM_BAD_DATA, "%s: byte %zu: a storage of %ju elements, expected %ju", s->path,
+                        at, (uintmax_t)count, (uintmax_t)storage->count);
+    storage->data = s->map + at + sizeof count;
+    at += sizeof count + byte_count(storage);
+  }
+  return CREAM_OK;
+}
+
+static cream_status open_old(torch_source *s, cream_error *err) {
+  size_t at = 0;
+  cream_pickle *keys = NULL;
+  cream_status status = check_head(s, &at, err);
+  if (!status) status = read_pickle(s, &at, &s->pickle, err);
+  if (!status) status = read_pickle(s, &at, &keys, err);
+  if (!status) status = list_storages(s, err);
+  if (!status) status = place_storages(s, keys, at, err);
+  cream_pickle_free(keys);
+  return status;
+}
+
+/* ---- the zip form ---------------------------------------------------------------------------------- */
+
+/* The whole of an entry, of `size` bytes; the caller frees *data. */
+static cream_status read_entry(torch_source *s, zip_uint64_t index, const char *name, zip_uint64_t limit,
+                               void **data, size_t *size, cream_error *err) {
+  zip_stat_t info;
+  const zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
+  if (zip_stat_index(s->zip, index, 0, &info) || (info.valid & wanted) != wanted)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s: %s", s->path, name, zip_strerror(s->zip));
+  if (info.comp_method != ZIP_CM_STORE && info.comp_method != ZIP_CM_DEFLATE)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s is compressed in a way that is not deflate", s->path,
+                      name);
+  if (info.comp_size > s->size || info.size > limit || info.size > unpacked_limit(s) - s->unpacked)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s: %ju bytes, more than it can have in a file of %zu",
+                      s->path, name, (uintmax_t)info.size, s->size);
+  s->unpacked += info.size;
+  *size = (size_t)info.size;
+  *data = malloc(*size + 1);
+  if (!*data) return cream_fail_memory(err, *size, name);
+  zip_file_t *entry = zip_fopen_index(s->zip, index, 0);
+  zip_int64_t got = entry ? zip_fread(entry, *data, *size) : -1;
+  char more; /* at the end the checksum is compared */
+  bool whole = got >= 0 && (size_t)got == *size && zip_fread(entry, &more, 1) == 0;
+  const char *problem = entry ? zip_error_strerror(zip_file_get_error(entry)) : zip_strerror(s->zip);
+  cream_status status =
+      whole ? CREAM_OK : cream_fail(err, CREAM_BAD_DATA, "%s: %s: %s", s->path, name, problem);
+  if (entry) zip_fclose(entry);
+  if (status) free(*data);
+  return status;
+}
+
+static cream_status find_pickle(torch_source *s, zip_uint64_t *index, cream_error *err) {
+  static const char tail[] = "/data.pkl";
+  zip_int64_t count = zip_get_num_entries(s->zip, 0);
+  for (zip_int64_t i = 0; i < count; i++) {
+    const char *name = zip_get_name(s->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
+    size_t length = name ? strlen(name) : 0, prefix = length - (sizeof tail - 1);
+    if (length < sizeof tail || prefix >= sizeof s->prefix || strcmp(name + prefix, tail) ||
+        memchr(name, '/', prefix) || !printable(name, prefix))
+      continue;
+    memcpy(s->prefix, name, prefix);
+    *index = (zip_uint64_t)i;
+    return CREAM_OK;
+  }
+  return cream_fail(err, CREAM_BAD_DATA, "%s is a zip archive, but none of PyTorch's: it has no data.pkl",
+                    s->path);
+}
+
+static cream_status check_byte_order(torch_source *s, cream_error *err) {
+  char name[sizeof s->prefix + 16];
+  snprintf(name, sizeof name, "%s/byteorder", s->prefix);
+  zip_int64_t index = zip_name_locate(s->zip, name, ZIP_FL_ENC_RAW);
+  if (index < 0) return CREAM_OK;
+  void *order;
+  size_t size;
+  cream_status status = read_entry(s, (zip_uint64_t)index, name, 16, &order, &size, err);
+  if (status) return status;
+  if (size != 6 || memcmp(order, "little", 6))
+    status = cream_fail(err, CREAM_BAD_DATA, "%s was not written on a little-endian machine", s->path);
+  free(order);
+  return status;
+}
+
+static cream_status open_zip(torch_source *s, cream_error *err) {
+  int code;
+  s->zip = zip_open(s->path, ZIP_RDONLY, &code);
+  if (!s->zip) {
+    zip_error_t problem;
+    zip_error_init_with_code(&problem, code);
+    cream_fail(err, CREAM_BAD_DATA, "%s: %s; the file may be cut", s->path, zip_error_strerror(&problem));
+    zip_error_fini(&problem);
+    return CREAM_BAD_DATA;
+  }
+  zip_uint64_t index = 0;
+  size_t size, end;
+  void *text;
+  cream_status status = find_pickle(s, &index, err);
+  if (!status) status = check_byte_order(s, err);
+  if (!status) status = read_entry(s, index, "data.pkl", CREAM_PICKLE_MAX_BYTES, &text, &size, err);
+  if (status) return status;
+  s->text = text;
+  char name[300];
+  snprintf(name, sizeof name, "%.250s: data.pkl", s->path);
+  status = cream_pickle_read(name, s->text, size, 0, torch_globals, &end, &s->pickle, err);
+  return status ? status : list_storages(s, err);
+}
+
+static cream_status fetch_zipped(torch_source *s, torch_storage *storage, cream_error *err) {
+  char name[sizeof s->prefix + MAX_KEY + 8];
+  snprintf(name, sizeof name, "%s/data/%.*s", s->prefix, (int)storage->key_length, storage->key);
+  zip_int64_t index = zip_name_locate(s->zip, name, ZIP_FL_ENC_RAW);
+  if (index < 0)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: a tensor's storage, %s, is not in the archive", s->path,
+                      name);
+  size_t size;
+  cream_status status =
+      read_entry(s, (zip_uint64_t)index, name, byte_count(storage), &storage->owned, &size, err);
+  if (status) {
+    storage->owned = NULL;
+    return status;
+  }
+  if (size != byte_count(storage))
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s has %zu bytes, expected %ju", s->path, name, size,
+                      (uintmax_t)byte_count(storage));
+  storage->data = storage->owned;
+  return CREAM_OK;
+}
+
+/* ---- both ------------------------------------------------------------------------------------------ */
+
+/* Both forms by their first bytes. */
+static bool is_zip(const unsigned char *bytes, size_t size) {
+  return size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0;
+}
+static bool is_pickle(const unsigned char *bytes, size_t size) {
+  return size >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5;
+}
+
+bool cream_torch_recognise(const char *path) {
+  unsigned char head[16];
+  FILE *stream = fopen(path, "rb");
+  size_t size = stream ? fread(head, 1, sizeof head, stream) : 0;
+  if (stream) fclose(stream);
+  /* A safetensors file whose header has 640 bytes begins like a pickle too: its header follows. */
+  return is_zip(head, size) || (is_pickle(head, size) && !(size > 8 && head[8] == '{'));
+}
+
+static cream_status map_file(torch_source *s, cream_error *err) {
+  struct stat info;
+  int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+  cream_status status = CREAM_OK;
+  void *map = MAP_FAILED;
+  if (fd < 0 || fstat(fd, &info))
+    status = cream_fail(err, CREAM_FAILED, "cannot open %s: %s", s->path, strerror(errno));
+  else if (!S_ISREG(info.st_mode) || info.st_size == 0)
+    status = cream_fail(err, CREAM_BAD_DATA, "%s is empty or no regular file", s->path);
+  else if ((map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
+    status = cream_fail(err, CREAM_FAILED, "cannot read %s: %s", s->path, strerror(errno));
+  if (fd >= 0) close(fd);
+  if (status) return status;
+  s->map = map;
+  s->size = (size_t)info.st_size;
+  return CREAM_OK;
+}
+
+cream_status torch_source_open(torch_source *s, const char *path, cream_error *err) {
+  *s = (torch_source){.path = path};
+  cream_status status = map_file(s, err);
+  if (status) return status;
+  if (is_zip(s->map, s->size))
+    status = open_zip(s, err);
+  else if (is_pickle(s->map, s->size))
+    status = open_old(s, err);
+  else
+    status =
+        cream_fail(err, CREAM_BAD_DATA,
+                   "%s is no file of PyTorch's: it begins neither as a zip archive nor as a pickle", path);
+  if (status) torch_source_close(s);
+  return status;
+}
+
+void torch_source_close(torch_source *s) {
+  for (int i = 0; i < s->n_storages; i++) free(s->storages[i].owned);
+  free(s->storages);
+  cream_pickle_free(s->pickle);
+  free(s->text);
+  if (s->zip) zip_discard(s->zip);
+  if (s->map) munmap((void *)s->map, s->size);
+  *s = (torch_source){0};
+}
+
+cream_status torch_source_fetch(torch_source *s, const cream_pickle_value *id, const torch_storage **out,
+                                cream_error *err) {
+  torch_storage like;
+  cream_status status = read_id(s, id, &like, err);
+  if (status) return status;
+  torch_storage *storage = find(s, &like);
+  CREAM_ASSERT(storage);
+  *out = storage;
+  if (storage->data) return CREAM_OK;
+  if (s->zip) return fetch_zipped(s, storage, err);
+  return bad_id(s, id, "a storage that is not in the file", err);
+}

@@ -1,0 +1,227 @@
+/* Products through CLBlast. */
+#include "internal.h"
+
+#include <clblast_c.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* CLBlast's strided products are wrong on the indirect path for some offsets and strides, without a word.
+ * Below this size, cubed, the direct path is taken; it must not be above 2^21. */
+enum { ALWAYS_DIRECT = 1 << 20, MAX_PARAMETERS = 16, WARM_SIDE = 4 };
+
+/* A thread that compiles a routine by calling it. */
+struct ocl_warm {
+  ocl_runtime *ocl;
+  ocl_routine routine;
+  pthread_t thread;
+  bool planned, running;
+  cl_int code;
+  double seconds;
+};
+
+/* One product, or a batch of them. */
+typedef struct product {
+  ocl_routine routine;
+  int batch, m, n, k;
+  float alpha, beta;
+  ocl_matrix a, b, c;
+} product;
+
+static CLBlastTranspose transposition(const ocl_matrix *matrix) {
+  return matrix->transposed ? CLBlastTransposeYes : CLBlastTransposeNo;
+}
+
+static CLBlastStatusCode call(const product *p, cl_command_queue *queue, cl_event *event) {
+  const ocl_matrix *a = &p->a, *b = &p->b, *c = &p->c;
+  size_t m = (size_t)p->m, n = (size_t)p->n, k = (size_t)p->k;
+  size_t lda = (size_t)a->ld, ldb = (size_t)b->ld, ldc = (size_t)c->ld;
+  if (p->routine == OCL_GEMM)
+    return CLBlastSgemm(CLBlastLayoutColMajor, transposition(a), transposition(b), m, n, k, p->alpha,
+                        ocl_handle(a->at), a->at.offset, lda, ocl_handle(b->at), b->at.offset, ldb, p->beta,
+                        ocl_handle(c->at), c->at.offset, ldc, queue, event);
+  return CLBlastSgemmStridedBatched(
+      CLBlastLayoutColMajor, transposition(a), transposition(b), m, n, k, p->alpha, ocl_handle(a->at),
+      a->at.offset, lda, a->stride, ocl_handle(b->at), b->at.offset, ldb, b->stride, p->beta,
+      ocl_handle(c->at), c->at.offset, ldc, c->stride, (size_t)p->batch, queue, event);
+}
+
+/* ---- warming --------------------------------------------------------------------------------------- */
+
+/* Every way to transpose that is in use, for each is a kernel. */
+static cl_int call_all(ocl_routine routine, cl_command_queue *queue, cream_buf buf) {
+  cl_int code = CL_SUCCESS;
+  for (int way = 0; way < 3 && !code; way++) {
+    ocl_matrix a = {buf, WARM_SIDE, 0, way == 2}, b = {buf, WARM_SIDE, 0, way == 1};
+    ocl_matrix c = {{buf.mem, WARM_SIDE * WARM_SIDE}, WARM_SIDE, WARM_SIDE * WARM_SIDE, false};
+    const product tiny = {routine, 1, WARM_SIDE, WARM_SIDE, WARM_SIDE, 1, 0, a, b, c};
+    code = (cl_int)call(&tiny, queue, NULL);
+  }
+  return code ? code : clFinish(*queue);
+}
+
+/* On a queue and memory of its own: the runtime's queue belongs to another thread. */
+static void *warm_up(void *argument) {
+  ocl_warm *warm = argument;
+  ocl_runtime *ocl = warm->ocl;
+  double started = ocl_now();
+  cl_command_queue queue = clCreateCommandQueue(ocl->context, ocl->device, 0, &warm->code);
+  ocl_mem memory = {NULL, 2 * WARM_SIDE * WARM_SIDE};
+  if (!warm->code)
+    memory.mem = clCreateBuffer(ocl->context, CL_MEM_READ_WRITE, 4 * memory.count, NULL, &warm->code);
+  if (!warm->code) warm->code = call_all(warm->routine, &queue, (cream_buf){&memory, 0});
+  if (memory.mem) clReleaseMemObject(memory.mem);
+  if (queue) clReleaseCommandQueue(queue);
+  warm->seconds = ocl_now() - started;
+  return NULL;
+}
+
+/* Signals stay with the other threads. */
+static bool start(ocl_warm *warm) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int failure = pthread_create(&warm->thread, NULL, warm_up, warm);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return failure == 0;
+}
+
+void ocl_gemm_plan(const ocl_runtime *ocl, bool batched) {
+  ocl_warm *warm = &ocl->warm[batched ? OCL_GEMM_BATCHED : OCL_GEMM];
+  if (warm->planned || ocl->own_blas || ocl->failed) return;
+  warm->planned = true;
+  warm->running = start(warm); /* else it is compiled when it is first called */
+}
+
+/* Until the routine has been compiled. */
+static void wait_for(ocl_runtime *ocl, ocl_routine routine) {
+  ocl_warm *warm = &ocl->warm[routine];
+  warm->planned = true;
+  if (!warm->running) return;
+  double started = ocl_now();
+  pthread_join(warm->thread, NULL);
+  warm->running = false;
+  ocl->warm_waited += ocl_now() - started;
+  ocl->warm_seconds += warm->seconds;
+  if (warm->code) ocl_fail(ocl, warm->code, "CLBlast's compilation");
+}
+
+void ocl_blas_end(ocl_runtime *ocl) {
+  for (int i = 0; ocl->warm && i < OCL_ROUTINES; i++)
+    if (ocl->warm[i].running) pthread_join(ocl->warm[i].thread, NULL);
+  free(ocl->warm);
+  ocl->warm = NULL;
+}
+
+/* ---- products -------------------------------------------------------------------------------------- */
+
+static void run_own(ocl_runtime *ocl, const product *p) {
+  enum { TILE = 8 };
+  const ocl_matrix *a = &p->a, *b = &p->b, *c = &p->c;
+  ocl_size groups = {ocl_groups((size_t)p->m, TILE), ocl_groups((size_t)p->n, TILE), (size_t)p->batch};
+  ocl_run(ocl, "gemm_own", groups, ((ocl_size){TILE, TILE, 1}), OCL(p->m), OCL(p->n), OCL(p->k),
+          OCL(p->alpha), OCL(a->at), OCL(a->ld), OCL((uint64_t)a->stride), OCL(a->transposed), OCL(b->at),
+          OCL(b->ld), OCL((uint64_t)b->stride), OCL(b->transposed), OCL(p->beta), OCL(c->at), OCL(c->ld),
+          OCL((uint64_t)c->stride));
+}
+
+static void run(ocl_runtime *ocl, const product *p) {
+  if (p->batch <= 0 || p->m <= 0 || p->n <= 0 || p->k <= 0) return;
+  if (ocl->own_blas) {
+    run_own(ocl, p);
+    return;
+  }
+  wait_for(ocl, p->routine);
+  if (ocl->failed) return;
+  cl_event event, *wanted = ocl_timing(ocl, &event);
+  cl_int code = ocl_fault(OCL_FAULT_LAUNCH, (cl_int)call(p, &ocl->queue, wanted));
+  if (ocl_no_memory(code)) {
+    ocl_wait(ocl); /* what is done gives its memory back */
+    code = (cl_int)call(p, &ocl->queue, wanted);
+  }
+  ocl_queued(ocl, &ocl->products[p->routine], event, code);
+}
+
+void ocl_gemm(ocl_runtime *ocl, int m, int n, int k, float alpha, ocl_matrix a, ocl_matrix b, float beta,
+              ocl_matrix c) {
+  run(ocl, &(product){OCL_GEMM, 1, m, n, k, alpha, beta, a, b, c});
+}
+
+void ocl_gemm_batched(ocl_runtime *ocl, int batch, int m, int n, int k, float alpha, ocl_matrix a,
+                      ocl_matrix b, float beta, ocl_matrix c) {
+  run(ocl, &(product){OCL_GEMM_BATCHED, batch, m, n, k, alpha, beta, a, b, c});
+}
+
+/* ---- parameters ------------------------------------------------------------------------------------ */
+
+/* Splits "KERNEL NAME=VALUE ..." in place. */
+static const char *parse(char *line, char **kernel, int *n, const char **names, size_t *values) {
+  char *rest;
+  *n = 0;
+  *kernel = strtok_r(line, " \t\r", &rest);
+  for (char *word; (word = strtok_r(NULL, " \t\r", &rest)); (*n)++) {
+    char *equal = strchr(word, '='), *end;
+    if (*n == MAX_PARAMETERS) return "too many parameters";
+    if (!equal || equal == word) return "expected KERNEL NAME=VALUE ...";
+    *equal = '\0';
+    names[*n] = word;
+    values[*n] = strtoul(equal + 1, &end, 10);
+    if (end == equal + 1 || *end) return "a value is not a whole number";
+  }
+  return *n ? NULL : "expected KERNEL NAME=VALUE ...";
+}
+
+const char *ocl_blas_override(ocl_runtime *ocl, const char *line) {
+  char copy[512], *kernel;
+  const char *names[MAX_PARAMETERS];
+  size_t values[MAX_PARAMETERS];
+  int n;
+  if ((size_t)snprintf(copy, sizeof copy, "%s", line) >= sizeof copy) return "the line is too long";
+  const char *problem = parse(copy, &kernel, &n, names, values);
+  if (problem) return problem;
+  CLBlastStatusCode code =
+      CLBlastOverrideParameters(ocl->device, kernel, CLBlastPrecisionSingle, (size_t)n, names, values);
+  return code ? "CLBlast does not take this: unknown kernel, or not all of its parameters" : NULL;
+}
+
+static cream_status load(ocl_runtime *ocl, const cream_opencl_options *options, cream_error *err) {
+  const char *at = options->parameters;
+  for (int number = 1; *at; number++) {
+    size_t length = strcspn(at, "\n");
+    char line[512];
+    snprintf(line, sizeof line, "%.*s", (int)(length < sizeof line ? length : sizeof line), at);
+    const char *problem = NULL;
+    if (line[0] != '#' && strspn(line, " \t\r") != strlen(line)) problem = ocl_blas_override(ocl, line);
+    if (problem)
+      return cream_fail(err, CREAM_BAD_CONFIG, "%s:%d: %s; `cream bench --tune` writes such a file",
+                        options->parameters_name, number, problem);
+    at += length + (at[length] == '\n');
+  }
+  return CREAM_OK;
+}
+
+cream_status ocl_blas_init(ocl_runtime *ocl, const cream_opencl_options *options, cream_error *err) {
+  static const char *const names[OCL_ROUTINES] = {"clblast gemm", "clblast gemm batched"};
+  ocl->warm = calloc(OCL_ROUTINES, sizeof *ocl->warm);
+  if (!ocl->warm) return cream_fail_memory(err, OCL_ROUTINES * sizeof *ocl->warm, "CLBlast");
+  for (int i = 0; i < OCL_ROUTINES; i++) {
+    ocl->warm[i] = (ocl_warm){.ocl = ocl, .routine = (ocl_routine)i};
+    snprintf(ocl->products[i].name, sizeof ocl->products[i].name, "%s", names[i]);
+  }
+  const char *blas = getenv("CREAM_OPENCL_BLAS");
+  ocl->own_blas = blas && strcmp(blas, "own") == 0;
+  if (ocl->own_blas) return CREAM_OK;
+  char line[64];
+  snprintf(line, sizeof line, "GemmRoutine XGEMM_MIN_INDIRECT_SIZE=%d", ALWAYS_DIRECT);
+  if (options->parameters) {
+    cream_status status = load(ocl, options, err);
+    if (status) return status;
+  }
+  const char *problem = ocl_blas_override(ocl, line);
+  if (!problem) return CREAM_OK;
+  return cream_fail(err, CREAM_FAILED,
+                    "CLBlast does not take its direct path on %s, and its other one gives wrong numbers: use "
+                    "CLBlast 1.5.3 or later, or --device cpu",
+                    ocl->name);
+}

@@ -1,0 +1,112 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "internal.h"
+
+enum { DEVICE_LOST_NVIDIA = -9999, NO_PLATFORM = -1001 };
+
+double ocl_now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+const char *ocl_code_name(cl_int code) {
+  static const struct {
+    cl_int code;
+    const char *name;
+  } names[] = {
+      {CL_DEVICE_NOT_FOUND, "no device found"},
+      {CL_DEVICE_NOT_AVAILABLE, "device not available"},
+      {CL_COMPILER_NOT_AVAILABLE, "no compiler available"},
+      {CL_MEM_OBJECT_ALLOCATION_FAILURE, "memory allocation failure"},
+      {CL_OUT_OF_RESOURCES, "out of resources"},
+      {CL_OUT_OF_HOST_MEMORY, "out of host memory"},
+      {CL_BUILD_PROGRAM_FAILURE, "build failure"},
+      {CL_INVALID_VALUE, "invalid value"},
+      {CL_INVALID_DEVICE, "invalid device"},
+      {CL_INVALID_CONTEXT, "invalid context"},
+      {CL_INVALID_COMMAND_QUEUE, "invalid command queue"},
+      {CL_INVALID_MEM_OBJECT, "invalid memory object"},
+      {CL_INVALID_BINARY, "invalid binary"},
+      {CL_INVALID_PROGRAM_EXECUTABLE, "invalid program executable"},
+      {CL_INVALID_KERNEL_ARGS, "invalid kernel arguments"},
+      {CL_INVALID_WORK_GROUP_SIZE, "invalid work-group size"},
+      {CL_INVALID_WORK_ITEM_SIZE, "invalid work-item size"},
+      {CL_INVALID_BUFFER_SIZE, "invalid buffer size"},
+      {DEVICE_LOST_NVIDIA, "illegal access or lost device"},
+      {NO_PLATFORM, "no platform found"},
+  };
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (names[i].code == code) return names[i].name;
+  return "OpenCL failure";
+}
+
+cl_int ocl_fault(ocl_fault_kind kind, cl_int code) {
+  static const char *const kinds[] = {"alloc", "launch", "wait", "build"};
+  static int calls[sizeof kinds / sizeof *kinds];
+  const char *text = getenv("CREAM_OPENCL_FAULT");
+  size_t length = strlen(kinds[kind]);
+  if (!text || strncmp(text, kinds[kind], length) != 0 || text[length] != ':') return code;
+  int number, wanted, count = 1;
+  if (sscanf(text + length + 1, "%d:%d:%d", &number, &wanted, &count) < 2) return code;
+  int call = ++calls[kind];
+  return call >= number && call < number + count ? wanted : code;
+}
+
+bool ocl_no_memory(cl_int code) {
+  return code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
+         code == CL_OUT_OF_HOST_MEMORY || code == CL_INVALID_BUFFER_SIZE;
+}
+
+/* Nothing but a device that is gone gives these when it is asked for nothing new. */
+static bool is_lost(cl_int code) {
+  return code == CL_DEVICE_NOT_AVAILABLE || code == CL_INVALID_COMMAND_QUEUE || code == CL_INVALID_CONTEXT ||
+         code == DEVICE_LOST_NVIDIA;
+}
+
+static bool any_failed;
+
+bool ocl_any_failed(void) {
+  return any_failed;
+}
+
+void ocl_fail(ocl_runtime *ocl, cl_int code, const char *what) {
+  any_failed = true;
+  if (ocl->failed) return;
+  ocl->failed = true;
+  ocl->lost = is_lost(code) || code == CL_OUT_OF_RESOURCES;
+  if (is_lost(code))
+    cream_fail(&ocl->error, CREAM_FAILED,
+               "the device %s no longer answers (%s: %s, %d); go on from the last checkpoint with --resume, "
+               "here or with --device cpu",
+               ocl->name, what, ocl_code_name(code), code);
+  else if (ocl_no_memory(code))
+    cream_fail(&ocl->error, CREAM_FAILED,
+               "the device %s ran out of memory or was lost (%s: %s, %d); halve the batch, or go on with "
+               "--resume and --device cpu",
+               ocl->name, what, ocl_code_name(code), code);
+  else
+    cream_fail(&ocl->error, CREAM_FAILED,
+               "the device %s failed (%s: %s, %d); `cream devices` tests it, --device cpu does without",
+               ocl->name, what, ocl_code_name(code), code);
+}
+
+cream_status ocl_status(const ocl_runtime *ocl, cream_error *err) {
+  if (!ocl->failed) return CREAM_OK;
+  if (err) *err = ocl->error;
+  return ocl->error.status;
+}
+
+void ocl_wait(ocl_runtime *ocl) {
+  if (ocl->failed) return;
+  double started = ocl_now();
+  cl_int code = ocl_fault(OCL_FAULT_WAIT, clFinish(ocl->queue));
+  ocl->waited += ocl_now() - started;
+  ocl->queued = 0;
+  if (code)
+    ocl_fail(ocl, code, "waiting for its work");
+  else if (ocl->profile)
+    ocl_harvest(ocl);
+}

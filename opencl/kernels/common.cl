@@ -1,0 +1,377 @@
+/* What every kernel file begins with: how buffers arrive, vectors over channels, pending maps and pending
+ * gradients (core/backend.h), and what becomes of the gradient of an input (cream_sink).
+ *
+ * Activations are NHWC. A work-item takes V neighbouring channels; `lanes` of them (1..V) exist.
+ */
+
+/* A buffer and where in it, in 4-byte elements: see runtime.h. */
+#define BUF(x) __global float *x, const uint x##_0
+#define IN(x)  __global const float *x, const uint x##_0
+#define AT(x)  x += x##_0
+
+#ifdef CREAM_CPU
+#define V      8
+#define vec_load  vload8
+#define vec_store vstore8
+#define vec_store_half vstore_half8
+#define vec_load_half vload_half8
+typedef float8 vec;
+typedef int8 ivec;
+#define as_vec as_float8
+#define as_ivec as_int8
+#else
+#define V      4
+#define vec_load  vload4
+#define vec_store vstore4
+#define vec_store_half vstore_half4
+#define vec_load_half vload_half4
+typedef float4 vec;
+typedef int4 ivec;
+#define as_vec as_float4
+#define as_ivec as_int4
+#endif
+
+/* Work-groups of kernels over (vectors of channels, chunks of pixels). On CPUs a group is one item: drivers run
+ * the items of a group one after the other there, and keep their variables in memory in between. */
+#ifdef CREAM_CPU
+#define LX 1
+#define LY 1
+#else
+#define LX 4
+#define LY 16
+#endif
+#define CHUNKED __kernel __attribute__((reqd_work_group_size(LX, LY, 1)))
+#define FLAT    __kernel __attribute__((reqd_work_group_size(64, 1, 1)))
+
+#ifndef INLINE
+#define INLINE static inline __attribute__((always_inline))
+#endif
+
+/* cream_act */
+enum { ACT_NONE, ACT_RELU, ACT_SWISH, ACT_HARD_SWISH, ACT_SIGMOID, ACT_HARD_SIGMOID };
+
+/* ---- vectors ------------------------------------------------------------------------------------------- */
+
+INLINE vec load_lanes(__global const float *p, int lanes) {
+  if (lanes >= V) return vec_load(0, p);
+  float parts[V];
+  for (int i = 0; i < V; i++) parts[i] = i < lanes ? p[i] : 0.0f;
+  return vec_load(0, parts);
+}
+
+INLINE void store_lanes(vec v, __global float *p, int lanes) {
+  if (lanes >= V) {
+    vec_store(v, 0, p);
+    return;
+  }
+  float parts[V];
+  vec_store(v, 0, parts);
+  for (int i = 0; i < V; i++)
+    if (i < lanes) p[i] = parts[i];
+}
+
+/* Raw activations: half where the program was built so, for pictures of more than one pixel; arithmetic is in
+ * float. `i` counts the tensor's elements. */
+INLINE vec act_load(__global const float *p, uint i, int area, int lanes) {
+#ifdef CREAM_HALF
+  if (area > 1) {
+    __global const half *h = (__global const half *)p + i;
+    if (lanes >= V) return vec_load_half(0, h);
+    float parts[V];
+    for (int j = 0; j < V; j++) parts[j] = j < lanes ? vload_half(j, h) : 0.0f;
+    return vec_load(0, parts);
+  }
+#endif
+  return load_lanes(p + i, lanes);
+}
+
+INLINE void act_store(vec v, __global float *p, uint i, int area, int lanes) {
+#ifdef CREAM_HALF
+  if (area > 1) {
+    __global half *h = (__global half *)p + i;
+    if (lanes >= V) {
+      vec_store_half(v, 0, h);
+      return;
+    }
+    float parts[V];
+    vec_store(v, 0, parts);
+    for (int j = 0; j < V; j++)
+      if (j < lanes) vstore_half(parts[j], j, h);
+    return;
+  }
+#endif
+  store_lanes(v, p + i, lanes);
+}
+
+/* exp(x) = 2^n * exp(f), n = round(x/ln 2), |f| <= ln(2)/2, with a minimax polynomial of degree 5; relative
+ * error below 2e-7 on [-87, 88], clamped outside. */
+INLINE vec vexp(vec x) {
+  x = min(max(x, -87.0f), 88.0f);
+  vec t = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: the sum's low bits are the rounded number */
+  vec n = t - 12582912.0f;
+  vec f = x - n * 0.693359375f;
+  f = f + n * 2.12194440e-4f;
+  vec p = (vec)(0x1.0F9F9Cp-7f);
+  p = p * f + 0x1.573A1Ap-5f;
+  p = p * f + 0x1.555A80p-3f;
+  p = p * f + 0x1.FFFDC6p-2f;
+  p = p * f + 0x1.FFFFF6p-1f;
+  p = p * f + 1.0f;
+  return as_vec(as_ivec(p) + (as_ivec(t) << 23));
+}
+
+INLINE vec vsigmoid(vec z) {
+  return 1.0f / (1.0f + vexp(-z));
+}
+
+INLINE vec vhard_sigmoid(vec z) {
+  return min(max(z + 3.0f, 0.0f), 6.0f) / 6.0f;
+}
+
+INLINE vec vact(uint act, vec z) {
+  switch (act) {
+  case ACT_RELU:
+    return max(z, 0.0f);
+  case ACT_SWISH:
+    return z * vsigmoid(z);
+  case ACT_HARD_SWISH:
+    return z * vhard_sigmoid(z);
+  case ACT_SIGMOID:
+    return vsigmoid(z);
+  case ACT_HARD_SIGMOID:
+    return vhard_sigmoid(z);
+  default:
+    return z;
+  }
+}
+
+INLINE vec vact_slope(uint act, vec z) {
+  const vec zero = (vec)(0.0f), one = (vec)(1.0f);
+  vec s;
+  switch (act) {
+  case ACT_RELU:
+    return select(zero, one, z > 0.0f);
+  case ACT_SWISH:
+    s = vsigmoid(z);
+    return s * (1.0f + z * (1.0f - s));
+  case ACT_HARD_SWISH:
+    return select(select(z / 3.0f + 0.5f, one, z >= 3.0f), zero, z <= -3.0f);
+  case ACT_SIGMOID:
+    s = vsigmoid(z);
+    return s * (1.0f - s);
+  case ACT_HARD_SIGMOID:
+    return select(zero, (vec)(1.0f / 6.0f), z > -3.0f && z < 3.0f);
+  default:
+    return one;
+  }
+}
+
+/* ---- pending maps -------------------------------------------------------------------------------------- */
+
+/* A cream_tensor as kernel parameters. */
+#define TENSOR(t) IN(t##_raw), IN(t##_scale), IN(t##_shift), IN(t##_gate), const uint t##_act
+
+typedef struct tensor {
+  __global const float *raw, *scale, *shift, *gate;
+  int c, area; /* area: h*w */
+  uint act;
+} tensor;
+
+#define TENSOR_OF(t, c, area)                                                                                \
+  {t##_raw + t##_raw_0, t##_scale + t##_scale_0, t##_shift + t##_shift_0, t##_gate + t##_gate_0, c, area, t##_act}
+
+/* Scale and shift of some channels. */
+typedef struct map {
+  vec scale, shift;
+} map;
+
+INLINE map map_of(const tensor *t, int ch, int lanes) {
+  map m = {(vec)(1.0f), (vec)(0.0f)};
+  if (t->scale) {
+    m.scale = load_lanes(t->scale + ch, lanes);
+    m.shift = load_lanes(t->shift + ch, lanes);
+  }
+  return m;
+}
+
+INLINE vec gate_of(const tensor *t, int image, int ch, int lanes) {
+  return t->gate ? load_lanes(t->gate + (uint)image * t->c + ch, lanes) : (vec)(1.0f);
+}
+
+INLINE vec raw_at(const tensor *t, int pixel, int ch, int lanes) {
+  return act_load(t->raw, (uint)pixel * t->c + ch, t->area, lanes);
+}
+
+/* The value at a pixel, map and gate looked up for it alone. */
+INLINE vec value_at(const tensor *t, int pixel, int ch, int lanes) {
+  vec z = raw_at(t, pixel, ch, lanes);
+  if (t->scale) z = load_lanes(t->scale + ch, lanes) * z + load_lanes(t->shift + ch, lanes);
+  z = vact(t->act, z);
+  return t->gate ? z * load_lanes(t->gate + (uint)(pixel / t->area) * t->c + ch, lanes) : z;
+}
+
+/* ---- pending gradients --------------------------------------------------------------------------------- */
+
+/* A cream_grad as kernel parameters; it stands beside a TENSOR. */
+#define GRAD(d) IN(d##_g), IN(d##_pool), IN(d##_a), IN(d##_b), IN(d##_c), const int d##_by_value
+
+typedef struct grad {
+  __global const float *g, *pool, *a, *b, *c;
+  int by_value; /* CREAM_GRAD_VALUE */
+} grad;
+
+#define GRAD_OF(d)                                                                                           \
+  {d##_g + d##_g_0, d##_pool + d##_pool_0, d##_a + d##_a_0, d##_b + d##_b_0, d##_c + d##_c_0, d##_by_value}
+
+/* The gradient of t's raw output. */
+INLINE vec draw_at(const tensor *t, const grad *d, int pixel, int ch, int lanes) {
+  uint i = (uint)pixel * t->c + ch;
+  vec dz = d->g ? load_lanes(d->g + i, lanes) : (vec)(0.0f), raw = (vec)(0.0f);
+  if (d->a || d->by_value) raw = act_load(t->raw, i, t->area, lanes);
+  if (d->by_value) {
+    vec z = raw;
+    uint image = (uint)(pixel / t->area) * t->c + ch;
+    if (t->gate) dz *= load_lanes(t->gate + image, lanes);
+    if (d->pool) dz += load_lanes(d->pool + image, lanes);
+    if (t->scale) z = load_lanes(t->scale + ch, lanes) * z + load_lanes(t->shift + ch, lanes);
+    dz *= vact_slope(t->act, z);
+  }
+  if (!d->a) return dz;
+  return load_lanes(d->a + ch, lanes) * dz + load_lanes(d->b + ch, lanes) * raw +
+         load_lanes(d->c + ch, lanes);
+}
+
+/* ---- sinks --------------------------------------------------------------------------------------------- */
+
+/* A cream_sink as kernel parameters. sums: how many it takes: 0, 2 (batch norm) or 5 (gate_sums); partial:
+ * [chunk][sums][C]. */
+#define SINK(s) BUF(s##_g), IN(s##_add), TENSOR(s##_node), IN(s##_mean), IN(s##_invstd), BUF(s##_partial),     \
+                const int s##_sums
+
+typedef struct sink {
+  __global float *g, *partial;
+  __global const float *add, *mean, *invstd;
+  tensor node;
+  int sums;
+} sink;
+
+#define SINK_OF(s, c, area)                                                                                  \
+  {s##_g + s##_g_0,       s##_partial + s##_partial_0,     s##_add + s##_add_0, s##_mean + s##_mean_0,       \
+   s##_invstd + s##_invstd_0, TENSOR_OF(s##_node, c, area), s##_sums}
+
+#define SINK_SUMS 5
+typedef struct sink_sums {
+  vec s[SINK_SUMS];
+} sink_sums;
+
+/* What does not change from pixel to pixel of an image. */
+typedef struct sink_map {
+  map node;
+  vec gate, mean, invstd;
+} sink_map;
+
+INLINE sink_map sink_map_of(const sink *s, int image, int ch, int lanes) {
+  sink_map m;
+  m.node = map_of(&s->node, ch, lanes);
+  m.gate = gate_of(&s->node, image, ch, lanes);
+  m.mean = m.invstd = (vec)(0.0f);
+  if (s->sums) {
+    m.mean = load_lanes(s->mean + ch, lanes);
+    m.invstd = load_lanes(s->invstd + ch, lanes);
+  }
+  return m;
+}
+
+/* Stores g of one pixel, from d without `add`, and adds to the sums. */
+INLINE void sink_put(const sink *s, const sink_map *m, int pixel, int ch, int lanes, vec d,
+                            sink_sums *sums) {
+  uint i = (uint)pixel * s->node.c + ch;
+  if (s->add) d += load_lanes(s->add + i, lanes);
+  vec raw = (vec)(0.0f), z = raw, q = (vec)(1.0f);
+  if (s->sums || s->node.act != ACT_NONE) {
+    raw = act_load(s->node.raw, i, s->node.area, lanes);
+    z = m->node.scale * raw + m->node.shift;
+    q = vact_slope(s->node.act, z);
+  }
+  if (s->sums == SINK_SUMS) {
+    vec xhat = (raw - m->mean) * m->invstd;
+    sums->s[0] += d * vact(s->node.act, z);
+    sums->s[1] += d * q;
+    sums->s[2] += q;
+    sums->s[3] += d * q * xhat;
+    sums->s[4] += q * xhat;
+  } else {
+    d *= m->gate * q;
+    if (s->sums) {
+      sums->s[0] += d;
+      sums->s[1] += d * ((raw - m->mean) * m->invstd);
+    }
+  }
+  store_lanes(d, s->g + i, lanes);
+}
+
+INLINE sink_sums no_sums(void) {
+  sink_sums sums;
+  for (int i = 0; i < SINK_SUMS; i++) sums.s[i] = (vec)(0.0f);
+  return sums;
+}
+
+INLINE void sink_finish(const sink *s, int chunk, int ch, int lanes, const sink_sums *sums) {
+  for (int i = 0; i < SINK_SUMS; i++)
+    if (i < s->sums) store_lanes(sums->s[i], s->partial + (uint)(chunk * s->sums + i) * s->node.c + ch, lanes);
+}
+
+/* ---- statistics ---------------------------------------------------------------------------------------- */
+
+/* Mean and sum of squares about it, from sums about `shift`, so that a large mean costs no digits. */
+typedef struct moments {
+  vec shift, sum, squares;
+} moments;
+
+INLINE moments moments_from(vec shift) {
+  moments m = {shift, (vec)(0.0f), (vec)(0.0f)};
+  return m;
+}
+
+INLINE void moments_add(moments *m, vec x) {
+  vec d = x - m->shift;
+  m->sum += d;
+  m->squares += d * d;
+}
+
+INLINE vec moments_mean(const moments *m, int count) {
+  return m->shift + m->sum / (float)max(count, 1);
+}
+
+INLINE vec moments_squares(const moments *m, int count) {
+  return max(m->squares - m->sum * (m->sum / (float)max(count, 1)), 0.0f);
+}
+
+/* ---- chunks -------------------------------------------------------------------------------------------- */
+
+/* Where an item of a CHUNKED kernel works: its channels, and `rows` pixels of one image, which has `parts`
+ * such chunks. */
+#define CHUNKS const int c, const int area, const int chunks, const int parts, const int rows
+
+typedef struct place {
+  int ch, lanes, chunk, image, first, end;
+} place;
+
+INLINE bool place_of(place *at, CHUNKS) {
+  at->ch = (int)get_global_id(0) * V;
+  at->chunk = (int)get_global_id(1);
+  if (at->ch >= c || at->chunk >= chunks) return false;
+  at->lanes = min(V, c - at->ch);
+  at->image = at->chunk / parts;
+  at->first = at->image * area + at->chunk % parts * rows;
+  at->end = min(at->first + rows, (at->image + 1) * area);
+  return true;
+}
+#define PLACE(at)                                                                                            \
+  place at;                                                                                                  \
+  if (!place_of(&at, c, area, chunks, parts, rows)) return
+
+/* A convolution from [ih,iw] to [oh,ow]. */
+#define GEOMETRY                                                                                             \
+  const int ih, const int iw, const int oh, const int ow, const int kernel_size, const int stride,           \
+      const int pad, const int dilation

@@ -1,0 +1,209 @@
+/* Depthwise convolutions. Values and gradients come written out, with channels padded to `pitch`, a multiple of
+ * V; an item makes strips of STRIP neighbouring pixels of its channels, so that what it has read serves several.
+ */
+
+enum { STRIP = 4, SPREAD = LX * V, MAX_TAPS = 7 };
+
+/* The group's weights as taps[tap][channel]. */
+INLINE void load_taps(__local float *taps, __global const float *w, int c, int count) {
+  int first = (int)get_group_id(0) * SPREAD, item = (int)(get_local_id(1) * LX + get_local_id(0));
+  for (int i = item; i < count * SPREAD; i += LX * LY) {
+    int ch = i / count;
+    taps[i % count * SPREAD + ch] = first + ch < c ? w[(size_t)first * count + i] : 0.0f;
+  }
+}
+
+INLINE vec tap_at(__local const float *taps, int tap) {
+  return vec_load(0, taps + tap * SPREAD + (int)get_local_id(0) * V);
+}
+
+/* sums += one row of the kernel (from tap `tap`) over a line of values from column ix. */
+INLINE void forward_line(vec *sums, __global const float *line, __local const float *taps, int tap,
+                                int ix, int iw, int pitch, const int K, const int S, const int D,
+                                const bool inside) {
+#pragma unroll
+  for (int kx = 0; kx < K; kx++) {
+    vec w = tap_at(taps, tap + kx);
+#pragma unroll
+    for (int t = 0; t < STRIP; t++) {
+      int at = ix + t * S + kx * D;
+      if (inside || (at >= 0 && at < iw)) sums[t] += w * vec_load(0, line + at * pitch);
+    }
+  }
+}
+
+INLINE void forward_chunk(__global const float *x, vec bias, __global float *y, __global float *partial,
+                                 __local const float *taps, place at, int c, int area, int pitch, int ih, int iw,
+                                 int oh, int ow, int pad, const int K, const int S, const int D) {
+  moments m;
+  for (int p = at.first; p < at.end; p += ow)
+    for (int ox = 0; ox < ow; ox += STRIP) {
+      int iy = p / ow % oh * S - pad, ix = ox * S - pad;
+      bool inside = ix >= 0 && ix + (STRIP - 1) * S + (K - 1) * D < iw;
+      vec sums[STRIP];
+#pragma unroll
+      for (int t = 0; t < STRIP; t++) sums[t] = bias;
+      for (int ky = 0; ky < K; ky++, iy += D) {
+        if (iy < 0 || iy >= ih) continue;
+        __global const float *line = x + (size_t)(at.image * ih + iy) * iw * pitch + at.ch;
+        if (inside)
+          forward_line(sums, line, taps, ky * K, ix, iw, pitch, K, S, D, true);
+        else
+          forward_line(sums, line, taps, ky * K, ix, iw, pitch, K, S, D, false);
+      }
+      if (p == at.first && ox == 0) m = moments_from(sums[0]);
+#pragma unroll
+      for (int t = 0; t < STRIP; t++)
+        if (ox + t < ow) {
+          act_store(sums[t], y, (uint)(p + ox + t) * c + at.ch, area, at.lanes);
+          moments_add(&m, sums[t]);
+        }
+    }
+  if (!partial) return;
+  partial += (uint)at.chunk * 2 * c + at.ch;
+  store_lanes(moments_mean(&m, at.end - at.first), partial, at.lanes);
+  store_lanes(moments_squares(&m, at.end - at.first), partial + c, at.lanes);
+}
+
+/* y = conv(x), chunks of whole rows of y; partial, where present, gets each chunk's mean and sum of squares about
+ * it, [chunk][2][c]. */
+#define FORWARD(name, K, S, D)                                                                               \
+  CHUNKED void name(IN(x), IN(w), IN(bias), BUF(y), BUF(partial), __local float *taps, CHUNKS,               \
+                    const int pitch, GEOMETRY) {                                                             \
+    AT(x);                                                                                                   \
+    AT(w);                                                                                                   \
+    AT(bias);                                                                                                \
+    AT(y);                                                                                                   \
+    AT(partial);                                                                                             \
+    load_taps(taps, w, c, (K) * (K));                                                                        \
+    barrier(CLK_LOCAL_MEM_FENCE);                                                                            \
+    PLACE(at);                                                                                               \
+    vec start = bias ? load_lanes(bias + at.ch, at.lanes) : (vec)(0.0f);                                     \
+    forward_chunk(x, start, y, partial, taps, at, c, area, pitch, ih, iw, oh, ow, pad, K, S, D);             \
+  }
+
+/* The same for the gradient: from a line of y's gradients to pixels ix.. of x. */
+INLINE void backward_line(vec *sums, __global const float *line, __local const float *taps, int tap,
+                                 int tx, int ow, int pitch, const int K, const int S, const int D,
+                                 const bool inside) {
+#pragma unroll
+  for (int kx = 0; kx < K; kx++) {
+    vec w = tap_at(taps, tap + kx);
+#pragma unroll
+    for (int t = 0; t < STRIP; t++) {
+      int from = tx + t - kx * D, at = from / S;
+      if (at * S == from && (inside || (from >= 0 && at < ow))) sums[t] += w * vec_load(0, line + at * pitch);
+    }
+  }
+}
+
+INLINE void backward_chunk(__global const float *dy, const sink *to, __local const float *taps, place at,
+                                  int pitch, int ih, int iw, int oh, int ow, int pad, const int K, const int S,
+                                  const int D) {
+  sink_map m = sink_map_of(to, at.image, at.ch, at.lanes);
+  sink_sums taken = no_sums();
+  for (int p = at.first; p < at.end; p += iw)
+    for (int ix = 0; ix < iw; ix += STRIP) {
+      int ty = p / iw % ih + pad, tx = ix + pad;
+      bool inside = tx - (K - 1) * D >= 0 && tx + STRIP - 1 < ow * S;
+      vec sums[STRIP];
+#pragma unroll
+      for (int t = 0; t < STRIP; t++) sums[t] = (vec)(0.0f);
+      for (int ky = 0; ky < K; ky++, ty -= D) {
+        int oy = ty / S;
+        if (ty < 0 || oy * S != ty || oy >= oh) continue;
+        __global const float *line = dy + (size_t)(at.image * oh + oy) * ow * pitch + at.ch;
+        if (inside)
+          backward_line(sums, line, taps, ky * K, tx, ow, pitch, K, S, D, true);
+        else
+          backward_line(sums, line, taps, ky * K, tx, ow, pitch, K, S, D, false);
+      }
+#pragma unroll
+      for (int t = 0; t < STRIP; t++)
+        if (ix + t < iw) sink_put(to, &m, p + ix + t, at.ch, at.lanes, sums[t], &taken);
+    }
+  sink_finish(to, at.chunk, at.ch, at.lanes, &taken);
+}
+
+/* The gradient of x to the sink, from y's written out, in chunks of whole rows of x. */
+#define BACKWARD_DATA(name, K, S, D)                                                                         \
+  CHUNKED void name(IN(dy), IN(w), SINK(s), __local float *taps, CHUNKS, const int pitch, GEOMETRY) {        \
+    AT(dy);                                                                                                  \
+    AT(w);                                                                                                   \
+    load_taps(taps, w, c, (K) * (K));                                                                        \
+    barrier(CLK_LOCAL_MEM_FENCE);                                                                            \
+    PLACE(at);                                                                                               \
+    const sink to = SINK_OF(s, c, area);                                                                     \
+    backward_chunk(dy, &to, taps, at, pitch, ih, iw, oh, ow, pad, K, S, D);                                  \
+  }
+
+/* partial [chunk][tap][c], N taps from (ky, kx): over the chunk's rows of y, gradients times values. */
+INLINE void weight_chunk(__global const float *x, __global const float *dy, __global float *partial,
+                                int ch, int c, int first, int end, int pitch, int ih, int iw, int oh, int ow,
+                                int pad, int ky, int kx, const int N, const int S, const int D) {
+  vec sums[MAX_TAPS];
+#pragma unroll
+  for (int j = 0; j < N; j++) sums[j] = (vec)(0.0f);
+  for (int row = first; row < end; row++) {
+    int iy = row % oh * S - pad + ky * D;
+    if (iy < 0 || iy >= ih) continue;
+    __global const float *line = x + (size_t)(row / oh * ih + iy) * iw * pitch + ch;
+    __global const float *from = dy + (size_t)row * ow * pitch + ch;
+    for (int ox = 0; ox < ow; ox++) {
+      vec d = vec_load(0, from + ox * pitch);
+      int ix = ox * S - pad + kx * D;
+      if (ix >= 0 && ix + (N - 1) * D < iw) {
+#pragma unroll
+        for (int j = 0; j < N; j++) sums[j] += d * vec_load(0, line + (ix + j * D) * pitch);
+      } else {
+#pragma unroll
+        for (int j = 0; j < N; j++)
+          if (ix + j * D >= 0 && ix + j * D < iw) sums[j] += d * vec_load(0, line + (ix + j * D) * pitch);
+      }
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < N; j++) store_lanes(sums[j], partial + (size_t)j * c, min(V, c - ch));
+}
+
+/* N: taps of an item; `total` rows of y in chunks of `rows`. */
+#define BACKWARD_WEIGHT(name, K, S, D, N)                                                                    \
+  CHUNKED void name(IN(x), IN(dy), BUF(partial), const int c, const int total, const int chunks,             \
+                    const int rows, const int pitch, GEOMETRY) {                                             \
+    int ch = (int)get_global_id(0) * V, items = (K) * (K) / (N), chunk = (int)get_global_id(1) / items;      \
+    int tap = (int)get_global_id(1) % items * (N);                                                           \
+    if (ch >= c || chunk >= chunks) return;                                                                  \
+    AT(x);                                                                                                   \
+    AT(dy);                                                                                                  \
+    AT(partial);                                                                                             \
+    partial += (size_t)(chunk * (K) * (K) + tap) * c + ch;                                                   \
+    weight_chunk(x, dy, partial, ch, c, chunk * rows, min((chunk + 1) * rows, total), pitch, ih, iw, oh, ow, \
+                 pad, tap / (K), tap % (K), N, S, D);                                                        \
+  }
+
+#define CASES(K, S)                                                                                          \
+  FORWARD(depthwise_forward_##K##_##S, K, S, 1)                                                              \
+  BACKWARD_DATA(depthwise_backward_data_##K##_##S, K, S, 1)                                                  \
+  BACKWARD_WEIGHT(depthwise_backward_weight_##K##_##S, K, S, 1, K)
+CASES(3, 1)
+CASES(3, 2)
+CASES(5, 1)
+CASES(5, 2)
+CASES(7, 1)
+CASES(7, 2)
+
+/* Any other kernel, stride and dilation. */
+FORWARD(depthwise_forward, kernel_size, stride, dilation)
+BACKWARD_DATA(depthwise_backward_data, kernel_size, stride, dilation)
+BACKWARD_WEIGHT(depthwise_backward_weight, kernel_size, stride, dilation, 1)
+
+/* dweight [c][taps] = sum of the partials [chunk][taps][c]. */
+FLAT void depthwise_weight_finish(IN(partial), BUF(dweight), const int c, const int taps, const int chunks) {
+  int i = (int)get_global_id(0);
+  if (i >= c * taps) return;
+  AT(partial);
+  AT(dweight);
+  float sum = 0.0f;
+  for (int k = 0; k < chunks; k++) sum += partial[(size_t)k * c * taps + i];
+  dweight[i % c * taps + i / c] = sum;
+}

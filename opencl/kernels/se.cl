@@ -1,0 +1,154 @@
+/* Squeeze-excite: a work-group has an image. */
+
+#define IMAGE __kernel __attribute__((reqd_work_group_size(64, 1, 1)))
+enum { ITEMS = 64 };
+
+INLINE float vsum(vec v) {
+  float parts[V], sum = 0.0f;
+  vec_store(v, 0, parts);
+  for (int i = 0; i < V; i++) sum += parts[i];
+  return sum;
+}
+
+/* pooled [n,c] = sum of its `parts` partial means; hidden, gate_z and gate from it. space: c + r floats, each
+ * rounded up to whole vectors. */
+IMAGE void se_forward(IN(partial), IN(w1), IN(b1), IN(w2), IN(b2), BUF(pooled), BUF(hidden), BUF(gate_z),
+                      BUF(gate), __local float *space, const int c, const int r, const int parts,
+                      const uint act, const uint gate_act) {
+  size_t image = get_group_id(0);
+  int item = (int)get_local_id(0);
+  __local float *means = space, *active = space + (c + V - 1) / V * V;
+  AT(partial);
+  AT(w1);
+  AT(b1);
+  AT(w2);
+  AT(b2);
+  AT(pooled);
+  AT(hidden);
+  AT(gate_z);
+  AT(gate);
+  partial += image * parts * c;
+  pooled += image * c;
+  hidden += image * r;
+  gate_z += image * c;
+  gate += image * c;
+  for (int ch = item * V; ch < c; ch += ITEMS * V) {
+    int lanes = min(V, c - ch);
+    vec mean = (vec)(0.0f);
+    for (int k = 0; k < parts; k++) mean += load_lanes(partial + (size_t)k * c + ch, lanes);
+    vec_store(mean, 0, means + ch);
+    store_lanes(mean, pooled + ch, lanes);
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int j = item; j < (r + V - 1) / V * V; j += ITEMS) {
+    if (j >= r) {
+      active[j] = 0.0f;
+      continue;
+    }
+    vec sum = (vec)(0.0f);
+    for (int ch = 0; ch < c; ch += V) sum += load_lanes(w1 + (size_t)j * c + ch, min(V, c - ch)) * vec_load(0, means + ch);
+    float z = vsum(sum) + b1[j];
+    hidden[j] = z;
+    active[j] = vact(act, (vec)(z)).s0;
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int ch = item * V; ch < c; ch += ITEMS * V) {
+    float z[V];
+    int lanes = min(V, c - ch);
+    for (int k = 0; k < V; k++) {
+      vec sum = (vec)(0.0f);
+      if (k < lanes)
+        for (int j = 0; j < r; j += V)
+          sum += load_lanes(w2 + (size_t)(ch + k) * r + j, min(V, r - j)) * vec_load(0, active + j);
+      z[k] = vsum(sum);
+    }
+    vec all = vec_load(0, z) + load_lanes(b2 + ch, lanes);
+    store_lanes(all, gate_z + ch, lanes);
+    store_lanes(vact(gate_act, all), gate + ch, lanes);
+  }
+}
+
+/* From gate_sums [n,5,c]: dz [n,c] and dhidden [n,r], the gradients of gate_z and hidden; active [n,r] = act(hidden);
+ * pool [n,c] = dpooled/area. space as in se_forward. */
+IMAGE void se_backward(IN(gate_sums), IN(gate_z), IN(hidden), IN(w1), IN(w2), BUF(dz), BUF(dhidden), BUF(active),
+                       BUF(pool), __local float *space, const int c, const int r, const float area,
+                       const uint act, const uint gate_act) {
+  size_t image = get_group_id(0);
+  int item = (int)get_local_id(0);
+  __local float *outer = space, *inner = space + (c + V - 1) / V * V;
+  AT(gate_sums);
+  AT(gate_z);
+  AT(hidden);
+  AT(w1);
+  AT(w2);
+  AT(dz);
+  AT(dhidden);
+  AT(active);
+  AT(pool);
+  gate_sums += image * 5 * c;
+  gate_z += image * c;
+  hidden += image * r;
+  dz += image * c;
+  dhidden += image * r;
+  active += image * r;
+  pool += image * c;
+  for (int ch = item * V; ch < c; ch += ITEMS * V) {
+    int lanes = min(V, c - ch);
+    vec d = load_lanes(gate_sums + ch, lanes) * vact_slope(gate_act, load_lanes(gate_z + ch, lanes));
+    store_lanes(d, dz + ch, lanes);
+    vec_store(d, 0, outer + ch);
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int j = item * V; j < r; j += ITEMS * V) {
+    int lanes = min(V, r - j);
+    vec sum = (vec)(0.0f), z = load_lanes(hidden + j, lanes);
+    for (int ch = 0; ch < c; ch++) sum += outer[ch] * load_lanes(w2 + (size_t)ch * r + j, lanes);
+    sum *= vact_slope(act, z);
+    store_lanes(sum, dhidden + j, lanes);
+    store_lanes(vact(act, z), active + j, lanes);
+    vec_store(sum, 0, inner + j);
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int ch = item * V; ch < c; ch += ITEMS * V) {
+    int lanes = min(V, c - ch);
+    vec sum = (vec)(0.0f);
+    for (int j = 0; j < r; j++) sum += inner[j] * load_lanes(w1 + (size_t)j * c + ch, lanes);
+    store_lanes(sum / area, pool + ch, lanes);
+  }
+}
+
+/* out [row][columns] = sum over n of left [n][row] * right [n][columns], bias [row] = sum of left; an item has one
+ * row and V columns. */
+INLINE void outer_sum(__global const float *left, __global const float *right, __global float *out,
+                             __global float *bias, int n, int row, int rows, int column, int columns) {
+  int lanes = min(V, columns - column);
+  vec sum = (vec)(0.0f);
+  float all = 0.0f;
+  for (int i = 0; i < n; i++) {
+    float x = left[(size_t)i * rows + row];
+    sum += x * load_lanes(right + (size_t)i * columns + column, lanes);
+    all += x;
+  }
+  store_lanes(sum, out + (size_t)row * columns + column, lanes);
+  if (column == 0) bias[row] = all;
+}
+
+/* dw2 [c][r], db2, dw1 [r][c], db1. */
+FLAT void se_weights(IN(dz), IN(dhidden), IN(active), IN(pooled), BUF(dw1), BUF(db1), BUF(dw2), BUF(db2), const int n,
+                     const int c, const int r) {
+  AT(dz);
+  AT(dhidden);
+  AT(active);
+  AT(pooled);
+  AT(dw1);
+  AT(db1);
+  AT(dw2);
+  AT(db2);
+  int i = (int)get_global_id(0), expand = (r + V - 1) / V, reduce = (c + V - 1) / V;
+  if (i < c * expand) {
+    outer_sum(dz, active, dw2, db2, n, i / expand, c, i % expand * V, r);
+    return;
+  }
+  i -= c * expand;
+  if (i < r * reduce) outer_sum(dhidden, pooled, dw1, db1, n, i / reduce, r, i % reduce * V, c);
+}

@@ -1,0 +1,159 @@
+#include "ops.h"
+
+/* Products that weight gradients are cut into: as many as give WEIGHT_TILES work-groups, of WEIGHT_ROWS
+ * rows or more. */
+enum { WEIGHT_TILES = 256, WEIGHT_ROWS = 256 };
+
+static int taps_of(const cream_conv *conv) {
+  return conv->kernel * conv->kernel;
+}
+
+/* Not a plain product of all rows: its patches are. */
+static bool needs_patches(const cream_conv *conv) {
+  return conv->kernel != 1 || conv->stride != 1 || conv->pad != 0;
+}
+
+static int tiles(int n) {
+  return (n + OCL_TILE - 1) / OCL_TILE;
+}
+
+static ocl_size tile_items(const ocl_runtime *ocl) {
+  return (ocl_size){ocl_device(ocl)->cpu ? 1 : 128, 1, 1};
+}
+
+/* Rows of a chunk of the weights' gradients [m][n] over `rows`; whole slices of any kernel's depth. */
+static int weight_chunk(int rows, int m, int n) {
+  int chunks = (WEIGHT_TILES + tiles(m) * tiles(n) - 1) / (tiles(m) * tiles(n));
+  int chunk = (rows + chunks - 1) / chunks;
+  return ((chunk > WEIGHT_ROWS ? chunk : WEIGHT_ROWS) + 31) / 32 * 32;
+}
+
+/* The input as the matrix that the product takes: itself, or its patches. */
+static cream_tensor matrix_of(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
+                              const cream_tensor *y) {
+  if (!needs_patches(conv)) return *x;
+  int pixels = ocl_pixels(y), taps = taps_of(conv);
+  cream_tensor patches = {.n = pixels, .h = 1, .w = 1, .c = x->c * taps};
+  patches.raw = ocl_scratch(ocl, OCL_VALUES, (size_t)pixels * (size_t)patches.c);
+  ocl_run(ocl, "map_patches", ocl_flat_groups((size_t)pixels * (size_t)taps), OCL_FLAT_ITEMS, OCL_TENSOR(x),
+          OCL(patches.raw), OCL(x->c), OCL(pixels), OCL(x->h), OCL(x->w), OCL(y->h), OCL(y->w),
+          OCL(conv->kernel), OCL(conv->stride), OCL(conv->pad), OCL(conv->dilation));
+  return patches;
+}
+
+static void dense_forward(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x, const cream_bn *bn,
+                          cream_bn_mode mode, float momentum, const cream_tensor *y) {
+  cream_tensor matrix = matrix_of(ocl, conv, x, y);
+  cream_buf partial = CREAM_NO_BUF;
+  int rows = ocl_pixels(y), row_tiles = tiles(rows);
+  if (bn && mode != CREAM_BN_RUNNING)
+    partial = ocl_scratch(ocl, OCL_PARTIAL, (size_t)row_tiles * 2 * (size_t)y->c);
+  ocl_run(ocl, "product_forward", ((ocl_size){(size_t)tiles(y->c), (size_t)row_tiles, 1}), tile_items(ocl),
+          OCL_TENSOR(&matrix), OCL(conv->weight), OCL(conv->bias), OCL(y->raw), OCL(partial), OCL(rows),
+          OCL(matrix.c), OCL(y->c), OCL(ocl_area(&matrix)), OCL(ocl_area(y)));
+  if (bn) ocl_norm_forward(ocl, bn, mode, momentum, y, partial, row_tiles, row_tiles, rows, OCL_TILE);
+}
+
+static void backward_weight(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *matrix,
+                            const cream_tensor *y, const cream_grad *dy) {
+  int rows = ocl_pixels(y), chunk = weight_chunk(rows, y->c, matrix->c), chunks = (rows + chunk - 1) / chunk;
+  size_t size = (size_t)y->c * (size_t)matrix->c;
+  cream_buf out = conv->dweight;
+  if (chunks > 1) out = ocl_scratch(ocl, OCL_PARTIAL, (size_t)chunks * size);
+  ocl_run(ocl, "product_backward_weight",
+          ((ocl_size){(size_t)tiles(matrix->c), (size_t)tiles(y->c), (size_t)chunks}), tile_items(ocl),
+          OCL_TENSOR(y), OCL_GRAD(dy), OCL_TENSOR(matrix), OCL(out), OCL(rows), OCL(y->c), OCL(matrix->c),
+          OCL(ocl_area(y)), OCL(ocl_area(matrix)), OCL(chunk));
+  if (chunks > 1) ocl_sum_parts(ocl, out, conv->dweight, 1, (int)size, chunks, 1);
+}
+
+/* Pending gradient times weights [y->c][n], to the sink. */
+static void product_backward_data(ocl_runtime *ocl, const cream_tensor *y, const cream_grad *dy,
+                                  cream_buf weight, int n, const cream_sink *sink) {
+  const cream_tensor *node = sink->node;
+  int rows = ocl_pixels(y), span = ocl_sink_sums(sink) == 5 ? ocl_area(node) : rows;
+  int parts = tiles(span), row_tiles = rows / span * parts;
+  ocl_sink s = ocl_sink_begin(ocl, sink, row_tiles, parts);
+  ocl_run(ocl, "product_backward_data", ((ocl_size){(size_t)tiles(n), (size_t)row_tiles, 1}), tile_items(ocl),
+          OCL_TENSOR(y), OCL_GRAD(dy), OCL(weight), OCL_SINK(&s), OCL(rows), OCL(y->c), OCL(n),
+          OCL(ocl_area(y)), OCL(ocl_area(node)), OCL(span), OCL(parts));
+  ocl_sink_end(ocl, &s, row_tiles, parts);
+}
+
+/* The same by way of the gradients of the patches. */
+static void patches_backward_data(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
+                                  const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
+  cream_tensor patches = {.n = ocl_pixels(y), .h = 1, .w = 1, .c = x->c * taps_of(conv)};
+  cream_sink plain = {.node = &patches};
+  plain.g = ocl_scratch(ocl, OCL_VALUES, (size_t)patches.n * (size_t)patches.c);
+  product_backward_data(ocl, y, dy, conv->weight, patches.c, &plain);
+  ocl_chunks k = ocl_chunks_of(x, 1);
+  ocl_sink s = ocl_sink_begin(ocl, sink, k.chunks, k.parts);
+  ocl_run(ocl, "map_patch_gradients", ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl),
+          OCL(plain.g), OCL_SINK(&s), OCL_CHUNKS(&k), OCL(x->h), OCL(x->w), OCL(y->h), OCL(y->w),
+          OCL(conv->kernel), OCL(conv->stride), OCL(conv->pad), OCL(conv->dilation));
+  ocl_sink_end(ocl, &s, k.chunks, k.parts);
+}
+
+static void dense_backward(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
+                           const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
+  cream_tensor matrix = matrix_of(ocl, conv, x, y);
+  backward_weight(ocl, conv, &matrix, y, dy);
+  if (!cream_buf_present(sink->g)) return;
+  if (needs_patches(conv))
+    patches_backward_data(ocl, conv, x, y, dy, sink);
+  else
+    product_backward_data(ocl, y, dy, conv->weight, x->c, sink);
+}
+
+/* ---- slots --------------------------------------------------------------------------------------------- */
+
+static void conv_forward(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
+                         const cream_bn *bn, cream_bn_mode mode, float momentum, const cream_tensor *y) {
+  (conv->depthwise ? ocl_depthwise_forward : dense_forward)(ocl_of(backend), conv, x, bn, mode, momentum, y);
+}
+
+static void conv_backward(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
+                          const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
+  ocl_runtime *ocl = ocl_of(backend);
+  if (cream_buf_present(conv->dbias)) ocl_bias_backward(ocl, y, dy, conv->dbias);
+  (conv->depthwise ? ocl_depthwise_backward : dense_backward)(ocl, conv, x, y, dy, sink);
+}
+
+void ocl_conv_init(cream_backend *backend) {
+  backend->conv_forward = conv_forward;
+  backend->conv_backward = conv_backward;
+}
+
+/* ---- workspace ----------------------------------------------------------------------------------------- */
+
+static void raise(size_t *size, size_t wanted) {
+  if (*size < wanted) *size = wanted;
+}
+
+/* Partial sums of `sums` numbers a channel, in chunks of pixels or tiles of rows of images of their own. */
+static size_t partial_sums(const cream_tensor *t, size_t sums) {
+  ocl_chunks any = ocl_chunks_of(t, 1), lines = ocl_chunks_of(t, t->w);
+  int most = any.chunks > lines.chunks ? any.chunks : lines.chunks;
+  int row_tiles = t->n * tiles(ocl_area(t));
+  return (size_t)(most > row_tiles ? most : row_tiles) * sums * (size_t)t->c;
+}
+
+void ocl_ops_workspace(const ocl_runtime *ocl, const cream_conv *conv, int n, int h, int w,
+                       size_t size[OCL_SCRATCHES]) {
+  cream_tensor x = {.n = n, .h = h, .w = w, .c = conv->cin};
+  cream_tensor y = {.n = n, .h = cream_conv_out(conv, h), .w = cream_conv_out(conv, w), .c = conv->cout};
+  size_t in = (size_t)ocl_pixels(&x), out = (size_t)ocl_pixels(&y);
+  raise(&size[OCL_PARTIAL], partial_sums(&x, 5));
+  raise(&size[OCL_PARTIAL], partial_sums(&y, 2));
+  raise(&size[OCL_SMALL], 3 * (size_t)n * (size_t)conv->cout);
+  if (conv->depthwise) {
+    raise(&size[OCL_VALUES], in * (size_t)ocl_pitch(ocl, x.c));
+    raise(&size[OCL_GRADIENTS], out * (size_t)ocl_pitch(ocl, y.c));
+    raise(&size[OCL_PARTIAL], ocl_depthwise_partial(conv, n, y.h, y.w));
+    return;
+  }
+  int depth = x.c * taps_of(conv), chunk = weight_chunk((int)out, y.c, depth);
+  raise(&size[OCL_PARTIAL], ocl_groups(out, (size_t)chunk) * (size_t)y.c * (size_t)depth);
+  if (needs_patches(conv)) raise(&size[OCL_VALUES], out * (size_t)depth);
+}

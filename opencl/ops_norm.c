@@ -1,0 +1,63 @@
+#include "ops.h"
+
+enum { COLUMNS = 16, LANES = 16 };
+#define FINISH_ITEMS ((ocl_size){COLUMNS, LANES, 1})
+
+static ocl_size finish_groups(int c) {
+  return (ocl_size){ocl_groups((size_t)c, COLUMNS), 1, 1};
+}
+
+void ocl_norm_forward(ocl_runtime *ocl, const cream_bn *bn, cream_bn_mode mode, float momentum,
+                      const cream_tensor *y, cream_buf partial, int chunks, int parts, int span, int rows) {
+  if (mode == CREAM_BN_RUNNING) chunks = 0;
+  ocl_run(ocl, "norm_forward", finish_groups(y->c), FINISH_ITEMS, OCL(partial), OCL(bn->gamma), OCL(bn->beta),
+          OCL(bn->running_mean), OCL(bn->running_var), OCL(bn->mean), OCL(bn->invstd), OCL(bn->scale),
+          OCL(bn->shift), OCL(y->c), OCL(chunks), OCL(parts), OCL(span), OCL(rows), OCL(ocl_pixels(y)),
+          OCL((int)mode), OCL(momentum), OCL(bn->eps));
+}
+
+void ocl_norm_backward(ocl_runtime *ocl, const cream_bn *bn, int c, cream_buf partial, cream_buf gate,
+                       cream_buf pool, int chunks, int pixels) {
+  ocl_run(ocl, "norm_backward", finish_groups(c), FINISH_ITEMS, OCL(partial), OCL(gate), OCL(pool),
+          OCL(bn->gamma), OCL(bn->mean), OCL(bn->invstd), OCL(bn->dgamma), OCL(bn->dbeta), OCL(bn->a),
+          OCL(bn->b), OCL(bn->c), OCL(c), OCL(chunks), OCL((float)pixels));
+}
+
+void ocl_sum_parts(ocl_runtime *ocl, cream_buf partial, cream_buf out, int n, int run, int parts,
+                   float factor) {
+  ocl_run(ocl, "norm_sum_parts", ocl_flat_groups((size_t)n * (size_t)run), OCL_FLAT_ITEMS, OCL(partial),
+          OCL(out), OCL(n * run), OCL(run), OCL(parts), OCL(factor));
+}
+
+void ocl_bias_backward(ocl_runtime *ocl, const cream_tensor *y, const cream_grad *dy, cream_buf dbias) {
+  ocl_size groups = {ocl_groups((size_t)y->c, (size_t)(COLUMNS * ocl_lanes(ocl))), 1, 1};
+  ocl_run(ocl, "norm_bias", groups, FINISH_ITEMS, OCL_TENSOR(y), OCL_GRAD(dy), OCL(dbias), OCL(y->c),
+          OCL(ocl_pixels(y)), OCL(ocl_area(y)));
+}
+
+/* ---- sinks --------------------------------------------------------------------------------------------- */
+
+int ocl_sink_sums(const cream_sink *sink) {
+  if (!sink->bn) return 0;
+  return cream_buf_present(sink->node->gate) ? 5 : 2;
+}
+
+ocl_sink ocl_sink_begin(ocl_runtime *ocl, const cream_sink *sink, int chunks, int parts) {
+  ocl_sink s = {.sink = sink, .sums = ocl_sink_sums(sink)};
+  if (s.sums == 0) return s;
+  s.mean = sink->bn->mean;
+  s.invstd = sink->bn->invstd;
+  bool final = s.sums == 5 && parts == 1;
+  s.partial = final ? sink->gate_sums
+                    : ocl_scratch(ocl, OCL_PARTIAL, (size_t)chunks * (size_t)(s.sums * sink->node->c));
+  return s;
+}
+
+void ocl_sink_end(ocl_runtime *ocl, const ocl_sink *s, int chunks, int parts) {
+  const cream_tensor *node = s->sink->node;
+  if (s->sums == 2)
+    ocl_norm_backward(ocl, s->sink->bn, node->c, s->partial, CREAM_NO_BUF, CREAM_NO_BUF, chunks,
+                      ocl_pixels(node));
+  else if (s->sums == 5 && parts > 1)
+    ocl_sum_parts(ocl, s->partial, s->sink->gate_sums, node->n, 5 * node->c, parts, 1);
+}

@@ -1,0 +1,135 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+typedef struct ocl_source {
+  const char *name;
+  const unsigned char *text;
+  size_t length;
+} ocl_source;
+
+/* tools/embed.cmake's list of kernels/. */
+static const ocl_source sources[] = {
+#define EMBEDDED(name, ...)                                                                                  \
+  {name, (const unsigned char[]){__VA_ARGS__}, sizeof((const unsigned char[]){__VA_ARGS__})},
+#include "kernels.inc"
+#undef EMBEDDED
+};
+enum { N_SOURCES = sizeof sources / sizeof *sources };
+
+static const ocl_source *common_source(void) {
+  for (int i = 0; i < N_SOURCES; i++)
+    if (strcmp(sources[i].name, "common") == 0) return &sources[i];
+  CREAM_ASSERT(!"kernels/common.cl is there");
+  return NULL;
+}
+
+static uint64_t hash(const char *name) {
+  uint64_t h = 14695981039346656037u;
+  for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211u;
+  return h;
+}
+
+/* The kernel's place in the table: taken, or where it belongs. */
+static ocl_kernel *place_of(ocl_runtime *ocl, const char *name) {
+  size_t at = hash(name) % OCL_KERNEL_SLOTS;
+  while (ocl->kernels[at].handle && strcmp(ocl->kernels[at].name, name) != 0)
+    at = (at + 1) % OCL_KERNEL_SLOTS;
+  return &ocl->kernels[at];
+}
+
+ocl_kernel *ocl_find_kernel(ocl_runtime *ocl, const char *name) {
+  ocl_kernel *kernel = place_of(ocl, name);
+  if (!kernel->handle) {
+    fprintf(stderr, "no kernel is called %s\n", name);
+    CREAM_ASSERT(kernel->handle);
+  }
+  return kernel;
+}
+
+/* Enters all kernels of a program into the table. */
+static cl_int add_kernels(ocl_runtime *ocl, cl_program program) {
+  cl_uint count = 0;
+  cl_int code = clCreateKernelsInProgram(program, 0, NULL, &count);
+  cl_kernel *handles = code ? NULL : calloc(count ? count : 1, sizeof *handles);
+  if (!handles) return code ? code : CL_OUT_OF_HOST_MEMORY;
+  code = clCreateKernelsInProgram(program, count, handles, NULL);
+  for (cl_uint i = 0; !code && i < count; i++) {
+    char name[sizeof ocl->kernels->name];
+    cl_uint args;
+    code = clGetKernelInfo(handles[i], CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
+    if (!code) code = clGetKernelInfo(handles[i], CL_KERNEL_NUM_ARGS, sizeof args, &args, NULL);
+    if (code) break;
+    ocl_kernel *kernel = place_of(ocl, name);
+    CREAM_ASSERT(!kernel->handle);
+    snprintf(kernel->name, sizeof kernel->name, "%s", name);
+    kernel->args = args;
+    kernel->handle = handles[i];
+  }
+  free(handles);
+  return code;
+}
+
+/* The compiler's first complaint, on one line. */
+static void complaint(const ocl_runtime *ocl, cl_program program, char *text, size_t size) {
+  size_t length = 0;
+  text[0] = '\0';
+  clGetProgramBuildInfo(program, ocl->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &length);
+  char *log = length ? calloc(1, length + 1) : NULL;
+  if (!log) return;
+  clGetProgramBuildInfo(program, ocl->device, CL_PROGRAM_BUILD_LOG, length, log, NULL);
+  const char *line = strstr(log, "error");
+  while (line && line > log && line[-1] != '\n') line--;
+  if (!line) line = log;
+  snprintf(text, size, "%.*s", (int)strcspn(line, "\n"), line);
+  free(log);
+}
+
+static cream_status compile(ocl_runtime *ocl, const ocl_source *source, const char *const *texts,
+                            const size_t *lengths, const char *options, cl_program *program,
+                            cream_error *err) {
+  cl_int code;
+  *program = clCreateProgramWithSource(ocl->context, 2, (const char **)texts, lengths, &code);
+  if (!code)
+    code = ocl_fault(OCL_FAULT_BUILD, clBuildProgram(*program, 1, &ocl->device, options, NULL, NULL));
+  if (!code) return CREAM_OK;
+  char reason[200] = "";
+  if (*program) complaint(ocl, *program, reason, sizeof reason);
+  if (*program) clReleaseProgram(*program);
+  return cream_fail(err, CREAM_FAILED,
+                    "the kernels %s.cl do not compile for %s (%s, %d): %s; a newer driver may, --device cpu "
+                    "does without",
+                    source->name, ocl->name, ocl_code_name(code), code, reason);
+}
+
+static cream_status build(ocl_runtime *ocl, const ocl_source *source, const char *options, cream_error *err) {
+  const ocl_source *common = common_source();
+  const char *texts[] = {(const char *)common->text, (const char *)source->text};
+  const size_t lengths[] = {common->length, source->length};
+  ocl_cache_key key = ocl_cache_key_of(ocl, texts, lengths, 2, options);
+  cl_program program = ocl_cache_load(ocl, &key);
+  bool cached = program != NULL;
+  cream_status status = CREAM_OK;
+  if (!cached) status = compile(ocl, source, texts, lengths, options, &program, err);
+  if (status) return status;
+  CREAM_ASSERT(ocl->n_programs < OCL_MAX_PROGRAMS);
+  ocl->programs[ocl->n_programs++] = program;
+  cl_int code = add_kernels(ocl, program);
+  if (code)
+    return cream_fail(err, CREAM_FAILED, "the kernels %s.cl cannot be used on %s (%s, %d)", source->name,
+                      ocl->name, ocl_code_name(code), code);
+  cached ? ocl->cached++ : ocl->compiled++;
+  if (!cached) ocl_cache_save(&key, program);
+  return CREAM_OK;
+}
+
+cream_status ocl_build(ocl_runtime *ocl, cream_error *err) {
+  char options[64];
+  snprintf(options, sizeof options, "-cl-std=CL1.2%s%s", ocl->info.half ? " -DCREAM_HALF=1" : "",
+           ocl->info.cpu ? " -DCREAM_CPU=1" : "");
+  cream_status status = CREAM_OK;
+  for (int i = 0; i < N_SOURCES && !status; i++)
+    if (&sources[i] != common_source()) status = build(ocl, &sources[i], options, err);
+  return status;
+}

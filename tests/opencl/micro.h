@@ -1,0 +1,24 @@
+/* The supernet of the space micro, and synthetic pictures for it. */
+#ifndef CREAM_TESTS_OPENCL_MICRO_H
+#define CREAM_TESTS_OPENCL_MICRO_H
+
+#include <math.h>
+
+#include "tests/core/synthetic.h"
+
+#include "device.h"
+#include "io/space_yaml.h"
+
+enum { MICRO_SIDE = 32 };
+
+static inline cream_skeleton micro_skeleton(void) {
+  cream_space space;
+  cream_skeleton skeleton;
+  cream_error err;
+  if (cream_space_load("micro", &space, &err) ||
+      cream_skeleton_init(&skeleton, &space, (int[]){1, 2, 2, 2}, MICRO_SIDE, SYNTHETIC_CLASSES, &err))
+    fail_msg("%s", err.text);
+  return skeleton;
+}
+
+#endif

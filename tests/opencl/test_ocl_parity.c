@@ -1,0 +1,22 @@
+/* Every op on an OpenCL device against the plain CPU kernels, twice. An argument is a filter on test
+ * names. */
+#include "tests/cpu/parity.h"
+
+#include "device.h"
+
+PARITY_TESTS(PARITY_TEST)
+
+static int open_machines(void **state) {
+  (void)state;
+  oracle = ops_backend(true, CREAM_ISA_AUTO, 2);
+  assert_non_null(oracle);
+  add_machine("opencl", device_open(false), true, 2);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  device_need();
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
+  const struct CMUnitTest tests[] = {PARITY_TESTS(PARITY_ENTRY)};
+  return cmocka_run_group_tests(tests, open_machines, close_machines);
+}

@@ -1,0 +1,135 @@
+/* Every kernel on tiny shapes, for a checker of memory and races that is slow (Oclgrind): the cases of
+ * parity.h, once, and no kernel is left out. */
+#include "tests/cpu/parity.h"
+
+#include "device.h"
+
+static const shape dense[] = {
+    {1, 9, 8, 5, 7, 1, 1, 1}, {2, 5, 4, 3, 6, 3, 2, 1}, {3, 1, 1, 21, 9, 1, 1, 1}, {1, 3, 2, 9, 70, 1, 1, 1}};
+static const shape long_rows[] = {{2, 17, 16, 3, 5, 1, 1, 1}};
+static const shape depthwise[] = {
+    {2, 5, 9, 9, 9, 3, 1, 1}, {1, 5, 6, 5, 5, 3, 2, 1}, {1, 6, 6, 4, 4, 5, 1, 1}, {1, 7, 5, 3, 3, 5, 2, 1},
+    {1, 8, 8, 2, 2, 7, 1, 1}, {1, 4, 9, 5, 5, 7, 2, 1}, {1, 6, 5, 3, 3, 3, 1, 2}};
+static const shape planes[] = {{2, 9, 8, 9, 9, 1, 1, 1}, {3, 2, 1, 5, 5, 1, 1, 1}};
+static const shape blocks[] = {{2, 3, 2, 9, 9, 1, 1, 1}, {1, 25, 25, 8, 8, 1, 1, 1}};
+/* The first of each table of parity.h that have every part of a kernel run. */
+static const variant forward[] = {{MAP | GATE | BN, CREAM_ACT_SWISH, CREAM_BN_TRAIN},
+                                  {BIAS | BN, CREAM_ACT_NONE, CREAM_BN_RUNNING}};
+static const variant backward[] = {
+    {MAP | BN | VALUE | POOL | BIAS | AFFINE, CREAM_ACT_SWISH, 0},
+    {RESIDUAL | GATE | BN | ADD | AFFINE, CREAM_ACT_NONE, 0},
+    {MAP | GATE | IN_PLACE, CREAM_ACT_HARD_SWISH, 0},
+};
+
+#define TINY_TESTS(X)                                                                                        \
+  X(conv_forward_tiny, run_conv_forward, false, dense, forward)                                              \
+  X(conv_backward_tiny, run_conv_backward, false, dense, backward)                                           \
+  X(conv_backward_chunks, run_conv_backward, false, long_rows, backward)                                     \
+  X(dwconv_forward_tiny, run_conv_forward, true, depthwise, forward)                                         \
+  X(dwconv_backward_tiny, run_conv_backward, true, depthwise, backward)                                      \
+  X(se_forward_tiny, run_se_forward, false, planes, se_variants)                                             \
+  X(se_backward_tiny, run_se_backward, false, planes, se_variants)                                           \
+  X(pool_forward_tiny, run_pool_forward, false, planes, pool_variants)                                       \
+  X(pool_backward_tiny, run_pool_backward, false, planes, pool_variants)                                     \
+  X(add_tiny, run_add, false, planes, add_variants)                                                          \
+  X(loss_tiny, run_loss, false, planes, loss_variants)                                                       \
+  X(flat_tiny, run_flat, false, blocks, one_variant)                                                         \
+  X(optim_tiny, run_optim, false, planes, optim_variants)
+TINY_TESTS(PARITY_TEST)
+
+static void pixels_tiny(void **state) {
+  (void)state;
+  const float mean[3] = {0.1f, 0.2f, 0.3f}, std[3] = {0.5f, 1, 2};
+  uint8_t pixels[2 * 3 * 5 * 3];
+  float expected[sizeof pixels], got[sizeof pixels];
+  for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 11);
+  cream_backend *backends[] = {oracle, machines[0].backend};
+  float *values[] = {expected, got};
+  for (int b = 0; b < 2; b++) {
+    ops o = ops_open(backends[b], 1);
+    cream_tensor x = {.n = 2, .h = 3, .w = 5, .c = 3, .raw = ops_output(&o, "x", sizeof pixels, 0)};
+    cream_error err;
+    o.backend->upload_pixels(o.backend, &x, pixels, mean, std);
+    assert_int_equal(o.backend->download_tensor(o.backend, values[b], &x, &err), CREAM_OK);
+    ops_close(&o);
+  }
+  for (size_t i = 0; i < sizeof pixels; i++) assert_float_equal(got[i], expected[i], 1e-5f);
+}
+
+static void all_kernels_ran(void **state) {
+  (void)state;
+  static const char *const names[] = {"map_values",
+                                      "map_gradients",
+                                      "map_add",
+                                      "map_pool",
+                                      "map_pool_gradient",
+                                      "map_patches",
+                                      "map_patch_gradients",
+                                      "product_forward",
+                                      "product_backward_data",
+                                      "product_backward_weight",
+                                      "depthwise_forward_3_1",
+                                      "depthwise_forward_3_2",
+                                      "depthwise_forward_5_1",
+                                      "depthwise_forward_5_2",
+                                      "depthwise_forward_7_1",
+                                      "depthwise_forward_7_2",
+                                      "depthwise_forward",
+                                      "depthwise_backward_data_3_1",
+                                      "depthwise_backward_data_3_2",
+                                      "depthwise_backward_data_5_1",
+                                      "depthwise_backward_data_5_2",
+                                      "depthwise_backward_data_7_1",
+                                      "depthwise_backward_data_7_2",
+                                      "depthwise_backward_data",
+                                      "depthwise_backward_weight_3_1",
+                                      "depthwise_backward_weight_3_2",
+                                      "depthwise_backward_weight_5_1",
+                                      "depthwise_backward_weight_5_2",
+                                      "depthwise_backward_weight_7_1",
+                                      "depthwise_backward_weight_7_2",
+                                      "depthwise_backward_weight",
+                                      "depthwise_weight_finish",
+                                      "norm_forward",
+                                      "norm_backward",
+                                      "norm_bias",
+                                      "norm_sum_parts",
+                                      "se_forward",
+                                      "se_backward",
+                                      "se_weights",
+                                      "loss_softmax",
+                                      "loss_rows",
+                                      "loss_finish",
+                                      "loss_match",
+                                      "flat_fill",
+                                      "flat_copy",
+                                      "flat_axpy",
+                                      "flat_dot",
+                                      "flat_dropout",
+                                      "flat_optim",
+                                      "pixels_normalise",
+                                      "self_test"};
+  static cream_opencl_time times[256];
+  int n = cream_opencl_times(machines[0].backend, times, 256);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    bool ran = false;
+    for (int t = 0; t < n; t++) ran = ran || strcmp(times[t].kernel, names[i]) == 0;
+    if (!ran) fail_msg("the kernel %s was not run", names[i]);
+  }
+}
+
+static int open_machines(void **state) {
+  (void)state;
+  oracle = ops_backend(true, CREAM_ISA_AUTO, 1);
+  assert_non_null(oracle);
+  add_machine("opencl", device_open_with(&(cream_opencl_options){.profile = true}), true, 1);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  device_need();
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
+  const struct CMUnitTest tests[] = {TINY_TESTS(PARITY_ENTRY) cmocka_unit_test(pixels_tiny),
+                                     cmocka_unit_test(all_kernels_ran)};
+  return cmocka_run_group_tests(tests, open_machines, close_machines);
+}

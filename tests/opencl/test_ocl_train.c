@@ -1,0 +1,203 @@
+/* Whole training steps on an OpenCL device against the plain CPU kernels, and the traffic of a step. */
+#include "micro.h"
+
+#include "core/train.h"
+
+enum { BATCH = 10 };
+#define TOLERANCE 1e-4
+
+typedef struct variant {
+  cream_optim optim;
+  float dropout;
+  double drop_path;
+  bool ema;
+} variant;
+
+/* What a step leaves behind, on the host. */
+typedef struct result {
+  float *blocks[6]; /* gradients, statistics, weights, m, v, ema */
+  float loss[4];
+} result;
+
+static const char *const block_names[] = {"gradients", "statistics", "weights", "m", "v", "ema"};
+
+static float *fetch(cream_backend *backend, cream_buf buf, size_t count) {
+  if (!cream_buf_present(buf)) return NULL;
+  float *host = malloc(count * sizeof *host);
+  cream_error err;
+  assert_non_null(host);
+  if (backend->download(backend, host, buf, count, &err)) fail_msg("%s", err.text);
+  return host;
+}
+
+static cream_train open_train(cream_backend *backend, const variant *v) {
+  cream_skeleton skeleton = micro_skeleton();
+  cream_train_options options = {.skeleton = &skeleton,
+                                 .net = {.batch = BATCH, .train = true, .seed = 5, .drop_path = v->drop_path},
+                                 .optim = v->optim.kind,
+                                 .ema = v->ema,
+                                 .batch = BATCH};
+  cream_train train;
+  cream_error err;
+  if (cream_train_init(&train, backend, &options, &err)) fail_msg("%s", err.text);
+  return train;
+}
+
+static void step(cream_train *train, const variant *v, synthetic *data, const cream_path *path, uint64_t at) {
+  cream_batch batch;
+  cream_error err;
+  if (synthetic_read(&data->source, 0, at, &batch, &err)) fail_msg("%s", err.text);
+  cream_tensor x = cream_train_upload(train, &data->source, &batch);
+  cream_buf logits = cream_net_forward_train(train->net, path, &x, CREAM_BN_TRAIN, 0.1f, v->dropout, 3, at);
+  cream_loss loss = {.hard = 1, .smoothing = 0.1f, .labels = train->labels};
+  cream_train_loss(train, &loss, logits, batch.n);
+  cream_net_backward(train->net, cream_net_dlogits(train->net));
+  cream_optim optim = v->optim;
+  optim.step = at + 1;
+  cream_train_update(train, path, &optim);
+}
+
+static const cream_path path = {.n_layers = 7, .choice = {0, 0, 1, 2, 3, 0, 2}};
+
+static result run(cream_backend *backend, const variant *v) {
+  cream_train train = open_train(backend, v);
+  synthetic data;
+  synthetic_open(&data, 4 * BATCH, BATCH, MICRO_SIDE, 9);
+  assert_int_equal(cream_net_skeleton(train.net)->n_layers, path.n_layers);
+  step(&train, v, &data, &path, 0);
+  cream_net *net = train.net;
+  size_t weights = cream_net_weight_count(net);
+  result r = {.blocks = {fetch(backend, cream_net_gradients(net), cream_net_gradient_count(net)),
+                         fetch(backend, cream_net_statistics(net), cream_net_statistic_count(net)),
+                         fetch(backend, cream_net_weights(net), weights),
+                         fetch(backend, train.blocks.m, weights), fetch(backend, train.blocks.v, weights),
+                         fetch(backend, train.blocks.ema, weights)}};
+  cream_error err;
+  if (backend->download(backend, r.loss, train.result, 4, &err)) fail_msg("%s", err.text);
+  synthetic_close(&data);
+  cream_train_destroy(&train);
+  return r;
+}
+
+static void free_result(result *r) {
+  for (int i = 0; i < 6; i++) free(r->blocks[i]);
+}
+
+static double largest(const float *values, size_t count) {
+  double top = 0;
+  for (size_t i = 0; i < count; i++) top = fmax(top, fabs((double)values[i]));
+  return top;
+}
+
+/* By parameter: within TOLERANCE of the largest value; what cancels to nothing, as the gradient of a shift before
+ * a batch norm does, within that of `floor`. */
+static void compare(const char *what, const float *expected, const float *got, size_t count, double floor) {
+  double top = floor, worst = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!isfinite(got[i])) fail_msg("%s[%zu] is %g", what, i, (double)got[i]);
+    top = fmax(top, fabs((double)expected[i]));
+    worst = fmax(worst, fabs((double)got[i] - expected[i]));
+  }
+  if (worst > TOLERANCE * top) fail_msg("%s: error %.2e, largest value %.2e", what, worst, top);
+}
+
+static void check_step(const variant *v) {
+  cream_backend *plain = synthetic_backend(true, 2), *device = device_open(false);
+  result expected = run(plain, v), got = run(device, v), again = run(device, v);
+  cream_train train = open_train(plain, v);
+  int n_params, n_slices;
+  const cream_param *params = cream_net_params(train.net, &n_params);
+  cream_slice *slices = malloc((size_t)cream_net_max_slices(train.net) * sizeof *slices);
+  assert_non_null(slices);
+  n_slices = cream_net_slices(train.net, &path, slices);
+  double floor[6];
+  const size_t counts[6] = {cream_net_gradient_count(train.net), cream_net_statistic_count(train.net)};
+  for (int b = 0; b < 6; b++) {
+    size_t count = b < 2 ? counts[b] : cream_net_weight_count(train.net);
+    floor[b] = expected.blocks[b] ? 1e-3 * largest(expected.blocks[b], count) : 0;
+  }
+  compare("loss", expected.loss, got.loss, 4, 0);
+  for (int p = 0; p < n_params; p++)
+    for (int b = 1; b < 6; b++) {
+      if (params[p].statistic != (b == 1) || !expected.blocks[b]) continue;
+      char what[128];
+      snprintf(what, sizeof what, "%s of %s", block_names[b], params[p].name);
+      compare(what, expected.blocks[b] + params[p].offset, got.blocks[b] + params[p].offset, params[p].count,
+              floor[b]);
+    }
+  for (int p = 0; p < n_params; p++)
+    for (int s = 0; s < n_slices; s++) {
+      if (params[p].statistic || params[p].offset < slices[s].w ||
+          params[p].offset >= slices[s].w + slices[s].count)
+        continue;
+      size_t at = slices[s].g + params[p].offset - slices[s].w;
+      char what[128];
+      snprintf(what, sizeof what, "gradient of %s", params[p].name);
+      compare(what, expected.blocks[0] + at, got.blocks[0] + at, params[p].count, floor[0]);
+    }
+  assert_memory_equal(got.blocks[2], again.blocks[2], cream_net_weight_count(train.net) * sizeof(float));
+  free(slices);
+  cream_train_destroy(&train);
+  free_result(&expected);
+  free_result(&got);
+  free_result(&again);
+  plain->destroy(plain);
+  device->destroy(device);
+}
+
+static void test_step_sgd(void **state) {
+  (void)state;
+  check_step(&(variant){
+      .optim = {
+          .kind = CREAM_OPTIM_SGD, .lr = 0.1f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true}});
+}
+
+static void test_step_rmsprop(void **state) {
+  (void)state;
+  check_step(&(variant){.optim = {.kind = CREAM_OPTIM_RMSPROP_TF,
+                                  .lr = 0.01f,
+                                  .momentum = 0.9f,
+                                  .weight_decay = 1e-5f,
+                                  .alpha = 0.9f,
+                                  .eps = 1e-3f,
+                                  .ema_decay = 0.99f},
+                        .dropout = 0.2f,
+                        .drop_path = 0.3,
+                        .ema = true});
+}
+
+static void test_traffic(void **state) {
+  (void)state;
+  cream_backend *device = device_open(false);
+  variant v = {.optim = {.kind = CREAM_OPTIM_SGD, .lr = 0.1f, .momentum = 0.9f, .nesterov = true}};
+  cream_train train = open_train(device, &v);
+  synthetic data;
+  synthetic_open(&data, 4 * BATCH, BATCH, MICRO_SIDE, 9);
+  cream_opencl_stats before, after;
+  cream_opencl_stats_get(device, &before);
+  float loss[4];
+  cream_error err;
+  for (uint64_t i = 0; i < 3; i++) {
+    step(&train, &v, &data, &path, i);
+    if (device->download(device, loss, train.result, 4, &err)) fail_msg("%s", err.text);
+  }
+  cream_opencl_stats_get(device, &after);
+  size_t batch = BATCH * (MICRO_SIDE * MICRO_SIDE * 3 + sizeof(int32_t));
+  size_t up = (size_t)(after.up_bytes - before.up_bytes) / 3,
+         down = (size_t)(after.down_bytes - before.down_bytes) / 3;
+  if (up < batch || up > batch + 400) fail_msg("%zu bytes go up in a step, %zu of them the batch", up, batch);
+  assert_int_equal(down, sizeof loss);
+  synthetic_close(&data);
+  cream_train_destroy(&train);
+  device->destroy(device);
+}
+
+int main(void) {
+  device_need();
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_step_sgd),
+      cmocka_unit_test(test_step_rmsprop),
+      cmocka_unit_test(test_traffic),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
