@@ -93,6 +93,18 @@ cream_status bench_work_step(bench_work *, const cream_path *, const cream_path 
 /* The index-th path of a seed, its layers drawn uniformly. */
 cream_path bench_path(const cream_skeleton *, uint64_t seed, uint64_t index);
 
+/* Rounds of one kind of step. */
+typedef struct bench_timing {
+  bench_kind kind;
+  int images;                    /* of a step */
+  double median, fastest, total; /* seconds of a step; of all */
+  double macs;                   /* of a forward pass of one image, mean over the paths */
+} bench_timing;
+
+/* Runs options->warmup steps, calls begin(self), and times options->rounds more, on the paths of the seed. */
+cream_status bench_time_steps(bench_work *, const bench_options *, void (*begin)(void *self), void *self,
+                              bench_timing *, cream_error *);
+
 /* Bytes: the process' largest resident size since the last reset, and the present one; NaN where unknown. */
 double bench_memory_peak(void);
 double bench_memory_now(void);

@@ -11,10 +11,8 @@
 enum { MAX_KERNELS = 600, MAX_SHAPES = 64 };
 
 typedef struct device_result {
-  bench_kind kind;
-  int images;
-  double median, fastest, total, macs; /* seconds of a step; of all; of a forward pass of one image */
-  cream_opencl_stats stats;            /* of the measured steps */
+  bench_timing timing;
+  cream_opencl_stats stats; /* of the measured steps */
   cream_opencl_time times[MAX_KERNELS];
   int n_times;
 } device_result;
@@ -40,46 +38,29 @@ static void subtract(cream_opencl_stats *stats, const cream_opencl_stats *before
   stats->waited -= before->waited;
 }
 
-static cream_status run_steps(bench_work *work, const bench_options *options, double *seconds,
-                              device_result *result, cream_error *err) {
-  cream_costs costs;
+/* A work and its counters before the measured steps. */
+typedef struct device_work {
+  bench_work *work;
+  device_result *result;
   cream_opencl_stats before;
-  cream_costs_init(&costs, work->skeleton, work->skeleton->resolution);
-  for (int i = -options->warmup; i < options->rounds; i++) {
-    uint64_t index = 2 * (uint64_t)(i + options->warmup);
-    cream_path path = bench_path(work->skeleton, options->seed, index);
-    cream_path teacher = bench_path(work->skeleton, options->seed, index + 1);
-    if (i == 0) {
-      cream_opencl_times(work->backend, result->times, MAX_KERNELS);
-      cream_opencl_stats_get(work->backend, &before);
-    }
-    double elapsed;
-    cream_status status = bench_work_step(work, &path, &teacher, work->batch, &elapsed, err);
-    if (status != CREAM_OK) return status;
-    if (i < 0) continue;
-    seconds[i] = elapsed;
-    result->total += elapsed;
-    result->macs += cream_costs_path(&costs, &path).macs / options->rounds;
-  }
-  cream_opencl_stats_get(work->backend, &result->stats);
-  subtract(&result->stats, &before);
-  result->n_times = cream_opencl_times(work->backend, result->times, MAX_KERNELS);
-  return CREAM_OK;
+} device_work;
+
+static void begin(void *self) {
+  device_work *at = self;
+  cream_opencl_times(at->work->backend, at->result->times, MAX_KERNELS);
+  cream_opencl_stats_get(at->work->backend, &at->before);
 }
 
 static cream_status measure(bench_work *work, const bench_options *options, device_result *result,
                             cream_error *err) {
-  double *seconds = malloc((size_t)options->rounds * sizeof *seconds);
-  if (!seconds) return cream_fail_memory(err, (size_t)options->rounds * sizeof *seconds, "timings");
-  *result = (device_result){.kind = work->kind, .images = work->batch};
-  if (work->kind == BENCH_MATCH) result->images = work->board.count * work->match.slice;
-  cream_status status = run_steps(work, options, seconds, result, err);
-  if (status == CREAM_OK) {
-    result->median = bench_median(seconds, options->rounds);
-    result->fastest = seconds[0];
-  }
-  free(seconds);
-  return status;
+  device_work at = {.work = work, .result = result};
+  *result = (device_result){0};
+  cream_status status = bench_time_steps(work, options, begin, &at, &result->timing, err);
+  if (status != CREAM_OK) return status;
+  cream_opencl_stats_get(work->backend, &result->stats);
+  subtract(&result->stats, &at.before);
+  result->n_times = cream_opencl_times(work->backend, result->times, MAX_KERNELS);
+  return CREAM_OK;
 }
 
 static double busy(const device_result *result) {
@@ -91,30 +72,30 @@ static double busy(const device_result *result) {
 static void print(const device_result *result, int rounds) {
   const cream_opencl_stats *stats = &result->stats;
   printf("\n%s: median %.2f ms (fastest %.2f), %.1f images/s, forward %.1f M MACs an image\n",
-         bench_kind_names[result->kind], 1e3 * result->median, 1e3 * result->fastest,
-         result->images / result->median, result->macs / 1e6);
+         bench_kind_names[result->timing.kind], 1e3 * result->timing.median, 1e3 * result->timing.fastest,
+         result->timing.images / result->timing.median, result->timing.macs / 1e6);
   printf("the device was busy %.1f %% of the time, the host waited for it %.1f %%; a step has %.1f kernels\n",
-         100 * busy(result) / result->total, 100 * stats->waited / result->total,
+         100 * busy(result) / result->timing.total, 100 * stats->waited / result->timing.total,
          (double)stats->launches / rounds);
   printf("a step moves %.0f bytes to the device and %.0f back\n", (double)stats->up_bytes / rounds,
          (double)stats->down_bytes / rounds);
   printf("%-36s %8s %10s %8s\n", "kernel", "calls", "ms", "% step");
   for (int i = 0; i < result->n_times; i++)
     printf("%-36s %8.1f %10.3f %8.2f\n", result->times[i].kernel, (double)result->times[i].calls / rounds,
-           1e3 * result->times[i].seconds / rounds, 100 * result->times[i].seconds / result->total);
+           1e3 * result->times[i].seconds / rounds, 100 * result->times[i].seconds / result->timing.total);
 }
 
 static void write_result(cream_json *json, const device_result *result, int rounds) {
   const cream_opencl_stats *stats = &result->stats;
   cream_json_object(json, NULL, true);
-  cream_json_string(json, "work", bench_kind_names[result->kind]);
-  cream_json_integer(json, "images", (uint64_t)result->images);
-  cream_json_number(json, "median_ms", 1e3 * result->median);
-  cream_json_number(json, "fastest_ms", 1e3 * result->fastest);
-  cream_json_number(json, "images_per_second", result->images / result->median);
-  cream_json_number(json, "forward_macs", result->macs);
-  cream_json_number(json, "share_device_busy", busy(result) / result->total);
-  cream_json_number(json, "share_host_waited", stats->waited / result->total);
+  cream_json_string(json, "work", bench_kind_names[result->timing.kind]);
+  cream_json_integer(json, "images", (uint64_t)result->timing.images);
+  cream_json_number(json, "median_ms", 1e3 * result->timing.median);
+  cream_json_number(json, "fastest_ms", 1e3 * result->timing.fastest);
+  cream_json_number(json, "images_per_second", result->timing.images / result->timing.median);
+  cream_json_number(json, "forward_macs", result->timing.macs);
+  cream_json_number(json, "share_device_busy", busy(result) / result->timing.total);
+  cream_json_number(json, "share_host_waited", stats->waited / result->timing.total);
   cream_json_number(json, "kernels_a_step", (double)stats->launches / rounds);
   cream_json_number(json, "bytes_to_device", (double)stats->up_bytes / rounds);
   cream_json_number(json, "bytes_from_device", (double)stats->down_bytes / rounds);
@@ -124,7 +105,7 @@ static void write_result(cream_json *json, const device_result *result, int roun
     cream_json_string(json, "kernel", result->times[i].kernel);
     cream_json_number(json, "calls", (double)result->times[i].calls / rounds);
     cream_json_number(json, "ms", 1e3 * result->times[i].seconds / rounds);
-    cream_json_number(json, "share_of_step", result->times[i].seconds / result->total);
+    cream_json_number(json, "share_of_step", result->times[i].seconds / result->timing.total);
     cream_json_end(json);
   }
   cream_json_end(json);

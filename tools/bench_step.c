@@ -6,66 +6,40 @@
 #include "io/onnx.h"
 
 typedef struct step_result {
-  bench_kind kind;
-  int images;
-  double median, fastest, total;  /* seconds of a step; of all */
-  double macs;                    /* of a forward pass of one image, mean over the paths */
+  bench_timing timing;
   double flops;                   /* of a step, mean */
   double memory_peak, memory_net; /* bytes: of the process, and without what it held before */
   profiled_op ops[PROFILED_KINDS];
 } step_result;
 
-/* Steps 0.. with the paths of the seed; the first `warmup` are not counted. */
-static cream_status run_steps(bench_work *work, const bench_options *options, double *seconds,
-                              step_result *result, cream_error *err) {
-  cream_costs costs;
-  cream_costs_init(&costs, work->skeleton, work->skeleton->resolution);
-  for (int i = -options->warmup; i < options->rounds; i++) {
-    uint64_t index = 2 * (uint64_t)(i + options->warmup);
-    cream_path path = bench_path(work->skeleton, options->seed, index);
-    cream_path teacher = bench_path(work->skeleton, options->seed, index + 1);
-    if (i == 0) profiled_reset(work->backend);
-    double elapsed;
-    cream_status status = bench_work_step(work, &path, &teacher, work->batch, &elapsed, err);
-    if (status != CREAM_OK) return status;
-    if (i < 0) continue;
-    seconds[i] = elapsed;
-    result->total += elapsed;
-    result->macs += cream_costs_path(&costs, &path).macs / options->rounds;
-  }
-  return CREAM_OK;
+static void begin(void *work) {
+  profiled_reset(((bench_work *)work)->backend);
 }
 
 static cream_status measure(bench_work *work, const bench_options *options, step_result *result,
                             cream_error *err) {
-  double *seconds = malloc((size_t)options->rounds * sizeof *seconds);
-  if (!seconds) return cream_fail_memory(err, (size_t)options->rounds * sizeof *seconds, "timings");
-  *result = (step_result){.kind = work->kind, .images = work->batch};
-  if (work->kind == BENCH_MATCH) result->images = work->board.count * work->match.slice;
-  cream_status status = run_steps(work, options, seconds, result, err);
-  if (status == CREAM_OK) {
-    result->median = bench_median(seconds, options->rounds);
-    result->fastest = seconds[0];
-    memcpy(result->ops, profiled_by_kind(work->backend), sizeof result->ops);
-    for (int k = 0; k < PROFILED_KINDS; k++) result->flops += result->ops[k].flops / options->rounds;
-    result->memory_peak = bench_memory_peak();
-    result->memory_net = result->memory_peak - work->baseline;
-  }
-  free(seconds);
-  return status;
+  *result = (step_result){0};
+  cream_status status = bench_time_steps(work, options, begin, work, &result->timing, err);
+  if (status != CREAM_OK) return status;
+  memcpy(result->ops, profiled_by_kind(work->backend), sizeof result->ops);
+  for (int k = 0; k < PROFILED_KINDS; k++) result->flops += result->ops[k].flops / options->rounds;
+  result->memory_peak = bench_memory_peak();
+  result->memory_net = result->memory_peak - work->baseline;
+  return CREAM_OK;
 }
 
 /* Seconds of all steps that no op accounts for. */
 static double outside(const step_result *result) {
   double inside = 0;
   for (int k = 0; k < PROFILED_KINDS; k++) inside += result->ops[k].seconds;
-  return result->total - inside;
+  return result->timing.total - inside;
 }
 
 static void print(const step_result *result, const bench_peaks *peaks, int rounds) {
   printf("\n%s: median %.2f ms (fastest %.2f), %.1f images/s, %.1f GFLOP/s, forward %.1f M MACs an image\n",
-         bench_kind_names[result->kind], 1e3 * result->median, 1e3 * result->fastest,
-         result->images / result->median, result->flops / result->median / 1e9, result->macs / 1e6);
+         bench_kind_names[result->timing.kind], 1e3 * result->timing.median, 1e3 * result->timing.fastest,
+         result->timing.images / result->timing.median, result->flops / result->timing.median / 1e9,
+         result->timing.macs / 1e6);
   printf("peak memory %.1f MB, without what the process held before %.1f MB\n", result->memory_peak / 1e6,
          result->memory_net / 1e6);
   printf("%-20s %8s %10s %10s %8s %8s %8s\n", "op", "calls", "ms", "GFLOP/s", "GB/s", "% peak", "% step");
@@ -74,24 +48,24 @@ static void print(const step_result *result, const bench_peaks *peaks, int round
     if (op->calls == 0) continue;
     printf("%-20s %8.1f ", profiled_name(op->kind), (double)op->calls / rounds);
     bench_print_rates(peaks, op, rounds);
-    printf(" %8.2f\n", 100 * op->seconds / result->total);
+    printf(" %8.2f\n", 100 * op->seconds / result->timing.total);
   }
   printf("%-20s %8s %10.3f %10s %8s %8s %8.2f\n", "outside ops", "", 1e3 * outside(result) / rounds, "", "",
-         "", 100 * outside(result) / result->total);
+         "", 100 * outside(result) / result->timing.total);
 }
 
 static void write_result(cream_json *json, const step_result *result, const bench_peaks *peaks, int rounds) {
   cream_json_object(json, NULL, true);
-  cream_json_string(json, "work", bench_kind_names[result->kind]);
-  cream_json_integer(json, "images", (uint64_t)result->images);
-  cream_json_number(json, "median_ms", 1e3 * result->median);
-  cream_json_number(json, "fastest_ms", 1e3 * result->fastest);
-  cream_json_number(json, "images_per_second", result->images / result->median);
-  cream_json_number(json, "gflops", result->flops / result->median / 1e9);
-  cream_json_number(json, "forward_macs", result->macs);
+  cream_json_string(json, "work", bench_kind_names[result->timing.kind]);
+  cream_json_integer(json, "images", (uint64_t)result->timing.images);
+  cream_json_number(json, "median_ms", 1e3 * result->timing.median);
+  cream_json_number(json, "fastest_ms", 1e3 * result->timing.fastest);
+  cream_json_number(json, "images_per_second", result->timing.images / result->timing.median);
+  cream_json_number(json, "gflops", result->flops / result->timing.median / 1e9);
+  cream_json_number(json, "forward_macs", result->timing.macs);
   cream_json_number(json, "memory_peak_mb", result->memory_peak / 1e6);
   cream_json_number(json, "memory_net_mb", result->memory_net / 1e6);
-  cream_json_number(json, "share_outside_ops", outside(result) / result->total);
+  cream_json_number(json, "share_outside_ops", outside(result) / result->timing.total);
   cream_json_array(json, "ops", true);
   for (int k = 0; k < PROFILED_KINDS; k++) {
     const profiled_op *op = &result->ops[k];
@@ -100,7 +74,7 @@ static void write_result(cream_json *json, const step_result *result, const benc
     cream_json_string(json, "op", profiled_name(op->kind));
     cream_json_number(json, "calls", (double)op->calls / rounds);
     bench_write_rates(json, peaks, op, rounds);
-    cream_json_number(json, "share_of_step", op->seconds / result->total);
+    cream_json_number(json, "share_of_step", op->seconds / result->timing.total);
     cream_json_end(json);
   }
   cream_json_end(json);

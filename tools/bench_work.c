@@ -265,3 +265,40 @@ cream_status bench_work_step(bench_work *work, const cream_path *path, const cre
   *seconds = progress_now() - started;
   return status;
 }
+
+/* ---- rounds ---------------------------------------------------------------------------------------- */
+
+static cream_status run_steps(bench_work *work, const bench_options *options, void (*begin)(void *self),
+                              void *self, double *seconds, bench_timing *timing, cream_error *err) {
+  cream_costs costs;
+  cream_costs_init(&costs, work->skeleton, work->skeleton->resolution);
+  for (int i = -options->warmup; i < options->rounds; i++) {
+    uint64_t index = 2 * (uint64_t)(i + options->warmup);
+    cream_path path = bench_path(work->skeleton, options->seed, index);
+    cream_path teacher = bench_path(work->skeleton, options->seed, index + 1);
+    if (i == 0) begin(self);
+    double elapsed;
+    cream_status status = bench_work_step(work, &path, &teacher, work->batch, &elapsed, err);
+    if (status != CREAM_OK) return status;
+    if (i < 0) continue;
+    seconds[i] = elapsed;
+    timing->total += elapsed;
+    timing->macs += cream_costs_path(&costs, &path).macs / options->rounds;
+  }
+  return CREAM_OK;
+}
+
+cream_status bench_time_steps(bench_work *work, const bench_options *options, void (*begin)(void *self),
+                              void *self, bench_timing *timing, cream_error *err) {
+  double *seconds = malloc((size_t)options->rounds * sizeof *seconds);
+  if (!seconds) return cream_fail_memory(err, (size_t)options->rounds * sizeof *seconds, "timings");
+  *timing = (bench_timing){.kind = work->kind, .images = work->batch};
+  if (work->kind == BENCH_MATCH) timing->images = work->board.count * work->match.slice;
+  cream_status status = run_steps(work, options, begin, self, seconds, timing, err);
+  if (status == CREAM_OK) {
+    timing->median = bench_median(seconds, options->rounds);
+    timing->fastest = seconds[0];
+  }
+  free(seconds);
+  return status;
+}
