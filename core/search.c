@@ -283,10 +283,10 @@ static cream_status run_step(cream_search *search, cream_event *epoch_event, cre
              cream_lr_at(&config->lr, search->step, event.steps, search->per_epoch, config->batch);
   if ((status = search->ops->step(search, &x, &event, err))) return status;
   search->step++;
+  event.waited = search->train_source->waited + search->heldout->waited;
   *epoch_event = event;
   epoch_event->path = NULL;
   event.step = search->step;
-  event.waited = search->train_source->waited;
   event.kind = CREAM_EVENT_STEP;
   if ((status = cream_train_emit(train, &event, err))) return status;
   return search->ops->after ? search->ops->after(search, &x, &event, err) : CREAM_OK;
