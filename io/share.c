@@ -1,6 +1,8 @@
 #define _GNU_SOURCE /* dladdr */
 #include "share.h"
 
+#include "core/status.h"
+
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +32,7 @@ static char *own_folder(char *folder, size_t size) {
 
 char *cream_share_find(const char *name, char *path, size_t size) {
   char folder[4096];
+  CREAM_ASSERT(path);
   own_folder(folder, sizeof folder);
   static const char *const below[] = {"../share", "../../share"}; /* of bin and lib, of lib/TRIPLET */
   for (size_t i = 0; *folder && i < sizeof below / sizeof *below; i++) {
