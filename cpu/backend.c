@@ -4,8 +4,9 @@
 #include <cblas.h>
 #include <omp.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
 
 typedef struct isa_entry {
   const char *name;
@@ -52,12 +53,19 @@ static cream_isa best_isa(void) {
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-/* `count` zeroed floats, 64-byte aligned; NULL when there is no memory. */
+/* `count` zeroed floats, 64-byte aligned; NULL when there is no memory. Large blocks ask for large pages: a step
+ * walks through more memory than the processor keeps addresses of small ones. */
 static float *allocate(size_t count) {
-  if (count > (SIZE_MAX - ALIGNMENT) / sizeof(float)) return NULL;
-  size_t bytes = (count * sizeof(float) + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
-  float *memory = aligned_alloc(ALIGNMENT, bytes);
-  if (memory) memset(memory, 0, bytes);
+  if (count > (SIZE_MAX - 2 * LARGE_PAGE) / sizeof(float)) return NULL;
+  const size_t wanted = count * sizeof(float) + ALIGNMENT;
+  const size_t alignment = wanted >= 2 * LARGE_PAGE ? LARGE_PAGE : ALIGNMENT;
+  const size_t bytes = wanted / ALIGNMENT * ALIGNMENT;
+  float *memory = aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (!memory) return NULL;
+#ifdef MADV_HUGEPAGE
+  if (alignment == LARGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE); /* no harm where it is refused */
+#endif
+  memset(memory, 0, bytes);
   return memory;
 }
 
