@@ -134,8 +134,7 @@ net_block_size net_block_measure(const cream_net *net, const net_block *block, i
   net_block_size size = {.inner = inner.used, .out = out.used, .side_out = y.h};
   size.largest = tensor_elements(&x);
   for (int i = 0; i < block->n_units; i++) {
-    size_t elements =
-        net->backend->tensor_size(net->backend, n, records[i].y.h, records[i].y.w, records[i].y.c);
+    size_t elements = tensor_elements(&records[i].y);
     if (elements > size.largest) size.largest = elements;
   }
   return size;
