@@ -1,5 +1,7 @@
 #include "board.h"
 
+#include "evaluate.h"
+
 #include <math.h>
 
 void cream_board_init(cream_board *board, int capacity, double gap) {
@@ -7,16 +9,12 @@ void cream_board_init(cream_board *board, int capacity, double gap) {
   *board = (cream_board){.capacity = capacity, .rule = CREAM_BOARD_GAP, .gap = gap};
 }
 
-static int compare(double a, double b) {
-  return (a > b) - (a < b);
-}
-
-/* Best first; a loss that is no number is worst. */
+/* Best first. */
 static int by_rank(const void *a, const void *b) {
   const cream_board_entry *p = a, *q = b;
-  int order = compare(q->score, p->score);
-  if (!order) order = compare(isfinite(p->loss) ? p->loss : INFINITY, isfinite(q->loss) ? q->loss : INFINITY);
-  if (!order) order = compare(p->flops, q->flops);
+  const cream_score p_score = {.top1 = p->score, .loss = p->loss},
+                    q_score = {.top1 = q->score, .loss = q->loss};
+  int order = cream_score_order(&p_score, p->flops, &q_score, q->flops);
   if (!order) order = (p->step > q->step) - (p->step < q->step);
   return order ? order : p->slot - q->slot;
 }

@@ -3,6 +3,16 @@
 #include <math.h>
 #include <string.h>
 
+static int order(double a, double b) {
+  return (a > b) - (a < b);
+}
+
+int cream_score_order(const cream_score *a, double flops_a, const cream_score *b, double flops_b) {
+  if (a->top1 != b->top1) return order(b->top1, a->top1);
+  int by_loss = order(isfinite(a->loss) ? a->loss : INFINITY, isfinite(b->loss) ? b->loss : INFINITY);
+  return by_loss ? by_loss : order(flops_a, flops_b);
+}
+
 void cream_score_add(cream_score *score, const float *logits, const int32_t *labels, int n, int k) {
   double top1 = score->top1 * (double)score->count, top5 = score->top5 * (double)score->count;
   double loss = score->loss * (double)score->count;

@@ -11,6 +11,10 @@ typedef struct cream_score {
   size_t count;
 } cream_score;
 
+/* Negative where a path with the score and FLOPs of `a` ranks before one with those of `b`: higher top-1, then
+ * lower loss (one that is no number is worst), then fewer FLOPs; 0: they rank the same. */
+int cream_score_order(const cream_score *a, double flops_a, const cream_score *b, double flops_b);
+
 /* Runs the whole set (no dropout, no augmentation) in `mode`: CREAM_BN_RUNNING, or CREAM_BN_BATCH. `limit`: at
  * most so many images; 0: all. The net must take batches of source->batch. */
 cream_status cream_evaluate(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode, size_t limit,

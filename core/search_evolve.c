@@ -20,10 +20,8 @@ typedef struct archive {
 
 static int by_fitness(const void *a, const void *b) {
   const individual *p = a, *q = b;
-  if (p->score.top1 != q->score.top1) return p->score.top1 > q->score.top1 ? -1 : 1;
-  if (p->score.loss != q->score.loss) return p->score.loss < q->score.loss ? -1 : 1;
-  if (p->flops != q->flops) return p->flops < q->flops ? -1 : 1;
-  return memcmp(p->path.choice, q->path.choice, sizeof p->path.choice);
+  int order = cream_score_order(&p->score, p->flops, &q->score, q->flops);
+  return order ? order : memcmp(p->path.choice, q->path.choice, sizeof p->path.choice);
 }
 
 static bool is_known(const archive *seen, const cream_path *path) {

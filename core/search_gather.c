@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "search_internal.h"
 
 cream_status search_gather_init(cream_search *search, int paths, cream_error *err) {
@@ -66,38 +64,15 @@ void search_gather_add(cream_search *search, const cream_path *path, const cream
   }
 }
 
-static void scale(cream_search *search, int i, double factor) {
-  const cream_slice *slice = &search->gather.slices[i];
-  cream_buf part = cream_buf_at(search->gather.sum, slice->g);
-  search->backend->axpy(search->backend, part, (float)(factor - 1), part, slice->count);
-}
-
-static cream_status clip(cream_search *search, double most, cream_error *err) {
-  search_gather *gather = &search->gather;
-  cream_backend *backend = search->backend;
-  for (int i = 0; i < gather->n; i++) {
-    cream_buf part = cream_buf_at(gather->sum, gather->slices[i].g);
-    backend->dot(backend, part, part, gather->slices[i].count, cream_buf_at(gather->norms, (size_t)i));
-  }
-  cream_status status = backend->download(backend, gather->host_norms, gather->norms, (size_t)gather->n, err);
-  if (status) return status;
-  double squares = 0;
-  for (int i = 0; i < gather->n; i++) squares += gather->host_norms[i];
-  double factor = most / (sqrt(squares) + 1e-6); /* as cream_train_clip */
-  for (int i = 0; i < gather->n && factor < 1; i++) scale(search, i, factor);
-  return CREAM_OK;
-}
-
 cream_status search_gather_update(cream_search *search, cream_event *event, cream_error *err) {
   search_gather *gather = &search->gather;
   cream_backend *backend = search->backend;
   cream_train *train = &search->train;
+  const cream_gradient gradient = {gather->sum, gather->norms, gather->slices, gather->n, gather->host_norms};
   for (int i = 0; i < gather->n; i++)
-    if (gather->users[i] > 1) scale(search, i, 1.0 / gather->users[i]);
-  if (search->config.search.clip > 0) {
-    cream_status status = clip(search, search->config.search.clip, err);
-    if (status) return status;
-  }
+    if (gather->users[i] > 1) cream_gradient_scale(backend, &gradient, i, 1.0 / gather->users[i]);
+  cream_status status = cream_gradient_clip(backend, &gradient, search->config.search.clip, err);
+  if (status) return status;
   cream_optim optim = search_optim(search, event);
   cream_blocks blocks = train->blocks;
   blocks.g = gather->sum;

@@ -11,9 +11,7 @@ cream_status search_measure(cream_search *search, const cream_path *path, size_t
 }
 
 static bool better(const cream_search_result *a, const cream_search_result *b) {
-  if (a->score.top1 != b->score.top1) return a->score.top1 > b->score.top1;
-  if (a->score.loss != b->score.loss) return a->score.loss < b->score.loss;
-  return cream_cost_flops(&a->cost) < cream_cost_flops(&b->cost);
+  return cream_score_order(&a->score, cream_cost_flops(&a->cost), &b->score, cream_cost_flops(&b->cost)) < 0;
 }
 
 static cream_status measure_entry(cream_search *search, int t, int e, cream_search_result *result,

@@ -63,6 +63,19 @@ void cream_train_loss(cream_train *, const cream_loss *, cream_buf logits, int n
  * update and result see those of all images together. Batch norm sees each batch alone, as in PyTorch. */
 void cream_train_gather(cream_train *, int part);
 
+/* Gradients in slices of the block `g`. norms, host_norms: room for one number a slice, on the device and here. */
+typedef struct cream_gradient {
+  cream_buf g, norms;
+  const cream_slice *slices;
+  int n;
+  float *host_norms;
+} cream_gradient;
+
+/* Scales them down to the norm `clip`, over all slices together, as PyTorch's clip_grad_norm_; 0: leaves them. */
+cream_status cream_gradient_clip(cream_backend *, const cream_gradient *, double clip, cream_error *);
+/* Multiplies slice i. */
+void cream_gradient_scale(cream_backend *, const cream_gradient *, int i, double factor);
+
 /* Scales the gradient of the path down to the norm `clip`, over all of its slices together; 0: leaves it. */
 cream_status cream_train_clip(cream_train *, const cream_path *, double clip, cream_error *);
 

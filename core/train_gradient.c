@@ -16,22 +16,33 @@ void cream_train_gather(cream_train *train, int part) {
   if (part == train->accumulate - 1) backend->copy(backend, train->result, train->total, 4);
 }
 
-cream_status cream_train_clip(cream_train *train, const cream_path *path, double clip, cream_error *err) {
+void cream_gradient_scale(cream_backend *backend, const cream_gradient *gradient, int i, double factor) {
+  cream_buf part = cream_buf_at(gradient->g, gradient->slices[i].g);
+  backend->axpy(backend, part, (float)(factor - 1), part, gradient->slices[i].count);
+}
+
+cream_status cream_gradient_clip(cream_backend *backend, const cream_gradient *gradient, double clip,
+                                 cream_error *err) {
   if (clip <= 0) return CREAM_OK;
-  cream_backend *backend = train->backend;
-  int n = cream_net_slices(train->net, path, train->slices);
-  for (int i = 0; i < n; i++) {
-    cream_buf part = cream_buf_at(train->blocks.g, train->slices[i].g);
-    backend->dot(backend, part, part, train->slices[i].count, cream_buf_at(train->norms, (size_t)i));
+  for (int i = 0; i < gradient->n; i++) {
+    cream_buf part = cream_buf_at(gradient->g, gradient->slices[i].g);
+    backend->dot(backend, part, part, gradient->slices[i].count, cream_buf_at(gradient->norms, (size_t)i));
   }
-  cream_status status = backend->download(backend, train->host_norms, train->norms, (size_t)n, err);
+  cream_status status =
+      backend->download(backend, gradient->host_norms, gradient->norms, (size_t)gradient->n, err);
   if (status) return status;
   double squares = 0;
-  for (int i = 0; i < n; i++) squares += train->host_norms[i];
-  double scale = clip / (sqrt(squares) + 1e-6); /* as PyTorch's clip_grad_norm_ */
-  for (int i = 0; i < n && scale < 1; i++) {
-    cream_buf part = cream_buf_at(train->blocks.g, train->slices[i].g);
-    backend->axpy(backend, part, (float)(scale - 1), part, train->slices[i].count);
-  }
+  for (int i = 0; i < gradient->n; i++) squares += gradient->host_norms[i];
+  double factor = clip / (sqrt(squares) + 1e-6);
+  for (int i = 0; i < gradient->n && factor < 1; i++) cream_gradient_scale(backend, gradient, i, factor);
   return CREAM_OK;
+}
+
+cream_status cream_train_clip(cream_train *train, const cream_path *path, double clip, cream_error *err) {
+  const cream_gradient gradient = {.g = train->blocks.g,
+                                   .norms = train->norms,
+                                   .slices = train->slices,
+                                   .n = cream_net_slices(train->net, path, train->slices),
+                                   .host_norms = train->host_norms};
+  return cream_gradient_clip(train->backend, &gradient, clip, err);
 }

@@ -79,13 +79,6 @@ static const cream_field stage_fields[] = {
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-static void put_object(cream_json *json, const char *key, const cream_field *fields, int count,
-                       const void *target) {
-  cream_json_object(json, key, false);
-  cream_fields_json(json, fields, count, target);
-  cream_json_end(json);
-}
-
 void cream_json_layers(cream_json *json, const char *key, const cream_skeleton *skeleton,
                        const cream_path *path, int stage) {
   cream_json_array(json, key, false);
@@ -116,7 +109,8 @@ static void put_ops(cream_json *json, const cream_skeleton *net) {
   cream_json_object(json, "ops", true);
   for (int i = 0; i < net->space.n_ops; i++)
     if (used[i])
-      put_object(json, net->space.ops[i].name, cream_op_fields, CREAM_OP_FIELDS, &net->space.ops[i]);
+      cream_fields_json_object(json, net->space.ops[i].name, cream_op_fields, CREAM_OP_FIELDS,
+                               &net->space.ops[i]);
   cream_json_end(json);
 }
 
@@ -147,12 +141,12 @@ cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, cons
   cream_json_object(&json, NULL, true);
   cream_json_string(&json, "format", format);
   cream_json_number(&json, "version", VERSION);
-  put_object(&json, "space", name_fields, COUNT(name_fields), &space);
+  cream_fields_json_object(&json, "space", name_fields, COUNT(name_fields), &space);
   cream_json_number(&json, "resolution", fixed->resolution);
   cream_json_number(&json, "classes", fixed->classes);
-  put_object(&json, "stem", cream_stem_fields, CREAM_STEM_FIELDS, &fixed->space);
+  cream_fields_json_object(&json, "stem", cream_stem_fields, CREAM_STEM_FIELDS, &fixed->space);
   put_stages(&json, fixed);
-  put_object(&json, "head", cream_arch_head_fields, CREAM_ARCH_HEAD_FIELDS, &fixed->space);
+  cream_fields_json_object(&json, "head", cream_arch_head_fields, CREAM_ARCH_HEAD_FIELDS, &fixed->space);
   put_ops(&json, fixed);
   cream_json_number(&json, "flops", cream_cost_flops(&cost));
   cream_json_number(&json, "macs", cost.macs);

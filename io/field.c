@@ -356,6 +356,13 @@ void cream_fields_json(cream_json *json, const cream_field *fields, int count, c
   }
 }
 
+void cream_fields_json_object(cream_json *json, const char *key, const cream_field *fields, int count,
+                              const void *target) {
+  cream_json_object(json, key, false);
+  cream_fields_json(json, fields, count, target);
+  cream_json_end(json);
+}
+
 void cream_fields_print(const cream_field *fields, int count, const void *target, FILE *file) {
   const char *separator = "{";
   for (int f = 0; f < count; f++) {

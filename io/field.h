@@ -64,6 +64,9 @@ void cream_field_print(const cream_field *, const void *target, FILE *);
 void cream_fields_print(const cream_field *, int count, const void *target, FILE *);
 /* All fields but maps, lists of those, ranges and 64-bit numbers as members of the open object; reading them gives the same values. */
 void cream_fields_json(cream_json *, const cream_field *, int count, const void *target);
+/* The same as an object of its own. */
+void cream_fields_json_object(cream_json *, const char *key, const cream_field *, int count,
+                              const void *target);
 /* What the field takes: "a whole number from 1 to 8". Returns `text`. */
 char *cream_field_expected(const cream_field *, char *text, size_t size);
 /* Single-quoted where plain text would mean something else. */

@@ -72,25 +72,18 @@ const cream_latency *cream_latency_table_find(const cream_latency_table *table, 
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-static void put_object(cream_json *json, const char *key, const cream_field *fields, int count,
-                       const void *target) {
-  cream_json_object(json, key, false);
-  cream_fields_json(json, fields, count, target);
-  cream_json_end(json);
-}
-
 void cream_latency_table_write(FILE *stream, const cream_latency_table *table) {
   table_file top = {.version = VERSION, .table = *table};
   strcpy(top.format, format);
   cream_json json = cream_json_to(stream);
   cream_json_object(&json, NULL, true);
   cream_fields_json(&json, top_fields, COUNT(top_fields), &top);
-  put_object(&json, "space", name_fields, COUNT(name_fields), table);
-  put_object(&json, "stem", part_fields, COUNT(part_fields), &table->stem);
-  put_object(&json, "head", part_fields, COUNT(part_fields), &table->head);
+  cream_fields_json_object(&json, "space", name_fields, COUNT(name_fields), table);
+  cream_fields_json_object(&json, "stem", part_fields, COUNT(part_fields), &table->stem);
+  cream_fields_json_object(&json, "head", part_fields, COUNT(part_fields), &table->head);
   cream_json_array(&json, "blocks", true);
   for (int i = 0; i < table->n_blocks; i++)
-    put_object(&json, NULL, block_fields, COUNT(block_fields), &table->blocks[i]);
+    cream_fields_json_object(&json, NULL, block_fields, COUNT(block_fields), &table->blocks[i]);
   cream_json_end(&json);
   cream_json_end(&json);
   fputc('\n', stream);
