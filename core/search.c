@@ -8,6 +8,15 @@ static const cream_strategy_ops *const strategies[] = {
     [CREAM_STRATEGY_SANDWICH] = &cream_strategy_sandwich,
 };
 
+int cream_search_batch_paths(const cream_search_config *config, const cream_skeleton *skeleton) {
+  if (config->strategy == CREAM_STRATEGY_SANDWICH) return config->sandwich.paths + 2;
+  if (config->strategy != CREAM_STRATEGY_FAIR) return 1;
+  int widest = 1;
+  for (int l = 0; l < skeleton->n_layers; l++)
+    if (skeleton->layers[l].n_options > widest) widest = skeleton->layers[l].n_options;
+  return widest;
+}
+
 /* ---- creation ---------------------------------------------------------------------------------------- */
 
 static void fixed_prior(const cream_search *search, double (*prior)[CREAM_MAX_OPS]) {

@@ -13,6 +13,10 @@
 
 typedef struct cream_search cream_search;
 
+/* Paths that config->strategy trains on every batch: FAIR as many as the widest layer has choices, SANDWICH the two
+ * extremes and the drawn ones, the others one. */
+int cream_search_batch_paths(const cream_search_config *, const cream_skeleton *);
+
 typedef struct cream_search_inputs {
   const cream_config *config;       /* copied */
   const cream_skeleton *skeleton;   /* of the supernet; copied */

@@ -4,19 +4,13 @@
  * choices, each layer going through a permutation of its own, and one update at the end. A layer with fewer
  * choices begins its permutation again. */
 
-static int widest(const cream_skeleton *skeleton) {
-  int most = 1;
-  for (int l = 0; l < skeleton->n_layers; l++)
-    if (skeleton->layers[l].n_options > most) most = skeleton->layers[l].n_options;
-  return most;
-}
-
 static cream_status open(cream_search *search, cream_error *err) {
-  return search_gather_init(search, widest(&search->skeleton), err);
+  return search_gather_init(search, cream_search_batch_paths(&search->config.search, &search->skeleton), err);
 }
 
 static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
   const cream_skeleton *skeleton = &search->skeleton;
+  const int paths = cream_search_batch_paths(&search->config.search, skeleton);
   uint32_t order[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
   cream_rng rng = cream_rng_at(search->config.seed, CREAM_RNG_PATH, search->step);
   for (int l = 0; l < skeleton->n_layers; l++) {
@@ -28,7 +22,7 @@ static cream_status step(cream_search *search, const cream_tensor *x, cream_even
       .hard = 1, .smoothing = (float)search->config.search.smoothing, .labels = search->train.labels};
   search_gather_begin(search);
   search->path = (cream_path){.n_layers = skeleton->n_layers};
-  for (int k = 0, paths = widest(skeleton); k < paths; k++) {
+  for (int k = 0; k < paths; k++) {
     for (int l = 0; l < skeleton->n_layers; l++)
       search->path.choice[l] = (uint8_t)order[l][k % skeleton->layers[l].n_options];
     cream_buf logits =

@@ -17,16 +17,19 @@ static cream_status open(cream_search *search, cream_error *err) {
   }
   size_t outputs = (size_t)search->config.search.batch * (size_t)search->skeleton.classes;
   cream_status status = search->backend->alloc(search->backend, outputs, &search->soft, err);
-  return status ? status : search_gather_init(search, search->config.search.sandwich.paths + 2, err);
+  return status ? status
+                : search_gather_init(
+                      search, cream_search_batch_paths(&search->config.search, &search->skeleton), err);
 }
 
 static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
   cream_net *net = search->train.net;
+  const int paths = cream_search_batch_paths(&search->config.search, &search->skeleton);
   cream_rng rng = search_begin_draw(search);
   cream_loss loss = {
       .hard = 1, .smoothing = (float)search->config.search.smoothing, .labels = search->train.labels};
   search_gather_begin(search);
-  for (int k = 0; k < search->config.search.sandwich.paths + 2; k++) {
+  for (int k = 0; k < paths; k++) {
     if (k < 2)
       search->path = search->extremes[k];
     else

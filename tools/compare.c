@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "core/search.h"
 #include "describe.h"
 #include "io/rank.h"
 #include "io/settings.h"
@@ -223,16 +224,6 @@ static cream_status run_phase(compare *c, const phase *p, cream_error *err) {
 
 /* ---- before: budgets, and what there is -------------------------------------------------------------- */
 
-/* Paths that a strategy trains on every batch. */
-static int paths_of_batch(const cream_config *config, const cream_skeleton *skeleton) {
-  int widest = 1;
-  for (int l = 0; l < skeleton->n_layers; l++)
-    if (skeleton->layers[l].n_options > widest) widest = skeleton->layers[l].n_options;
-  return config->search.strategy == CREAM_STRATEGY_FAIR       ? widest
-         : config->search.strategy == CREAM_STRATEGY_SANDWICH ? config->search.sandwich.paths + 2
-                                                              : 1;
-}
-
 /* Epochs in which so many paths are trained on a batch each. */
 static cream_status epochs_for(cream_config *config, double steps, cream_error *err) {
   common_data data;
@@ -242,7 +233,7 @@ static cream_status epochs_for(cream_config *config, double steps, cream_error *
   status = common_supernet(config, data.dataset->classes, &skeleton, err);
   if (status == CREAM_OK) {
     double batches = floor((double)data.n_rest / config->search.batch);
-    double epochs = round(steps / (fmax(batches, 1) * paths_of_batch(config, &skeleton)));
+    double epochs = round(steps / (fmax(batches, 1) * cream_search_batch_paths(&config->search, &skeleton)));
     config->search.epochs = epochs < 1 ? 1 : (int)fmin(epochs, 100000);
   }
   common_data_close(&data);
