@@ -163,32 +163,24 @@ void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float
   }
 }
 
-/* `rows` rows of W, a constant, with one of X. */
-CPU_INLINE void few_step(int rows, int k, const float *x, const float *w, size_t ldw, float *c) {
-  vf sum[CPU_FEW_ROWS];
+/* The product of two vectors of k floats. */
+static float dot(int k, const float *x, const float *w) {
+  vf sum[CPU_BLOCK];
   CPU_UNROLL
-  for (int i = 0; i < rows; i++) sum[i] = (vf){0};
+  for (int i = 0; i < CPU_BLOCK; i++) sum[i] = (vf){0};
   int p = 0;
-  for (; p + CPU_LANES <= k; p += CPU_LANES) {
-    const vf v = vf_load(x + p);
+  for (; p + CPU_BLOCK * CPU_LANES <= k; p += CPU_BLOCK * CPU_LANES) {
     CPU_UNROLL
-    for (int i = 0; i < rows; i++) sum[i] += v * vf_load(w + (size_t)i * ldw + p);
+    for (int i = 0; i < CPU_BLOCK; i++)
+      sum[i] += vf_load(x + p + i * CPU_LANES) * vf_load(w + p + i * CPU_LANES);
   }
-  if (p < k) {
-    const vf v = vf_load_part(x + p, k - p);
-    CPU_UNROLL
-    for (int i = 0; i < rows; i++) sum[i] += v * vf_load_part(w + (size_t)i * ldw + p, k - p);
-  }
-  for (int i = 0; i < rows; i++) c[i] = vf_sum(sum[i]);
+  for (; p + CPU_LANES <= k; p += CPU_LANES) sum[0] += vf_load(x + p) * vf_load(w + p);
+  if (p < k) sum[1] += vf_load_part(x + p, k - p) * vf_load_part(w + p, k - p);
+  return vf_sum(vf_fold(sum, 1, 0));
 }
 
 void CPU_NAME(cpu_gemm_few)(int m, int n, int k, const float *x, size_t ldx, const float *w, size_t ldw,
                             float *c, size_t ldc) {
-  int j = 0;
-  for (; j + CPU_FEW_ROWS <= n; j += CPU_FEW_ROWS)
-    for (int i = 0; i < m; i++)
-      few_step(CPU_FEW_ROWS, k, x + (size_t)i * ldx, w + (size_t)j * ldw, ldw, c + (size_t)i * ldc + j);
-  for (; j < n; j++)
-    for (int i = 0; i < m; i++)
-      few_step(1, k, x + (size_t)i * ldx, w + (size_t)j * ldw, ldw, c + (size_t)i * ldc + j);
+  for (int j = 0; j < n; j++)
+    for (int i = 0; i < m; i++) c[(size_t)i * ldc + j] = dot(k, x + (size_t)i * ldx, w + (size_t)j * ldw);
 }
