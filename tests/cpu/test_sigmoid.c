@@ -1,0 +1,61 @@
+/* The sigmoid of every instruction set against libm's in double: the error that cpu/kernels/math.h states. */
+#include "ops.h"
+
+enum { POINTS = 1 << 16 };
+
+/* The average over one pixel is act(z). */
+static void check(cream_isa isa, const float *z) {
+  cream_backend *backend = ops_backend(false, isa, 1);
+  if (!backend) skip(); /* not on this machine */
+  ops o = ops_open(backend, 0);
+  cream_tensor x = {.n = 1, .h = 1, .w = 1, .c = POINTS, .act = CREAM_ACT_SIGMOID};
+  x.raw = ops_block_of(&o, NULL, z, POINTS, 0);
+  cream_buf out = ops_output(&o, "out", POINTS, 0);
+  backend->pool_forward(backend, &x, out);
+  float *got = ops_download(&o, out, POINTS);
+  for (int i = 0; i < POINTS; i++) {
+    const double expected = 1 / (1 + exp(-(double)z[i])), least = exp(-87);
+    if (isnan(z[i]))
+      assert_true(isnan(got[i]));
+    else if (z[i] < -87)
+      assert_true(got[i] >= 0 && (double)got[i] <= least);
+    else if (!(fabs(got[i] - expected) <= (z[i] >= -16 ? 9e-7 : 2e-6) * expected))
+      fail_msg("sigmoid(%.9g) is %.9g, expected %.9g", (double)z[i], (double)got[i], expected);
+  }
+  free(got);
+  ops_close(&o);
+  backend->destroy(backend);
+}
+
+static void check_all(cream_isa isa) {
+  static const float ends[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 0.0f, -0.0f, 1e-38f, 88.5f, -88.5f};
+  float *z = ops_host(POINTS);
+  for (int i = 0; i < POINTS; i++) z[i] = -90.0f + 180.0f * (float)i / POINTS;
+  memcpy(z + 1234, ends, sizeof ends);
+  check(isa, z);
+  for (int i = 0; i < POINTS; i++) z[i] = -8.0f + 16.0f * (float)i / POINTS;
+  check(isa, z);
+  free(z);
+}
+
+static void test_generic(void **state) {
+  (void)state;
+  check_all(CREAM_ISA_GENERIC);
+}
+static void test_avx2(void **state) {
+  (void)state;
+  check_all(CREAM_ISA_AVX2);
+}
+static void test_avx512(void **state) {
+  (void)state;
+  check_all(CREAM_ISA_AVX512);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_generic),
+      cmocka_unit_test(test_avx2),
+      cmocka_unit_test(test_avx512),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
