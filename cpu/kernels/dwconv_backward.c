@@ -239,14 +239,9 @@ static void weight_row(const backward_op *op, const workbench *bench, int oy, dw
   }
 }
 
-/* Stores (or, in place, adds) a row of gradients at g. */
-CPU_INLINE void store_row(const float *row, int width, float *g, size_t ld, bool add, int lanes) {
-  for (int i = 0; i < width; i++, g += ld) {
-    dw_fetch(g, (ptrdiff_t)ld * width);
-    vf d = vf_load(row + i * CPU_LANES);
-    if (add) d += vf_load_n(g, lanes);
-    vf_store_n(g, d, lanes);
-  }
+/* Fetches `width` pixels that lie ld floats apart, `ahead` floats on. */
+CPU_INLINE void fetch_pixels(const float *at, int width, size_t ld, ptrdiff_t ahead) {
+  for (int i = 0; i < width; i++, at += ld) dw_fetch(at, ahead);
 }
 
 /* Row iy of the input's gradient: the products, then the sink. */
@@ -255,7 +250,7 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
   const cream_sink *sink = op->sink;
   const cream_tensor *node = sink->node;
   int s = conv->stride, taps = conv->kernel * conv->kernel;
-  const bool add = cpu_sink_in_place(sink);
+  const size_t ld = (size_t)node->c;
   dw_rows rows = {.count = 0};
   for (int ky = 0; ky < conv->kernel; ky++) {
     int row = iy + conv->pad - ky * conv->dilation;
@@ -265,19 +260,17 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
   cpu_sink_tile tile = {.index = (size_t)n * (size_t)node->h + (size_t)iy,
                         .row = ((size_t)n * (size_t)node->h + (size_t)iy) * (size_t)node->w,
                         .rows = (size_t)node->w,
-                        .ld = CPU_LANES};
-  const float *first = bench->out + conv->pad % s * CPU_LANES;
+                        .ld = CPU_LANES,
+                        .d = bench->out + conv->pad % s * CPU_LANES,
+                        .ld_d = CPU_LANES};
   for (int v = 0; v < block.vectors; v++) {
     int c = (block.v0 + v) * CPU_LANES, lanes = dw_lanes(node->c, c);
-    const size_t at = tile.row * (size_t)node->c + (size_t)c;
+    const size_t at = tile.row * ld + (size_t)c;
     data_kernels[op->plan.data](conv, &rows,
                                 op->weights + (size_t)(block.v0 + v) * (size_t)(taps * CPU_LANES),
                                 op->plan.data_tiles, bench->out);
     dw_rows_advance(&rows, bench->dy.ld_vector);
-    if (lanes == CPU_LANES)
-      store_row(first, node->w, cpu_at(sink->g) + at, (size_t)node->c, add, CPU_LANES);
-    else
-      store_row(first, node->w, cpu_at(sink->g) + at, (size_t)node->c, add, lanes);
+    fetch_pixels(cpu_at(sink->g) + at, node->w, ld, (ptrdiff_t)ld * node->w);
     tile.c0 = c;
     tile.channels = lanes;
     if (op->fused) {
@@ -285,7 +278,7 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
     } else if (node->act != CREAM_ACT_NONE || cpu_sink_gated(sink)) {
       cpu_map map = cpu_map_of(node, n, c);
       cpu_map_parts parts = {.ungated = bench->node_value, .slope = bench->node_slope};
-      cpu_map_rows_parts(&map, cpu_at(node->raw) + at, (size_t)node->c, tile.rows, lanes, parts, CPU_LANES);
+      cpu_map_rows_parts(&map, cpu_at(node->raw) + at, ld, tile.rows, lanes, parts, CPU_LANES);
       tile.slope = bench->node_slope;
       tile.value = bench->node_value;
     }

@@ -7,16 +7,17 @@
 /* What one vector of channels of a row range needs. */
 typedef struct sink_block {
   float *g;
+  const float *d;         /* may be g */
   const float *add, *raw; /* [rows][C] */
   const float *slope, *value;
-  size_t ld, ld_slope, rows;
+  size_t ld, ld_d, ld_slope, rows;
   const float *mean, *gate, *scale, *shift; /* [C] */
   float *sums;                              /* [2 or 5][C] */
   size_t sums_ld;
 } sink_block;
 
 CPU_INLINE vf sink_gradient(const sink_block *s, size_t r, int c, int lanes) {
-  vf d = vf_load_n(s->g + r * s->ld + c, lanes);
+  vf d = vf_load_n(s->d + r * s->ld_d + c, lanes);
   if (s->add) d += vf_load_n(s->add + r * s->ld + c, lanes);
   return d;
 }
@@ -36,7 +37,7 @@ CPU_INLINE void sink_bn_row(const sink_block *s, bool slope, int c, int vectors,
     const int at = c + j * CPU_LANES;
     vf dz = sink_gradient(s, r, at, lanes);
     if (slope) dz *= vf_load_n(s->slope + r * s->ld_slope + at, lanes);
-    if (slope || s->add) vf_store_n(s->g + r * s->ld + at, dz, lanes);
+    if (slope || s->add || s->d != s->g) vf_store_n(s->g + r * s->ld + at, dz, lanes);
     sum[j] += dz;
     moment[j] += dz * (vf_load_n(s->raw + r * s->ld + at, lanes) - mean[j]);
   }
@@ -73,7 +74,7 @@ CPU_INLINE void sink_gate_row(const sink_block *s, bool slope, int c, int vector
     } else {
       u = raw * vf_load_n(s->scale + at, lanes) + vf_load_n(s->shift + at, lanes);
     }
-    if (s->add) vf_store_n(s->g + r * s->ld + at, d, lanes);
+    if (s->add || s->d != s->g) vf_store_n(s->g + r * s->ld + at, d, lanes);
     vf dq = d * q;
     sum[j][0] += d * u;
     sum[j][1] += dq;
@@ -129,7 +130,9 @@ void CPU_NAME(cpu_sink_finish)(const cream_sink *sink, const cpu_sink_tile *tile
     s.rows = gate ? cpu_rows_in_image(row, end, pixels) : tile->rows;
     s.g = cpu_at(sink->g) + offset;
     s.raw = cpu_at(node->raw) + offset;
-    s.add = sink->add.mem && !cpu_sink_in_place(sink) ? cpu_at(sink->add) + offset : NULL;
+    s.d = tile->d ? tile->d + (row - tile->row) * tile->ld_d : s.g;
+    s.ld_d = tile->d ? tile->ld_d : channels;
+    s.add = sink->add.mem && (tile->d || !cpu_sink_in_place(sink)) ? cpu_at(sink->add) + offset : NULL;
     s.slope = tile->slope ? tile->slope + skip : NULL;
     s.value = tile->value ? tile->value + skip : NULL;
     if (gated) {
@@ -146,7 +149,7 @@ void CPU_NAME(cpu_sink_finish)(const cream_sink *sink, const cpu_sink_tile *tile
         CPU_FOR_COLUMNS(tile->channels, sink_bn_step, &s, true);
       else
         CPU_FOR_COLUMNS(tile->channels, sink_bn_step, &s, false);
-    } else if (gate || s.slope || s.add) {
+    } else if (gate || s.slope || s.add || tile->d) {
       s.gate = gate ? cpu_at(node->gate) + image * channels + c0 : NULL;
       CPU_FOR_LANES(tile->channels, sink_plain_step, &s);
     }

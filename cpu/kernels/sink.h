@@ -27,9 +27,11 @@ typedef struct cpu_sink_tile {
   int c0, channels;           /* the block of channels */
   const float *slope, *value; /* at c0 of the first row */
   size_t ld;                  /* of both */
+  const float *d;             /* at c0 of the first row; NULL: g itself, which holds `add` where in place */
+  size_t ld_d;
 } cpu_sink_tile;
 
-/* g of the tile holds d, without `add` unless in place; writes g and the tile's partial sums. */
+/* Writes g of the tile, and the tile's partial sums, from d. */
 void CPU_NAME(cpu_sink_finish)(const cream_sink *, const cpu_sink_tile *, float *partials);
 
 /* Merges the partials of tiles of `tile` rows each (the last may be shorter): completes bn, or writes
