@@ -270,7 +270,8 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
                                 op->weights + (size_t)(block.v0 + v) * (size_t)(taps * CPU_LANES),
                                 op->plan.data_tiles, bench->out);
     dw_rows_advance(&rows, bench->dy.ld_vector);
-    fetch_pixels(cpu_at(sink->g) + at, node->w, ld, (ptrdiff_t)ld * node->w);
+    if (!cpu_streams(node, cpu_at(sink->g)))
+      fetch_pixels(cpu_at(sink->g) + at, node->w, ld, (ptrdiff_t)ld * node->w);
     tile.c0 = c;
     tile.channels = lanes;
     if (op->fused) {
@@ -395,6 +396,7 @@ void CPU_NAME(cpu_dwconv_backward)(cream_backend *backend, const cream_conv *con
           backward_image(&op, &bench, n, block, sums);
       }
     }
+    vf_stream_end();
   }
   merge_weights(cpu, &op);
   if (want_g) CPU_NAME(cpu_sink_merge)(cpu, sink, (size_t)x->w, op.partials);

@@ -87,8 +87,8 @@ static void input_task(const cpu_backward *op, const cpu_operands *all, const fl
   const cpu_operands at = cpu_operands_at(op, *all, row);
   CPU_NAME(cpu_gemm)
   ((int)rows, width, (int)cout, (cpu_matrix){dy + row * cout, cout, 1}, cpu_at(op->conv->weight) + c0, cin,
-   cpu_at(op->sink->g) + row * cin + c0, cin, cpu_sink_in_place(op->sink));
-  cpu_operands_finish(op, &at, t, row, rows, c0, width, partials);
+   at.d + c0, cin, false);
+  cpu_operands_finish(op, &at, at.d, cin, t, row, rows, c0, width, partials);
 }
 
 void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
@@ -121,6 +121,7 @@ void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, con
         input_task(&op, &all, g, &tiling, (size_t)((task - outputs) % tiles),
                    (task - outputs) / tiles * TASK_COLUMNS, partials);
     }
+    vf_stream_end();
   }
   if (op.wanted) CPU_NAME(cpu_sink_merge)(cpu, sink, tiling.tile, partials);
 }

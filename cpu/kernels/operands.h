@@ -26,11 +26,12 @@ static inline cpu_backward cpu_backward_of(const cream_conv *conv, const cream_t
 typedef struct cpu_operands {
   float *dy;       /* [rows][cout of y] */
   cpu_map_parts x; /* [rows][cin] each */
+  float *d;        /* [rows][cin]: what the product gives to the sink; NULL where that wants nothing */
 } cpu_operands;
 
 /* Floats that cpu_operands_take takes at most. */
 static inline size_t cpu_operands_size(const cream_conv *conv, size_t rows_x, size_t rows_y) {
-  return cpu_line(rows_y * (size_t)conv->cout) + 3 * cpu_line(rows_x * (size_t)conv->cin);
+  return cpu_line(rows_y * (size_t)conv->cout) + 4 * cpu_line(rows_x * (size_t)conv->cin);
 }
 cpu_operands CPU_NAME(cpu_operands_take)(const cpu_backward *, cpu_pieces *, size_t rows_x, size_t rows_y);
 
@@ -48,7 +49,8 @@ static inline cpu_operands cpu_operands_at(const cpu_backward *op, cpu_operands 
   const size_t x = row * (size_t)op->x->c, y = row * (size_t)op->y->c;
   return (cpu_operands){at.dy ? at.dy + y : NULL,
                         {at.x.value ? at.x.value + x : NULL, at.x.ungated ? at.x.ungated + x : NULL,
-                         at.x.slope ? at.x.slope + x : NULL}};
+                         at.x.slope ? at.x.slope + x : NULL},
+                        at.d ? at.d + x : NULL};
 }
 static inline const float *cpu_operands_dy(const cpu_backward *op, const cpu_operands *at, size_t row) {
   return at->dy ? at->dy : cpu_at(op->dy->g) + row * (size_t)op->y->c;
@@ -57,9 +59,10 @@ static inline const float *cpu_operands_value(const cpu_backward *op, const cpu_
   return at->x.value ? at->x.value : cpu_at(op->x->raw) + row * (size_t)op->x->c;
 }
 
-/* Finishes rows row.. and channels c0.. of the sink. */
-static inline void cpu_operands_finish(const cpu_backward *op, const cpu_operands *at, size_t index,
-                                       size_t row, size_t rows, int c0, int channels, float *partials) {
+/* Finishes rows row.. and channels c0.. of the sink; rows of d lie ld_d apart. */
+static inline void cpu_operands_finish(const cpu_backward *op, const cpu_operands *at, const float *d,
+                                       size_t ld_d, size_t index, size_t row, size_t rows, int c0,
+                                       int channels, float *partials) {
   const cpu_sink_tile tile = {.index = index,
                               .row = row,
                               .rows = rows,
@@ -67,7 +70,9 @@ static inline void cpu_operands_finish(const cpu_backward *op, const cpu_operand
                               .channels = channels,
                               .slope = at->x.slope ? at->x.slope + c0 : NULL,
                               .value = at->x.ungated ? at->x.ungated + c0 : NULL,
-                              .ld = (size_t)op->x->c};
+                              .ld = (size_t)op->x->c,
+                              .d = d + c0,
+                              .ld_d = ld_d};
   CPU_NAME(cpu_sink_finish)(op->sink, &tile, partials);
 }
 

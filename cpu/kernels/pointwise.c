@@ -89,10 +89,10 @@ static void backward_tile_run(const cpu_backward *op, const cpu_operands *at, si
   CPU_NAME(cpu_gemm)(cout, cin, (int)rows, (cpu_matrix){dy, 1, ld_y}, value, ld_x, dweight, ld_x, !first);
   if (dbias) CPU_NAME(cpu_column_sums)(dy, ld_y, rows, cout, dbias);
   if (!op->wanted) return;
+  float *d = cpu_sink_gated(op->sink) && !op->sink->add.mem ? cpu_at(op->sink->g) + row * ld_x : at->d;
   CPU_NAME(cpu_gemm)
-  ((int)rows, cin, cout, (cpu_matrix){dy, ld_y, 1}, cpu_at(op->conv->weight), ld_x,
-   cpu_at(op->sink->g) + row * ld_x, ld_x, cpu_sink_in_place(op->sink));
-  cpu_operands_finish(op, at, index, row, rows, 0, cin, partials);
+  ((int)rows, cin, cout, (cpu_matrix){dy, ld_y, 1}, cpu_at(op->conv->weight), ld_x, d, ld_x, false);
+  cpu_operands_finish(op, at, d, ld_x, index, row, rows, 0, cin, partials);
 }
 
 void CPU_NAME(cpu_pointwise_backward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
@@ -119,6 +119,7 @@ void CPU_NAME(cpu_pointwise_backward)(cpu_backend *cpu, const cream_conv *conv, 
         backward_tile_run(&op, &at, t, cpu_tiling_first(&tiling, t), cpu_tiling_rows(&tiling, t),
                           dweight + group * stride, t == first, dbias ? dbias + t * cout : NULL, partials);
     }
+    vf_stream_end();
   }
   CPU_NAME(cpu_merge_partials)(cpu, dweight, groups, stride, cin * cout, cpu_at(conv->dweight));
   if (dbias) CPU_NAME(cpu_merge_partials)(cpu, dbias, tiles, cout, cout, cpu_at(conv->dbias));

@@ -114,6 +114,22 @@ CPU_INLINE void vf_store_n(float *p, vf v, int count) {
   else
     vf_store_part(p, v, count);
 }
+/* Whole aligned vectors past the caches, for what is next read after more than they hold. vf_stream_end comes
+ * before another thread may read it. */
+CPU_INLINE void vf_stream(float *p, vf v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, (__m256)v);
+#else
+  vf_store(p, v);
+#endif
+}
+CPU_INLINE void vf_stream_end(void) {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
 CPU_INLINE vf vf_sqrt(vf v) {
 #if defined(__AVX512F__)
   return (vf)_mm512_sqrt_ps((__m512)v);

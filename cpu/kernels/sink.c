@@ -7,7 +7,8 @@
 /* What one vector of channels of a row range needs. */
 typedef struct sink_block {
   float *g;
-  const float *d;         /* may be g */
+  bool stream;
+  const float *d;         /* [rows][ld_d] */
   const float *add, *raw; /* [rows][C] */
   const float *slope, *value;
   size_t ld, ld_d, ld_slope, rows;
@@ -20,6 +21,14 @@ CPU_INLINE vf sink_gradient(const sink_block *s, size_t r, int c, int lanes) {
   vf d = vf_load_n(s->d + r * s->ld_d + c, lanes);
   if (s->add) d += vf_load_n(s->add + r * s->ld + c, lanes);
   return d;
+}
+
+CPU_INLINE void sink_store(const sink_block *s, size_t r, int c, int lanes, vf g) {
+  float *at = s->g + r * s->ld + c;
+  if (s->stream)
+    vf_stream(at, g);
+  else
+    vf_store_n(at, g, lanes);
 }
 
 /* Runs `row(r, i)` for all rows, CPU_BLOCK / vectors of them at a time, i being the place among these. */
@@ -37,7 +46,7 @@ CPU_INLINE void sink_bn_row(const sink_block *s, bool slope, int c, int vectors,
     const int at = c + j * CPU_LANES;
     vf dz = sink_gradient(s, r, at, lanes);
     if (slope) dz *= vf_load_n(s->slope + r * s->ld_slope + at, lanes);
-    if (slope || s->add || s->d != s->g) vf_store_n(s->g + r * s->ld + at, dz, lanes);
+    sink_store(s, r, at, lanes, dz);
     sum[j] += dz;
     moment[j] += dz * (vf_load_n(s->raw + r * s->ld + at, lanes) - mean[j]);
   }
@@ -74,7 +83,7 @@ CPU_INLINE void sink_gate_row(const sink_block *s, bool slope, int c, int vector
     } else {
       u = raw * vf_load_n(s->scale + at, lanes) + vf_load_n(s->shift + at, lanes);
     }
-    if (s->add || s->d != s->g) vf_store_n(s->g + r * s->ld + at, d, lanes);
+    if (s->add || s->d != s->g) sink_store(s, r, at, lanes, d);
     vf dq = d * q;
     sum[j][0] += d * u;
     sum[j][1] += dq;
@@ -114,7 +123,7 @@ CPU_INLINE void sink_plain_step(const sink_block *s, int c, int lanes) {
   for (size_t r = 0; r < s->rows; r++) {
     vf d = sink_gradient(s, r, c, lanes) * gate;
     if (s->slope) d *= vf_load_n(s->slope + r * s->ld_slope + c, lanes);
-    vf_store_n(s->g + r * s->ld + c, d, lanes);
+    sink_store(s, r, c, lanes, d);
   }
 }
 
@@ -123,16 +132,19 @@ void CPU_NAME(cpu_sink_finish)(const cream_sink *sink, const cpu_sink_tile *tile
   const size_t channels = (size_t)node->c, c0 = (size_t)tile->c0, end = tile->row + tile->rows;
   const size_t pixels = cpu_pixels(node);
   const bool gate = cream_buf_present(node->gate), gated = cpu_sink_gated(sink);
-  sink_block s = {.ld = channels, .ld_slope = tile->ld, .sums_ld = channels};
+  sink_block s = {.stream = cpu_streams(node, cpu_at(sink->g)),
+                  .ld = channels,
+                  .ld_d = tile->ld_d,
+                  .ld_slope = tile->ld,
+                  .sums_ld = channels};
   if (sink->bn) s.mean = cpu_at(sink->bn->mean) + c0;
   for (size_t row = tile->row; row < end; row += s.rows) {
     const size_t image = row / pixels, offset = row * channels + c0, skip = (row - tile->row) * tile->ld;
     s.rows = gate ? cpu_rows_in_image(row, end, pixels) : tile->rows;
     s.g = cpu_at(sink->g) + offset;
     s.raw = cpu_at(node->raw) + offset;
-    s.d = tile->d ? tile->d + (row - tile->row) * tile->ld_d : s.g;
-    s.ld_d = tile->d ? tile->ld_d : channels;
-    s.add = sink->add.mem && (tile->d || !cpu_sink_in_place(sink)) ? cpu_at(sink->add) + offset : NULL;
+    s.d = tile->d + (row - tile->row) * tile->ld_d;
+    s.add = sink->add.mem ? cpu_at(sink->add) + offset : NULL;
     s.slope = tile->slope ? tile->slope + skip : NULL;
     s.value = tile->value ? tile->value + skip : NULL;
     if (gated) {
@@ -149,7 +161,7 @@ void CPU_NAME(cpu_sink_finish)(const cream_sink *sink, const cpu_sink_tile *tile
         CPU_FOR_COLUMNS(tile->channels, sink_bn_step, &s, true);
       else
         CPU_FOR_COLUMNS(tile->channels, sink_bn_step, &s, false);
-    } else if (gate || s.slope || s.add || tile->d) {
+    } else {
       s.gate = gate ? cpu_at(node->gate) + image * channels + c0 : NULL;
       CPU_FOR_LANES(tile->channels, sink_plain_step, &s);
     }

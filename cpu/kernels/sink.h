@@ -9,9 +9,11 @@
 static inline bool cpu_sink_gated(const cream_sink *sink) {
   return sink->bn && cream_buf_present(sink->node->gate);
 }
-/* `add` is g itself: the op accumulates into g. */
-static inline bool cpu_sink_in_place(const cream_sink *sink) {
-  return sink->add.mem && cpu_at(sink->add) == cpu_at(sink->g);
+/* Whether t, large, is written by vf_stream. */
+static inline bool cpu_streams(const cream_tensor *t, const float *at) {
+  enum { LARGE = 256 * 1024 }; /* floats: what a core's second-level cache holds */
+  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c >= LARGE && t->c % CPU_LANES == 0 &&
+         (uintptr_t)at % sizeof(vf) == 0;
 }
 
 /* Floats of the partial sums: gated, [5][C] for each (tile, image) at index tile + image; else [2][C] for
@@ -27,11 +29,11 @@ typedef struct cpu_sink_tile {
   int c0, channels;           /* the block of channels */
   const float *slope, *value; /* at c0 of the first row */
   size_t ld;                  /* of both */
-  const float *d;             /* at c0 of the first row; NULL: g itself, which holds `add` where in place */
+  const float *d;             /* dL/d(value of x) without `add`, at c0 of the first row */
   size_t ld_d;
 } cpu_sink_tile;
 
-/* Writes g of the tile, and the tile's partial sums, from d. */
+/* Writes g of the tile, and the tile's partial sums, from d. vf_stream_end comes after the last tile. */
 void CPU_NAME(cpu_sink_finish)(const cream_sink *, const cpu_sink_tile *, float *partials);
 
 /* Merges the partials of tiles of `tile` rows each (the last may be shorter): completes bn, or writes

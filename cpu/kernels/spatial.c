@@ -177,18 +177,16 @@ static void image_inputs(const spatial *s, const float *dy, const float *weight,
   }
 }
 
-/* g = (or += where it holds `add`) the middle of the padded gradient; then the sink's sums, a row a tile. */
+/* The sink takes the middle of the padded gradient, a row a tile. */
 static void image_finish(const cpu_backward *op, const spatial *s, const cpu_operands *at, int n,
                          const float *padded, float *partials) {
-  const size_t width = (size_t)s->w * s->cin, pad = (size_t)s->conv->pad;
-  const bool in_place = cpu_sink_in_place(op->sink);
+  const size_t pad = (size_t)s->conv->pad;
   for (size_t ih = 0; ih < (size_t)s->h; ih++) {
     const float *from = padded + (ih + pad) * s->ld + pad * s->cin;
     const size_t line = (size_t)n * (size_t)s->h + ih;
     const cpu_operands row = cpu_operands_at(op, *at, ih * (size_t)s->w);
-    float *g = cpu_at(op->sink->g) + line * width;
-    for (size_t i = 0; i < width; i++) g[i] = in_place ? g[i] + from[i] : from[i];
-    cpu_operands_finish(op, &row, line, line * (size_t)s->w, (size_t)s->w, 0, op->conv->cin, partials);
+    cpu_operands_finish(op, &row, from, s->cin, line, line * (size_t)s->w, (size_t)s->w, 0, op->conv->cin,
+                        partials);
   }
 }
 
@@ -235,6 +233,7 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
         image_finish(&op, &s, &at, n, gradient, partials);
       }
     }
+    vf_stream_end();
   }
   CPU_NAME(cpu_merge_partials)(cpu, dweight, groups, stride, s.weights, merged);
   reorder_weights(&s, merged, cpu_at(conv->dweight), true);
