@@ -52,6 +52,10 @@ static cream_status open(cream_search *search, cream_error *err) {
   if (!status) status = backend->alloc(backend, targets * weights, &search->random.weights, err);
   if (!status) status = backend->alloc(backend, targets * statistics, &search->random.statistics, err);
   if (status) return status;
+  for (int t = 0; t < search->n_targets; t++) { /* trained paths need no rule: the better one stays */
+    search->targets[t].board.rule = CREAM_BOARD_GAP;
+    search->targets[t].board.gap = 0;
+  }
   backend->copy(backend, search->random.initial, cream_net_weights(net), weights);
   backend->copy(backend, cream_buf_at(search->random.initial, weights), cream_net_statistics(net),
                 statistics);
