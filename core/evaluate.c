@@ -100,7 +100,7 @@ cream_status cream_recalibrate(cream_net *net, const cream_path *path, cream_sou
     if (status) return status;
     cream_tensor x = upload_batch(net, train, &batch, backend);
     /* momentum 1/(i+1): the running statistics become the mean of the batches' own */
-    float momentum = mode == CREAM_RECALIBRATION_RESET ? 1.0f / (float)(i + 1) : 0.1f;
+    float momentum = mode == CREAM_RECALIBRATION_RESET ? 1.0f / (float)(i + 1) : CREAM_BN_MOMENTUM;
     cream_net_forward(net, path, &x, CREAM_BN_TRAIN, momentum);
   }
   return backend->synchronise(backend, err);

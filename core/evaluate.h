@@ -27,7 +27,7 @@ cream_status cream_evaluate_confusion(cream_net *, const cream_path *, cream_sou
 
 /* Shows the path `batches` training batches (steps 0.. of the epoch given) for the running statistics of its
  * batch norms. RESET: they become the means over these batches; INHERIT: they move on from what they are, by
- * the momentum of training (0.1). */
+ * CREAM_BN_MOMENTUM. */
 cream_status cream_recalibrate(cream_net *, const cream_path *, cream_source *train, uint64_t epoch,
                                cream_recalibration, int batches, cream_error *);
 

@@ -22,6 +22,9 @@ typedef struct cream_param {
 
 typedef struct cream_net cream_net;
 
+/* By which training moves running statistics, as PyTorch does. */
+#define CREAM_BN_MOMENTUM 0.1f
+
 typedef struct cream_net_options {
   int batch;     /* largest batch that runs */
   bool train;    /* gradients and activations for backward are wanted */

@@ -140,7 +140,7 @@ static cream_status run_batch(cream_retrain *run, uint64_t per_epoch, int epoch,
   cream_tensor x = cream_train_upload(train, run->train_source, &batch);
   cream_loss loss = {.hard = 1, .smoothing = (float)config->smoothing, .labels = train->labels};
   if (config->mixup > 0) cream_mixup_apply(&run->mixup, draw, &x, batch.labels, &loss);
-  cream_buf logits = cream_net_forward_train(train->net, &run->path, &x, CREAM_BN_TRAIN, 0.1f,
+  cream_buf logits = cream_net_forward_train(train->net, &run->path, &x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM,
                                              (float)config->dropout, run->config.seed, draw);
   cream_train_loss(train, &loss, logits, x.n);
   cream_net_backward(train->net, cream_net_dlogits(train->net));

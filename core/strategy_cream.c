@@ -41,7 +41,8 @@ static cream_status step(cream_search *search, const cream_tensor *x, cream_even
   cream_rng rng = search_begin_draw(search);
   search_draw(search, &rng);
   const cream_board *board = &search->targets[search->target].board;
-  cream_buf logits = cream_net_forward_train(train->net, &search->path, x, CREAM_BN_TRAIN, 0.1f, 0, 0, 0);
+  cream_buf logits =
+      cream_net_forward_train(train->net, &search->path, x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM, 0, 0, 0);
   *teaching = (cream_teaching){-1, 1};
   if (event->epoch >= search->cream.start_epoch && board->count > 0) {
     cream_status status = cream_match_teacher(&search->cream.match, board, &search->path, config->teacher,

@@ -25,8 +25,8 @@ static cream_status step(cream_search *search, const cream_tensor *x, cream_even
   for (int k = 0; k < paths; k++) {
     for (int l = 0; l < skeleton->n_layers; l++)
       search->path.choice[l] = (uint8_t)order[l][k % skeleton->layers[l].n_options];
-    cream_buf logits =
-        cream_net_forward_train(search->train.net, &search->path, x, CREAM_BN_TRAIN, 0.1f, 0, 0, 0);
+    cream_buf logits = cream_net_forward_train(search->train.net, &search->path, x, CREAM_BN_TRAIN,
+                                               CREAM_BN_MOMENTUM, 0, 0, 0);
     search_gather_add(search, &search->path, &loss, logits, x->n);
   }
   return search_gather_update(search, event, err);

@@ -103,7 +103,7 @@ static cream_status rank(cream_search *search, int i, cream_event *event, cream_
   cream_board *board = &search->targets[t].board;
   const cream_path *path = &search->random.paths[i];
   cream_score score;
-  cream_status status = search_measure(search, path, 0, &score, err);
+  cream_status status = search_measure(search, path, search->heldout, &score, err);
   if (status) return status;
   cream_board_entry candidate = search_entry(search, path, &score);
   if ((status = search_tell_score(search, &candidate, event, err))) return status;

@@ -34,7 +34,8 @@ static cream_status step(cream_search *search, const cream_tensor *x, cream_even
       search->path = search->extremes[k];
     else
       search_draw(search, &rng);
-    cream_buf logits = cream_net_forward_train(net, &search->path, x, CREAM_BN_TRAIN, 0.1f, 0, 0, 0);
+    cream_buf logits =
+        cream_net_forward_train(net, &search->path, x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM, 0, 0, 0);
     if (k == 0)
       search->backend->softmax(search->backend, logits, x->n, search->skeleton.classes, search->soft);
     search_gather_add(search, &search->path, &loss, logits, x->n);

@@ -5,8 +5,8 @@
 static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
   cream_rng rng = search_begin_draw(search);
   search_draw(search, &rng);
-  cream_buf logits =
-      cream_net_forward_train(search->train.net, &search->path, x, CREAM_BN_TRAIN, 0.1f, 0, 0, 0);
+  cream_buf logits = cream_net_forward_train(search->train.net, &search->path, x, CREAM_BN_TRAIN,
+                                             CREAM_BN_MOMENTUM, 0, 0, 0);
   cream_loss loss = {
       .hard = 1, .smoothing = (float)search->config.search.smoothing, .labels = search->train.labels};
   return search_learn(search, &loss, logits, x->n, event, err);

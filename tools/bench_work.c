@@ -229,7 +229,7 @@ static cream_status train_step(bench_work *work, const cream_path *path, const c
   cream_loss loss = {.hard = 1, .smoothing = 0.1f, .labels = train->labels};
   cream_optim optim = {
       .kind = CREAM_OPTIM_SGD, .lr = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
-  cream_buf logits = cream_net_forward_train(train->net, path, x, CREAM_BN_TRAIN, 0.1f, 0, 0, 0);
+  cream_buf logits = cream_net_forward_train(train->net, path, x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM, 0, 0, 0);
   if (work->kind == BENCH_DISTILL) {
     cream_buf taught = cream_net_forward_teacher(train->net, teacher);
     work->backend->softmax(work->backend, taught, x->n, work->skeleton->classes, work->target);
