@@ -35,28 +35,18 @@ static cream_status upload(cream_match *match, cream_source *heldout, const uint
   return CREAM_OK;
 }
 
-/* `n` different indices below `count`. */
-static void draw_indices(cream_rng *rng, size_t count, int n, uint32_t *out) {
-  CREAM_ASSERT((size_t)n <= count);
-  for (int i = 0; i < n;) {
-    out[i] = cream_rng_below(rng, (uint32_t)count);
-    int same = 0;
-    while (out[same] != out[i]) same++;
-    i += same == i;
-  }
-}
-
 static cream_status fill_probe(cream_match *match, cream_source *heldout, uint64_t seed, cream_error *err) {
   size_t n = (size_t)match->n_probe, k = (size_t)match->classes, batch = (size_t)cream_net_batch(match->net);
   uint32_t *indices = malloc(n * sizeof *indices);
   match->probe_labels = malloc(n * sizeof *match->probe_labels);
   match->logits = malloc(batch * k * sizeof *match->logits);
-  if (!indices || !match->probe_labels || !match->logits) {
+  match->taken = calloc(heldout->count, sizeof *match->taken);
+  if (!indices || !match->probe_labels || !match->logits || !match->taken) {
     free(indices);
-    return cream_fail_memory(err, (2 * n + batch * k) * 4, "the images of a score");
+    return cream_fail_memory(err, (2 * n + batch * k) * 4 + heldout->count, "the images of a score");
   }
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_SLICE, UINT64_MAX);
-  draw_indices(&rng, heldout->count, match->n_probe, indices);
+  cream_rng_choose(&rng, heldout->count, match->n_probe, indices, match->taken);
   cream_status status =
       upload(match, heldout, indices, match->n_probe, match->probe, 0, match->probe_labels, err);
   free(indices);
@@ -121,6 +111,7 @@ void cream_match_destroy(cream_match *match) {
     if (cream_buf_present(*buffers[i])) match->backend->release(match->backend, *buffers[i]);
   free(match->probe_labels);
   free(match->logits);
+  free(match->taken);
   *match = (cream_match){0};
 }
 
@@ -158,7 +149,7 @@ void cream_match_output(cream_match *match, const cream_board_entry *entry) {
 cream_status cream_match_enter(cream_match *match, cream_source *heldout, cream_board_entry *entry,
                                uint64_t seed, cream_error *err) {
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_SLICE, entry->step);
-  draw_indices(&rng, heldout->count, match->slice, entry->slice);
+  cream_rng_choose(&rng, heldout->count, match->slice, entry->slice, match->taken);
   cream_status status = cream_match_show(match, heldout, entry, err);
   if (!status) cream_match_output(match, entry);
   return status;
@@ -175,7 +166,7 @@ cream_status cream_match_heldout(cream_match *match, cream_source *heldout, uint
   uint32_t indices[CREAM_MAX_SLICE];
   int32_t values[CREAM_MAX_SLICE];
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_META, step);
-  draw_indices(&rng, heldout->count, match->slice, indices);
+  cream_rng_choose(&rng, heldout->count, match->slice, indices, match->taken);
   cream_status status = upload(match, heldout, indices, match->slice, raw, 0, values, err);
   if (status) return status;
   match->backend->upload(match->backend, labels, values, (size_t)match->slice);

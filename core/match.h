@@ -26,7 +26,8 @@ typedef struct cream_match {
   cream_buf probe;  /* held-out pictures that scores are measured on */
   int n_probe;
   int32_t *probe_labels;
-  float *logits; /* [batch of the net, classes], on the host */
+  float *logits;  /* [batch of the net, classes], on the host */
+  uint8_t *taken; /* zeros, one for each held-out image: cream_rng_choose */
 } cream_match;
 
 typedef struct cream_match_options {

@@ -79,6 +79,16 @@ void cream_rng_shuffle(cream_rng *rng, uint32_t *items, size_t count) {
   }
 }
 
+void cream_rng_choose(cream_rng *rng, size_t count, int n, uint32_t *out, uint8_t *taken) {
+  CREAM_ASSERT((size_t)n <= count);
+  for (int i = 0; i < n;) {
+    out[i] = cream_rng_below(rng, (uint32_t)count);
+    if (taken[out[i]]) continue;
+    taken[out[i++]] = 1;
+  }
+  for (int i = 0; i < n; i++) taken[out[i]] = 0;
+}
+
 float cream_rng_dropout(uint64_t seed, uint64_t step, uint64_t i) {
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_DROPOUT, step);
   rng.counter[0] = (uint32_t)i;

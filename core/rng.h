@@ -24,7 +24,7 @@ typedef enum cream_rng_purpose {
   CREAM_RNG_MIXUP,     /* shares of mixed pictures; step = training batch */
   CREAM_RNG_BOOTSTRAP, /* pairs of a resample; step = resample */
   CREAM_RNG_BUDGET,    /* which budget a step trains for */
-  CREAM_RNG_EVOLUTION, /* first paths of an evolution (step 0) and the children of its generations */
+  CREAM_RNG_EVOLUTION, /* first paths of an evolution (step 0) and the children of its generations; its images */
 } cream_rng_purpose;
 
 typedef struct cream_rng {
@@ -50,6 +50,8 @@ uint32_t cream_rng_below(cream_rng *, uint32_t bound);
 double cream_rng_normal(cream_rng *);
 /* Fisher-Yates. */
 void cream_rng_shuffle(cream_rng *, uint32_t *items, size_t count);
+/* `n` different ones of 0..count-1, in the order drawn. taken[count]: zeroed, and so it is left. */
+void cream_rng_choose(cream_rng *, size_t count, int n, uint32_t *out, uint8_t *taken);
 
 /* The gate of dropout at element i: a draw that needs no state. Uniform in [0,1). */
 float cream_rng_dropout(uint64_t seed, uint64_t step, uint64_t i);

@@ -123,6 +123,25 @@ static void test_dropout_draws(void **state) {
   assert_true(draw != cream_rng_dropout(3, 4, (uint64_t)1 << 32 | 5));
 }
 
+static void test_choose(void **state) {
+  (void)state;
+  enum { COUNT = 20000 };
+  static uint32_t chosen[COUNT];
+  static uint8_t taken[COUNT], seen[COUNT];
+  cream_rng rng = cream_rng_at(5, CREAM_RNG_TEST, 9), again = rng;
+  cream_rng_choose(&rng, COUNT, COUNT, chosen, taken);
+  for (int i = 0; i < COUNT; i++) {
+    assert_true(chosen[i] < COUNT && !seen[chosen[i]]);
+    seen[chosen[i]] = 1;
+    assert_int_equal(taken[i], 0);
+  }
+  uint32_t few[3];
+  cream_rng_choose(&again, COUNT, 3, few, taken);
+  assert_memory_equal(few, chosen, sizeof few);
+  cream_rng_choose(&again, 1, 1, few, taken);
+  assert_int_equal(few[0], 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_philox_known_answers),
@@ -131,6 +150,7 @@ int main(void) {
       cmocka_unit_test(test_below),
       cmocka_unit_test(test_normal),
       cmocka_unit_test(test_shuffle),
+      cmocka_unit_test(test_choose),
       cmocka_unit_test(test_dropout_draws),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
