@@ -286,6 +286,7 @@ static cream_status run_step(cream_search *search, cream_event *epoch_event, cre
                                                    search->step % search->per_epoch, &batch, err);
   if (status) return status;
   cream_tensor x = cream_train_upload(train, search->train_source, &batch);
+  event.step = search->step;
   event.path = &search->path;
   event.rho = -1;
   event.lr = search->train.lr_scale *

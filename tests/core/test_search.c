@@ -93,7 +93,11 @@ static void test_time_budget_still_selects(void **state) {
   searching out = search_with(&config, (searching_options){.threads = 1});
   if (out.status) fail_msg("%s", out.err.text);
   assert_int_equal(out.steps, 0);
-  assert_int_equal(out.boards[0].count, 1);
+  /* the best of a board of paths drawn for it, and that is said */
+  assert_int_equal(out.boards[0].count, 4);
+  assert_int_equal(out.log.selects, 4);
+  assert_int_equal(out.log.notes, 1);
+  assert_non_null(strstr(out.log.note, "the best of 4 drawn"));
   assert_int_equal(out.results[0].score.count, 40);
   free(out.weights);
 }
@@ -147,7 +151,10 @@ static void test_loss_that_is_no_number_stops(void **state) {
   searching out = search_with(&config, (searching_options){.threads = 1});
   assert_int_equal(out.status, CREAM_FAILED);
   assert_non_null(strstr(out.err.text, "lower search.lr.lr"));
-  assert_non_null(strstr(out.err.text, "step "));
+  char step[32];
+  snprintf(step, sizeof step, "step %d: ", (int)out.steps); /* the one after the last that was whole */
+  assert_int_equal(strncmp(out.err.text, step, strlen(step)), 0);
+  assert_true(out.steps > 0 && out.log.steps == (int)out.steps);
   assert_non_null(strstr(out.err.text, " at layer "));
   free(out.weights);
 }
