@@ -175,14 +175,21 @@ static cream_status finish(cream_search *search, cream_error *err) {
   for (int t = 0; t < search->n_targets; t++) {
     search_target *target = &search->targets[t];
     if (has_answer(search, target)) continue;
-    int wanted = target->board.count == 0 ? 1 : target->board.capacity;
+    int wanted = target->board.capacity;
+    char text[200];
+    snprintf(text, sizeof text,
+             "the board had no path inside the limits at the end: the answer is the best of %d drawn there",
+             wanted);
+    cream_event note = {
+        .kind = CREAM_EVENT_NOTE, .phase = "search", .step = search->step, .rho = -1, .note = text};
+    cream_status status = cream_train_emit(&search->train, &note, err);
+    if (status) return status;
     target->board.count = 0;
     cream_rng rng = cream_rng_at(search->config.seed, CREAM_RNG_PATH, search->step);
     for (int i = 0; i < wanted; i++) {
       cream_path path = cream_range_sampler_draw(target->sampler, &rng);
       cream_event event = {.phase = "search", .step = search->step, .rho = -1};
-      cream_status status = update_boards(search, &path, &event, err);
-      if (status) return status;
+      if ((status = update_boards(search, &path, &event, err))) return status;
     }
   }
   return CREAM_OK;
