@@ -85,11 +85,20 @@ static cream_status reserve_packed(cream_net *net, cream_error *err) {
   if (!net->backend->pack_weights) return CREAM_OK;
   visit_units(net, place_packed, &total);
   cream_status status = total ? net->backend->alloc(net->backend, total, &net->packed, err) : CREAM_OK;
-  if (status)
+  if (status) {
     visit_units(net, unplace_packed, NULL);
-  else
-    net->bytes += total * sizeof(float);
-  return status;
+    return status;
+  }
+  net->bytes += net->packed_bytes = total * sizeof(float);
+  return CREAM_OK;
+}
+
+static void release_packed(cream_net *net) {
+  visit_units(net, unplace_packed, NULL);
+  if (cream_buf_present(net->packed)) net->backend->release(net->backend, net->packed);
+  net->packed = (cream_buf){0};
+  net->bytes -= net->packed_bytes;
+  net->packed_bytes = 0;
 }
 
 static cream_status fold_all(cream_net *net, cream_error *err) {
@@ -112,8 +121,12 @@ cream_status cream_net_fold(cream_net *net, cream_error *err) {
   CREAM_ASSERT(!net->options.train);
   if (net->folded) return CREAM_OK;
   cream_status status = reserve_packed(net, err);
-  if (!status) status = fold_all(net, err);
   if (status) return status;
+  status = fold_all(net, err);
+  if (status) {
+    release_packed(net);
+    return status;
+  }
   if (net->backend->pack_weights) visit_units(net, pack_unit, NULL);
   return net->backend->synchronise(net->backend, err);
 }

@@ -81,7 +81,8 @@ struct cream_net {
   cream_buf zeros, discarded; /* drop path: a squeeze-excite without weights (net_run.c) */
   float *drop_gates;          /* drop path: gates of one block on the host */
   size_t bytes;
-  bool folded;              /* fold.h */
+  bool folded; /* fold.h */
+  size_t packed_bytes;
   cream_buf packed;         /* folded, on a backend with a form for inference: its weights (backend.h) */
   cream_path gradient_path; /* that the gradients are of; no layers at first */
   net_tape tape;            /* of the last forward_train */

@@ -157,10 +157,42 @@ static void test_description(void **state) {
   assert_int_equal(linear->layers[1].weight->n_dims, 2);
 }
 
+static cream_status refuse_download(cream_backend *backend, void *to, cream_buf from, size_t count,
+                                    cream_error *err) {
+  (void)backend, (void)to, (void)from, (void)count;
+  return cream_fail(err, CREAM_FAILED, "the device is gone");
+}
+
+/* The network runs as before, and can be folded yet. */
+static void test_failure_changes_nothing(void **state) {
+  fixture *f = *state;
+  cream_error err;
+  cream_path path = draw_path(&f->skeleton, 1);
+  float before[BATCH * CLASSES], after[BATCH * CLASSES];
+  logits_of(f, f->net, &path, before);
+  size_t memory = cream_net_memory(f->net);
+  cream_status (*download)(cream_backend *, void *, cream_buf, size_t, cream_error *) = f->backend->download;
+  f->backend->download = refuse_download;
+  for (int times = 0; times < 2; times++) assert_int_equal(cream_net_fold(f->net, &err), CREAM_FAILED);
+  f->backend->download = download;
+  assert_int_equal(cream_net_memory(f->net), memory);
+  logits_of(f, f->net, &path, after);
+  assert_memory_equal(before, after, sizeof before);
+  assert_int_equal(cream_net_fold(f->net, &err), CREAM_OK);
+  logits_of(f, f->net, &path, after);
+  expect_same(before, after);
+  size_t folded = cream_net_memory(f->net);
+  cream_net *net = make_net(f);
+  assert_int_equal(cream_net_fold(net, &err), CREAM_OK);
+  assert_int_equal(folded, cream_net_memory(net));
+  cream_net_destroy(net);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_logits_stay, setup, teardown),
       cmocka_unit_test_setup_teardown(test_parameters_are_an_equal_network, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_failure_changes_nothing, setup, teardown),
       cmocka_unit_test_setup_teardown(test_description, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
