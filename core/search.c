@@ -131,6 +131,9 @@ static cream_status create_state(cream_search *search, const cream_search_inputs
                                .keeper = inputs->keeper,
                                .on_nan = search->config.on_nan};
   cream_status status = cream_train_init(&search->train, search->backend, &train, err);
+  if (!status)
+    status = search->backend->alloc(search->backend, cream_net_statistic_count(search->train.net),
+                                    &search->statistics, err);
   if (!status && matches)
     status = cream_match_init(&search->cream.match, search->train.net, search->heldout, &match, err);
   return status || !search->ops->open ? status : search->ops->open(search, err);
@@ -166,6 +169,7 @@ void cream_search_destroy(cream_search *search) {
   if (!search) return;
   if (search->ops->close) search->ops->close(search);
   if (cream_buf_present(search->soft)) search->backend->release(search->backend, search->soft);
+  if (cream_buf_present(search->statistics)) search->backend->release(search->backend, search->statistics);
   cream_match_destroy(&search->cream.match);
   cream_train_destroy(&search->train);
   for (int t = 0; t < search->n_targets; t++) cream_range_sampler_destroy(search->targets[t].sampler);
@@ -340,9 +344,14 @@ static cream_status train_supernet(cream_search *search, cream_error *err) {
 }
 
 cream_status cream_search_run(cream_search *search, cream_search_result *results, cream_error *err) {
+  cream_error unwanted; /* a rollback tells the reason */
+  if (!err) err = &unwanted;
   cream_status status = train_supernet(search, err);
-  if (!status && search->ops->finish) status = search->ops->finish(search, err);
+  if (status) return status;
+  search_keep_statistics(search);
+  if (search->ops->finish) status = search->ops->finish(search, err);
   for (int t = 0; t < search->n_targets && !status; t++) status = search_select(search, t, &results[t], err);
+  if (!search->ops->restore_best) search_restore_statistics(search);
   return status;
 }
 

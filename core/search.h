@@ -44,13 +44,14 @@ void cream_search_destroy(cream_search *);
 /* A search by config->search.strategy (docs/strategies.md): trains until the last epoch, the time budget, or
  * the listener's stop; then looks for candidates where the strategy has no board, and selects.
  * results[cream_search_targets()]: one for each budget, or the only one. The state goes to the keeper when
- * it is due, at the end of the training (what follows can be done again from there) and at the stop.
+ * it is due, at the end of the training (what follows can be done again from there) and at the stop. The net
+ * is left as the training left it, of a random search with the best path's weights and statistics.
  * CREAM_INTERRUPTED: the state is that after the last whole step, `results` are unset. */
 cream_status cream_search_run(cream_search *, cream_search_result *results, cream_error *);
 
 /* The state as it is between two steps. After its parts were given other values (of a state of a search with
  * the same inputs), cream_search_restored has to be called; then the search goes on as the other one would
- * have. CREAM_BAD_DATA: the values are of another network, or none that a search can have; the search is then
+ * have, its time budget counted from *state->seconds. CREAM_BAD_DATA: the values are of another network, or none that a search can have; the search is then
  * of no use until others are restored. */
 void cream_search_state(cream_search *, cream_state *);
 cream_status cream_search_restored(cream_search *, cream_error *);

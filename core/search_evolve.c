@@ -13,7 +13,15 @@ typedef struct individual {
   double flops;
 } individual;
 
+/* The held-out images that paths are evaluated on: all, or some drawn by seed, the same for every path. */
+typedef struct sample {
+  cream_source source;
+  cream_source *of;
+  uint32_t *indices;
+} sample;
+
 typedef struct archive {
+  cream_source *images;
   individual *all; /* the first `ranked` best first */
   int n, ranked;
 } archive;
@@ -69,8 +77,7 @@ static cream_status evaluate(cream_search *search, archive *seen, const cream_pa
   if (cream_train_stopped(&search->train))
     return cream_fail(err, CREAM_INTERRUPTED, "interrupted during the evolution");
   individual *added = &seen->all[seen->n++];
-  size_t images = (size_t)search->config.search.evolution.images;
-  cream_status status = search_measure(search, path, images, &added->score, err);
+  cream_status status = search_measure(search, path, seen->images, &added->score, err);
   if (status) return status;
   cream_board_entry candidate = search_entry(search, path, &added->score);
   added->path = *path;
@@ -114,12 +121,39 @@ static cream_status rank(cream_search *search, int t, const archive *seen, int g
   return search_tell_board(search, t, 0, &event, err);
 }
 
+static cream_status read_sample(cream_source *source, uint64_t epoch, uint64_t step, cream_batch *batch,
+                                cream_error *err) {
+  (void)epoch;
+  const sample *s = source->self;
+  size_t first = (size_t)step * (size_t)source->batch, n = source->count - first;
+  if (n > (size_t)source->batch) n = (size_t)source->batch;
+  return s->of->pick(s->of, s->indices + first, (int)n, batch, err);
+}
+
+static cream_status draw_sample(cream_search *search, sample *s, cream_error *err) {
+  size_t count = search->heldout->count, n = (size_t)search->config.search.evolution.images;
+  if (n == 0 || n >= count) return CREAM_OK;
+  uint8_t *taken = calloc(count, sizeof *taken);
+  s->indices = malloc(n * sizeof *s->indices);
+  cream_rng rng = cream_rng_at(search->config.seed, CREAM_RNG_EVOLUTION, UINT64_MAX);
+  if (taken && s->indices) cream_rng_choose(&rng, count, (int)n, s->indices, taken);
+  free(taken);
+  if (!taken || !s->indices) return cream_fail_memory(err, count + n * sizeof *s->indices, "the evolution");
+  s->source = *s->of;
+  s->source.self = s;
+  s->source.count = n;
+  s->source.read = read_sample;
+  return CREAM_OK;
+}
+
 cream_status search_evolve(cream_search *search, cream_error *err) {
   const cream_search_config *config = &search->config.search;
   size_t most = (size_t)config->evolution.population * (size_t)(config->evolution.generations + 1);
-  archive seen = {.all = malloc(most * sizeof *seen.all)};
-  if (!seen.all) return cream_fail_memory(err, most * sizeof *seen.all, "the evolution");
-  cream_status status = CREAM_OK;
+  sample images = {.of = search->heldout};
+  cream_status status = draw_sample(search, &images, err);
+  archive seen = {.images = images.indices ? &images.source : search->heldout,
+                  .all = malloc(most * sizeof *seen.all)};
+  if (!status && !seen.all) status = cream_fail_memory(err, most * sizeof *seen.all, "the evolution");
   for (int t = 0; t < search->n_targets && !status; t++) {
     seen.n = seen.ranked = 0;
     for (int g = 0; g <= config->evolution.generations && !status; g++) {
@@ -128,5 +162,6 @@ cream_status search_evolve(cream_search *search, cream_error *err) {
     }
   }
   free(seen.all);
+  free(images.indices);
   return status;
 }

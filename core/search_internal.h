@@ -68,7 +68,8 @@ struct cream_search {
   cream_path path;         /* of this step, */
   int target;              /* and whose turn it is */
 
-  cream_buf soft; /* a teacher's probabilities [batch, classes]: CREAM and SANDWICH */
+  cream_buf statistics; /* search_keep_statistics */
+  cream_buf soft;       /* a teacher's probabilities [batch, classes]: CREAM and SANDWICH */
   struct {
     cream_match match;
     cream_meta meta;
@@ -106,11 +107,15 @@ cream_status search_tell_board(cream_search *, int target, int at, cream_event *
 
 /* search_select.c */
 
-/* Statistics and accuracy of a path with the present weights, on at most `images` held-out ones (0: all). */
-cream_status search_measure(cream_search *, const cream_path *, size_t images, cream_score *, cream_error *);
+/* The running statistics as training left them, which every path is recalibrated from. */
+void search_keep_statistics(cream_search *);
+void search_restore_statistics(cream_search *);
+/* Statistics and accuracy of a path with the present weights on `images`, from the statistics kept: what was
+ * measured before makes no difference. The net is left with the path's statistics. */
+cream_status search_measure(cream_search *, const cream_path *, cream_source *images, cream_score *,
+                            cream_error *);
 /* Recalibrates and evaluates the entries of a target's board that lie inside its limits (or the first alone,
- * of a strategy with restore_best) on the whole held-out set; the best is the answer. The net is left with
- * the winner's statistics. */
+ * of a strategy with restore_best) on the whole held-out set; the best is the answer. */
 cream_status search_select(cream_search *, int target, cream_search_result *, cream_error *);
 
 /* search_gather.c */

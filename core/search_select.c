@@ -1,13 +1,26 @@
 #include "search_internal.h"
 
-cream_status search_measure(cream_search *search, const cream_path *path, size_t images, cream_score *score,
-                            cream_error *err) {
+void search_keep_statistics(cream_search *search) {
   cream_net *net = search->train.net;
+  search->backend->copy(search->backend, search->statistics, cream_net_statistics(net),
+                        cream_net_statistic_count(net));
+}
+
+void search_restore_statistics(cream_search *search) {
+  cream_net *net = search->train.net;
+  search->backend->copy(search->backend, cream_net_statistics(net), search->statistics,
+                        cream_net_statistic_count(net));
+}
+
+cream_status search_measure(cream_search *search, const cream_path *path, cream_source *images,
+                            cream_score *score, cream_error *err) {
+  cream_net *net = search->train.net;
+  search_restore_statistics(search);
   cream_status status =
       cream_recalibrate(net, path, search->train_source, (uint64_t)search->config.search.epochs,
                         search->config.recalibrate.mode, search->config.search.recalibrate, err);
   if (status) return status;
-  return cream_evaluate(net, path, search->heldout, CREAM_BN_RUNNING, images, score, err);
+  return cream_evaluate(net, path, images, CREAM_BN_RUNNING, 0, score, err);
 }
 
 static bool better(const cream_search_result *a, const cream_search_result *b) {
@@ -20,7 +33,7 @@ static cream_status measure_entry(cream_search *search, int t, int e, cream_sear
   const cream_path *path = &board->entries[e].path;
   *result = (cream_search_result){.path = *path, .cost = cream_costs_path(&search->costs, path), .entry = e};
   if (search->has_latencies) result->ms = cream_latencies_path(&search->latencies, path);
-  cream_status status = search_measure(search, path, 0, &result->score, err);
+  cream_status status = search_measure(search, path, search->heldout, &result->score, err);
   if (status) return status;
   cream_event event = {.kind = CREAM_EVENT_SELECT,
                        .phase = "search",
@@ -41,7 +54,6 @@ cream_status search_select(cream_search *search, int t, cream_search_result *bes
   search_target *target = &search->targets[t];
   const cream_board *board = &target->board;
   if (search->ops->restore_best) search->ops->restore_best(search, t);
-  int last = -1;
   best->entry = -1;
   for (int e = 0; e < board->count && !(search->ops->restore_best && e > 0); e++) {
     cream_search_result measured;
@@ -50,10 +62,8 @@ cream_status search_select(cream_search *search, int t, cream_search_result *bes
       return cream_fail(err, CREAM_INTERRUPTED, "interrupted during the final selection");
     cream_status status = measure_entry(search, t, e, &measured, err);
     if (status) return status;
-    last = e;
     if (best->entry < 0 || better(&measured, best)) *best = measured;
   }
   CREAM_ASSERT(best->entry >= 0);
-  cream_score again; /* for the statistics */
-  return best->entry == last ? CREAM_OK : search_measure(search, &best->path, 0, &again, err);
+  return CREAM_OK;
 }

@@ -92,7 +92,8 @@ static cream_status step(cream_search *search, const cream_tensor *x, cream_even
   uint64_t per_epoch = search->per_epoch / (uint64_t)config->random.paths;
   event->lr = train->lr_scale * cream_lr_at(&config->lr, search->step - first, length,
                                             per_epoch ? per_epoch : 1, config->batch);
-  cream_buf logits = cream_net_forward_train(net, &search->path, x, CREAM_BN_TRAIN, 0.1f, 0, 0, 0);
+  cream_buf logits =
+      cream_net_forward_train(net, &search->path, x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM, 0, 0, 0);
   cream_loss loss = {.hard = 1, .smoothing = (float)config->smoothing, .labels = train->labels};
   return search_learn(search, &loss, logits, x->n, event, err);
 }
@@ -117,7 +118,7 @@ static cream_status rank(cream_search *search, int i, cream_event *event, cream_
     backend->copy(backend, cream_buf_at(search->random.weights, (size_t)t * weights), cream_net_weights(net),
                   weights);
     backend->copy(backend, cream_buf_at(search->random.statistics, (size_t)t * statistics),
-                  cream_net_statistics(net), statistics);
+                  search->statistics, statistics);
   }
   return search_tell_board(search, t, at, event, err);
 }
@@ -125,7 +126,9 @@ static cream_status rank(cream_search *search, int i, cream_event *event, cream_
 static cream_status after(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
   (void)x;
   int i = path_at(search, search->step - 1);
-  return search->step == first_step(search, i + 1) ? rank(search, i, event, err) : CREAM_OK;
+  if (search->step != first_step(search, i + 1)) return CREAM_OK;
+  search_keep_statistics(search);
+  return rank(search, i, event, err);
 }
 
 /* Where the time was up before any path was done: the one that had begun, or the first. */
@@ -145,6 +148,7 @@ static void restore_best(cream_search *search, int t) {
   size_t statistics = cream_net_statistic_count(search->train.net);
   set_net(search, cream_buf_at(search->random.weights, (size_t)t * weights),
           cream_buf_at(search->random.statistics, (size_t)t * statistics));
+  search_keep_statistics(search);
 }
 
 static void state(cream_search *search, cream_state *state) {

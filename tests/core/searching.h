@@ -4,7 +4,7 @@
 
 #include "synthetic.h"
 
-enum { SEARCHING_MAX_SCORES = 256 };
+enum { SEARCHING_MAX_SCORES = 256, SEARCHING_MAX_STATISTICS = 4096, SEARCHING_HELDOUT = 40 };
 
 typedef struct searching_log {
   int boards, metas, epochs, selects, steps, taught;
@@ -12,6 +12,10 @@ typedef struct searching_log {
   int board_outside; /* entries of boards outside them */
   int n_scores;
   cream_path scored[SEARCHING_MAX_SCORES];
+  double scores[SEARCHING_MAX_SCORES];
+  cream_score selected[CREAM_MAX_BOARD]; /* by entry */
+  int notes;
+  char note[256];
   double last_loss, first_loss;
   double lowest_rho, highest_rho;
   cream_limits limits;
@@ -38,6 +42,7 @@ static inline cream_status searching_event(void *self, const cream_event *event,
     break;
   case CREAM_EVENT_SCORE:
     assert_true(log->n_scores < SEARCHING_MAX_SCORES);
+    log->scores[log->n_scores] = event->candidate->score;
     log->scored[log->n_scores++] = event->candidate->path;
     break;
   case CREAM_EVENT_BOARD:
@@ -56,6 +61,11 @@ static inline cream_status searching_event(void *self, const cream_event *event,
     break;
   case CREAM_EVENT_SELECT:
     log->selects++;
+    log->selected[event->entry] = (cream_score){.top1 = event->accuracy, .loss = event->eval_loss};
+    break;
+  case CREAM_EVENT_NOTE:
+    log->notes++;
+    snprintf(log->note, sizeof log->note, "%s", event->note);
     break;
   default:
     break;
@@ -92,7 +102,9 @@ typedef struct searching {
   searching_log log;
   float *weights;
   size_t count;
+  float statistics[SEARCHING_MAX_STATISTICS];
   uint64_t meta_updates, steps;
+  uint32_t shown[SEARCHING_HELDOUT]; /* how often each held-out image was asked for */
   size_t meta_inputs;
 } searching;
 
@@ -112,7 +124,8 @@ static inline searching search_with(const cream_config *config, searching_option
   cream_skeleton skeleton = synthetic_skeleton();
   synthetic train, heldout;
   synthetic_open(&train, options.images ? options.images : 128, 16, 16, 21);
-  synthetic_open(&heldout, 40, 16, 16, 22);
+  synthetic_open(&heldout, SEARCHING_HELDOUT, 16, 16, 22);
+  heldout.shown = out.shown;
   out.log = (searching_log){.limits = {options.range, {0, options.max_ms}, options.latencies},
                             .stop_at = options.stop_at,
                             .lowest_rho = 2,
@@ -141,6 +154,10 @@ static inline searching search_with(const cream_config *config, searching_option
     cream_error err;
     assert_non_null(out.weights);
     assert_int_equal(backend->download(backend, out.weights, cream_net_weights(net), out.count, &err),
+                     CREAM_OK);
+    size_t statistics = cream_net_statistic_count(net);
+    assert_true(statistics <= SEARCHING_MAX_STATISTICS);
+    assert_int_equal(backend->download(backend, out.statistics, cream_net_statistics(net), statistics, &err),
                      CREAM_OK);
   }
   cream_search_destroy(search);

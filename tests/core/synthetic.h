@@ -21,6 +21,7 @@ typedef struct synthetic {
   uint8_t *pixels;
   int32_t *labels;
   uint64_t reads;
+  uint32_t *shown; /* counts images by index; NULL: nobody wants to know */
 } synthetic;
 
 static inline void synthetic_picture(const synthetic *s, uint32_t index, uint8_t *out, int32_t *label) {
@@ -40,8 +41,10 @@ static inline cream_status synthetic_pick(cream_source *source, const uint32_t *
   synthetic *s = source->self;
   (void)err;
   size_t picture = (size_t)source->side * (size_t)source->side * 3;
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < n; i++) {
     synthetic_picture(s, indices[i], s->pixels + picture * (size_t)i, &s->labels[i]);
+    if (s->shown) s->shown[indices[i]]++;
+  }
   *batch = (cream_batch){n, source->side, 3, s->pixels, s->labels};
   s->reads++;
   return CREAM_OK;

@@ -164,6 +164,73 @@ static void test_random_trains_each_path_and_keeps_the_best(void **state) {
   free(out.weights);
 }
 
+/* Trained paths are not refused for their FLOPs, whatever the board's rule. */
+static void test_random_keeps_the_best_of_any_size(void **state) {
+  (void)state;
+  const cream_board_rule rules[] = {CREAM_BOARD_GAP, CREAM_BOARD_PAPER, CREAM_BOARD_PARETO};
+  for (int r = 0; r < 3; r++) {
+    cream_config config = searching_config();
+    config.search.strategy = CREAM_STRATEGY_RANDOM;
+    config.search.board.size = 1;
+    config.search.board.buckets = 1;
+    config.search.board.rule = rules[r];
+    config.search.board.gap = 100;
+    config.search.random.paths = 8;
+    searching out = good(&config, (searching_options){.threads = 2});
+    double best = 0;
+    for (int i = 0; i < out.log.n_scores; i++) best = fmax(best, out.log.scores[i]);
+    assert_true(out.log.scores[0] < best); /* the first does not just stay */
+    assert_true(out.boards[0].entries[0].score == best && out.results[0].score.top1 == best);
+    free(out.weights);
+  }
+}
+
+/* What was recalibrated and measured before leaves no trace: neither in a path's score nor in the supernet. */
+static void test_paths_are_measured_alone(void **state) {
+  (void)state;
+  for (int mode = 0; mode < 2; mode++) {
+    cream_config config = searching_config();
+    config.search.strategy = CREAM_STRATEGY_SPOS;
+    config.recalibrate.mode = mode ? CREAM_RECALIBRATION_INHERIT : CREAM_RECALIBRATION_RESET;
+    searching out = good(&config, (searching_options){.threads = 2});
+    assert_int_equal(out.log.selects, 4);
+    for (int e = 0; e < 4; e++) {
+      assert_true(out.log.selected[e].top1 == out.boards[0].entries[e].score);
+      assert_true(out.log.selected[e].loss == out.boards[0].entries[e].loss);
+    }
+    config.search.recalibrate++;
+    searching other = good(&config, (searching_options){.threads = 2});
+    assert_true(other.results[0].score.loss != out.results[0].score.loss);
+    assert_memory_equal(out.weights, other.weights, out.count * 4);
+    assert_memory_equal(out.statistics, other.statistics, sizeof out.statistics);
+    free(other.weights);
+    free(out.weights);
+  }
+}
+
+/* Some held-out images, the same for all paths, and drawn: data that are sorted by class begin with one class. */
+static void test_evolution_on_some_images(void **state) {
+  (void)state;
+  bool chosen[2][SEARCHING_HELDOUT];
+  for (int seed = 0; seed < 2; seed++) {
+    cream_config config = searching_config();
+    config.seed += (uint64_t)seed;
+    config.search.strategy = CREAM_STRATEGY_SPOS;
+    config.search.evolution.images = 18; /* more than a batch */
+    searching out = good(&config, (searching_options){.threads = 2});
+    unsigned selects = (unsigned)out.log.selects, all = selects + (unsigned)out.log.n_scores;
+    int images = 0;
+    for (int i = 0; i < SEARCHING_HELDOUT; i++) {
+      chosen[seed][i] = out.shown[i] == all;
+      assert_true(chosen[seed][i] || out.shown[i] == selects);
+      images += chosen[seed][i];
+    }
+    assert_int_equal(images, 18);
+    free(out.weights);
+  }
+  assert_true(memcmp(chosen[0], chosen[1], sizeof chosen[0]) != 0);
+}
+
 static void test_evolution_evaluates_every_path_once(void **state) {
   (void)state;
   cream_config config = searching_config();
@@ -368,6 +435,9 @@ int main(void) {
       cmocka_unit_test(test_no_time_still_selects),
       cmocka_unit_test(test_what_a_step_trains),
       cmocka_unit_test(test_random_trains_each_path_and_keeps_the_best),
+      cmocka_unit_test(test_random_keeps_the_best_of_any_size),
+      cmocka_unit_test(test_paths_are_measured_alone),
+      cmocka_unit_test(test_evolution_on_some_images),
       cmocka_unit_test(test_evolution_evaluates_every_path_once),
       cmocka_unit_test(test_meta_inputs),
       cmocka_unit_test(test_sampling_everywhere_selects_inside),
