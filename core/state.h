@@ -29,6 +29,7 @@ enum { CREAM_STATE_MAX = 32 };
 typedef struct cream_state {
   cream_backend *backend;
   uint64_t step;
+  double *seconds; /* that the run has taken so far, where it keeps them; they are in no snapshot */
   int n;
   cream_state_part parts[CREAM_STATE_MAX];
 } cream_state;

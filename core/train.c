@@ -139,6 +139,8 @@ void cream_train_begin_epoch(cream_train *train, uint64_t step) {
 
 void cream_train_state(cream_train *train, cream_state *state) {
   size_t weights = cream_net_weight_count(train->net);
+  train->seconds = now() - train->started;
+  state->seconds = &train->seconds;
   cream_state_add_host(state, "network", CREAM_STATE_U64, &train->fingerprint, 1);
   cream_state_add_host(state, "lr_scale", CREAM_STATE_F64, &train->lr_scale, 1);
   cream_state_add_host(state, "rollbacks", CREAM_STATE_U64, &train->rollbacks, 1);
@@ -152,6 +154,7 @@ void cream_train_state(cream_train *train, cream_state *state) {
 
 cream_status cream_train_restored(cream_train *train, cream_error *err) {
   uint64_t own = cream_state_fingerprint(train->net);
+  train->started = now() - train->seconds;
   if (train->fingerprint == own) return CREAM_OK;
   train->fingerprint = own;
   return cream_fail(err, CREAM_BAD_DATA, "the state is that of another network");

@@ -24,8 +24,10 @@ typedef struct cream_train {
   cream_buf norms;     /* squared, of the slices */
   float *host_norms;
   cream_listener listener;
-  double started, epoch_started; /* seconds of a monotonic clock */
-  double time_budget;            /* minutes; 0: none */
+  double started,
+      epoch_started;  /* seconds of a monotonic clock; `started` that of a run that never stopped */
+  double seconds;     /* since then, when the state was last asked for */
+  double time_budget; /* minutes; 0: none */
   uint64_t epoch_first_step;
   int batch;
   cream_keeper keeper;
@@ -94,7 +96,8 @@ void cream_train_begin_epoch(cream_train *, uint64_t step);
 /* Adds what is kept of it to a state: weights, statistics, moments, averaged weights and what else lives on
  * from step to step. Whatever a step leaves for the next has to be here. */
 void cream_train_state(cream_train *, cream_state *);
-/* CREAM_BAD_DATA if the state that was restored is of another network. */
+/* Goes on with the clock from state->seconds. CREAM_BAD_DATA if the state that was restored is of another
+ * network. */
 cream_status cream_train_restored(cream_train *, cream_error *);
 /* Whether the state after this step is to be kept. */
 bool cream_train_due(const cream_train *, uint64_t step, bool epoch_end);
@@ -102,11 +105,11 @@ bool cream_train_due(const cream_train *, uint64_t step, bool epoch_end);
 cream_status cream_train_save(cream_train *, const cream_state *, cream_error *);
 /* Whether the failure that a step ended with is to be answered by cream_train_roll_back. */
 bool cream_train_may_roll_back(const cream_train *);
-/* Restores the last state kept, halves the rate, and emits a note that says so and why (`err`: the failure).
+/* Restores the last state kept, halves the rate, and emits a note that says so and why (`err`: the failure, not NULL).
  * *step: the run's counter, a part of the state. */
 cream_status cream_train_roll_back(cream_train *, const cream_state *, const uint64_t *step, cream_error *);
 
-/* True once the time budget is used up. */
+/* True once the time budget is used up, all starts of the run together. */
 bool cream_train_out_of_time(const cream_train *);
 /* True once the listener's stop is set. */
 bool cream_train_stopped(const cream_train *);

@@ -17,7 +17,7 @@
 
 static const char format[] = "cream-checkpoint", checksum_name[] = "checksum";
 
-enum { PAIRS = 6 + CREAM_CHECKPOINT_LOGS, NUMBER = 32 };
+enum { PAIRS = 7 + CREAM_CHECKPOINT_LOGS, NUMBER = 32 };
 
 static cream_st_dtype dtype_of(cream_state_kind kind) {
   return kind == CREAM_STATE_F32 ? CREAM_ST_F32 : kind == CREAM_STATE_U64 ? CREAM_ST_U64 : CREAM_ST_F64;
@@ -56,6 +56,7 @@ static cream_status describe(metadata *m, const cream_checkpoint_info *info, cre
   put_number(m, "version", "%d", CREAM_CHECKPOINT_VERSION);
   put(m, "command", info->command);
   put_number(m, "step", "%" PRIu64, info->step);
+  if (info->seconds > 0) put_number(m, "seconds", "%.3f", info->seconds);
   if (isfinite(info->score)) put_number(m, "score", "%.17g", info->score);
   for (int i = 0; i < info->n_logs; i++) {
     snprintf(m->names[i], sizeof m->names[i], "bytes:%s", info->logs[i].name);
@@ -171,7 +172,7 @@ static cream_status read_info(const char *path, const cream_st_file *file, cream
                               cream_error *err) {
   const char *kind = cream_st_metadata(file, "format");
   const char *command = cream_st_metadata(file, "command"), *config = cream_st_metadata(file, "config");
-  const char *score = cream_st_metadata(file, "score");
+  const char *score = cream_st_metadata(file, "score"), *seconds = cream_st_metadata(file, "seconds");
   uint64_t version;
   memset(info, 0, sizeof *info);
   if (!kind || strcmp(kind, format)) return broken(err, path, "it is not a checkpoint");
@@ -186,6 +187,8 @@ static cream_status read_info(const char *path, const cream_st_file *file, cream
     return broken(err, path, "its metadata are not complete");
   strcpy(info->command, command);
   info->score = score ? strtod(score, NULL) : NAN;
+  info->seconds = seconds ? strtod(seconds, NULL) : 0;
+  if (!(info->seconds >= 0 && info->seconds < 1e12)) return broken(err, path, "its seconds are no time");
   for (size_t i = 0; i < sizeof log_names / sizeof *log_names; i++) {
     char key[80];
     snprintf(key, sizeof key, "bytes:%s", log_names[i]);

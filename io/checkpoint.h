@@ -25,7 +25,8 @@ typedef struct cream_checkpoint_info {
   char command[16];    /* "search", "retrain" */
   cream_config config; /* as resolved */
   uint64_t step;
-  double score; /* of the last evaluation, 0 to 1; the best checkpoint is kept. NaN: none */
+  double seconds; /* that the run had taken; 0: not known */
+  double score;   /* of the last evaluation, 0 to 1; the best checkpoint is kept. NaN: none */
   int n_logs;
   cream_checkpoint_log logs[CREAM_CHECKPOINT_LOGS];
 } cream_checkpoint_info;

@@ -232,6 +232,7 @@ cream_status cream_checkpoints_save(cream_checkpoints *self, const cream_state *
   self->state = *state;
   self->info = *info;
   self->step = self->info.step = state->step;
+  if (state->seconds) self->info.seconds = *state->seconds;
   for (int i = 0; i < info->n_logs; i++)
     if (info->logs[i].fd >= 0) self->info.logs[i].fd = dup(info->logs[i].fd);
   start_writing(self);
@@ -295,7 +296,9 @@ cream_status cream_checkpoints_load(cream_checkpoints *self, const cream_state *
   if (!*found) return status;
   self->whole = true;
   self->step = info->step;
-  return cream_state_restore(state, self->memory, err);
+  status = cream_state_restore(state, self->memory, err);
+  if (!status && state->seconds) *state->seconds = info->seconds;
+  return status;
 }
 
 static cream_status newest(void *self, const char *dir, const char *name, cream_error *err) {

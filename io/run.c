@@ -542,6 +542,8 @@ cream_status cream_run_rewind(cream_run *run, const cream_checkpoint_info *info,
   if (status || !info) return status;
   run->resumed = true;
   run->score = info->score;
+  run->start -= info->seconds;
+  run->wall -= info->seconds;
   for (int i = 0; i < CREAM_LOGS; i++) {
     uint64_t length = length_of(info, log_names[i]);
     char path[CREAM_MAX_FILE_NAME];

@@ -41,7 +41,8 @@ typedef struct cream_run {
   FILE *logs[CREAM_LOGS]; /* opened by the first event */
   bool resumed;           /* the logs have a beginning already */
   int lock;
-  double start, wall;          /* seconds when it was opened: monotonic, and since 1970 */
+  double start, wall; /* seconds when it began: monotonic, and since 1970. Of a run that goes on as if it
+                                * had never stopped */
   double heldout, heldout_ema; /* accuracy of the evaluations of this epoch; NaN: none */
   double score;                /* of the last epoch that was evaluated, for checkpoints; NaN: none */
 } cream_run;
@@ -53,7 +54,7 @@ cream_status cream_run_open(cream_run *, const char *dir, bool force, cream_erro
 /* The same for a run that is to go on: whatever the folder has stays. */
 cream_status cream_run_reopen(cream_run *, const char *dir, cream_error *);
 /* The run does go on: removes result.json, and cuts the logs to what they were at the checkpoint; later
- * events are appended, and a START is not logged again. A log that is shorter (then `note` says so) is left
+ * events are appended, their seconds counted on, and a START is not logged again. A log that is shorter (then `note` says so) is left
  * as it is. `info` NULL: the run begins anew. */
 cream_status cream_run_rewind(cream_run *, const cream_checkpoint_info *, char *note, size_t size,
                               cream_error *);

@@ -331,6 +331,39 @@ static void test_other_states_are_refused(void **unused) {
   job_close(&j);
 }
 
+/* A time budget is for all starts of a run together. */
+static void test_time_goes_on(void **unused) {
+  (void)unused;
+  for (int is_search = 0; is_search < 2; is_search++)
+    for (int spent = 0; spent < 2; spent++) {
+      cream_config config = small_config();
+      config.time_budget = 1000;
+      cream_error err;
+      static watch w;
+      w = (watch){.stop_at = 7};
+      job stopped = job_open(is_search, &config);
+      job_start(&stopped, &w);
+      assert_int_equal(job_run(&stopped, &err), CREAM_INTERRUPTED);
+      cream_state state;
+      job_state(&stopped, &state);
+      assert_true(*state.seconds > 0 && *state.seconds < 1000);
+      job_close(&stopped);
+      w.stop = 0;
+      w.stop_at = 0;
+      job resumed = job_open(is_search, &config);
+      job_start(&resumed, &w);
+      job_state(&resumed, &state);
+      if (spent) *state.seconds = 60001;
+      if (restore(&w, &state, &err) || job_restored(&resumed, &err)) fail_msg("%s", err.text);
+      if (job_run(&resumed, &err)) fail_msg("%s", err.text);
+      job_state(&resumed, &state);
+      assert_int_equal(state.step, spent ? 7 : 15);
+      assert_true((*state.seconds >= 60001) == spent);
+      job_close(&resumed);
+      free(w.kept);
+    }
+}
+
 static void test_rollback(void **unused) {
   (void)unused;
   for (int is_search = 0; is_search < 2; is_search++) {
@@ -358,6 +391,14 @@ static void test_rollback(void **unused) {
     assert_in_range(w.notes, 1, 5);
     assert_true(status == CREAM_OK || w.notes == 5);
     assert_non_null(strstr(w.note, "step "));
+    job_close(&j);
+    free(w.kept);
+    int notes = w.notes;
+    w = (watch){.every = 1};
+    j = job_open(is_search, &config);
+    job_start(&j, &w);
+    assert_int_equal(job_run(&j, NULL), status); /* a caller that wants no reason */
+    assert_int_equal(w.notes, notes);
     job_close(&j);
     free(w.kept);
     w = (watch){.every = 0}; /* nothing to go back to */
@@ -427,6 +468,7 @@ int main(void) {
       cmocka_unit_test(test_strategies),
       cmocka_unit_test(test_switches),
       cmocka_unit_test(test_other_states_are_refused),
+      cmocka_unit_test(test_time_goes_on),
       cmocka_unit_test(test_rollback),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,7 @@ typedef struct values {
   uint64_t step;
   float weights[WEIGHTS];
   double scores[SCORES];
+  double seconds;
 } values;
 
 static cream_backend backend = {.upload = upload, .download = download, .synchronise = synchronise};
@@ -157,12 +158,13 @@ static void fill(values *v, uint64_t step) {
   cream_rng rng = cream_rng_at(1, CREAM_RNG_TEST, step);
   memset(v, 0, sizeof *v);
   v->step = step;
+  v->seconds = (double)step + 0.5;
   for (int i = 0; i < WEIGHTS; i++) v->weights[i] = cream_rng_float(&rng);
   for (int i = 0; i < SCORES; i++) v->scores[i] = cream_rng_double(&rng);
 }
 
 static cream_state state_of(values *v) {
-  cream_state state = {.backend = &backend, .step = v->step};
+  cream_state state = {.backend = &backend, .step = v->step, .seconds = &v->seconds};
   cream_state_add_host(&state, "step", CREAM_STATE_U64, &v->step, 1);
   cream_state_add_device(&state, "weights", (cream_buf){v->weights, 0}, WEIGHTS);
   cream_state_add_host(&state, "scores", CREAM_STATE_F64, v->scores, SCORES);

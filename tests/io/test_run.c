@@ -253,11 +253,34 @@ static void metrics(void **state) {
   for (int i = 0; i < N; i++) assert_string_equal(lines[i], expected[i]);
 }
 
+/* The seconds of a run that goes on do, and the clock of TensorBoard is the wall's all the same. */
+static void going_on(void **state) {
+  (void)state;
+  cream_run run = opened();
+  cream_error error;
+  char note[200];
+  cream_checkpoint_info info = {.seconds = 1000, .score = NAN};
+  double wall = run.wall - run.start;
+  assert_int_equal(cream_run_rewind(&run, &info, note, sizeof note, &error), CREAM_OK);
+  assert_float_equal(run.wall - run.start, wall, 1e-3);
+  const cream_event event = {.kind = CREAM_EVENT_NOTE, .rho = -1, .note = "on"};
+  assert_int_equal(cream_run_on_event(&run, &event, &error), CREAM_OK);
+  assert_int_equal(cream_run_close(&run, &error), CREAM_OK);
+  size_t size;
+  char *text = scratch_read("run/" CREAM_RUN_METRICS, &size);
+  json_t *line = json_loads(text, 0, NULL);
+  double seconds = json_number_value(json_object_get(line, "seconds"));
+  assert_true(seconds >= 1000 && seconds < 2000);
+  json_decref(line);
+  free(text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(opening, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(files, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(unwritable, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(going_on, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(metrics, scratch_setup, scratch_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
