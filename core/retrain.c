@@ -167,6 +167,10 @@ static uint64_t steps_of_epoch(const cream_retrain *run) {
   return cream_source_steps(run->train_source, true) / (uint64_t)run->config.retrain.accumulate;
 }
 
+static double waited(const cream_retrain *run) {
+  return run->train_source->waited + (run->heldout ? run->heldout->waited : 0);
+}
+
 static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event *event, cream_error *err) {
   const cream_retrain_config *config = &run->config.retrain;
   cream_train *train = &run->train;
@@ -184,7 +188,7 @@ static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event
   if ((status = cream_train_result(train, event, "retrain.lr.lr", err))) return status;
   event->kind = CREAM_EVENT_STEP;
   event->step = ++run->step;
-  event->waited = run->train_source->waited;
+  event->waited = waited(run);
   return cream_train_emit(train, event, err);
 }
 
@@ -213,21 +217,37 @@ static cream_status roll_back(cream_retrain *run, cream_error *err) {
   return status ? status : cream_retrain_restored(run, err);
 }
 
+/* Whether an evaluation belongs to the end of epoch `epoch` of those that begin with 1. */
+static bool evaluation_due(const cream_retrain *run, int epoch) {
+  int every = run->config.retrain.eval_every;
+  return epoch == run->config.retrain.epochs || (every > 0 && epoch % every == 0);
+}
+
 /* Evaluation where it is due, and the event. */
 static cream_status end_epoch(cream_retrain *run, cream_event *event, cream_error *err) {
-  int every = run->config.retrain.eval_every;
   cream_status status = CREAM_OK;
   event->epoch++;
-  bool last = run->step == event->steps;
-  if (run->heldout && (last || (every > 0 && event->epoch % every == 0)))
-    status = evaluate_both(run, *event, err);
+  if (run->heldout && evaluation_due(run, event->epoch)) status = evaluate_both(run, *event, err);
+  event->waited = waited(run);
   event->kind = CREAM_EVENT_EPOCH;
   if (!status) status = cream_train_emit(&run->train, event, err);
   cream_train_begin_epoch(&run->train, run->step);
   return status;
 }
 
+/* What a time budget has ended has not been evaluated but at the end of an epoch that was due. */
+static cream_status evaluate_early_end(cream_retrain *run, cream_event event, uint64_t per_epoch,
+                                       cream_error *err) {
+  event.step = run->step;
+  event.epoch = (int)((run->step + per_epoch - 1) / per_epoch);
+  bool whole = run->step > 0 && run->step % per_epoch == 0;
+  if (!run->heldout || (whole && evaluation_due(run, event.epoch))) return CREAM_OK;
+  return evaluate_both(run, event, err);
+}
+
 cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
+  cream_error unwanted; /* a rollback tells the reason */
+  if (!err) err = &unwanted;
   const cream_retrain_config *config = &run->config.retrain;
   cream_train *train = &run->train;
   uint64_t per_epoch = steps_of_epoch(run);
@@ -253,6 +273,7 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
     if (status && cream_train_may_roll_back(train)) status = roll_back(run, err);
   }
   if (!status) status = keep(run, err);
+  if (!status) status = evaluate_early_end(run, event, per_epoch, err);
   if (!status && config->ema > 0) use_ema(run);
   return status;
 }

@@ -188,6 +188,7 @@ static void test_stop_and_time_budget(void **state) {
   out = run(&config, 1, 0);
   assert_int_equal(out.status, CREAM_OK);
   assert_int_equal(out.log.steps, 0);
+  assert_int_equal(out.log.evals, 2); /* trained and averaged */
   free(out.weights);
 }
 
