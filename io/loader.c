@@ -311,7 +311,7 @@ static cream_status check(const cream_dataset *dataset, const cream_loader_optio
   if (options->augment && !options->train)
     return cream_fail(err, CREAM_BAD_CONFIG, "augmentation is for training alone");
   if (count == 0) return cream_fail(err, CREAM_BAD_DATA, "%s: no pictures to read", dataset->name);
-  if ((size_t)dataset->classes > count)
+  if ((size_t)dataset->classes > count && (options->train || !options->indices))
     return cream_fail(err, CREAM_BAD_DATA, "%s: %zu pictures for %d classes; at least one for each is needed",
                       dataset->name, count, dataset->classes);
   size_t share = options->ranks > 1 ? count / (size_t)options->ranks : count;

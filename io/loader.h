@@ -29,8 +29,8 @@ typedef struct cream_loader_options {
  * picture for each worker is all the memory it takes. Pictures are loaded and go through the transforms
  * (transform.h), or the data set decodes them. For a picture that cannot be used the next good one stands in,
  * in the order of `indices`, with its label. CREAM_BAD_CONFIG for sizes below 1, a training batch larger than
- * the data and contradictory transforms, CREAM_BAD_DATA for fewer pictures than classes or an index beyond
- * the data. */
+ * the data and contradictory transforms, CREAM_BAD_DATA for no pictures, fewer of them than classes (of training or a
+ * whole part) or an index beyond the data. */
 cream_status cream_loader_create(const cream_dataset *, const cream_loader_options *, cream_source **,
                                  cream_error *);
 

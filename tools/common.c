@@ -79,11 +79,16 @@ cream_status common_train_source(const common_data *data, const cream_config *co
 
 cream_status common_heldout_source(const common_data *data, int batch, int side, cream_source **source,
                                    cream_error *err) {
+  if (data->n_heldout == 0)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "heldout: none of the %zu training images are held out, expected some; raise heldout",
+                      data->n_rest);
   cream_loader_options options = {.part = CREAM_PART_TRAIN,
                                   .indices = data->heldout,
                                   .count = data->n_heldout,
                                   .batch = batch,
-                                  .side = side};
+                                  .side = side,
+                                  .workers = data->workers};
   return open_source(data, &options, source, err);
 }
 
@@ -202,11 +207,12 @@ cream_status common_check_out(const cream_config *config, cream_error *err) {
 static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
   common_run *run = self;
   progress_event(&run->progress, event);
-  if (event->kind == CREAM_EVENT_STEP) run->steps++;
-  cream_status status = cream_run_on_event(&run->folder, event, err);
-  if (status == CREAM_OK && event->kind == CREAM_EVENT_EPOCH && event->board)
-    status = cream_run_write_board(&run->folder, run->skeleton, event->board, event->budget, err);
-  return status;
+  if (event->kind == CREAM_EVENT_START) run->trained_from = progress_now();
+  if (event->kind == CREAM_EVENT_STEP) {
+    run->steps++;
+    run->trained = progress_now() - run->trained_from;
+  }
+  return cream_run_on_event(&run->folder, event, err);
 }
 
 cream_listener common_run_listener(common_run *run) {
@@ -214,15 +220,15 @@ cream_listener common_run_listener(common_run *run) {
 }
 
 cream_status common_run_open(common_run *run, const tool_options *options, const common_data *data,
-                             const cream_skeleton *skeleton, const keep_target *target, cream_error *err) {
+                             const cream_skeleton *skeleton, int images, const keep_target *target,
+                             cream_error *err) {
   const cream_config *config = &options->config;
   memset(run, 0, sizeof *run);
+  run->images = images;
   cream_status status = options->resume ? cream_run_reopen(&run->folder, config->out, err)
                                         : cream_run_open(&run->folder, config->out, options->force, err);
   if (status != CREAM_OK) return status;
   run->open = true;
-  run->skeleton = skeleton;
-  run->started = progress_now();
   progress_init(&run->progress, skeleton);
   bool resumed = false;
   status = keep_open(&run->keep, &run->folder, target->command, config, err);
@@ -292,7 +298,8 @@ cream_status common_print_file(const char *path, cream_error *err) {
 cream_status common_run_result(const common_run *run, const tool_options *options, cream_net *net,
                                cream_run_result *result, cream_error *err) {
   result->memory = cream_net_memory(net);
-  result->seconds = progress_now() - run->started;
+  result->seconds = progress_now() - run->folder.start;
+  if (run->steps) result->images_per_second = (double)run->steps * (double)run->images / run->trained;
   cream_status status = cream_run_write_result(&run->folder, result, err);
   char path[CREAM_MAX_FILE_NAME];
   if (status == CREAM_OK && options->json)

@@ -72,19 +72,19 @@ typedef struct common_run {
   cream_run folder;
   keep keep;
   progress progress;
-  const cream_skeleton *skeleton;
-  double started; /* progress_now() */
-  uint64_t steps; /* done since then */
+  int images;                   /* of a step */
+  uint64_t steps;               /* done since it was opened, */
+  double trained_from, trained; /* from when (progress_now()), and how long until the last */
   bool open;
 } common_run;
 
-/* Shows a run, writes its metrics and, in a search, the board after each epoch; stops at SIGINT and SIGTERM.
+/* Shows a run and writes its metrics; stops at SIGINT and SIGTERM.
  * `run` must stay where it is, and be open when the first event comes. */
 cream_listener common_run_listener(common_run *);
 /* Makes the folder config->out, writes the settings and the split; with --resume, the target goes on from
- * there. The skeleton is not copied. */
+ * there. The skeleton is not copied; a step trains `images`. */
 cream_status common_run_open(common_run *, const tool_options *, const common_data *, const cream_skeleton *,
-                             const keep_target *, cream_error *);
+                             int images, const keep_target *, cream_error *);
 /* Closes the run if it is open. `status` is the run's own: returned where it is a failure. */
 cream_status common_run_close(common_run *, cream_status status, cream_error *);
 /* Tells the listener that the test is done. split: "test", "test-trained". */

@@ -24,7 +24,7 @@ static cream_status measure(const fit *f, int batch, need *needed, cream_error *
   *needed = (need){.host = margin};
   cream_status status =
       f->make(f->self, batch, &counter.base, &train, f->heldout ? &heldout : NULL, &needed->host, err);
-  needed->host += (size_t)(f->workers + 5) * pictures;
+  needed->host += (size_t)(f->heldout ? 2 : 1) * (size_t)(f->workers + 3) * pictures;
   size_t tensors = counter.bytes + counter.workspace;
   if (f->backend->memory)
     needed->device = tensors + 2 * pictures; /* two batches on their way */

@@ -18,6 +18,7 @@ typedef struct search_run {
   cream_source *train, *heldout;
   cream_search *search;
   common_run run;
+  cream_listener listener; /* of the run */
 } search_run;
 
 /* Weights of the supernet, with the meta network's beside them where there is one. */
@@ -99,6 +100,17 @@ static void report(const search_run *s, const cream_search_result *found) {
   }
 }
 
+/* The boards are written after each epoch. */
+static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
+  const search_run *s = self;
+  cream_status status = s->listener.on_event(s->listener.self, event, err);
+  if (event->kind != CREAM_EVENT_EPOCH) return status;
+  for (int t = 0; t < cream_search_targets(s->search) && status == CREAM_OK; t++)
+    status = cream_run_write_board(&s->run.folder, &s->skeleton, cream_search_board(s->search, t),
+                                   budget_of(s, t), err);
+  return status;
+}
+
 static void state(void *search, cream_state *out) {
   cream_search_state(search, out);
 }
@@ -140,6 +152,7 @@ static cream_status open_all(search_run *s, const tool_options *options, cream_e
   tool_options resolved = *options;
   resolved.config.resolution = side;
   memcpy(resolved.config.depth, s->skeleton.depth, sizeof resolved.config.depth);
+  s->listener = common_run_listener(&s->run);
   cream_search_inputs inputs = {.config = &resolved.config,
                                 .skeleton = &s->skeleton,
                                 .range = common_range(config),
@@ -147,7 +160,7 @@ static cream_status open_all(search_run *s, const tool_options *options, cream_e
                                 .max_ms = config->search.latency.max,
                                 .train = s->train,
                                 .heldout = s->heldout,
-                                .listener = common_run_listener(&s->run),
+                                .listener = {on_event, s, s->listener.stop},
                                 .keeper = keep_keeper(&s->run.keep)};
   fit size = {"search.batch", batch, s->train, s->heldout, s->backend, s->data.workers, &inputs, make};
   const device_options device = device_options_of(config);
@@ -156,7 +169,7 @@ static cream_status open_all(search_run *s, const tool_options *options, cream_e
   if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
   if (status != CREAM_OK) return status;
   const keep_target target = {"search", s->search, state, restored};
-  return common_run_open(&s->run, &resolved, &s->data, &s->skeleton, &target, err);
+  return common_run_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
 }
 
 static cream_status search_run_tool(const tool_options *options, cream_error *err) {

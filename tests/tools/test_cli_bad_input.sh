@@ -47,6 +47,10 @@ search 2 'flops' --flops -2:3
 search 2 'nodata.*digits' --data nodata
 search 2 'batch.*(1[0-9]{3})' --batch 5000
 for share in 0.9999 -0.1; do search 2 'heldout' --set "heldout=$share"; done
+for share in 0 0.0001; do
+  search 2 'heldout: none of the 1437 training images are held out' --set "heldout=$share"
+done
+search 2 'search\.meta\.slice: got 4, expected at most the 3 held-out images; raise heldout' --set heldout=0.002
 digits=$root/io/data/digits.csv.gz
 head -c 20000 "$digits" >cut.csv.gz
 search 3 'cut\.csv\.gz' --data digits:cut.csv.gz

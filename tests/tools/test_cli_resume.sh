@@ -41,6 +41,15 @@ refuse 2 'is of a cream search, not of a cream retrain' retrain --arch plain/arc
 expect 0 search --out stopped --resume --threads 2
 contains err "^resume: going on from checkpoint-0*$step.safetensors in stopped"
 for file in supernet.safetensors board.json arch.json; do same "plain/$file" "stopped/$file"; done
+# Time goes on too, and is counted once.
+"${CREAM_PYTHON:-python3}" - stopped <<'PY' || fail "the seconds of a resumed run"
+import json, sys
+lines = [json.loads(line)["seconds"] for line in open(f"{sys.argv[1]}/metrics.jsonl")]
+assert lines == sorted(lines), "they go back"
+result = json.load(open(f"{sys.argv[1]}/result.json"))
+assert lines[-1] <= result["seconds"] < lines[-1] + 60
+assert result["images_per_second"] > 0
+PY
 refuse 2 'seed is 6' search --out stopped --resume --seed 6
 exists stopped/result.json
 expect 0 runs .

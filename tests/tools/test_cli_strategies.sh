@@ -43,6 +43,17 @@ for strategy in cream random fair; do
   contains several-$strategy/metrics.jsonl '"board".*"budget": "0.02"'
 done
 expect 0 profile --arch several-cream/arch-0.02.json --json
+# Each board is written after each epoch: here the first is over, and nothing is written at the end.
+"$cream" "${options[@]}" --epochs 500 --budgets 0.01,0.02,0.03 --out killed >out 2>err </dev/null &
+pid=$!
+for _ in $(seq 1000); do
+  [ "$(grep -c '"epoch", "phase"' killed/metrics.jsonl 2>/dev/null)" -ge 2 ] 2>/dev/null && break
+  sleep 0.02
+done
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+absent killed/result.json
+exists killed/board-0.0{1,2,3}.json
 python=${CREAM_PYTHON:-python3}
 "$python" - several-*/result.json <<'PY' || fail "a network outside its budget"
 import json, sys
