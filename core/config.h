@@ -88,7 +88,7 @@ typedef struct cream_search_config {
     int population, generations, parents;
     double crossover; /* share of the children that have two parents */
     double mutation;  /* probability that a layer's choice is drawn anew */
-    int images;       /* held-out images of an evaluation; 0: all */
+    int images;       /* held-out images of an evaluation, drawn by seed; 0: all */
   } evolution;        /* SPOS, FAIR, SANDWICH */
   struct {
     int paths; /* trained from scratch, one after the other */
@@ -129,7 +129,7 @@ typedef struct cream_retrain_config {
   bool nesterov;     /* SGD */
   double alpha, eps; /* decay of the squares' mean and eps in the root; 0: the optimiser's usual ones */
   double dropout;
-  double drop_path; /* stochastic depth: rate of the last block; others in proportion to their place */
+  double drop_path; /* stochastic depth: block l of n (from 0) is left out at the rate drop_path * l/n */
   double mixup;     /* pictures mixed by lambda ~ Beta(mixup, mixup); 0: none */
   double ema;       /* decay of the averaged weights; 0: none */
   int eval_every;   /* epochs between evaluations on held-out images; 0: at the end only */
@@ -165,7 +165,7 @@ typedef struct cream_config {
   cream_range flops;           /* as asked for, in M */
   int resolution;              /* 0: from the range */
   int depth[CREAM_MAX_STAGES]; /* all 0: from the range */
-  double heldout; /* share of the training images held out for board, meta network and selection */
+  double heldout; /* share of the training images held out: a search's choices, a retraining's curve */
   cream_augment_config augment;
   struct {
     cream_recalibration mode;

@@ -29,8 +29,8 @@ typedef struct cream_net_options {
   int batch;     /* largest batch that runs */
   bool train;    /* gradients and activations for backward are wanted */
   uint64_t seed; /* of the initial weights (section 1) */
-  /* Stochastic depth, as timm has it: in CREAM_BN_TRAIN, what block l of n adds to its input is left out for
-   * an image with probability drop_path * l/n, else divided by one minus that. */
+  /* Stochastic depth, as timm has it: in CREAM_BN_TRAIN, what block l of n (from 0) adds to its input is left
+   * out for an image with probability drop_path * l/n, else divided by one minus that. */
   double drop_path;
 } cream_net_options;
 

@@ -59,7 +59,6 @@ cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_in
     status = backend->alloc(backend, statistics, &run->ema_statistics, err);
     if (!status) status = backend->alloc(backend, statistics, &run->spare_stats, err);
     if (!status) status = backend->alloc(backend, cream_net_weight_count(net), &run->spare, err);
-    if (!status) backend->copy(backend, run->ema_statistics, cream_net_statistics(net), statistics);
   }
   if (status)
     cream_retrain_destroy(run);
@@ -257,6 +256,9 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
                        .steps = per_epoch * (uint64_t)config->epochs,
                        .epochs = config->epochs,
                        .rho = -1};
+  if (run->step == 0 && config->ema > 0) /* the weights may be loaded ones */
+    copy_values(run, train->blocks.ema, run->ema_statistics, train->blocks.w,
+                cream_net_statistics(train->net));
   cream_status status = cream_train_emit(train, &event, err);
   cream_train_begin_epoch(train, run->step);
   while (!status && run->step < event.steps && !cream_train_out_of_time(train)) {

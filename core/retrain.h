@@ -32,6 +32,7 @@ cream_status cream_retrain_run(cream_retrain *, cream_error *);
 void cream_retrain_state(cream_retrain *, cream_state *);
 cream_status cream_retrain_restored(cream_retrain *, cream_error *);
 
+/* Weights and statistics that it is given before cream_retrain_run are what the training starts from. */
 cream_net *cream_retrain_net(cream_retrain *);
 
 /* After cream_retrain_run: the net gets its trained weights and statistics back. False where there are no

@@ -46,7 +46,7 @@ static const option_spec specs[] = {
      "(arch.json of a search), or choices in the cream space by stage: [[3],[3,1],...]"},
     {"resolution", "resolution", "PIXELS",
      "side of the pictures; 0: the network's own, or from the FLOPs range"},
-    {"weights", "weights", "FILE", "weights of the network (safetensors)"},
+    {"weights", "weights", "FILE", "weights of the network (safetensors); a retraining starts from them"},
     {"epochs", ".epochs", "N", "passes over the training images"},
     {"batch", ".batch", "N", "images in a batch"},
     {"seed", "seed", "N", "of all random numbers; the same seed gives the same result"},
@@ -107,14 +107,16 @@ static cream_status apply_set(cream_config *config, const char *argument, cream_
   return cream_settings_set(config, key, equal + 1, err);
 }
 
-/* A folder's settings and files become those of this run, but not its place. */
-static cream_status apply_run(tool_options *options, const char *folder, cream_error *err) {
+/* A folder's settings and files become those of this run, but not its place. A retraining begins with fresh
+ * weights all the same. */
+static cream_status apply_run(const tool *t, tool_options *options, const char *folder, cream_error *err) {
   cream_config *config = &options->config;
   char file[sizeof config->arch];
   cream_status status = common_join(file, sizeof file, folder, "config.yaml", err);
   if (status == CREAM_OK) status = cream_settings_load(config, file, err);
   if (status == CREAM_OK) status = common_join(config->arch, sizeof config->arch, folder, "arch.json", err);
-  if (status == CREAM_OK)
+  config->weights[0] = '\0';
+  if (status == CREAM_OK && strcmp(t->name, "retrain") != 0)
     status = common_join(config->weights, sizeof config->weights, folder, "weights.safetensors", err);
   config->out[0] = '\0';
   config->resolution = 0; /* the architecture file has it */
@@ -167,7 +169,7 @@ static cream_status apply(const tool *t, int which, const char *argument, tool_o
   char key[128];
   switch (which) {
   case RUN:
-    return apply_run(options, argument, err);
+    return apply_run(t, options, argument, err);
   case CONFIG:
     return cream_settings_load(&options->config, argument, err);
   case SET:

@@ -73,6 +73,16 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
   return open_sources(r, config, err);
 }
 
+/* Where weights are named, and no checkpoint has others. */
+static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
+  if (!*config->weights) return CREAM_OK;
+  cream_weights_report loaded = {0};
+  cream_status status =
+      cream_weights_load(config->weights, r->backend, cream_retrain_net(r->retrain), &loaded, err);
+  if (loaded.text[0]) fprintf(stderr, "%s: %s\n", config->weights, loaded.text);
+  return status;
+}
+
 static cream_status open_all(retrain_run *r, tool_options *options, cream_error *err) {
   cream_config *config = &options->config;
   cream_status status = common_check_out(config, err);
@@ -99,10 +109,12 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
     inputs.heldout = r->heldout;
   }
   if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
+  if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
   const keep_target target = {"retrain", r->retrain, state, restored};
   int images = config->retrain.batch * config->retrain.accumulate;
   status = common_run_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
+  if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
   char file[CREAM_MAX_FILE_NAME];
   return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
@@ -174,8 +186,9 @@ const tool tool_retrain = {
     .name = "retrain",
     .summary = "train one network from scratch, and test it",
     .section = "retrain",
-    .options = "arch resolution run budget config set data epochs batch seed threads device out time-budget "
-               "on-nan json force resume ",
+    .options =
+        "arch resolution weights run budget config set data epochs batch seed threads device out time-budget "
+        "on-nan json force resume ",
     .notes =
         "The weights are written to the --out folder; the test images are looked at once, after the last\n"
         "epoch. SIGINT and SIGTERM end the training after the step it is at: the weights are written, and\n"
