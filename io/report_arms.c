@@ -10,7 +10,7 @@
 
 /* What is kept of the metrics of a run while its arm is read. */
 typedef struct seed_curves {
-  cream_curve board_flops, board_best, hard, accuracy;
+  cream_curve board_flops, board_best, hard, accuracy, retrained;
 } seed_curves;
 
 typedef struct reader {
@@ -41,7 +41,14 @@ static cream_status read_seed(reader *in, const char *dir, const char *budget, c
     seed->board_flops = in->metrics.boards[b].flops;
     seed->board_best = in->metrics.boards[b].best;
   }
-  return CREAM_OK;
+  char trained[CREAM_MAX_FILE_NAME];
+  if ((size_t)snprintf(trained, sizeof trained, "%s%s%s-trained", dir, *budget ? "-" : "", budget) >=
+      sizeof trained)
+    return CREAM_OK;
+  cream_metrics_init(&in->metrics);
+  status = cream_metrics_read(&in->metrics, trained, &grown, err);
+  seed->retrained = in->metrics.loss;
+  return status;
 }
 
 static cream_status read_arm(const report_study *study, const json_t *from, reader *in, report_arm *arm,
@@ -63,6 +70,7 @@ static cream_status read_arm(const report_study *study, const json_t *from, read
   mean_of(in, offsetof(seed_curves, board_best), &arm->board_best);
   mean_of(in, offsetof(seed_curves, hard), &arm->hard);
   mean_of(in, offsetof(seed_curves, accuracy), &arm->accuracy);
+  mean_of(in, offsetof(seed_curves, retrained), &arm->retrained);
   return CREAM_OK;
 }
 

@@ -44,6 +44,7 @@ typedef struct report_arm {
   const char *dir;                     /* of its first run; rows for several budgets share it */
   report_mean board_flops, board_best; /* of the board of its budget: M, top-1 in % */
   report_mean hard, accuracy;          /* of the training: nats, top-1 in % */
+  report_mean retrained;               /* loss of the training from scratch, nats */
 } report_arm;
 
 typedef struct report_study {

@@ -238,11 +238,8 @@ bool report_summary(FILE *out, const report *r) {
 
 /* ---- retraining ---------------------------------------------------------------------------------- */
 
-bool report_retraining(FILE *out, const report *r) {
-  if (report_searches(r) == r->n_runs)
-    return report_missing(out, "None of the folders is of a retraining.",
-                          "Train the network found, and give that folder too: cream retrain --run DIR --out "
-                          "DIR-trained; cream report DIR DIR-trained.");
+/* Of the runs that are retrainings. */
+static bool write_retrainings(FILE *out, const report *r) {
   char names[REPORT_RUNS][3][180];
   cream_plot accuracy =
       cream_plot_of("retraining-accuracy", "Accuracy while training from scratch", "epoch", "top-1 (%)",
@@ -270,11 +267,29 @@ bool report_retraining(FILE *out, const report *r) {
       cream_plot_add(&loss, names[i][0], CREAM_SERIES_LINE, m->loss.points, m->loss.count)->band =
           m->loss.per > 1;
   }
-  report_plots_begin(out);
   bool any = report_plot(out, &accuracy);
-  any |= report_plot(out, &loss);
+  return report_plot(out, &loss) || any;
+}
+
+static const report_mean *arm_loss_of(const report_arm *arm) {
+  return &arm->retrained;
+}
+
+bool report_retraining(FILE *out, const report *r) {
+  const cream_plot arms =
+      cream_plot_of("arms-retraining", "Loss while training from scratch", "step", "loss (nats)",
+                    "The networks that the searches of each arm found: mean over its seeds. "
+                    "With label smoothing and augmentation as set.");
+  report_plots_begin(out);
+  bool any = report_arm_means(out, r, &arms, arm_loss_of, false);
+  any |= write_retrainings(out, r);
   report_plots_end(out);
-  return any || report_missing(out, "No step was logged.", "Let the training run.");
+  if (any) return true;
+  if (report_searches(r) < r->n_runs)
+    return report_missing(out, "No step was logged.", "Let the training run.");
+  return report_missing(out, "None of the folders is of a retraining.",
+                        "Train the network found, and give that folder too: "
+                        "cream retrain --run DIR --out DIR-trained; cream report DIR DIR-trained.");
 }
 
 /* ---- resources ----------------------------------------------------------------------------------- */

@@ -116,6 +116,7 @@ lacks all.html '<img'
 
 # A study alone: lines of arms, in place of those of runs, are means over seeds.
 cp -r with study/meta-1
+cp -r trained study/meta-1-trained
 sed -i 's|../with|meta-1|' study/study.json
 expect 0 report study --out one-seed.html
 page one-seed.html
@@ -148,6 +149,7 @@ for figure, more in ("arms-loss", 0.5), ("arms-board-flops", 1):
     for a, b in zip(one, two):
         assert a[0] == b[0] and abs(b[1] - a[1] - more) < 2e-3, (figure, a, b)
 PY
+contains two-seeds.html '<figure id="arms-retraining-0">'
 lacks two-seeds.html '<figure id="(convergence-loss|board-size)">'
 
 # A network and a board for each of several budgets.
