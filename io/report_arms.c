@@ -29,6 +29,12 @@ static void mean_of(const reader *in, size_t offset, report_mean *mean) {
   mean->count = cream_curves_mean(curves, n, mean->points, REPORT_MEAN_POINTS);
 }
 
+/* A board stays as it is until something enters. */
+static void hold(cream_curve *curve, double step) {
+  if (curve->count && curve->points[curve->count - 1].x < step)
+    cream_curve_add(curve, step, curve->points[curve->count - 1].y);
+}
+
 static cream_status read_seed(reader *in, const char *dir, const char *budget, cream_error *err) {
   bool grown;
   cream_metrics_init(&in->metrics);
@@ -40,6 +46,8 @@ static cream_status read_seed(reader *in, const char *dir, const char *budget, c
     if (strcmp(in->metrics.boards[b].name, budget) != 0) continue;
     seed->board_flops = in->metrics.boards[b].flops;
     seed->board_best = in->metrics.boards[b].best;
+    hold(&seed->board_flops, (double)in->metrics.step);
+    hold(&seed->board_best, (double)in->metrics.step);
   }
   char trained[CREAM_MAX_FILE_NAME];
   if ((size_t)snprintf(trained, sizeof trained, "%s%s%s-trained", dir, *budget ? "-" : "", budget) >=

@@ -134,7 +134,7 @@ static void test_learns(void **state) {
     if (out.status) fail_msg("%s", out.err.text);
     assert_int_equal(out.log.steps, 48);
     assert_int_equal(out.log.epochs, 6);
-    assert_true(out.log.waited == 3); /* for images to train on, and for held-out ones */
+    assert_true(out.log.waited == 3);   /* for images to train on, and for held-out ones */
     assert_int_equal(out.log.evals, 6); /* trained and averaged weights, every second epoch */
     assert_true(out.log.last < out.log.first);
     assert_true(out.score.count == 40 && out.score.top1 > 0.6);

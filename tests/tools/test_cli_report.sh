@@ -116,7 +116,7 @@ lacks all.html '<img'
 
 # A study alone: lines of arms, in place of those of runs, are means over seeds.
 cp -r with study/meta-1
-cp -r trained study/meta-1-trained
+cp -r trained study/none-1-trained
 sed -i 's|../with|meta-1|' study/study.json
 expect 0 report study --out one-seed.html
 page one-seed.html
