@@ -59,6 +59,13 @@ static cream_status read_seed(reader *in, const char *dir, const char *budget, c
   return status;
 }
 
+/* Networks that are trained one after the other are no supernet that could converge. */
+static bool is_random(const json_t *arm) {
+  const char *strategy =
+      json_string_value(json_object_get(report_member(arm, "settings"), "search.strategy"));
+  return strategy && !strcmp(strategy, "random");
+}
+
 static cream_status read_arm(const report_study *study, const json_t *from, reader *in, report_arm *arm,
                              cream_error *err) {
   const json_t *runs = report_member(from, "runs"), *run;
@@ -76,8 +83,10 @@ static cream_status read_arm(const report_study *study, const json_t *from, read
   }
   mean_of(in, offsetof(seed_curves, board_flops), &arm->board_flops);
   mean_of(in, offsetof(seed_curves, board_best), &arm->board_best);
-  mean_of(in, offsetof(seed_curves, hard), &arm->hard);
-  mean_of(in, offsetof(seed_curves, accuracy), &arm->accuracy);
+  if (!is_random(from)) {
+    mean_of(in, offsetof(seed_curves, hard), &arm->hard);
+    mean_of(in, offsetof(seed_curves, accuracy), &arm->accuracy);
+  }
   mean_of(in, offsetof(seed_curves, retrained), &arm->retrained);
   return CREAM_OK;
 }
