@@ -167,6 +167,10 @@ static uint64_t steps_of_epoch(const cream_retrain *run) {
   return cream_source_steps(run->train_source, true) / (uint64_t)run->config.retrain.accumulate;
 }
 
+static double waited(const cream_retrain *run) {
+  return run->train_source->waited + (run->heldout ? run->heldout->waited : 0);
+}
+
 static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event *event, cream_error *err) {
   const cream_retrain_config *config = &run->config.retrain;
   cream_train *train = &run->train;
@@ -184,7 +188,7 @@ static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event
   if ((status = cream_train_result(train, event, "retrain.lr.lr", err))) return status;
   event->kind = CREAM_EVENT_STEP;
   event->step = ++run->step;
-  event->waited = run->train_source->waited;
+  event->waited = waited(run);
   return cream_train_emit(train, event, err);
 }
 
@@ -222,6 +226,7 @@ static cream_status end_epoch(cream_retrain *run, cream_event *event, cream_erro
   if (run->heldout && (last || (every > 0 && event->epoch % every == 0)))
     status = evaluate_both(run, *event, err);
   event->kind = CREAM_EVENT_EPOCH;
+  event->waited = waited(run);
   if (!status) status = cream_train_emit(&run->train, event, err);
   cream_train_begin_epoch(&run->train, run->step);
   return status;

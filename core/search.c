@@ -276,6 +276,10 @@ static cream_status roll_back(cream_search *search, cream_error *err) {
 
 /* ---- the run ----------------------------------------------------------------------------------------- */
 
+static double waited(const cream_search *search) {
+  return search->train_source->waited + search->heldout->waited;
+}
+
 /* *epoch_event: gets the numbers of the step. */
 static cream_status run_step(cream_search *search, cream_event *epoch_event, cream_error *err) {
   const cream_search_config *config = &search->config.search;
@@ -292,7 +296,7 @@ static cream_status run_step(cream_search *search, cream_event *epoch_event, cre
              cream_lr_at(&config->lr, search->step, event.steps, search->per_epoch, config->batch);
   if ((status = search->ops->step(search, &x, &event, err))) return status;
   search->step++;
-  event.waited = search->train_source->waited + search->heldout->waited;
+  event.waited = waited(search);
   *epoch_event = event;
   epoch_event->path = NULL;
   event.step = search->step;
@@ -306,6 +310,7 @@ static cream_status end_epoch(cream_search *search, cream_event event, cream_err
   if (!status) status = search_set_prior(search, err);
   event.kind = CREAM_EVENT_EPOCH;
   event.step = search->step;
+  event.waited = waited(search);
   event.epoch++;
   event.board = &search->targets[0].board;
   event.budget = label(search, 0);

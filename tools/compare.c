@@ -11,6 +11,7 @@
 #include "common.h"
 #include "core/search.h"
 #include "describe.h"
+#include "io/metrics_read.h"
 #include "io/rank.h"
 #include "io/settings.h"
 #include "io/study_report.h"
@@ -335,9 +336,34 @@ static void collect_search(const compare *c, int run, double *values) {
   values[CREAM_STUDY_SUPERNET] = number_at(json_object_get(network, "heldout"), "top1", 100);
   values[CREAM_STUDY_FLOPS] = number_at(network, "flops", 1e-6);
   values[CREAM_STUDY_PARAMS] = number_at(network, "params", 1e-6);
+  values[CREAM_STUDY_LATENCY] = number_at(network, "ms", 1);
   values[CREAM_STUDY_TIME] = number_at(result, "seconds", 1);
   values[CREAM_STUDY_MEMORY] = number_at(result, "peak_memory", 1e-6);
   json_decref(result);
+}
+
+/* Losses and board over the steps of the search. A random search has no supernet whose loss it would be. */
+static cream_status collect_metrics(const compare *c, int run, double *values, cream_error *err) {
+  static cream_metrics metrics;
+  char folder[CREAM_MAX_FILE_NAME];
+  bool grown;
+  cream_metrics_init(&metrics);
+  cream_status status =
+      cream_metrics_read(&metrics, folder_of(c, run, "", folder, sizeof folder), &grown, err);
+  if (status != CREAM_OK) return status;
+  double steps = (double)metrics.step;
+  if (config_of(c, run)->search.strategy != CREAM_STRATEGY_RANDOM) {
+    values[CREAM_STUDY_LOSS_HALF] = cream_curve_mean(&metrics.hard, 0.4 * steps, 0.5 * steps);
+    values[CREAM_STUDY_LOSS_END] = cream_curve_mean(&metrics.hard, 0.9 * steps, steps + 1);
+  }
+  for (int b = 0; b < metrics.n_boards; b++) {
+    const cream_board_curves *board = &metrics.boards[b];
+    if (strcmp(board->name, row_of(c, run)->budget) != 0) continue;
+    values[CREAM_STUDY_BOARD_FULL] = board->flops_full;
+    values[CREAM_STUDY_BOARD_HALF] = cream_curve_hold(&board->flops, 0.5 * steps);
+    values[CREAM_STUDY_BOARD_END] = board->flops_end;
+  }
+  return CREAM_OK;
 }
 
 static bool is_text(const json_t *object, const char *key, const char *expected) {
@@ -384,17 +410,19 @@ static void collect_retrain(const compare *c, int run, double *values) {
 
 static cream_status report(compare *c, bool json, cream_error *err) {
   int failures = 0, n = c->study.n_rows * c->study.n_seeds;
-  for (int run = 0; run < n; run++) {
+  cream_status status = CREAM_OK;
+  for (int run = 0; run < n && status == CREAM_OK; run++) {
     if (c->runs[run].error[0]) {
       failures++;
       continue;
     }
     collect_search(c, run, c->runs[run].values);
+    status = collect_metrics(c, run, c->runs[run].values, err);
     collect_rank(c, run, c->runs[run].values);
     collect_retrain(c, run, c->runs[run].values);
   }
   char file[CREAM_MAX_FILE_NAME];
-  cream_status status = cream_study_write(c->dir, &c->study, c->runs, err);
+  if (status == CREAM_OK) status = cream_study_write(c->dir, &c->study, c->runs, err);
   if (status == CREAM_OK)
     status =
         common_print_file(cream_run_file(&c->folder, json ? CREAM_STUDY_FILE : CREAM_STUDY_TABLE, file), err);

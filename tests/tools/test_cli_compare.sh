@@ -49,6 +49,9 @@ same out a/study.md
 contains out '^\| small +\| +meta \| +none \|'
 contains out '^\| tau, all +\| +-?[01]\.[0-9]{3} ± '
 contains out '^\| retrained, test \(%\) +\| '
+contains out '^\| hard loss, end \(nats\) +\| +[0-9.]+ ± '
+contains out '^\| board FLOPs, half way \(M\) +\| +[345]\.[0-9]{3} ± '
+lacks out 'latency' # there is no table
 contains out '^Beside meta, paired by seed'
 contains a/study.json '"settings": \{"search.teacher": "none"\}'
 contains a/study.json '"key": "tau", "n": 2, "mean": .*"difference": .*"wilcoxon": '
