@@ -111,6 +111,11 @@ cream_status common_supernet(const cream_config *config, int classes, cream_skel
   if (classes == 0) classes = space.head.classes;
   int resolution = config->resolution, depth[CREAM_MAX_STAGES];
   memcpy(depth, config->depth, sizeof depth);
+  int given = 0;
+  while (given < CREAM_MAX_STAGES && depth[given]) given++;
+  if (given && given != space.n_stages)
+    return cream_fail(err, CREAM_BAD_CONFIG, "depth: got %d numbers, but space `%s` has %d stages", given,
+                      space.name, space.n_stages);
   cream_budget budgets[CREAM_MAX_BUDGETS];
   cream_range ranges[CREAM_MAX_BUDGETS];
   int n;
@@ -147,6 +152,20 @@ cream_status common_arch(const cream_config *config, cream_arch *arch, cream_err
     return cream_fail(err, CREAM_BAD_CONFIG, "resolution: got %d, expected 8 to 4096", config->resolution);
   cream_arch_set_resolution(arch, config->resolution);
   return CREAM_OK;
+}
+
+cream_status common_check_weights(const cream_config *config, cream_error *err) {
+  const char *name = strrchr(config->weights, '/');
+  if (!*config->weights)
+    return cream_fail(err, CREAM_BAD_CONFIG, "no weights: give --weights FILE, or --run DIR of a retrain");
+  if (!name || strcmp(name, "/" CREAM_RUN_WEIGHTS) || !access(config->weights, F_OK)) return CREAM_OK;
+  int length = (int)(name - config->weights);
+  char supernet[sizeof config->weights + 32];
+  snprintf(supernet, sizeof supernet, "%.*s/" CREAM_RUN_SUPERNET, length, config->weights);
+  if (access(supernet, F_OK)) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "%.*s is a search, whose network is not trained yet: cream retrain --run %.*s --out DIR",
+                    length, config->weights, length, config->weights);
 }
 
 cream_status common_check_classes(cream_arch *arch, const common_data *data, cream_error *err) {
