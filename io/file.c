@@ -87,7 +87,7 @@ cream_status cream_file_create(cream_file *file, const char *path, cream_error *
   struct stat info;
   if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
     return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path,
-                      S_ISDIR(info.st_mode) ? "it is a folder" : "it is there and not a regular file");
+                      S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
   for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
     int length = snprintf(file->temporary, sizeof file->temporary, "%s.tmp-%ld-%d", path, (long)getpid(), i);
     if (length < 0 || (size_t)length >= sizeof file->temporary)
