@@ -112,10 +112,10 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
   }
   if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
   if (status != CREAM_OK) return status;
-  warn_of_average(r, config);
   const keep_target target = {"retrain", r->retrain, state, restored};
   status = common_run_open(&r->run, options, &r->data, &r->arch.net, &target, err);
   if (status != CREAM_OK) return status;
+  warn_of_average(r, config);
   char file[CREAM_MAX_FILE_NAME];
   return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
                          r->arch.space_hash, err);
