@@ -222,6 +222,7 @@ static cream_status on_event(void *self, const cream_event *event, cream_error *
   common_run *run = self;
   progress_event(&run->progress, event);
   if (event->kind == CREAM_EVENT_STEP) run->steps++;
+  if (event->kind == CREAM_EVENT_EPOCH) run->images_per_second = event->images_per_second;
   cream_status status = cream_run_on_event(&run->folder, event, err);
   if (status == CREAM_OK && event->kind == CREAM_EVENT_EPOCH && event->board)
     status = cream_run_write_board(&run->folder, run->skeleton, event->board, event->budget, err);
@@ -312,6 +313,7 @@ cream_status common_run_result(const common_run *run, const tool_options *option
                                cream_run_result *result, cream_error *err) {
   result->memory = cream_net_memory(net);
   result->seconds = progress_now() - run->started;
+  result->images_per_second = run->images_per_second;
   cream_status status = cream_run_write_result(&run->folder, result, err);
   char path[CREAM_MAX_FILE_NAME];
   if (status == CREAM_OK && options->json)

@@ -75,8 +75,9 @@ typedef struct common_run {
   keep keep;
   progress progress;
   const cream_skeleton *skeleton;
-  double started; /* progress_now() */
-  uint64_t steps; /* done since then */
+  double started;           /* progress_now() */
+  uint64_t steps;           /* done since then */
+  double images_per_second; /* of the last epoch */
   bool open;
 } common_run;
 
