@@ -172,9 +172,11 @@ cream_status common_check_classes(cream_arch *arch, const common_data *data, cre
   cream_skeleton *skeleton = &arch->net;
   if (arch->builtin) skeleton->classes = skeleton->space.head.classes = data->dataset->classes;
   if (skeleton->classes == data->dataset->classes) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_CONFIG,
-                    "the network has %d classes, the data set %s has %d: they must be the same",
-                    skeleton->classes, data->dataset->name, data->dataset->classes);
+  return cream_fail(
+      err, CREAM_BAD_CONFIG,
+      "the network has %d classes, but the data (%s) has %d; a built-in --arch takes the data's "
+      "number, another needs data of its own number",
+      skeleton->classes, data->dataset->name, data->dataset->classes);
 }
 
 cream_status common_test_net(cream_net *net, const common_data *data, int batch, uint32_t *confusion,

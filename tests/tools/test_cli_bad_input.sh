@@ -36,6 +36,9 @@ search 2 'nostages\.yaml' --space nostages.yaml
 : >empty.yaml
 search 2 'empty\.yaml' --space empty.yaml
 
+search 2 'search\.fixed_prior: got 6 weights or more, but space .micro. has 5 ops' \
+  --set search.prior=fixed --set search.fixed_prior=1,1,1,1,1,1
+
 # The FLOPs range.
 search 2 'reach.*[0-9]' --flops 5000:6000
 search 2 'reach.*[0-9]' --flops 0.0001:0.0002
