@@ -33,7 +33,13 @@ static void fixed_prior(const cream_search *search, double (*prior)[CREAM_MAX_OP
 cream_status search_set_prior(cream_search *search, cream_error *err) {
   const cream_search_config *config = &search->config.search;
   double prior[CREAM_MAX_LAYERS][CREAM_MAX_OPS], given = 0;
-  for (int i = 0; i < CREAM_MAX_OPS; i++) given += config->fixed_prior[i];
+  for (int i = 0; i < CREAM_MAX_OPS; i++) {
+    given += config->fixed_prior[i];
+    if (config->prior == CREAM_PRIOR_FIXED && config->fixed_prior[i] > 0 && i >= search->skeleton.space.n_ops)
+      return cream_fail(err, CREAM_BAD_CONFIG,
+                        "search.fixed_prior: got %d weights or more, but space `%s` has %d ops", i + 1,
+                        search->skeleton.space.name, search->skeleton.space.n_ops);
+  }
   bool of_board = config->prior == CREAM_PRIOR_BOARD, fixed = config->prior == CREAM_PRIOR_FIXED && given > 0;
   if (!of_board && !fixed) return CREAM_OK; /* uniform, as it was made */
   if (fixed) fixed_prior(search, prior);

@@ -1,5 +1,6 @@
 #include "core/retrain.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,6 +74,17 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
   return open_sources(r, config, err);
 }
 
+/* Averaged weights forget the untrained ones that they began with by a factor of retrain.ema a step. */
+static void warn_of_average(const retrain_run *r, const cream_config *config) {
+  size_t per_epoch = cream_source_steps(r->train, true) / (size_t)config->retrain.accumulate;
+  double steps = (double)per_epoch * config->retrain.epochs, kept = pow(config->retrain.ema, steps);
+  if (config->retrain.ema > 0 && kept > 0.05)
+    fprintf(stderr,
+            "retrain: after %.0f steps the averaged weights will still be %.0f %% untrained, and they are "
+            "what is tested: for so short a training, set retrain.ema to %.3g\n",
+            steps, 100 * kept, fmax(1 - 10 / steps, 0));
+}
+
 static cream_status open_all(retrain_run *r, tool_options *options, cream_error *err) {
   cream_config *config = &options->config;
   cream_status status = common_check_out(config, err);
@@ -103,6 +115,7 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
   const keep_target target = {"retrain", r->retrain, state, restored};
   status = common_run_open(&r->run, options, &r->data, &r->arch.net, &target, err);
   if (status != CREAM_OK) return status;
+  warn_of_average(r, config);
   char file[CREAM_MAX_FILE_NAME];
   return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
                          r->arch.space_hash, err);
