@@ -262,16 +262,22 @@ static void upload_pixels(cream_backend *backend, const cream_tensor *dst, const
   ocl_mem sent = {stage->device, bytes / 4};
   ocl_run(ocl, "pixels_normalise", ((ocl_size){ocl_groups(bytes, OCL_MAX_GROUP), 1, 1}),
           ((ocl_size){OCL_MAX_GROUP, 1, 1}), OCL(((cream_buf){&sent, 0})), OCL(dst->raw), OCL((int)bytes),
-          OCL(dst->c), OCL((int)area), ocl_arg_float4(means), ocl_arg_float4(deviations));
+          OCL(dst->c), ocl_arg_float4(means), ocl_arg_float4(deviations));
   if (!ocl->failed) code = clEnqueueMarkerWithWaitList(ocl->queue, 0, NULL, &stage->read);
   if (code) ocl_fail(ocl, code, "an upload of pictures");
 }
 
 /* ---- whole tensors, for tests ---------------------------------------------------------------------- */
 
+/* Pictures, and what has one pixel (features, logits), stay in float: core mixes and downloads them. HALVES of
+ * kernels/common.cl. */
+static bool is_half(const ocl_runtime *ocl, int h, int w, int c) {
+  return ocl->info.half && c > MAX_CHANNELS && h * w > 1;
+}
+
 static size_t tensor_size(cream_backend *backend, int n, int h, int w, int c) {
   size_t values = (size_t)n * (size_t)h * (size_t)w * (size_t)c;
-  return ocl_of(backend)->info.half && h * w > 1 ? (values + 1) / 2 : values;
+  return is_half(ocl_of(backend), h, w, c) ? (values + 1) / 2 : values;
 }
 
 static float half_to_float(uint16_t h) {
@@ -315,10 +321,6 @@ static float activate(cream_act act, float z) {
   return z;
 }
 
-static bool is_half(const ocl_runtime *ocl, const cream_tensor *x) {
-  return ocl->info.half && x->h * x->w > 1;
-}
-
 /* A host copy of `count` elements, freed by the caller; absent buffers give NULL. */
 static cream_status fetch(ocl_runtime *ocl, cream_buf buf, size_t count, float **out, cream_error *err) {
   *out = NULL;
@@ -340,7 +342,7 @@ static cream_status download_tensor(cream_backend *backend, float *dst, const cr
   if (!status) status = fetch(ocl, x->gate, (size_t)x->n * channels, &gate, err);
   for (size_t i = 0; !status && i < values; i++) {
     size_t c = i % channels;
-    float value = is_half(ocl, x) ? half_to_float(((const uint16_t *)raw)[i]) : raw[i];
+    float value = is_half(ocl, x->h, x->w, x->c) ? half_to_float(((const uint16_t *)raw)[i]) : raw[i];
     if (scale) value = scale[c] * value + shift[c];
     value = activate(x->act, value);
     dst[i] = gate ? gate[i / image * channels + c] * value : value;
@@ -355,7 +357,7 @@ static cream_status download_tensor(cream_backend *backend, float *dst, const cr
 static void upload_tensor(cream_backend *backend, const cream_tensor *x, const float *src) {
   ocl_runtime *ocl = ocl_of(backend);
   size_t values = (size_t)x->n * (size_t)x->h * (size_t)x->w * (size_t)x->c;
-  if (!is_half(ocl, x)) {
+  if (!is_half(ocl, x->h, x->w, x->c)) {
     upload(backend, x->raw, src, values);
     return;
   }

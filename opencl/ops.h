@@ -22,7 +22,7 @@ enum { OCL_FLAT = 64, OCL_TILE = 64 };
 
 /* Channels that a work-item takes. */
 static inline int ocl_lanes(const ocl_runtime *ocl) {
-  return ocl_device(ocl)->cpu ? 8 : 4;
+  return ocl_device(ocl)->lanes;
 }
 /* Channels from one pixel to the next where values are written out: whole vectors. */
 static inline int ocl_pitch(const ocl_runtime *ocl, int c) {
@@ -36,8 +36,14 @@ static inline int ocl_area(const cream_tensor *t) {
 static inline int ocl_pixels(const cream_tensor *t) {
   return t->n * ocl_area(t);
 }
+static inline int ocl_taps(const cream_conv *conv) {
+  return conv->kernel * conv->kernel;
+}
 
 #define OCL_TENSOR(t) OCL((t)->raw), OCL((t)->scale), OCL((t)->shift), OCL((t)->gate), OCL((t)->act)
+#define OCL_GEOMETRY(conv, x, y)                                                                             \
+  OCL((x)->h), OCL((x)->w), OCL((y)->h), OCL((y)->w), OCL((conv)->kernel), OCL((conv)->stride),              \
+      OCL((conv)->pad), OCL((conv)->dilation)
 #define OCL_GRAD(d)                                                                                          \
   OCL((d)->g), OCL((d)->pool), OCL((d)->a), OCL((d)->b), OCL((d)->c), OCL((d)->kind == CREAM_GRAD_VALUE)
 
@@ -93,11 +99,28 @@ void ocl_sink_end(ocl_runtime *, const ocl_sink *, int chunks, int parts);
 
 /* ---- ops_map.c --------------------------------------------------------------------- */
 
-/* Values, or a pending gradient, written out with pitched channels, into that scratch. */
+/* Values, or a pending gradient, written out, into that scratch: values with pitched channels (ocl_pitch). */
 cream_buf ocl_values(ocl_runtime *, const cream_tensor *);
-cream_buf ocl_gradients(ocl_runtime *, const cream_tensor *, const cream_grad *);
+cream_buf ocl_gradients(ocl_runtime *, const cream_tensor *, const cream_grad *, int pitch);
 /* partial [chunks][C] = factor * sum of the values. */
 void ocl_pool(ocl_runtime *, const cream_tensor *, const ocl_chunks *, float factor, cream_buf partial);
+
+/* ---- ops_blas.c ------------------------------------------------------------------------------------------ */
+
+/* What ops_conv.c does with its own kernels, by way of CLBlast: maps and gradients are written out before a product,
+ * statistics and sinks are a pass after it. */
+
+/* y = values of x [rows][k] times weight [n][k] transposed; no bias. */
+void ocl_blas_forward(ocl_runtime *, const cream_tensor *x, cream_buf weight, const cream_bn *, cream_bn_mode,
+                      float momentum, const cream_tensor *y);
+/* The gradients of y [rows][m], which both backwards take: where they are, or written out. */
+cream_buf ocl_blas_gradients(ocl_runtime *, const cream_tensor *y, const cream_grad *);
+/* out [chunks][m][n] = gradients of y [rows][m] transposed times values of x [rows][n], over chunks of rows. */
+void ocl_blas_backward_weight(ocl_runtime *, const cream_tensor *x, const cream_tensor *y,
+                              cream_buf gradients, int chunk, cream_buf out);
+/* Gradients of y times weight [y->c][n], to the sink. */
+void ocl_blas_backward_data(ocl_runtime *, const cream_tensor *y, cream_buf gradients, cream_buf weight,
+                            int n, const cream_sink *);
 
 /* ---- ops_depthwise.c --------------------------------------------------------------------- */
 

@@ -45,7 +45,9 @@ typedef struct ocl_runtime ocl_runtime;
 typedef struct ocl_info {
   int compute_units, max_group; /* max_group <= OCL_MAX_GROUP */
   bool cpu;                     /* the device is a CPU */
+  int lanes;                    /* floats that an item of the ops' kernels takes: -DCREAM_LANES */
   bool half;                    /* activations are stored as half: kernels are built with -DCREAM_HALF=1 */
+  bool blas;                    /* products go to CLBlast */
 } ocl_info;
 
 ocl_runtime *ocl_of(cream_backend *);
