@@ -20,11 +20,7 @@ static cl_int create_zeroed(ocl_runtime *ocl, size_t bytes, cl_mem *mem) {
   return code;
 }
 
-static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
-  ocl_runtime *ocl = ocl_of(backend);
-  cream_status status = ocl_status(ocl, err);
-  if (status) return status;
-  if (count == 0) count = 1;
+static cream_status allocate(ocl_runtime *ocl, size_t count, cream_buf *out, cream_error *err) {
   size_t bytes = count > SIZE_MAX / 4 ? SIZE_MAX : 4 * count;
   if (count > INT_MAX || bytes > ocl->about.largest)
     return cream_fail(
@@ -36,7 +32,8 @@ static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, 
   if (!memory) return cream_fail_memory(err, sizeof *memory, "a buffer");
   memory->count = count;
   cl_int code = create_zeroed(ocl, bytes, &memory->mem);
-  if (ocl_no_memory(code)) code = create_zeroed(ocl, bytes, &memory->mem); /* all that ran has ended */
+  if (ocl_no_memory(code) && !clFinish(ocl->queue)) /* what is done gives its memory back */
+    code = create_zeroed(ocl, bytes, &memory->mem);
   if (!code) {
     *out = (cream_buf){memory, 0};
     return CREAM_OK;
@@ -46,6 +43,15 @@ static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, 
       err, CREAM_FAILED,
       "the device %s has no %.2f GB left for tensors (%s, %d); lower the batch or the resolution", ocl->name,
       (double)bytes / 1e9, ocl_code_name(code), code);
+}
+
+static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
+  ocl_runtime *ocl = ocl_of(backend);
+  cream_status status = ocl_status(ocl, err);
+  if (status) return status;
+  status = allocate(ocl, count ? count : 1, out, err);
+  if (status) ocl_keep_failure(ocl, err);
+  return status;
 }
 
 static void release(cream_backend *backend, cream_buf buf) {
@@ -62,11 +68,8 @@ cream_buf ocl_scratch(ocl_runtime *ocl, int slot, size_t count) {
   if (ocl->failed) return CREAM_NO_BUF;
   release(&ocl->base, *buf); /* kernels under way keep it until they end */
   *buf = CREAM_NO_BUF;
-  cream_error error;
-  if (alloc(&ocl->base, count, buf, &error)) {
-    ocl->failed = true;
-    ocl->error = error;
-  }
+  cream_error told_later;
+  alloc(&ocl->base, count, buf, &told_later);
   return *buf;
 }
 

@@ -129,7 +129,8 @@ void ocl_close(ocl_runtime *ocl) {
   free(ocl);
 }
 
-/* The first device meant that works; what was wrong with better ones is told when none does. */
+/* The first device meant that works. What is wrong with better ones is told on stderr, or, when none works, what
+ * is wrong with the best. */
 static cream_status create(const cream_opencl_options *options, cream_backend **out, cream_error *err) {
   ocl_choice *choices;
   int count;
@@ -145,6 +146,7 @@ static cream_status create(const cream_opencl_options *options, cream_backend **
       break;
     }
     if (status == CREAM_BAD_CONFIG || i + 1 == count) break;
+    fprintf(stderr, "device      the next one is tried: %s\n", (i == 0 ? err : &problem)->text);
     status = CREAM_OK;
   }
   free(choices);
@@ -171,6 +173,7 @@ static void ahead(cream_backend *backend, cream_opencl_next *next, void *context
   ocl_runtime *ocl = ocl_of(backend);
   ocl->ahead = next;
   ocl->ahead_context = context;
+  if (next) ocl_blas_warm(ocl);
   for (int i = 0; i < OCL_STAGES; i++) ocl->stages[i].source = NULL;
 }
 
