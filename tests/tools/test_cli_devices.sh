@@ -55,6 +55,24 @@ echo 'Xgemm MWG=nothing' >bad.params
 refuse 2 '^cream search: bad.params:1: a value is not a whole number' search "${small[@]}" --device opencl \
   --set opencl.parameters=bad.params --out none
 
+# OpenCL's loader is absent at run time: the same module, which asks for a library that nobody has.
+module=$(dirname "$cream")/cream-opencl.so
+if [ -e "$module" ]; then
+  sed 's/libOpenCL\.so\.1/libOpenCX.so.1/g' "$module" >unloadable.so
+  CREAM_OPENCL_MODULE=$work/unloadable.so refuse 1 'cannot be loaded: libOpenCX.so.1: .*ocl-icd-libopencl1.*--device cpu' \
+    search "${small[@]}" --device opencl --out none
+  CREAM_OPENCL_MODULE=$work/unloadable.so expect 0 search "${small[@]}" --device auto --out auto --force
+  contains err '^device auto: the CPU is used: the OpenCL module cannot be loaded'
+  same auto/arch.json plain/arch.json
+fi
+
+# Of two devices the first does not work: the other one is taken, and that is said.
+if grep -q '^ *platform Portable Computing Language' <("$cream" devices); then
+  POCL_DEVICES="pthread basic" CREAM_OPENCL_FAULT=build:1:-11 expect 0 search "${small[@]}" --device opencl --out second
+  contains err '^device +the next one is tried: the kernels .* do not compile'
+  contains err '^device +[^ ]* ?.*Portable Computing Language'
+fi
+
 # Failures of a driver.
 CREAM_OPENCL_FAULT=build:1:-11 expect 0 devices
 contains out 'self-test failed: the kernels .* do not compile'

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# CLBlast: cream bench --tune makes a file of parameters, and runs use it.
+# shellcheck source=tests/tools/lib.sh
+. "$(dirname "$0")/lib.sh"
+keep_pocl_cache
+need_device
+
+tune=(bench --device opencl --space micro --resolution 32 --depths 1,1,1 --batch 2 --sets)
+refuse 2 '^cream bench: --device cpu is the CPU' bench --tune none
+refuse 2 '^cream bench: --sets: got -1, expected at least 0' "${tune[@]}" -1 --tune none
+absent none
+expect 0 "${tune[@]}" 0 --tune own
+contains err "^ +[0-9.]+ ms  CLBlast's own$"
+[ "$(grep -c ' ms  ' err)" -eq 1 ] || fail "--sets 0 tried sets of parameters"
+contains own '^# its own are the quickest$'
+expect 0 "${tune[@]}" 1 --tune tuned
+contains out '^tuned is written; --set opencl.parameters=tuned uses it$'
+contains err '^ +[0-9.]+ ms  XgemmDirect .*WGD=8$'
+contains tuned "^# CLBlast's parameters for .*, driver "
+grep -v '^#' tuned >lines || grep -q '^# its own are the quickest$' tuned || fail "tuned has no parameters"
+
+# Products go to CLBlast here; the search is the same with any parameters, but for rounding. Work-groups of 1024
+# items, which a product has to refuse, show that the file's parameters are the ones in use.
+export CREAM_OPENCL_PRODUCTS=clblast
+small+=(--epochs 1 --device opencl)
+for file in own tuned; do
+  expect 0 search "${small[@]}" --set opencl.parameters="$file" --out "$file.run"
+  contains err "^device .* host waited [0-9.]+ s for the device, and [0-9.]+ of [0-9.]+ s for CLBlast's compilation; "
+done
+same own.run/arch.json tuned.run/arch.json
+echo 'XgemmDirect KWID=2 MDIMAD=32 MDIMCD=32 NDIMBD=64 NDIMCD=64 PADA=1 PADB=1 VWMD=1 VWND=1 WGD=64' >large
+refuse=0
+"$cream" search "${small[@]}" --set opencl.parameters=large --out large.run >out 2>err </dev/null || refuse=$?
+[ "$refuse" -eq 1 ] || fail "exit code $refuse with impossible parameters, expected 1"
+contains err '^cream search: the device .* failed \(.*\); .cream devices. tests it, --device cpu does without$'
+finish
