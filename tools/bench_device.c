@@ -27,6 +27,7 @@ static cream_status open_device(const bench_options *options, bool profile, crea
   cream_status status = device_open(&device, backend, err);
   if (status != CREAM_OK || cream_opencl_is(*backend)) return status;
   (*backend)->destroy(*backend);
+  *backend = NULL;
   return cream_fail(err, CREAM_BAD_CONFIG,
                     "--device %.60s is the CPU: give an OpenCL device, or leave it out", options->device);
 }

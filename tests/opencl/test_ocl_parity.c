@@ -1,6 +1,5 @@
-/* Every op on an OpenCL device against the plain CPU kernels, twice, in all ways that
- * there are for it. An argument is a filter on test
- * names. */
+/* Every op on an OpenCL device against the plain CPU kernels, twice, in all ways that there are for it. An
+ * argument is a filter on test names. */
 #include "tests/cpu/parity.h"
 
 #include "machines.h"
