@@ -3,8 +3,9 @@
 # shellcheck source=tests/tools/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-export POCL_CACHE_DIR=$work/pocl XDG_CACHE_HOME=$work/cache
-mkdir "$POCL_CACHE_DIR" "$XDG_CACHE_HOME"
+keep_pocl_cache
+export XDG_CACHE_HOME=$work/cache
+mkdir "$XDG_CACHE_HOME"
 small+=(--epochs 1)
 
 # number KEY: its value in the JSON of `cream devices` in the file out.
