@@ -272,8 +272,8 @@ static void upload_pixels(cream_backend *backend, const cream_tensor *dst, const
 
 /* ---- whole tensors, for tests ---------------------------------------------------------------------- */
 
-/* Pictures, and what has one pixel (features, logits), stay in float: core mixes and downloads them. HALVES of
- * kernels/common.cl. */
+/* Pictures, and what has one pixel (features, logits), stay in float: core mixes and downloads them. HALVES
+ * of kernels/common.cl. */
 static bool is_half(const ocl_runtime *ocl, int h, int w, int c) {
   return ocl->info.half && c > MAX_CHANNELS && h * w > 1;
 }

@@ -129,8 +129,8 @@ void ocl_close(ocl_runtime *ocl) {
   free(ocl);
 }
 
-/* The first device meant that works. What is wrong with better ones is told on stderr, or, when none works, what
- * is wrong with the best. */
+/* The first device meant that works. What is wrong with better ones is told on stderr, or, when none works,
+ * what is wrong with the best. */
 static cream_status create(const cream_opencl_options *options, cream_backend **out, cream_error *err) {
   ocl_choice *choices;
   int count;

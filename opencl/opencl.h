@@ -78,10 +78,10 @@ int cream_opencl_times(cream_backend *, cream_opencl_time *, int room);
 typedef const uint8_t *cream_opencl_next(void *context, size_t *bytes);
 void cream_opencl_ahead(cream_backend *, cream_opencl_next *, void *context);
 
-/* Measures CLBlast's direct kernel on the products of 1x1 convolutions of `rows` pixels, forward and backward,
- * `shapes` [count], with CLBlast's own parameters and the first `sets` of a handful of others; *best, freed by the
- * caller, is the quickest one as cream_opencl_options.parameters takes it: a line "KERNEL NAME=VALUE ...". `tell`
- * gets a line for each set. */
+/* Measures CLBlast's direct kernel on the products of 1x1 convolutions of `rows` pixels, forward and
+ * backward, `shapes` [count], with CLBlast's own parameters and the first `sets` of a handful of others;
+ * *best, freed by the caller, is the quickest one as cream_opencl_options.parameters takes it: a line
+ * "KERNEL NAME=VALUE ...". `tell` gets a line for each set. */
 typedef struct cream_opencl_shape {
   int rows, cin, cout;
 } cream_opencl_shape;

@@ -1,4 +1,5 @@
-/* What the ops share: how tensors, gradients and sinks become kernel arguments, how pixels are cut into chunks.
+/* What the ops share: how tensors, gradients and sinks become kernel arguments, how pixels are cut into
+ * chunks.
  *
  * Sums over pixels take two steps, without atomics: a kernel writes partial sums of chunks that depend on the
  * shape alone, a second one (kernels/norm.cl) joins them in a fixed order. So results repeat bit for bit.
@@ -105,17 +106,17 @@ cream_buf ocl_gradients(ocl_runtime *, const cream_tensor *, const cream_grad *,
 /* partial [chunks][C] = factor * sum of the values. */
 void ocl_pool(ocl_runtime *, const cream_tensor *, const ocl_chunks *, float factor, cream_buf partial);
 
-/* ---- ops_blas.c ------------------------------------------------------------------------------------------ */
+/* ---- ops_blas.c ---------------------------------------------------------------------------------------- */
 
-/* What ops_conv.c does with its own kernels, by way of CLBlast: maps and gradients are written out before a product,
- * statistics and sinks are a pass after it. */
+/* What ops_conv.c does with its own kernels, by way of CLBlast: maps and gradients are written out before a
+ * product, statistics and sinks are a pass after it. */
 
 /* y = values of x [rows][k] times weight [n][k] transposed; no bias. */
 void ocl_blas_forward(ocl_runtime *, const cream_tensor *x, cream_buf weight, const cream_bn *, cream_bn_mode,
                       float momentum, const cream_tensor *y);
 /* The gradients of y [rows][m], which both backwards take: where they are, or written out. */
 cream_buf ocl_blas_gradients(ocl_runtime *, const cream_tensor *y, const cream_grad *);
-/* out [chunks][m][n] = gradients of y [rows][m] transposed times values of x [rows][n], over chunks of rows. */
+/* out [chunks][m][n] = gradients of y [rows][m] transposed times values of x [rows][n], by chunk of rows. */
 void ocl_blas_backward_weight(ocl_runtime *, const cream_tensor *x, const cream_tensor *y,
                               cream_buf gradients, int chunk, cream_buf out);
 /* Gradients of y times weight [y->c][n], to the sink. */
@@ -132,7 +133,7 @@ void ocl_depthwise_backward(ocl_runtime *, const cream_conv *, const cream_tenso
 /* Elements of OCL_PARTIAL that the weights' gradients take. */
 size_t ocl_depthwise_partial(const cream_conv *, int n, int oh, int ow);
 
-/* ---- the table's slots, file by file --------------------------------------------------------------------- */
+/* ---- the table's slots, file by file ------------------------------------------------------------------- */
 void ocl_conv_init(cream_backend *);
 void ocl_map_init(cream_backend *);
 void ocl_se_init(cream_backend *);

@@ -96,8 +96,8 @@ INLINE float column_sum(__local float *space, float value) {
   return space[at];
 }
 
-/* dgamma, dbeta, a, b, c from sums of dz and dz*xhat over all `count` pixels: partial [chunk][2][channels]. With
- * gates: from gate_sums [chunk][5][channels], a chunk an image: dz = (d*gate + pool)*act'. */
+/* dgamma, dbeta, a, b, c from sums of dz and dz*xhat over all `count` pixels: partial [chunk][2][channels].
+ * With gates: from gate_sums [chunk][5][channels], a chunk an image: dz = (d*gate + pool)*act'. */
 FINISH void norm_backward(IN(partial), IN(gate), IN(pool), IN(gamma), IN(mean), IN(invstd), BUF(dgamma),
                           BUF(dbeta), BUF(a), BUF(b), BUF(c), const int channels, const int chunks,
                           const float count) {

@@ -123,9 +123,9 @@ INLINE tile tile_of(int row, int row_end, int column_end, int step, int step_end
   return t;
 }
 
-/* cells = the item's share of `left` times `right`. On each side the source's rows are the tile's rows or columns
- * and its channels the steps, or, with left_steps, right_steps, the other way round. b has DEPTH * PITCH floats, a
- * as many or, without left_steps, TILE * ROW_PITCH. */
+/* cells = the item's share of `left` times `right`. On each side the source's rows are the tile's rows or
+ * columns and its channels the steps, or, with left_steps, right_steps, the other way round. b has DEPTH *
+ * PITCH floats, a as many or, without left_steps, TILE * ROW_PITCH. */
 INLINE void product(__local float *a, __local float *b, const source *left, const bool left_steps,
                     const source *right, const bool right_steps, const tile *t, cell *cells) {
   int item = (int)get_local_id(0);

@@ -5,8 +5,8 @@
 enum { STEPS = 200, EPOCHS = 10, BATCH = 16, IMAGES = STEPS / EPOCHS * BATCH, HELDOUT = 64 };
 #define TOLERANCE 1e-3
 
-/* At a rate of 1 rounding grows tenfold in about ten steps: the CPU's own plain and tuned kernels part by 6e-7 at
- * step 6, 6e-4 at step 35, 3e-3 at step 50 and 9e-2 within 100. This one keeps them together. */
+/* At a rate of 1 rounding grows tenfold in about ten steps: the CPU's own plain and tuned kernels part by
+ * 6e-7 at step 6, 6e-4 at step 35, 3e-3 at step 50 and 9e-2 within 100. This one keeps them together. */
 #define RATE 0.2
 
 typedef struct watch {

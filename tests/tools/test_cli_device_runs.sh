@@ -64,7 +64,7 @@ with_memory() { CREAM_OPENCL_MEMORY=$1 "${@:2}"; }
 with_memory 80 refuse 1 '^cream search: search.batch: a batch of 64 needs about [0-9.]+ GB of the device.s memory' \
   search "${small[@]}" --device opencl --out none
 fits=$(grep -oE '[0-9]+ is the largest' err | cut -d' ' -f1)
-[ "${fits:-0}" -gt 1 ] && [ "$fits" -lt 64 ] || fail "the largest batch is ${fits:-none}"
+[[ "${fits:-0}" -gt 1 && "$fits" -lt 64 ]] || fail "the largest batch is ${fits:-none}"
 with_memory 80 refuse 1 ' a batch of [0-9]+ needs ' search "${small[@]}" --batch $((fits + 1)) --device opencl --out none
 with_memory 80 expect 0 search "${small[@]}" --batch "$fits" --device opencl --out fitting
 with_memory 1 refuse 1 'with no batch it would fit' search "${small[@]}" --device opencl --out none
@@ -75,7 +75,7 @@ with_memory 20 expect 0 retrain --run plain "${long[@]}" --batch 120 --device op
 contains err '^retrain.batch: a batch of 120 needs about .* of the device.s memory .*: so [0-9]+ batches of'
 times=$(grep -oE 'so [0-9]+ batches' err | grep -oE '[0-9]+')
 part=$(grep -oE 'batches of [0-9]+' err | grep -oE '[0-9]+')
-[ $((times * part)) -eq 120 ] && [ "$times" -gt 1 ] || fail "$times batches of $part in place of one of 120"
+[[ $((times * part)) -eq 120 && "$times" -gt 1 ]] || fail "$times batches of $part in place of one of 120"
 expect 0 retrain --run plain "${long[@]}" --batch "$part" --set retrain.accumulate="$times" --device opencl --out asked
 lacks err 'are accumulated'
 same small/weights.safetensors asked/weights.safetensors

@@ -5,7 +5,7 @@
 keep_pocl_cache
 need_device
 
-tune=(bench --device opencl --space micro --resolution 32 --depths 1,1,1 --batch 2 --sets)
+tune=(bench --device opencl --space micro --resolution 32 --depths "1,1,1" --batch 2 --sets)
 refuse 2 '^cream bench: --device cpu is the CPU' bench --tune none
 refuse 2 '^cream bench: --sets: got -1, expected at least 0' "${tune[@]}" -1 --tune none
 absent none

@@ -15,7 +15,7 @@ number() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" out | head -n 1; }
 programs() {
   expect 0 devices --json
   contains out '"self_test": "passed"'
-  [ "$(number programs_compiled)" = "$1" ] && [ "$(number programs_cached)" = "$2" ] ||
+  [[ "$(number programs_compiled)" = "$1" && "$(number programs_cached)" = "$2" ]] ||
     fail "$(number programs_compiled) programs compiled and $(number programs_cached) cached, expected $1 and $2"
 }
 
@@ -101,7 +101,7 @@ all=$(number programs_compiled)
 programs 0 "$all"
 files=("$XDG_CACHE_HOME"/cream/opencl-*.bin)
 [ ${#files[@]} -eq "$all" ] || fail "${#files[@]} files in the cache, expected $all"
-head -c 1000 "${files[0]}" >cut && cp cut "${files[0]}"
+head -c 1000 "${files[0]}" >piece && cp piece "${files[0]}"
 printf 'X' | dd of="${files[1]}" bs=1 seek=200 conv=notrunc status=none
 : >"${files[2]}"
 programs 3 $((all - 3))
