@@ -176,6 +176,7 @@ static const char *parse(char *line, char **kernel, int *n, const char **names, 
     names[*n] = word;
     values[*n] = strtoul(equal + 1, &end, 10);
     if (end == equal + 1 || *end) return "a value is not a whole number";
+    if (values[*n] == 0 && strstr(word, "WG")) return "a tile of 0"; /* CLBlast divides by it */
   }
   return *n ? NULL : "expected KERNEL NAME=VALUE ...";
 }

@@ -55,6 +55,9 @@ refuse 1 'absent.params' search "${small[@]}" --device opencl --set opencl.param
 echo 'Xgemm MWG=nothing' >bad.params
 refuse 2 '^cream search: bad.params:1: a value is not a whole number' search "${small[@]}" --device opencl \
   --set opencl.parameters=bad.params --out none
+echo 'XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=1 VWND=1 WGD=0' >bad.params
+refuse 2 '^cream search: bad.params:1: a tile of 0' search "${small[@]}" --device opencl \
+  --set opencl.parameters=bad.params --out none
 
 # OpenCL's loader is absent at run time: the same module, which asks for a library that nobody has.
 module=$(dirname "$cream")/cream-opencl.so
