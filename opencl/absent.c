@@ -41,8 +41,8 @@ void cream_opencl_ahead(cream_backend *backend, cream_opencl_next *next, void *c
   (void)backend, (void)next, (void)context;
 }
 
-cream_status cream_opencl_tune(cream_backend *backend, const cream_opencl_shape *shapes, int count,
+cream_status cream_opencl_tune(cream_backend *backend, const cream_opencl_shape *shapes, int count, int sets,
                                char **best, cream_opencl_tell *tell, void *context, cream_error *err) {
-  (void)backend, (void)shapes, (void)count, (void)best, (void)tell, (void)context;
+  (void)backend, (void)shapes, (void)count, (void)sets, (void)best, (void)tell, (void)context;
   return absent(err);
 }

@@ -7,6 +7,7 @@
 
 #include "common.h"
 #include "core/retrain.h"
+#include "device.h"
 #include "io/path_log.h"
 #include "io/settings.h"
 #include "jobs.h"
@@ -81,6 +82,7 @@ static cream_status score(void *self, int chunk, jobs_sender *sender, cream_erro
   const volatile sig_atomic_t *stop = signals_catch();
   supernet s = {0};
   cream_status status = open_supernet(r, &s, err);
+  if (status == CREAM_OK && chunk == 0) device_tell(s.backend);
   for (int i = chunk; status == CREAM_OK && i < r->n_todo && !*stop; i += r->chunks) {
     cream_path_scores scores = {.path = r->paths[r->todo[i]]};
     status = score_path(r, &s, &scores, err);
@@ -272,11 +274,13 @@ static cream_status run_jobs(rank_run *r, jobs *work, bool chunked, cream_error 
 
 static cream_status run_all(rank_run *r, cream_error *err) {
   jobs scoring = {.work = score, .take = take_score}, training = {.work = train, .take = take_trained};
+  list_missing(r, &r->trained);
+  int untrained = r->n_todo;
   list_missing(r, &r->scored);
-  fprintf(stderr, "%d paths, %d to be scored by the supernet", r->n, r->n_todo);
+  fprintf(stderr, "%d paths, %d to be scored by the supernet, %d to be trained from scratch\n", r->n,
+          r->n_todo, untrained);
   cream_status status = run_jobs(r, &scoring, true, err);
   list_missing(r, &r->trained);
-  fprintf(stderr, ", %d to be trained from scratch\n", r->n_todo);
   return status == CREAM_OK ? run_jobs(r, &training, false, err) : status;
 }
 
@@ -334,7 +338,7 @@ const tool tool_rank = {
     .name = "rank",
     .summary = "how well a run's supernet orders its paths",
     .section = "rank",
-    .options = "run config set paths epochs batch jobs threads json force ",
+    .options = "run config set paths epochs batch jobs threads device json force ",
     .notes =
         "Draws paths inside the run's range, scores each with the supernet's weights on the held-out "
         "images,\n"

@@ -111,6 +111,12 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
     inputs.heldout = r->heldout;
   }
   if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
+  if (status != CREAM_OK && cream_opencl_failed()) {
+    const device_options device = device_options_of(config);
+    cream_error reason = *err;
+    status = device_fall_back(&device, &r->backend, &reason, err);
+    if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
+  }
   if (status != CREAM_OK) return status;
   const keep_target target = {"retrain", r->retrain, state, restored};
   status = common_run_open(&r->run, options, &r->data, &r->arch.net, &target, err);
@@ -163,7 +169,7 @@ static cream_status retrain_run_tool(const tool_options *given, cream_error *err
   memset(&r, 0, sizeof r);
   cream_status status = open_all(&r, options, err);
   if (status == CREAM_OK) {
-    device_begin(r.backend, r.train, options->config.threads);
+    device_begin(r.backend, r.train);
     status = cream_retrain_run(r.retrain, err);
     progress_end(&r.run.progress);
     device_report(r.backend, r.run.steps, stderr);
