@@ -74,6 +74,27 @@ static bool has(const char *folder, const char *name) {
 
 /* ---- the phases, each run in a process of its own ---------------------------------------------------- */
 
+static bool rank_due(const compare *c, int run) {
+  return c->study.rank && config_of(c, run)->search.strategy != CREAM_STRATEGY_RANDOM;
+}
+
+static char *trained_table(const compare *c, int run, char *text, size_t size) {
+  snprintf(text, size, "%s/trained-%s.jsonl", c->dir, c->runs[run].dir);
+  return text;
+}
+
+static cream_status discard(const char *name, cream_error *err) {
+  if (!unlink(name) || errno == ENOENT) return CREAM_OK;
+  return cream_fail(err, CREAM_FAILED, "cannot remove %s: %s", name, strerror(errno));
+}
+
+/* Before any ranking begins, so that the arms that share a table find it empty once. */
+static cream_status discard_ranking(const compare *c, int run, cream_error *err) {
+  char name[CREAM_MAX_FILE_NAME];
+  cream_status status = discard(folder_of(c, run, "/" CREAM_RANK_SUPERNET, name, sizeof name), err);
+  return status ? status : discard(trained_table(c, run, name, sizeof name), err);
+}
+
 /* The settings that a folder was made with, and that what comes next in it takes over. */
 static cream_status load_config(const char *folder, cream_config *config, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
@@ -84,7 +105,7 @@ static cream_status load_config(const char *folder, cream_config *config, cream_
 
 static bool search_due(const compare *c, int run) {
   char folder[CREAM_MAX_FILE_NAME];
-  return !has(folder_of(c, run, "", folder, sizeof folder), CREAM_RUN_RESULT);
+  return c->force || !has(folder_of(c, run, "", folder, sizeof folder), CREAM_RUN_RESULT);
 }
 
 static cream_status search(const compare *c, int run, cream_error *err) {
@@ -95,11 +116,8 @@ static cream_status search(const compare *c, int run, cream_error *err) {
   config->seed = seed_of(c, run);
   config->threads = c->share;
   options.resume = !c->force && has(config->out, CREAM_RUN_CONFIG);
-  return tool_search.run(&options, err);
-}
-
-static bool rank_due(const compare *c, int run) {
-  return c->study.rank && config_of(c, run)->search.strategy != CREAM_STRATEGY_RANDOM;
+  cream_status status = c->force && rank_due(c, run) ? discard_ranking(c, run, err) : CREAM_OK;
+  return status ? status : tool_search.run(&options, err);
 }
 
 /* Paths trained from scratch are the same for all supernets that differ in their search alone: the first of
@@ -114,8 +132,7 @@ static cream_status find_table(const compare *c, int run, const cream_config *co
     if (status != CREAM_OK) return status;
     other.rank = config_of(c, i)->rank;
     if (!rank_may_share(config, &other)) continue;
-    const char *arm = c->study.arms[row_of(c, i)->arm].name;
-    snprintf(name, size, "%s/trained-%s-%llu.jsonl", c->dir, arm, (unsigned long long)seed_of(c, i));
+    trained_table(c, i, name, size);
     return CREAM_OK;
   }
   return CREAM_OK; /* its own is the last */
@@ -139,7 +156,8 @@ static cream_status rank(const compare *c, int run, cream_error *err) {
 
 static bool retrain_due(const compare *c, int run) {
   char folder[CREAM_MAX_FILE_NAME];
-  return c->study.retrain && !has(trained_folder(c, run, folder, sizeof folder), CREAM_RUN_RESULT);
+  return c->study.retrain &&
+         (c->force || !has(trained_folder(c, run, folder, sizeof folder), CREAM_RUN_RESULT));
 }
 
 static cream_status retrain(const compare *c, int run, cream_error *err) {
@@ -214,8 +232,7 @@ static cream_status run_phase(compare *c, const phase *p, cream_error *err) {
   c->n_todo = 0;
   for (int run = 0; run < c->study.n_rows * c->study.n_seeds; run++) {
     bool first = run < c->study.n_seeds || row_of(c, run - c->study.n_seeds)->arm != row_of(c, run)->arm;
-    if (!c->runs[run].error[0] && (first || !p->by_arm) && (c->force || p->due(c, run)))
-      c->todo[c->n_todo++] = run;
+    if (!c->runs[run].error[0] && (first || !p->by_arm) && p->due(c, run)) c->todo[c->n_todo++] = run;
   }
   if (c->n_todo == 0) return CREAM_OK;
   int parallel = jobs_share(c->threads, c->processes, c->n_todo, &c->share);

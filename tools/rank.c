@@ -88,6 +88,8 @@ static cream_status score(void *self, int chunk, jobs_sender *sender, cream_erro
     status = score_path(r, &s, &scores, err);
     if (status == CREAM_OK) status = jobs_send(sender, &scores, err);
   }
+  if (status == CREAM_OK && *stop)
+    status = cream_fail(err, CREAM_INTERRUPTED, "interrupted; what is done is kept");
   close_supernet(&s);
   return status;
 }
@@ -302,6 +304,9 @@ static cream_status report(const rank_run *r, const tool_options *options, cream
   for (int i = 0; i < r->n; i++) {
     const cream_path_scores *scored = cream_path_log_find(&r->scored, &r->paths[i]);
     const cream_path_scores *trained = cream_path_log_find(&r->trained, &r->paths[i]);
+    if (!scored || !trained)
+      return cream_fail(err, CREAM_FAILED, "path %d of %d has no scores; the same command goes on", i + 1,
+                        r->n);
     ranked[i] = (cream_ranked){r->paths[i], cream_costs_path(&costs, &r->paths[i]), scored->heldout,
                                trained->heldout, trained->test};
   }
