@@ -31,6 +31,13 @@ trains 0 0
 same run/rank.json before.json
 same run/rank.json out
 
+# A path whose loss is no number has null there, and stays.
+cp -r run exploded
+sed -i '2s/"loss": [^,}]*/"loss": null/g' exploded/rank-trained.jsonl
+grep -q '"loss": null' exploded/rank-trained.jsonl || fail "rank-trained.jsonl: line 2 has no loss"
+expect 0 "${rank[@]}" --run exploded --json
+trains 0 0
+
 # Two paths of the four first, then the others.
 expect 0 "${rank[@]}" --run more --paths 2
 expect 0 "${rank[@]}" --run more
