@@ -186,12 +186,12 @@ cream_status cream_range_sampler_create(const cream_costs *costs, const cream_li
   if (limits->flops.max > 0 || limits->ms.max == 0) {
     flops_of(costs, &sampler->bounds[sampler->n_bounds].sums);
     status = add_bound(sampler, &limits->flops,
-                       "flops: no path lies in %.3f:%.3f M; this supernet reaches %.3f to %.3f M", 1e6, err);
+                       "flops: no path lies in %.7g:%.7g M; this supernet reaches %.3f to %.3f M", 1e6, err);
   }
   if (!status && limits->ms.max > 0) {
     milliseconds_of(limits->latencies, &sampler->bounds[sampler->n_bounds].sums);
     status = add_bound(sampler, &limits->ms,
-                       "latency: no path takes %.3f:%.3f ms; this supernet reaches %.3f to %.3f ms", 1, err);
+                       "latency: no path takes %.4g:%.4g ms; this supernet reaches %.3f to %.3f ms", 1, err);
   }
   double uniform[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
   for (int l = 0; l < costs->n_layers; l++)
@@ -245,18 +245,18 @@ static cream_status fail_empty(const cream_range_sampler *sampler, cream_error *
   if (sampler->n_bounds == 2)
     return cream_fail(
         err, CREAM_BAD_CONFIG,
-        "flops and latency: no path lies in %.3f:%.3f M and takes %.3f:%.3f ms at once; widen one "
+        "flops and latency: no path lies in %.7g:%.7g M and takes %.4g:%.4g ms at once; widen one "
         "of them or the prior",
         limits->flops.min / 1e6, limits->flops.max / 1e6, limits->ms.min, limits->ms.max);
   if (limits->ms.max > 0)
     return cream_fail(
         err, CREAM_BAD_CONFIG,
-        "latency: no path with a probability above 0 takes %.3f:%.3f ms; widen the range or the "
+        "latency: no path with a probability above 0 takes %.4g:%.4g ms; widen the range or the "
         "prior",
         limits->ms.min, limits->ms.max);
   return cream_fail(
       err, CREAM_BAD_CONFIG,
-      "flops: no path with a probability above 0 lies in %.3f:%.3f M; widen the range or the prior",
+      "flops: no path with a probability above 0 lies in %.7g:%.7g M; widen the range or the prior",
       limits->flops.min / 1e6, limits->flops.max / 1e6);
 }
 

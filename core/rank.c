@@ -73,10 +73,9 @@ cream_status cream_rank_draw(const cream_rank_config *config, const cream_skelet
 /* ---- how scores go together -------------------------------------------------------------------------- */
 
 static bool is_better(const cream_ranked *paths, int a, int b) {
-  const cream_score *x = &paths[a].heldout, *y = &paths[b].heldout;
-  if (x->top1 != y->top1) return x->top1 > y->top1;
-  if (x->loss != y->loss) return x->loss < y->loss;
-  return a < b;
+  int order = cream_score_order(&paths[a].heldout, cream_cost_flops(&paths[a].cost), &paths[b].heldout,
+                                cream_cost_flops(&paths[b].cost));
+  return order ? order < 0 : a < b;
 }
 
 void cream_rank_order(const cream_ranked *paths, int n, int *order) {

@@ -23,8 +23,8 @@ typedef struct cream_ranked {
   cream_score heldout, test; /* trained from scratch */
 } cream_ranked;
 
-/* Best first, by what a training from scratch gave: accuracy on the held-out images, then loss there, then
- * place in paths[]. */
+/* Best first, by what a training from scratch gave on the held-out images (cream_score_order), then by place
+ * in paths[]. */
 void cream_rank_order(const cream_ranked *paths, int n, int *order);
 
 typedef enum cream_rank_by { CREAM_RANK_BY_SUPERNET, CREAM_RANK_BY_FLOPS } cream_rank_by;

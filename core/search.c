@@ -33,7 +33,13 @@ static void fixed_prior(const cream_search *search, double (*prior)[CREAM_MAX_OP
 cream_status search_set_prior(cream_search *search, cream_error *err) {
   const cream_search_config *config = &search->config.search;
   double prior[CREAM_MAX_LAYERS][CREAM_MAX_OPS], given = 0;
-  for (int i = 0; i < CREAM_MAX_OPS; i++) given += config->fixed_prior[i];
+  for (int i = 0; i < CREAM_MAX_OPS; i++) {
+    given += config->fixed_prior[i];
+    if (config->prior == CREAM_PRIOR_FIXED && config->fixed_prior[i] > 0 && i >= search->skeleton.space.n_ops)
+      return cream_fail(err, CREAM_BAD_CONFIG,
+                        "search.fixed_prior: got %d weights or more, but space `%s` has %d ops", i + 1,
+                        search->skeleton.space.name, search->skeleton.space.n_ops);
+  }
   bool of_board = config->prior == CREAM_PRIOR_BOARD, fixed = config->prior == CREAM_PRIOR_FIXED && given > 0;
   if (!of_board && !fixed) return CREAM_OK; /* uniform, as it was made */
   if (fixed) fixed_prior(search, prior);
@@ -280,6 +286,10 @@ static cream_status roll_back(cream_search *search, cream_error *err) {
 
 /* ---- the run ----------------------------------------------------------------------------------------- */
 
+static double waited(const cream_search *search) {
+  return search->train_source->waited + search->heldout->waited;
+}
+
 /* *epoch_event: gets the numbers of the step. */
 static cream_status run_step(cream_search *search, cream_event *epoch_event, cream_error *err) {
   const cream_search_config *config = &search->config.search;
@@ -297,7 +307,7 @@ static cream_status run_step(cream_search *search, cream_event *epoch_event, cre
              cream_lr_at(&config->lr, search->step, event.steps, search->per_epoch, config->batch);
   if ((status = search->ops->step(search, &x, &event, err))) return status;
   search->step++;
-  event.waited = search->train_source->waited + search->heldout->waited;
+  event.waited = waited(search);
   *epoch_event = event;
   epoch_event->path = NULL;
   event.step = search->step;
@@ -311,6 +321,7 @@ static cream_status end_epoch(cream_search *search, cream_event event, cream_err
   if (!status) status = search_set_prior(search, err);
   event.kind = CREAM_EVENT_EPOCH;
   event.step = search->step;
+  event.waited = waited(search);
   event.epoch++;
   event.board = &search->targets[0].board;
   event.budget = label(search, 0);

@@ -155,13 +155,27 @@ static double signed_rank_p(const double *difference, size_t n) {
   return fmin(1, 2 * fmin(below, above));
 }
 
+/* The i-th difference without its rounding: 0, or of the size of an earlier one, where it is that but for
+ * `noise`. The earlier ones are settled. */
+static double settled(const double *difference, size_t i, double noise) {
+  double size = fabs(difference[i]);
+  if (size <= noise) return 0;
+  for (size_t j = 0; j < i; j++)
+    if (fabs(size - fabs(difference[j])) <= noise) return copysign(difference[j], difference[i]);
+  return difference[i];
+}
+
 cream_paired cream_paired_test(const double *x, const double *y, size_t n) {
   CREAM_ASSERT(n <= CREAM_MAX_PAIRS);
-  double difference[CREAM_MAX_PAIRS] = {0};
-  for (size_t i = 0; i < n; i++) difference[i] = x[i] - y[i];
+  double difference[CREAM_MAX_PAIRS] = {0}, noise = 0;
+  for (size_t i = 0; i < n; i++) noise = fmax(noise, 1e-9 * fmax(fabs(x[i]), fabs(y[i])));
+  for (size_t i = 0; i < n; i++) {
+    difference[i] = x[i] - y[i];
+    difference[i] = settled(difference, i, noise);
+  }
   cream_paired paired = {cream_mean(difference, n), NAN, NAN, signed_rank_p(difference, n)};
   double deviation = cream_deviation(difference, n);
-  if (deviation > 0) {
+  if (deviation > noise) {
     paired.t = paired.difference / (deviation / sqrt((double)n));
     paired.p = student_p(paired.t, (double)n - 1);
   }

@@ -44,7 +44,8 @@ typedef struct cream_paired {
   double wilcoxon;   /* p of the exact signed-rank test; pairs without a difference are left out */
 } cream_paired;
 
-/* n up to CREAM_MAX_PAIRS. */
+/* n up to CREAM_MAX_PAIRS. Differences that are equal but for 1e-9 of the largest of x and y are equal, for
+ * percentages carry rounding. */
 cream_paired cream_paired_test(const double *x, const double *y, size_t n);
 
 #endif

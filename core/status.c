@@ -2,6 +2,9 @@
 
 #include <stdarg.h>
 
+#undef cream_fail
+#undef cream_fail_memory
+
 cream_status cream_fail(cream_error *err, cream_status status, const char *format, ...) {
   if (err) {
     va_list args;

@@ -31,6 +31,15 @@ cream_status cream_fail(cream_error *err, cream_status status, const char *forma
 /* cream_fail for an allocation of `bytes` bytes that was refused, `what` saying for what. */
 cream_status cream_fail_memory(cream_error *err, size_t bytes, const char *what);
 
+#ifdef __clang_analyzer__ /* which cannot see that a failure is never CREAM_OK */
+static inline cream_status cream_failure(cream_status status) {
+  if (status == CREAM_OK) abort();
+  return status;
+}
+#define cream_fail(...)        cream_failure(cream_fail(__VA_ARGS__))
+#define cream_fail_memory(...) cream_failure(cream_fail_memory(__VA_ARGS__))
+#endif
+
 #define CREAM_ASSERT(condition)                                                                              \
   do {                                                                                                       \
     if (!(condition)) {                                                                                      \

@@ -31,6 +31,55 @@ void cream_curve_add(cream_curve *curve, double x, double y) {
   curve->in_last = 1;
 }
 
+double cream_curve_mean(const cream_curve *curve, double from, double to) {
+  double sum = 0;
+  size_t count = 0;
+  for (size_t i = 0; i < curve->count; i++) {
+    if (curve->points[i].x < from || curve->points[i].x >= to) continue;
+    sum += curve->points[i].y;
+    count++;
+  }
+  return count ? sum / (double)count : NAN;
+}
+
+double cream_curve_hold(const cream_curve *curve, double x) {
+  double value = NAN;
+  for (size_t i = 0; i < curve->count && curve->points[i].x <= x; i++) value = curve->points[i].y;
+  return value;
+}
+
+/* On the straight line between the points around x, which lies within the curve. */
+static double value_at(const cream_curve *curve, double x) {
+  size_t i = 1;
+  while (i + 1 < curve->count && curve->points[i].x < x) i++;
+  const cream_point *a = &curve->points[i - 1], *b = &curve->points[i];
+  return b->x > a->x ? a->y + (b->y - a->y) * (x - a->x) / (b->x - a->x) : b->y;
+}
+
+size_t cream_curves_mean(const cream_curve *const *curves, size_t n, cream_point *points, size_t most) {
+  double first = -INFINITY, last = INFINITY;
+  for (size_t c = 0; c < n; c++) {
+    if (curves[c]->count < 2) return 0;
+    first = fmax(first, curves[c]->points[0].x);
+    last = fmin(last, curves[c]->points[curves[c]->count - 1].x);
+  }
+  if (!n || !(first < last)) return 0;
+  double width = (last - first) / (double)most;
+  for (size_t i = 0; i < most; i++) {
+    double from = first + (double)i * width, x = from + width / 2;
+    cream_point *point = &points[i];
+    *point = (cream_point){x, 0, INFINITY, -INFINITY};
+    for (size_t c = 0; c < n; c++) {
+      double y = cream_curve_mean(curves[c], from, i + 1 < most ? from + width : nextafter(last, INFINITY));
+      if (isnan(y)) y = value_at(curves[c], x);
+      point->y += y / (double)n;
+      point->low = fmin(point->low, y);
+      point->high = fmax(point->high, y);
+    }
+  }
+  return most;
+}
+
 void cream_cloud_add(cream_cloud *cloud, cream_point point) {
   if (!cloud->every) cloud->every = 1;
   if (cloud->seen++ % cloud->every) return;

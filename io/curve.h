@@ -22,6 +22,15 @@ typedef struct cream_curve {
 
 /* A value that is none is passed over. */
 void cream_curve_add(cream_curve *, double x, double y);
+/* The mean of the points from `from` up to, not including, `to`; NaN where there is none. */
+double cream_curve_mean(const cream_curve *, double from, double to);
+/* The value of the last point up to x; NaN where there is none. */
+double cream_curve_hold(const cream_curve *, double x);
+
+/* The mean of n curves in `most` parts of equal width of the x that all of them have; low and high: the least
+ * and the most of them. A curve without a point in a part is followed from the one before to the next. Returns
+ * how many points, 0 where the curves have no stretch of x in common. */
+size_t cream_curves_mean(const cream_curve *const *curves, size_t n, cream_point *points, size_t most);
 
 /* Some of many points: every `every`th of those seen. Begins as {0}. */
 typedef struct cream_cloud {

@@ -84,6 +84,10 @@ static int sink_seek(void *self, off64_t *offset, int whence) {
 cream_status cream_file_create(cream_file *file, const char *path, cream_error *err) {
   enum { ATTEMPTS = 100 };
   int fd = -1;
+  struct stat info;
+  if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+    return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path,
+                      S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
   for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
     int length = snprintf(file->temporary, sizeof file->temporary, "%s.tmp-%ld-%d", path, (long)getpid(), i);
     if (length < 0 || (size_t)length >= sizeof file->temporary)

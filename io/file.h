@@ -22,6 +22,7 @@ typedef struct cream_file {
   char path[CREAM_MAX_FILE_NAME], temporary[CREAM_MAX_FILE_NAME];
 } cream_file;
 
+/* What is at `path` already has to be a regular file: a device such as /dev/null is not replaced. */
 cream_status cream_file_create(cream_file *, const char *path, cream_error *);
 /* Flushes, syncs and renames. On any failure, one of an earlier write to `stream` included, `path` is as it
  * was before and the temporary file is gone. */

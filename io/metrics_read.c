@@ -88,8 +88,10 @@ static cream_board_curves *board_of(cream_metrics *m, const json_t *line) {
   for (int i = 0; i < m->n_boards; i++)
     if (!strcmp(m->boards[i].name, label)) return &m->boards[i];
   if (m->n_boards == CREAM_METRICS_BOARDS) return NULL;
-  strcpy(m->boards[m->n_boards].name, label);
-  return &m->boards[m->n_boards++];
+  cream_board_curves *board = &m->boards[m->n_boards++];
+  strcpy(board->name, label);
+  board->flops_full = board->flops_end = NAN;
+  return board;
 }
 
 /* Mean, least and most of an array of numbers; all no numbers where it has none. */
@@ -114,6 +116,11 @@ static void take_board(cream_metrics *m, const json_t *line) {
   cream_curve_add(&board->mean, step, 100 * s.y);
   cream_curve_add(&board->worst, step, 100 * s.low);
   if (isfinite(f.y)) {
+    board->flops_end = f.y / 1e6;
+    if (json_array_size(scores) > board->most) {
+      board->most = json_array_size(scores);
+      board->flops_full = f.y / 1e6;
+    }
     cream_curve_add(&board->flops, step, f.y / 1e6);
     cream_point *last = &board->flops.points[board->flops.count - 1];
     last->low = fmin(last->low, f.low / 1e6);

@@ -17,6 +17,9 @@ typedef struct cream_board_curves {
   cream_curve best, mean, worst;
   cream_curve flops;   /* mean; `low` and `high` of its points are the smallest and the largest entry's */
   cream_cloud entered; /* step and score of every entry that came on the board */
+  /* Mean FLOPs of the entries when it first held as many as it ever did, and now. No number: none. */
+  double flops_full, flops_end;
+  size_t most; /* entries it ever held */
 } cream_board_curves;
 
 /* A board entry as it was recalibrated and evaluated at the end. */

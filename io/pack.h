@@ -4,6 +4,8 @@
 #ifndef CREAM_IO_PACK_H
 #define CREAM_IO_PACK_H
 
+#include <signal.h>
+
 #include "bad.h"
 #include "data.h"
 
@@ -18,6 +20,7 @@ typedef struct cream_pack_options {
   /* Called now and then; may be NULL. */
   void (*progress)(void *context, size_t done, size_t all);
   void *context;
+  const volatile sig_atomic_t *stop; /* set: CREAM_INTERRUPTED, and no file; may be NULL */
 } cream_pack_options;
 
 /* Writes all of the data set. The file appears when it is complete. */

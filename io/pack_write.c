@@ -141,7 +141,12 @@ static cream_status put_part(packer *self, cream_part part, size_t done, size_t 
     size_t n = count - self->first < room ? count - self->first : room;
     cream_parallel(self->options->threads, n, prepare, self);
     status = put_items(self, n, err);
-    if (self->options->progress) self->options->progress(self->options->context, done + self->first + n, all);
+    if (!status && self->options->stop && *self->options->stop)
+      status =
+          cream_fail(err, CREAM_INTERRUPTED, "interrupted after %zu of %zu pictures; nothing was written",
+                     done + self->first + n, all);
+    if (!status && self->options->progress)
+      self->options->progress(self->options->context, done + self->first + n, all);
   }
   return status;
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -30,9 +31,10 @@ static bool read_score(const json_t *json, cream_score *score) {
   const json_t *top1 = json_object_get(json, "top1"), *top5 = json_object_get(json, "top5");
   const json_t *loss = json_object_get(json, "loss"), *count = json_object_get(json, "count");
   if (!json_is_number(top1) || !json_is_number(top5) || !json_is_integer(count)) return false;
-  *score = (cream_score){json_number_value(top1), json_number_value(top5), json_number_value(loss),
+  *score = (cream_score){json_number_value(top1), json_number_value(top5),
+                         json_is_null(loss) ? (double)NAN : json_number_value(loss), /* not finite: null */
                          (size_t)json_integer_value(count)};
-  return json_is_number(loss) && json_integer_value(count) > 0 && score->top1 >= 0 && score->top1 <= 1;
+  return (json_is_number(loss) || json_is_null(loss)) && json_integer_value(count) > 0 && score->top1 >= 0 && score->top1 <= 1;
 }
 
 static bool read_choices(const json_t *json, const cream_skeleton *skeleton, cream_path *path) {

@@ -1,20 +1,6 @@
-#include "pickle.h"
+#include "pickle_graph.h"
 
 #include <string.h>
-
-/* An item of a container; 0 is no cell. */
-typedef struct cell {
-  cream_pickle_ref value;
-  uint32_t next;
-} cell;
-
-struct cream_pickle {
-  cream_pickle_value *values;
-  uint32_t n_values, values_room;
-  cell *cells;
-  uint32_t n_cells, cells_room;
-  cream_pickle_ref root;
-};
 
 /* The machine that runs the opcodes. */
 typedef struct machine {
@@ -33,13 +19,6 @@ typedef struct machine {
 } machine;
 
 enum { NONE_VALUE, TRUE_VALUE, FALSE_VALUE, MARK_VALUE, EMPTY_TUPLE_VALUE, N_CONSTANTS };
-
-const char *cream_pickle_kind_name(cream_pickle_kind kind) {
-  static const char *const names[] = {"None",   "a bool",    "a number", "a number", "a number",
-                                      "a text", "bytes",     "a tuple",  "a list",   "a dict",
-                                      "a name", "an object", "an id",    "a mark"};
-  return names[kind];
-}
 
 /* ---- memory -------------------------------------------------------------------------------------- */
 
@@ -303,10 +282,6 @@ static cream_status get_numbered(machine *m, int width) {
 
 /* ---- globals and calls ----------------------------------------------------------------------------- */
 
-static bool equal(const char *text, const char *bytes, size_t length) {
-  return strlen(text) == length && memcmp(text, bytes, length) == 0;
-}
-
 /* Bytes for a message: what could disturb it becomes a question mark. */
 static const char *shown(const char *bytes, size_t length, char text[64]) {
   size_t n = length < 63 ? length : 63;
@@ -318,7 +293,8 @@ static const char *shown(const char *bytes, size_t length, char text[64]) {
 static cream_status push_global(machine *m, const char *module, size_t module_length, const char *name,
                                 size_t name_length) {
   for (uint32_t g = 0; m->globals[g].module; g++)
-    if (equal(m->globals[g].module, module, module_length) && equal(m->globals[g].name, name, name_length))
+    if (cream_pickle_equal(m->globals[g].module, module, module_length) &&
+        cream_pickle_equal(m->globals[g].name, name, name_length))
       return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_NAME, .items = {.global = g}});
   char text[240], module_text[64], name_text[64];
   snprintf(text, sizeof text,
@@ -571,56 +547,4 @@ cream_status cream_pickle_read(const char *name, const void *data, size_t size, 
   *end = m.at;
   *out = pickle;
   return CREAM_OK;
-}
-
-void cream_pickle_free(cream_pickle *pickle) {
-  if (!pickle) return;
-  free(pickle->values);
-  free(pickle->cells);
-  free(pickle);
-}
-
-/* ---- what was read --------------------------------------------------------------------------------- */
-
-cream_pickle_ref cream_pickle_root(const cream_pickle *pickle) {
-  return pickle->root;
-}
-
-uint32_t cream_pickle_count(const cream_pickle *pickle) {
-  return pickle->n_values;
-}
-
-const cream_pickle_value *cream_pickle_at(const cream_pickle *pickle, cream_pickle_ref ref) {
-  return &pickle->values[ref];
-}
-
-cream_pickle_ref cream_pickle_next(const cream_pickle *pickle, uint32_t *walk) {
-  const cell *now = &pickle->cells[*walk];
-  *walk = now->next;
-  return now->value;
-}
-
-const cream_pickle_value *cream_pickle_item(const cream_pickle *pickle, const cream_pickle_value *value,
-                                            uint32_t i) {
-  uint32_t walk = value->items.first;
-  CREAM_ASSERT(i < value->items.count);
-  while (i--) cream_pickle_next(pickle, &walk);
-  return cream_pickle_at(pickle, cream_pickle_next(pickle, &walk));
-}
-
-bool cream_pickle_is(const cream_pickle_value *value, const char *text) {
-  return (value->kind == CREAM_PICKLE_TEXT || value->kind == CREAM_PICKLE_BYTES) &&
-         equal(text, value->text.bytes, value->text.length);
-}
-
-const cream_pickle_value *cream_pickle_find(const cream_pickle *pickle, const cream_pickle_value *dict,
-                                            const char *key) {
-  const cream_pickle_value *found = NULL;
-  uint32_t walk = dict->items.first;
-  while (walk) {
-    const cream_pickle_value *name = cream_pickle_at(pickle, cream_pickle_next(pickle, &walk));
-    const cream_pickle_value *value = cream_pickle_at(pickle, cream_pickle_next(pickle, &walk));
-    if (cream_pickle_is(name, key)) found = value;
-  }
-  return found;
 }

@@ -107,18 +107,29 @@ static cream_status add_run(report *r, const char *dir, const char *name, cream_
   return read_run(run, err);
 }
 
-/* The first run of each arm. */
+bool report_run_dir(const report_study *study, const json_t *run, char *dir, size_t size) {
+  const char *name = report_text(run, "dir");
+  if (!*name || strstr(name, "..") || *name == '/') return false;
+  return (size_t)snprintf(dir, size, "%s/%s", study->dir, name) < size && cream_is_run(dir);
+}
+
+static bool has_run(const report *r, const char *dir) {
+  for (int i = 0; i < r->n_runs; i++)
+    if (!strcmp(r->runs[i]->dir, dir)) return true;
+  return false;
+}
+
+/* The first run of each arm; the budgets of an arm share it. */
 static cream_status add_arms(report *r, const report_study *study, cream_error *err) {
   size_t i;
   const json_t *arm;
   json_array_foreach(json_object_get(study->file, "arms"), i, arm) {
-    char dir[2048];
-    const char *name = report_text(json_array_get(json_object_get(arm, "runs"), 0), "dir");
-    int length = snprintf(dir, sizeof dir, "%s/%s", study->dir, name);
-    if (!*name || strstr(name, "..") || *name == '/' || length >= (int)sizeof r->runs[0]->dir) continue;
-    if (!cream_is_run(dir)) continue;
-    cream_status status = add_run(r, dir, name, err);
+    char dir[sizeof r->runs[0]->dir];
+    const json_t *run = json_array_get(json_object_get(arm, "runs"), 0);
+    if (!report_run_dir(study, run, dir, sizeof dir) || has_run(r, dir)) continue;
+    cream_status status = add_run(r, dir, report_text(run, "dir"), err);
     if (status) return status;
+    if (!r->left_out) r->runs[r->n_runs - 1]->of_study = true;
   }
   return CREAM_OK;
 }
@@ -140,7 +151,8 @@ static cream_status add_dir(report *r, const char *dir, cream_error *err) {
   copy_dir(study->dir, sizeof study->dir, dir);
   snprintf(study->name, sizeof study->name, "%s",
            *report_text(file, "name") ? report_text(file, "name") : last_part(study->dir));
-  return add_arms(r, study, err);
+  cream_status status = report_read_arms(study, err);
+  return status ? status : add_arms(r, study, err);
 }
 
 /* Runs that would have the same name are told apart by their folders. */
@@ -170,7 +182,10 @@ void report_close(report *r) {
     free(run->config_text);
     free(run);
   }
-  for (int i = 0; i < r->n_studies; i++) json_decref(r->studies[i].file);
+  for (int i = 0; i < r->n_studies; i++) {
+    json_decref(r->studies[i].file);
+    free(r->studies[i].arms);
+  }
 }
 
 /* ---- what it says -------------------------------------------------------------------------------- */

@@ -7,10 +7,11 @@
 
 #include "arch.h"
 #include "core/config.h"
+#include "core/statistics.h"
 #include "metrics_read.h"
 #include "svg_plot.h"
 
-enum { REPORT_RUNS = 16, REPORT_STUDIES = 4, REPORT_DETAILED = 4 };
+enum { REPORT_RUNS = 16, REPORT_STUDIES = 4, REPORT_DETAILED = 4, REPORT_MEAN_POINTS = 64 };
 
 /* A network that was found, or retrained. */
 typedef struct report_net {
@@ -20,6 +21,7 @@ typedef struct report_net {
 
 typedef struct report_run {
   char name[128], dir[1024];
+  bool of_study; /* it is there as the first of an arm */
   cream_metrics metrics;
   json_t *result, *rank, *origin; /* NULL: none that can be read */
   char *config_text;              /* NULL: none */
@@ -31,9 +33,25 @@ typedef struct report_run {
   json_t *boards[CREAM_METRICS_BOARDS]; /* board.json, or that of each budget */
 } report_run;
 
+/* Means over the finished seeds of an arm; y is NaN, and count 0, where there is nothing. x: steps. */
+typedef struct report_mean {
+  size_t count;
+  cream_point points[REPORT_MEAN_POINTS];
+} report_mean;
+
+typedef struct report_arm {
+  char name[128];                      /* "arm", "arm@14" */
+  const char *dir;                     /* of its first run; rows for several budgets share it */
+  report_mean board_flops, board_best; /* of the board of its budget: M, top-1 in % */
+  report_mean hard, accuracy;          /* of the training: nats, top-1 in % */
+  report_mean retrained;               /* loss of the training from scratch, nats */
+} report_arm;
+
 typedef struct report_study {
   char name[128], dir[1024];
   json_t *file;
+  int n_arms;
+  report_arm *arms; /* [n_arms] */
 } report_study;
 
 typedef struct report {
@@ -42,6 +60,9 @@ typedef struct report {
   report_study studies[REPORT_STUDIES];
   bool left_out; /* there were more runs than REPORT_RUNS */
 } report;
+
+/* The folder of one of the runs of study.json; false where it names none inside the study's. */
+bool report_run_dir(const report_study *, const json_t *run, char *dir, size_t size);
 
 cream_status report_open(report *, const char *const *dirs, int n, cream_error *);
 void report_close(report *);
@@ -78,5 +99,14 @@ bool report_plot(FILE *, const cream_plot *);
 /* A curve of every run that has one, as one plot. `of` gives a run's curve, NULL: none. */
 typedef const cream_curve *report_curve_of(const report_run *);
 bool report_overlay(FILE *, const report *, cream_plot *, report_curve_of *, bool band);
+
+/* Reads the metrics of all seeds of a study's arms. */
+cream_status report_read_arms(report_study *, cream_error *);
+/* A plot for each study with the mean of each arm (of few, with the range of the seeds), its title being "TITLE: STUDY". `of` gives an arm's mean.
+ * once: rows that share their run are drawn once. False: there are no studies, or they have no such curves. */
+typedef const report_mean *report_mean_of(const report_arm *);
+bool report_arm_means(FILE *, const report *, const cream_plot *, report_mean_of *, bool once);
+/* Whether runs are to be drawn over each other though the means of arms are (`arms`): some are of no study. */
+bool report_shows_runs(const report *, bool arms);
 
 #endif

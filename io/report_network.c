@@ -126,12 +126,11 @@ static void write_network(FILE *out, const report_run *run, const report_net *fo
            cost.params / 1e6);
   const cream_figure figure = {report_id("net", number), title,
                                "Data flow from top to bottom. A block: name, kernel, \xc3\x97 expansion, "
-                               "output channels (wider boxes have "
-                               "more), / stride. A line around a block: its input is added to its output. "
-                               "Left the size of the block's "
-                               "output, right its share of the FLOPs. The head: a 1\xc3\x97"
-                               "1 convolution's channels, pooling, features, "
-                               "classes.",
+                               "output channels (wider boxes have more), / stride. "
+                               "A line around a block: its input is added to its output. "
+                               "Left the size of the block's output, right its share of the FLOPs. "
+                               "The head: a 1\xc3\x97"
+                               "1 convolution's channels, pooling, features, classes.",
                                WIDTH, TOP + ROW * n};
   cream_figure_begin(out, &figure, summary);
   write_rows(out, net, rows, n);

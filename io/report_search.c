@@ -29,9 +29,8 @@ static bool write_board(FILE *out, const report *r, int index, int b) {
   int number = index * CREAM_METRICS_BOARDS + b;
   cream_plot scores = cream_plot_of(report_id("board-scores", number), title, "step", "score: top-1 (%)",
                                     "Accuracy of the board's paths on held-out pictures, with the supernet's "
-                                    "weights of that moment: best, mean "
-                                    "and worst entry, and a dot for every path that entered. All entries are "
-                                    "scored anew at the end of an epoch, "
+                                    "weights of that moment: best, mean and worst entry, and a dot for every "
+                                    "path that entered. All entries are scored anew at the end of an epoch, "
                                     "which can move the lines down.");
   cream_plot_series *entered =
       cream_plot_add(&scores, "entered", CREAM_SERIES_DOTS, board->entered.points, board->entered.count);
@@ -42,8 +41,7 @@ static bool write_board(FILE *out, const report *r, int index, int b) {
   cream_plot flops = cream_plot_of(
       report_id("board-flops", number), flops_title, "step", "FLOPs (M)",
       "Mean of the board's paths, and from the smallest to the largest. A mean that sinks to the lower end "
-      "of "
-      "the range is the small-model trap: small paths are good early, and keep large ones out.");
+      "of the range is the small-model trap: small paths are good early, and keep large ones out.");
   cream_plot_series *mean =
       cream_plot_add(&flops, "mean of the board", CREAM_SERIES_LINE, board->flops.points, board->flops.count);
   mean->band = true;
@@ -58,11 +56,19 @@ static const cream_curve *flops_of(const report_run *run) {
   return run->metrics.n_boards ? &run->metrics.boards[0].flops : NULL;
 }
 
+static const report_mean *board_flops_of(const report_arm *arm) {
+  return &arm->board_flops;
+}
+
 bool report_board(FILE *out, const report *r) {
   if (!report_searches(r)) return no_search(out);
-  bool any = false;
   report_plots_begin(out);
-  if (report_searches(r) > 1) {
+  const cream_plot arms = cream_plot_of(
+      "arms-board-flops", "FLOPs on the board", "step", "FLOPs (M)",
+      "Mean over the paths of the board, and over the seeds of each arm. A line that sinks to the lower end "
+      "of the range is the small-model trap: small paths are good early, and keep large ones out.");
+  bool any = report_arm_means(out, r, &arms, board_flops_of, false);
+  if (report_searches(r) > 1 && report_shows_runs(r, any)) {
     cream_plot best = cream_plot_of("board-best", "Best of the board, all runs", "step", "score: top-1 (%)",
                                     "Accuracy of each board's best path on held-out pictures.");
     cream_plot flops = cream_plot_of("board-size", "FLOPs on the board, all runs", "step", "FLOPs (M)",
@@ -91,10 +97,9 @@ static bool write_pareto(FILE *out, const report *r, int index) {
   cream_plot plot = cream_plot_of(
       report_id("pareto", index), title, "FLOPs (M)", "top-1 (%)",
       "Every path that was scored (with the weights of its moment, on few pictures), the front of those that "
-      "no "
-      "smaller path beats, the board's entries as the final selection measured them (statistics "
-      "recalibrated, "
-      "all held-out pictures), and the network found. Early scores lie low because the supernet was young.");
+      "no smaller path beats, the board's entries as the final selection measured them (statistics "
+      "recalibrated, all held-out pictures), and the network found. "
+      "Early scores lie low because the supernet was young.");
   cream_plot_series *scored =
       cream_plot_add(&plot, "scored", CREAM_SERIES_DOTS, m->scored.points, m->scored.count);
   scored->style = 7, scored->faint = true;
@@ -186,9 +191,9 @@ static const cream_curve *accuracy_of(const report_run *run) {
 }
 
 static const char loss_caption[] = "Means over as many steps as fit a point; the shaded band goes from the "
-                                   "least to the most of them. Hard: cross "
-                                   "entropy with the labels. Soft: with the teacher's output, once "
-                                   "distillation has begun. Total: what is trained.";
+                                   "least to the most of them. Hard: cross entropy with the labels. "
+                                   "Soft: with the teacher's output, once distillation has begun. "
+                                   "Total: what is trained.";
 
 bool report_losses(FILE *out, const report *r) {
   if (!report_searches(r)) return no_search(out);
@@ -222,8 +227,8 @@ bool report_losses(FILE *out, const report *r) {
 bool report_rate(FILE *out, const report *r) {
   cream_plot plot =
       cream_plot_of("rates", "Learning rate", "step", "learning rate",
-                    "As it was used, scaled by the batch; a drop that no schedule asks for is a "
-                    "rollback after the loss exploded.");
+                    "As it was used, scaled by the batch; a drop that no schedule asks for is a rollback "
+                    "after the loss exploded.");
   report_plots_begin(out);
   bool any = report_overlay(out, r, &plot, rate_of, false);
   report_plots_end(out);
@@ -247,11 +252,10 @@ static bool write_distribution(FILE *out, const report *r) {
   static cream_point points[REPORT_RUNS][CREAM_METRICS_BINS];
   int matched = 0;
   for (int i = 0; i < r->n_runs; i++) matched += r->runs[i]->metrics.rho.count > 0;
-  cream_plot plot =
-      cream_plot_of("matching-distribution", "Distribution of the matching degree", "matching degree",
-                    "share of the steps (%)",
-                    "How often a step's matching degree lay in each twentieth of 0 to 1. All in one "
-                    "bar: the meta network tells the teachers hardly apart.");
+  cream_plot plot = cream_plot_of("matching-distribution", "Distribution of the matching degree",
+                                  "matching degree", "share of the steps (%)",
+                                  "How often a step's matching degree lay in each twentieth of 0 to 1. "
+                                  "All in one bar: the meta network tells the teachers hardly apart.");
   plot.x.min = 0, plot.x.max = 1;
   for (int i = 0; i < r->n_runs; i++) {
     size_t count = report_is_search(r->runs[i]) ? histogram(&r->runs[i]->metrics, points[i]) : 0;
@@ -272,8 +276,8 @@ bool report_matching(FILE *out, const report *r) {
   report_plots_begin(out);
   cream_plot rho =
       cream_plot_of("matching-degree", "Matching degree", "step", "matching degree",
-                    "What the meta network gives the teacher it chose (0 to 1; half of it is the weight "
-                    "of the soft loss): mean over as many steps as fit a point, and their range.");
+                    "What the meta network gives the teacher it chose (0 to 1; half of it is the weight of "
+                    "the soft loss): mean over as many steps as fit a point, and their range.");
   cream_plot gradient = cream_plot_of("meta-gradient", "Updates of the meta network", "step",
                                       "norm of the gradient", "Before clipping; one value an update.");
   bool any = report_overlay(out, r, &rho, rho_of, true);
@@ -286,6 +290,26 @@ bool report_matching(FILE *out, const report *r) {
 
 /* ---- convergence --------------------------------------------------------------------------------- */
 
+static const report_mean *arm_hard_of(const report_arm *arm) {
+  return &arm->hard;
+}
+static const report_mean *arm_accuracy_of(const report_arm *arm) {
+  return &arm->accuracy;
+}
+static const report_mean *arm_best_of(const report_arm *arm) {
+  return &arm->board_best;
+}
+
+/* The same plot for the arms of studies, under ids of their own, and for the runs. */
+static bool write_convergence(FILE *out, const report *r, cream_plot *plot, const char *arms_id,
+                              report_mean_of *of_arm, report_curve_of *of_run) {
+  cream_plot arms = *plot;
+  arms.id = arms_id;
+  bool any = report_arm_means(out, r, &arms, of_arm, of_arm != arm_best_of);
+  if (report_shows_runs(r, any)) any |= report_overlay(out, r, plot, of_run, false);
+  return any;
+}
+
 bool report_convergence(FILE *out, const report *r) {
   if (!report_searches(r)) return no_search(out);
   if (report_searches(r) == 1)
@@ -296,16 +320,15 @@ bool report_convergence(FILE *out, const report *r) {
   cream_plot loss =
       cream_plot_of("convergence-loss", "Hard loss", "step", "cross entropy with the labels (nats)",
                     "The loss that all runs share, whatever else they train: with distillation it should "
-                    "sink in fewer steps "
-                    "if the claim holds here.");
+                    "sink in fewer steps if the claim holds here.");
   cream_plot accuracy =
       cream_plot_of("convergence-accuracy", "Accuracy of the training batches", "step", "top-1 (%)",
                     "Paths as they are sampled, on the pictures of their step.");
   cream_plot board = cream_plot_of("convergence-board", "Best of the board", "step", "score: top-1 (%)",
                                    "On held-out pictures, with the weights of that moment.");
-  bool any = report_overlay(out, r, &loss, hard_of, false);
-  any |= report_overlay(out, r, &accuracy, accuracy_of, false);
-  any |= report_overlay(out, r, &board, best_of, false);
+  bool any = write_convergence(out, r, &loss, "arms-loss", arm_hard_of, hard_of);
+  any |= write_convergence(out, r, &accuracy, "arms-accuracy", arm_accuracy_of, accuracy_of);
+  any |= write_convergence(out, r, &board, "arms-best", arm_best_of, best_of);
   report_plots_end(out);
   fputs("<ul>", out);
   for (int i = 0; i < r->n_runs; i++) {
@@ -396,11 +419,10 @@ static bool write_choices(FILE *out, const report *r, int index) {
   bool several = r->n_runs > 1;
   snprintf(title, sizeof title, "Choices that were trained%s%s", several ? ": " : "",
            several ? run->name : "");
-  snprintf(
-      caption, sizeof caption,
-      "Share of the %llu trained paths in %% that took each block in each layer (stage.layer). A row that is "
-      "not even comes of the FLOPs range or the prior.",
-      (unsigned long long)m->paths);
+  snprintf(caption, sizeof caption,
+           "Share of the %llu trained paths in %% that took each block in each layer (stage.layer). "
+           "A row that is not even comes of the FLOPs range or the prior.",
+           (unsigned long long)m->paths);
   cream_heat heat = {report_id("choices-trained", index),
                      title,
                      caption,
@@ -419,8 +441,8 @@ static bool write_choices(FILE *out, const report *r, int index) {
   if (!entries) return true;
   snprintf(title, sizeof title, "Choices on the board%s%s", several ? ": " : "", several ? run->name : "");
   snprintf(caption, sizeof caption,
-           "Share of the board's %zu paths in %%, as the board is now. A row with one dark cell: the board "
-           "agrees.",
+           "Share of the board's %zu paths in %%, as the board is now. "
+           "A row with one dark cell: the board agrees.",
            entries);
   heat.id = report_id("choices-board", index);
   share_out(&c, &run->skeleton, column_of, counts);

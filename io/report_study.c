@@ -23,13 +23,13 @@ static void write_correlations(FILE *out, const report_run *run) {
   const json_t *correlations = report_member(run->rank, "correlations"), *one;
   size_t i;
   double level = report_number(run->rank, "bootstrap.level");
-  cream_html(
-      out,
-      "<div class=\"scroll\" tabindex=\"0\"><table class=\"wide\"><caption>Rank correlation with the trained "
-      "networks, %s: value and "
-      "%.0f %% interval of the bootstrap</caption><thead><tr><th>best</th><th>ranked by</th>"
-      "<th>measure</th><th>pictures</th><th>Kendall's tau</th><th>Spearman's rho</th></tr></thead><tbody>\n",
-      run->name, isfinite(level) ? 100 * level : 95);
+  cream_html(out,
+             "<div class=\"scroll\" tabindex=\"0\"><table class=\"wide\">"
+             "<caption>Rank correlation with the trained networks, %s: "
+             "value and %.0f %% interval of the bootstrap</caption>"
+             "<thead><tr><th>best</th><th>ranked by</th><th>measure</th><th>pictures</th>"
+             "<th>Kendall's tau</th><th>Spearman's rho</th></tr></thead><tbody>\n",
+             run->name, isfinite(level) ? 100 * level : 95);
   json_array_foreach(correlations, i, one) {
     cream_html(out, "<tr><td>%g</td><td>%s</td><td>%s</td><td>%s</td>", report_number(one, "best"),
                report_text(one, "by"), report_text(one, "measure"), report_text(one, "split"));
@@ -80,8 +80,8 @@ static bool write_scatter(FILE *out, const report_run *run, int index) {
       cream_plot_of(report_id("ranking", index), title, "top-1 with the supernet's weights (%)",
                     "top-1 trained from scratch (%)",
                     "A dot for each path, on the same held-out pictures. The more they rise from left to "
-                    "right, the better the "
-                    "supernet orders its paths; a flat cloud means that its scores say nothing.");
+                    "right, the better the supernet orders its paths; a flat cloud means that its scores say "
+                    "nothing.");
   cream_plot_add(&plot, "paths", CREAM_SERIES_DOTS, points, n)->labels = labels;
   return report_plot(out, &plot);
 }
@@ -111,18 +111,46 @@ static const json_t *result_of(const json_t *arm, const char *key) {
   return NULL;
 }
 
-static void put_result(FILE *out, const json_t *result) {
+/* Too small to be told apart from 0 is said so. */
+static void put_p(FILE *out, const char *what, double p) {
+  if (p < 0.0005)
+    cream_html(out, ", %s &lt; 0.001", what);
+  else if (isfinite(p))
+    cream_html(out, ", %s %.3f", what, p);
+}
+
+/* digits: after the point; less than 0: three or so that count. */
+static void put_value(FILE *out, double value, int digits, bool sign) {
+  char text[64];
+  if (digits < 0)
+    snprintf(text, sizeof text, sign ? "%+.3g" : "%.4g", value);
+  else
+    snprintf(text, sizeof text, sign ? "%+.*f" : "%.*f", digits, value);
+  cream_html(out, "%s", text);
+}
+
+/* runs: of the arm; how many of them have the measure is told where it is not all. */
+static void put_result(FILE *out, const json_t *result, int digits, int runs) {
   double mean = report_number(result, "mean"), deviation = report_number(result, "deviation");
-  double n = report_number(result, "n"), p = report_number(result, "p");
+  double n = report_number(result, "n"), difference = report_number(result, "difference");
   if (!isfinite(mean)) {
     fputs("<td>-</td>", out);
     return;
   }
-  cream_html(out, "<td>%.5g", mean);
-  if (isfinite(deviation)) cream_html(out, " \xc2\xb1 %.2g", deviation);
-  if (isfinite(n)) cream_html(out, " <small>n %g</small>", n);
-  if (isfinite(p))
-    cream_html(out, "<br><small>%+.3g, p %.3f</small>", report_number(result, "difference"), p);
+  fputs("<td>", out);
+  put_value(out, mean, digits, false);
+  if (isfinite(deviation)) {
+    fputs(" \xc2\xb1 ", out);
+    put_value(out, deviation, digits, false);
+  }
+  if (isfinite(n) && n != runs) cream_html(out, " <small>n %g</small>", n);
+  if (isfinite(difference)) {
+    fputs("<br><small>", out);
+    put_value(out, difference, digits, true);
+    put_p(out, "p", report_number(result, "p"));
+    put_p(out, "W", report_number(result, "wilcoxon"));
+    fputs("</small>", out);
+  }
   fputs("</td>", out);
 }
 
@@ -149,35 +177,47 @@ static void count_runs(const json_t *arm, int *finished, int *all) {
   }
 }
 
+/* A column of the table's head. */
+static void put_arm(FILE *out, const json_t *arm) {
+  int finished, all;
+  count_runs(arm, &finished, &all);
+  cream_html(out, "<th scope=\"col\">%s<br><small>", report_text(arm, "name"));
+  put_settings(out, arm);
+  if (finished != all) cream_html(out, " (%d of %d runs done)", finished, all);
+  fputs("</small></th>", out);
+}
+
+static void put_measure(FILE *out, const json_t *measure, const json_t *arms) {
+  const char *unit = report_text(measure, "unit");
+  double digits = report_number(measure, "digits");
+  const json_t *arm;
+  size_t a;
+  cream_html(out, "<tr><th scope=\"row\">%s%s%s%s</th>", report_text(measure, "title"), *unit ? " (" : "",
+             unit, *unit ? ")" : "");
+  json_array_foreach(arms, a, arm) {
+    put_result(out, result_of(arm, report_text(measure, "key")),
+               digits >= 0 && digits <= 9 ? (int)digits : -1,
+               (int)json_array_size(report_member(arm, "runs")));
+  }
+  fputs("</tr>\n", out);
+}
+
 static bool write_study(FILE *out, const report_study *study) {
   const json_t *measures = report_member(study->file, "measures"), *arms = report_member(study->file, "arms");
   const json_t *measure, *arm;
   size_t i, a;
   if (!json_array_size(arms)) return false;
-  cream_html(out,
-             "<h3>%s</h3><div class=\"scroll\" tabindex=\"0\"><table "
-             "class=\"wide\"><thead><tr><th>arm</th><th>runs done</th>",
-             study->name);
-  json_array_foreach(measures, i, measure) {
-    const char *unit = report_text(measure, "unit");
-    cream_html(out, "<th>%s%s%s%s</th>", report_text(measure, "title"), *unit ? " (" : "", unit,
-               *unit ? ")" : "");
-  }
+  cream_html(
+      out, "<h3>%s</h3><div class=\"scroll\" tabindex=\"0\"><table class=\"wide arms\"><thead><tr><td></td>",
+      study->name);
+  json_array_foreach(arms, a, arm) put_arm(out, arm);
   fputs("</tr></thead><tbody>\n", out);
-  json_array_foreach(arms, a, arm) {
-    int finished, all;
-    count_runs(arm, &finished, &all);
-    cream_html(out, "<tr><td>%s<br><small>", report_text(arm, "name"));
-    put_settings(out, arm);
-    cream_html(out, "</small></td><td>%d of %d</td>", finished, all);
-    json_array_foreach(measures, i, measure) put_result(out, result_of(arm, report_text(measure, "key")));
-    fputs("</tr>\n", out);
-  }
-  fputs("</tbody></table></div>\n<p class=\"note\">Mean \xc2\xb1 standard deviation over the seeds; n: how "
-        "many have "
-        "it. Below, for all but the first arm: mean difference from the first arm over the seeds that both "
-        "have, "
-        "and p of the paired t test. Many comparisons at once find small p by chance.</p>\n",
+  json_array_foreach(measures, i, measure) put_measure(out, measure, arms);
+  fputs("</tbody></table></div>\n"
+        "<p class=\"note\">Mean \xc2\xb1 standard deviation over the seeds; n: how many have it, where not "
+        "all do. Below, for all but the first arm: mean difference from the first arm over the seeds that "
+        "both have, p of the paired t test, and W, that of Wilcoxon's signed-rank test, which with few seeds "
+        "is never small. Many comparisons at once find small p by chance.</p>\n",
         out);
   return true;
 }

@@ -126,6 +126,25 @@ static void put_params(FILE *out, const report_run *run) {
   put_nets(out, run, put_one_params);
 }
 
+static void put_latency(FILE *out, const report_run *run) {
+  const json_t *budgets = report_member(run->result, "budgets"), *one;
+  size_t i;
+  if (!json_array_size(budgets)) put_number(out, report_number(run->result, "ms"), 1, "ms");
+  json_array_foreach(budgets, i, one) {
+    cream_html(out, "%s<b>%s:</b> ", i ? "<br>" : "", report_text(one, "budget"));
+    put_number(out, report_number(one, "ms"), 1, "ms");
+  }
+}
+
+static bool has_latency(const report *r) {
+  for (int i = 0; i < r->n_runs; i++) {
+    const json_t *result = r->runs[i]->result;
+    const json_t *first = json_array_get(report_member(result, "budgets"), 0);
+    if (isfinite(report_number(first ? first : result, "ms"))) return true;
+  }
+  return false;
+}
+
 static void put_resolution(FILE *out, const report_run *run) {
   put_number(out, run->n_nets ? run->nets[0].arch.net.resolution : NAN, 1, "pixels");
 }
@@ -159,8 +178,9 @@ static void put_time(FILE *out, const report_run *run) {
 
 static void put_memory(FILE *out, const report_run *run) {
   put_number(out, floor(report_number(run->result, "memory_bytes") / 1e5) / 10, 1, "MB of the network");
-  if (isfinite(run->metrics.peak_memory))
-    cream_html(out, ", at most %.0f MB of the process", run->metrics.peak_memory / 1e6);
+  double peak = report_number(run->result, "peak_memory");
+  if (!isfinite(peak)) peak = run->metrics.peak_memory;
+  if (isfinite(peak)) cream_html(out, ", at most %.0f MB of the process", peak / 1e6);
 }
 
 static void put_speed(FILE *out, const report_run *run) {
@@ -199,6 +219,7 @@ bool report_summary(FILE *out, const report *r) {
   put_row(out, r, "FLOPs (the paper's)", put_flops);
   put_row(out, r, "multiply-adds", put_macs);
   put_row(out, r, "parameters", put_params);
+  if (has_latency(r)) put_row(out, r, "latency by the table", put_latency);
   put_row(out, r, "resolution", put_resolution);
   put_row(out, r, "steps", put_steps);
   put_row(out, r, "meta network M updated", put_updates);
@@ -207,26 +228,27 @@ bool report_summary(FILE *out, const report *r) {
   put_row(out, r, "speed", put_speed);
   if (has_notes(r)) put_row(out, r, "notes", put_notes);
   fputs("</tbody></table></div>\n", out);
+  if (r->n_studies)
+    fputs("<p class=\"note\">Of a study, the first run of each arm. "
+          "<a href=\"#arms\">The table of its arms</a> has means over all seeds.</p>\n",
+          out);
   if (r->left_out) cream_html(out, "<p class=\"note\">Only the first %d runs are shown.</p>\n", REPORT_RUNS);
   return true;
 }
 
 /* ---- retraining ---------------------------------------------------------------------------------- */
 
-bool report_retraining(FILE *out, const report *r) {
-  if (report_searches(r) == r->n_runs)
-    return report_missing(out, "None of the folders is of a retraining.",
-                          "Train the network found, and give that folder too: cream retrain --run DIR --out "
-                          "DIR-trained; cream report DIR DIR-trained.");
+/* Of the runs that are retrainings. */
+static bool write_retrainings(FILE *out, const report *r) {
   char names[REPORT_RUNS][3][180];
   cream_plot accuracy =
       cream_plot_of("retraining-accuracy", "Accuracy while training from scratch", "epoch", "top-1 (%)",
-                    "On held-out pictures: the trained weights, and their running average "
-                    "(EMA) where one is kept. The last point: the test pictures, once.");
+                    "On held-out pictures: the trained weights, and their running average (EMA) where one is "
+                    "kept. The last point: the test pictures, once.");
   cream_plot loss =
       cream_plot_of("retraining-loss", "Loss while training from scratch", "step", "loss (nats)",
-                    "With label smoothing and augmentation as set; mean over as many steps as fit a "
-                    "point, and their range.");
+                    "With label smoothing and augmentation as set; mean over as many steps as fit a point, "
+                    "and their range.");
   cream_point tests[REPORT_RUNS];
   for (int i = 0; i < r->n_runs; i++) {
     const report_run *run = r->runs[i];
@@ -245,11 +267,29 @@ bool report_retraining(FILE *out, const report *r) {
       cream_plot_add(&loss, names[i][0], CREAM_SERIES_LINE, m->loss.points, m->loss.count)->band =
           m->loss.per > 1;
   }
-  report_plots_begin(out);
   bool any = report_plot(out, &accuracy);
-  any |= report_plot(out, &loss);
+  return report_plot(out, &loss) || any;
+}
+
+static const report_mean *arm_loss_of(const report_arm *arm) {
+  return &arm->retrained;
+}
+
+bool report_retraining(FILE *out, const report *r) {
+  const cream_plot arms =
+      cream_plot_of("arms-retraining", "Loss while training from scratch", "step", "loss (nats)",
+                    "The networks that the searches of each arm found: mean over its seeds. "
+                    "With label smoothing and augmentation as set.");
+  report_plots_begin(out);
+  bool any = report_arm_means(out, r, &arms, arm_loss_of, false);
+  any |= write_retrainings(out, r);
   report_plots_end(out);
-  return any || report_missing(out, "No step was logged.", "Let the training run.");
+  if (any) return true;
+  if (report_searches(r) < r->n_runs)
+    return report_missing(out, "No step was logged.", "Let the training run.");
+  return report_missing(out, "None of the folders is of a retraining.",
+                        "Train the network found, and give that folder too: "
+                        "cream retrain --run DIR --out DIR-trained; cream report DIR DIR-trained.");
 }
 
 /* ---- resources ----------------------------------------------------------------------------------- */
@@ -268,8 +308,8 @@ bool report_resources(FILE *out, const report *r) {
   report_plots_begin(out);
   cream_plot speed =
       cream_plot_of("resources-speed", "Throughput", "time (minutes)", "pictures a second",
-                    "Training alone, mean since the epoch began. A fall means that something else "
-                    "used the machine, or that pictures came late.");
+                    "Training alone, mean since the epoch began. A fall means that something else used the "
+                    "machine, or that pictures came late.");
   cream_plot waiting =
       cream_plot_of("resources-waiting", "Waiting for pictures", "time (minutes)", "share of the time (%)",
                     "Time in which training waited for the loader, since the start of the run.");

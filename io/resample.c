@@ -162,6 +162,7 @@ typedef struct plan {
   double *k;
   void *table;
   uint8_t *padded; /* a copy of a row near the end of the picture, beyond which nothing may be read */
+  size_t padding;  /* bytes behind it: they are read, and count nothing, their weights being 0 */
   uint8_t *rows;   /* [inputs of `down`, row_bytes] */
   size_t row_bytes;
 } plan;
@@ -172,7 +173,8 @@ static void lay_out(plan *p, block *memory, const axis *x, const axis *y, int wi
   int widest = p->across.width > p->down.width ? p->across.width : p->down.width;
   p->k = take(memory, (size_t)widest * sizeof *p->k);
   p->table = take(memory, (size_t)x->count * (size_t)(p->across.width / 4) * CREAM_TABLE_BYTES);
-  p->padded = take(memory, ((size_t)width + (size_t)p->across.width + 2) * 3);
+  p->padding = ((size_t)p->across.width + 2) * 3;
+  p->padded = take(memory, (size_t)width * 3 + p->padding);
   p->row_bytes = ((size_t)x->count * 3 + 4 + 31) / 32 * 32;
   p->rows = take(memory, (size_t)n_rows * p->row_bytes + 32);
 }
@@ -216,6 +218,7 @@ cream_status cream_resample(cream_scratch *scratch, const cream_resize *job, uin
   lay_out(&p, &memory, &x, &y, job->width, last - first);
   fill_taps(&x, &p.across, p.k);
   fill_taps(&y, &p.down, p.k);
+  memset(p.padded + (size_t)job->width * 3, 0, p.padding);
 
   const cream_resample_kernels *kernels = kernels_of(job);
   kernels->prepare(&p.across, p.table);

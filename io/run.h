@@ -107,12 +107,12 @@ cream_status cream_run_write_result(const cream_run *, const cream_run_result *,
 void cream_json_path(cream_json *, const cream_skeleton *, const cream_path *);
 void cream_json_score(cream_json *, const char *key, const cream_score *);
 
-/* A listener (core/event.h) that appends to all logs; `run` is a cream_run. */
-cream_status cream_run_on_event(void *run, const cream_event *, cream_error *);
+/* A listener (core/event.h) that appends to all logs; `self` is a cream_run. */
+cream_status cream_run_on_event(void *self, const cream_event *, cream_error *);
 
-/* The part of it that appends to the metrics; `run` is a cream_run. Every line ends in `seconds`
+/* The part of it that appends to the metrics; `self` is a cream_run. Every line ends in `seconds`
  * and `images_per_second` (that of an epoch, after them, in `waited` and `peak_memory`), the only fields that
  * differ between two runs of the same settings. */
-cream_status cream_metrics_on_event(void *run, const cream_event *, cream_error *);
+cream_status cream_metrics_on_event(void *self, const cream_event *, cream_error *);
 
 #endif

@@ -57,10 +57,12 @@ static const char *const spreads[] = {"uniform", "flops", NULL};
 
 /* Settings of one map stand together: printing opens and closes maps in this order. */
 static const setting settings[] = {
-    TEXT(data, "data set: a built-in name or a folder"),
+    TEXT(data, "data set: digits, folder:PATH, list:FILE, ... (docs/data.md)"),
     TEXT(space, "search space: a built-in name or a YAML file"),
     TEXT(arch, "architecture: a built-in name, a JSON file, or a list of choices"),
-    TEXT(weights, "weights of the network, which a retraining starts from: a safetensors file"),
+    TEXT(weights,
+         "weights of the network to test, use or export, or that a retraining starts from: a safetensors "
+         "file"),
     TEXT(out, "run folder"),
     NUMBER(flops, 0, 1e9, "M FLOPs", "range that the network must lie in, as the paper counts FLOPs"),
     NUMBER(resolution, 0, 4096, "pixels",

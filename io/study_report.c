@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "file.h"
 #include "json.h"
@@ -22,10 +23,16 @@ static const measure measures[CREAM_STUDY_MEASURES] = {
     [CREAM_STUDY_TAU_TEST] = {"tau_test", "tau, test", "", 3},
     [CREAM_STUDY_TRAINED] = {"trained", "retrained, test", "%", 2},
     [CREAM_STUDY_SUPERNET] = {"supernet", "in the supernet", "%", 2},
-    [CREAM_STUDY_TIME] = {"seconds", "search", "s", 1},
-    [CREAM_STUDY_MEMORY] = {"memory", "memory", "MB", 1},
+    [CREAM_STUDY_LOSS_HALF] = {"loss_half", "hard loss, half way", "nats", 3},
+    [CREAM_STUDY_LOSS_END] = {"loss_end", "hard loss, end", "nats", 3},
+    [CREAM_STUDY_BOARD_FULL] = {"board_full", "board FLOPs, once full", "M", 3},
+    [CREAM_STUDY_BOARD_HALF] = {"board_half", "board FLOPs, half way", "M", 3},
+    [CREAM_STUDY_BOARD_END] = {"board_end", "board FLOPs, end", "M", 3},
     [CREAM_STUDY_FLOPS] = {"flops", "FLOPs", "M", 3},
     [CREAM_STUDY_PARAMS] = {"params", "parameters", "M", 4},
+    [CREAM_STUDY_LATENCY] = {"latency", "latency by the table", "ms", 3},
+    [CREAM_STUDY_TIME] = {"seconds", "search", "s", 1},
+    [CREAM_STUDY_MEMORY] = {"memory", "memory", "MB", 1},
 };
 
 /* A row's measure over its seeds, and beside the first row. */
@@ -134,6 +141,7 @@ static void put_head(cream_json *json, const cream_study *study, const bool *mea
     cream_json_string(json, "key", measures[m].key);
     cream_json_string(json, "title", measures[m].title);
     cream_json_string(json, "unit", measures[m].unit);
+    cream_json_integer(json, "digits", (uint64_t)measures[m].digits);
     cream_json_end(json);
   }
   cream_json_end(json);
@@ -224,14 +232,24 @@ static void put_mean(table *t, int row, int column, const result *r, int digits)
     put_cell(t, row, column, "%.*f ± %.*f", digits, r->mean, digits, r->deviation);
 }
 
+/* Too small to be told apart from 0 is said so. */
+static void write_p(char text[32], double p) {
+  if (isnan(p))
+    strcpy(text, "-");
+  else if (p < 0.0005)
+    strcpy(text, "<0.001");
+  else
+    snprintf(text, 32, "%.3f", p);
+}
+
 static void put_difference(table *t, int row, int column, const result *r, int digits) {
-  char p[32] = "-", wilcoxon[32] = "-";
+  char p[32], wilcoxon[32];
   if (!r->compared) {
     put_cell(t, row, column, "-");
     return;
   }
-  if (!isnan(r->paired.p)) snprintf(p, sizeof p, "%.3f", r->paired.p);
-  if (!isnan(r->paired.wilcoxon)) snprintf(wilcoxon, sizeof wilcoxon, "%.3f", r->paired.wilcoxon);
+  write_p(p, r->paired.p);
+  write_p(wilcoxon, r->paired.wilcoxon);
   put_cell(t, row, column, "%+.*f (%s, %s)", digits, r->paired.difference, p, wilcoxon);
 }
 

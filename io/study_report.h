@@ -14,14 +14,20 @@ typedef enum cream_study_measure {
   CREAM_STUDY_TAU20,
   CREAM_STUDY_TAU,
   CREAM_STUDY_RHO,
-  CREAM_STUDY_TAU_LOSS, /* losses, held out */
-  CREAM_STUDY_TAU_TEST, /* supernet's accuracy held out, trained paths' on the test images */
-  CREAM_STUDY_TRAINED,  /* the network found, retrained: test accuracy, % */
-  CREAM_STUDY_SUPERNET, /* the same in the supernet: held-out accuracy, % */
-  CREAM_STUDY_TIME,     /* of the search, s */
-  CREAM_STUDY_MEMORY,   /* peak of its process, MB */
-  CREAM_STUDY_FLOPS,    /* M */
-  CREAM_STUDY_PARAMS,   /* M */
+  CREAM_STUDY_TAU_LOSS,   /* losses, held out */
+  CREAM_STUDY_TAU_TEST,   /* supernet's accuracy held out, trained paths' on the test images */
+  CREAM_STUDY_TRAINED,    /* the network found, retrained: test accuracy, % */
+  CREAM_STUDY_SUPERNET,   /* the same in the supernet: held-out accuracy, % */
+  CREAM_STUDY_LOSS_HALF,  /* hard loss of the search's steps, nats: mean of the tenth before half way */
+  CREAM_STUDY_LOSS_END,   /* of the last tenth */
+  CREAM_STUDY_BOARD_FULL, /* mean FLOPs of the board's entries, M: when it was first as full as it ever was */
+  CREAM_STUDY_BOARD_HALF, /* half way */
+  CREAM_STUDY_BOARD_END,  /* at the end */
+  CREAM_STUDY_FLOPS,      /* of the network found, M */
+  CREAM_STUDY_PARAMS,     /* M */
+  CREAM_STUDY_LATENCY,    /* ms, by the study's table of latencies */
+  CREAM_STUDY_TIME,       /* of the search, s */
+  CREAM_STUDY_MEMORY,     /* peak of its process, MB */
   CREAM_STUDY_MEASURES
 } cream_study_measure;
 

@@ -79,7 +79,7 @@ static int resized(int size, int shorter_size, int shorter) {
   return (int)fmin((double)shorter * size / shorter_size, 1 << 30);
 }
 
-/* The whole, and of that the middle. */
+/* The whole, and of that the middle; decoded in full, so that a test sees what other programs show a network. */
 static void choose_test(cream_transform_work *work, int width, int height) {
   int side = work->transforms->side, shorter = (int)floor(side / work->transforms->config.test_crop);
   int shorter_size = width < height ? width : height;
@@ -89,8 +89,8 @@ static void choose_test(cream_transform_work *work, int width, int height) {
   work->out_top = (int)rint((work->out_height - side) / 2.0);
   work->crop.width = width;
   work->crop.height = height;
-  work->crop.least_width = work->out_width;
-  work->crop.least_height = work->out_height;
+  work->crop.least_width = width;
+  work->crop.least_height = height;
 }
 
 static void choose(cream_image_crop *crop, int width, int height) {

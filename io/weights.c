@@ -1,5 +1,6 @@
 #include "weights.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ typedef struct host {
 static void host_free(host *blocks) {
   free(blocks->weights);
   free(blocks->statistics);
+  *blocks = (host){0};
 }
 
 static cream_status host_alloc(host *blocks, const cream_net *net, cream_error *err) {
@@ -23,9 +25,9 @@ static cream_status host_alloc(host *blocks, const cream_net *net, cream_error *
   blocks->weights = calloc(blocks->n_weights + 1, sizeof(float));
   blocks->statistics = calloc(blocks->n_statistics + 1, sizeof(float));
   if (blocks->weights && blocks->statistics) return CREAM_OK;
+  size_t bytes = (blocks->n_weights + blocks->n_statistics) * sizeof(float);
   host_free(blocks);
-  return cream_fail_memory(err, (blocks->n_weights + blocks->n_statistics) * sizeof(float),
-                           "a copy of the weights");
+  return cream_fail_memory(err, bytes, "a copy of the weights");
 }
 
 static float *host_values(const host *blocks, const cream_param *param) {
@@ -180,6 +182,12 @@ done:
   return status;
 }
 
+static bool all_finite(const float *values, size_t count) {
+  bool finite = true;
+  for (size_t i = 0; i < count; i++) finite &= isfinite(values[i]) != 0;
+  return finite;
+}
+
 cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
                                 cream_weights_report *report, cream_error *err) {
   int count, n_tensors;
@@ -199,15 +207,21 @@ cream_status cream_weights_load(const char *path, cream_backend *backend, cream_
   status = cream_weights_match(path, params, count, tensors, n_tensors, found, &matched, err);
   if (!status) status = host_alloc(&blocks, net, err);
   if (status) goto done;
-  for (int i = 0; i < count; i++)
-    memcpy(host_values(&blocks, &params[i]), found[i]->data, params[i].count * sizeof(float));
+  for (int i = 0; i < count && !status; i++) {
+    float *values = host_values(&blocks, &params[i]);
+    memcpy(values, found[i]->data, params[i].count * sizeof *values);
+    if (!all_finite(values, params[i].count))
+      status = cream_fail(err, CREAM_BAD_DATA, "%s: tensor `%s` has values that are no finite numbers", path,
+                          params[i].name);
+  }
+  if (status) goto done;
   backend->upload(backend, cream_net_weights(net), blocks.weights, blocks.n_weights);
   if (blocks.n_statistics)
     backend->upload(backend, cream_net_statistics(net), blocks.statistics, blocks.n_statistics);
   status = backend->synchronise(backend, err);
-  host_free(&blocks);
   if (report) *report = matched;
 done:
+  host_free(&blocks);
   free(found);
   cream_st_close(file);
   return status;

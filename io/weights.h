@@ -30,7 +30,8 @@ cream_status cream_weights_match(const char *path, const cream_param *, int n_pa
                                  cream_error *);
 
 /* Loads all parameters and running statistics. CREAM_BAD_DATA, and a net that is as it was, where one is
- * missing or has another shape or type; the line counts and names them. Tensors that the net does not know
+ * missing or has another shape or type (the line counts and names them), or holds a value that is no finite number.
+ * Tensors that the net does not know
  * are no failure and go to `report` (may be NULL). */
 cream_status cream_weights_load(const char *path, cream_backend *, cream_net *, cream_weights_report *report,
                                 cream_error *);

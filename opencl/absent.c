@@ -14,7 +14,9 @@ cream_status cream_opencl_create(const cream_opencl_options *options, cream_back
 }
 
 cream_status cream_opencl_devices(bool test, cream_opencl_device **devices, int *count, cream_error *err) {
-  (void)test, (void)devices, (void)count;
+  (void)test;
+  *devices = NULL;
+  *count = 0;
   return absent(err);
 }
 
@@ -41,8 +43,8 @@ void cream_opencl_ahead(cream_backend *backend, cream_opencl_next *next, void *c
   (void)backend, (void)next, (void)context;
 }
 
-cream_status cream_opencl_tune(cream_backend *backend, const cream_opencl_shape *shapes, int count,
+cream_status cream_opencl_tune(cream_backend *backend, const cream_opencl_shape *shapes, int count, int sets,
                                char **best, cream_opencl_tell *tell, void *context, cream_error *err) {
-  (void)backend, (void)shapes, (void)count, (void)best, (void)tell, (void)context;
+  (void)backend, (void)shapes, (void)count, (void)sets, (void)best, (void)tell, (void)context;
   return absent(err);
 }

@@ -13,10 +13,11 @@ enum { ALWAYS_DIRECT = 1 << 20, MAX_PARAMETERS = 16, WARM_SIDE = 4 };
 
 /* A thread that compiles a routine by calling it. */
 struct ocl_warm {
-  ocl_runtime *ocl;
+  cl_context context;
+  cl_device_id device;
   ocl_routine routine;
   pthread_t thread;
-  bool planned, running;
+  bool planned, begun, running;
   cl_int code;
   double seconds;
 };
@@ -61,15 +62,15 @@ static cl_int call_all(ocl_routine routine, cl_command_queue *queue, cream_buf b
   return code ? code : clFinish(*queue);
 }
 
-/* On a queue and memory of its own: the runtime's queue belongs to another thread. */
+/* On a queue and memory of its own: the runtime's queue belongs to another thread, and the runtime may end
+ * before this does where the device is lost. */
 static void *warm_up(void *argument) {
   ocl_warm *warm = argument;
-  ocl_runtime *ocl = warm->ocl;
   double started = ocl_now();
-  cl_command_queue queue = clCreateCommandQueue(ocl->context, ocl->device, 0, &warm->code);
+  cl_command_queue queue = clCreateCommandQueue(warm->context, warm->device, 0, &warm->code);
   ocl_mem memory = {NULL, 2 * WARM_SIDE * WARM_SIDE};
   if (!warm->code)
-    memory.mem = clCreateBuffer(ocl->context, CL_MEM_READ_WRITE, 4 * memory.count, NULL, &warm->code);
+    memory.mem = clCreateBuffer(warm->context, CL_MEM_READ_WRITE, 4 * memory.count, NULL, &warm->code);
   if (!warm->code) warm->code = call_all(warm->routine, &queue, (cream_buf){&memory, 0});
   if (memory.mem) clReleaseMemObject(memory.mem);
   if (queue) clReleaseCommandQueue(queue);
@@ -88,16 +89,22 @@ static bool start(ocl_warm *warm) {
 }
 
 void ocl_gemm_plan(const ocl_runtime *ocl, bool batched) {
-  ocl_warm *warm = &ocl->warm[batched ? OCL_GEMM_BATCHED : OCL_GEMM];
-  if (warm->planned || ocl->own_blas || ocl->failed) return;
-  warm->planned = true;
-  warm->running = start(warm); /* else it is compiled when it is first called */
+  ocl->warm[batched ? OCL_GEMM_BATCHED : OCL_GEMM].planned = true;
+}
+
+void ocl_blas_warm(ocl_runtime *ocl) {
+  for (int i = 0; i < OCL_ROUTINES; i++) {
+    ocl_warm *warm = &ocl->warm[i];
+    if (!warm->planned || warm->begun || ocl->own_blas || ocl->failed) continue;
+    warm->begun = true;
+    warm->running = start(warm); /* else it is compiled when it is first called */
+  }
 }
 
 /* Until the routine has been compiled. */
 static void wait_for(ocl_runtime *ocl, ocl_routine routine) {
   ocl_warm *warm = &ocl->warm[routine];
-  warm->planned = true;
+  warm->begun = true;
   if (!warm->running) return;
   double started = ocl_now();
   pthread_join(warm->thread, NULL);
@@ -138,6 +145,7 @@ static void run(ocl_runtime *ocl, const product *p) {
   cl_int code = ocl_fault(OCL_FAULT_LAUNCH, (cl_int)call(p, &ocl->queue, wanted));
   if (ocl_no_memory(code)) {
     ocl_wait(ocl); /* what is done gives its memory back */
+    if (ocl->failed) return;
     code = (cl_int)call(p, &ocl->queue, wanted);
   }
   ocl_queued(ocl, &ocl->products[p->routine], event, code);
@@ -168,6 +176,7 @@ static const char *parse(char *line, char **kernel, int *n, const char **names, 
     names[*n] = word;
     values[*n] = strtoul(equal + 1, &end, 10);
     if (end == equal + 1 || *end) return "a value is not a whole number";
+    if (values[*n] == 0 && strstr(word, "WG")) return "a tile of 0"; /* CLBlast divides by it */
   }
   return *n ? NULL : "expected KERNEL NAME=VALUE ...";
 }
@@ -206,7 +215,7 @@ cream_status ocl_blas_init(ocl_runtime *ocl, const cream_opencl_options *options
   ocl->warm = calloc(OCL_ROUTINES, sizeof *ocl->warm);
   if (!ocl->warm) return cream_fail_memory(err, OCL_ROUTINES * sizeof *ocl->warm, "CLBlast");
   for (int i = 0; i < OCL_ROUTINES; i++) {
-    ocl->warm[i] = (ocl_warm){.ocl = ocl, .routine = (ocl_routine)i};
+    ocl->warm[i] = (ocl_warm){.context = ocl->context, .device = ocl->device, .routine = (ocl_routine)i};
     snprintf(ocl->products[i].name, sizeof ocl->products[i].name, "%s", names[i]);
   }
   const char *blas = getenv("CREAM_OPENCL_BLAS");

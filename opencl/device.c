@@ -24,6 +24,14 @@ static const char *type_name(cl_device_type type) {
   return type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator" : "other";
 }
 
+/* $CREAM_OPENCL_MEMORY: so many MB are taken for all that there is. */
+static void limit(cl_ulong *memory, cl_ulong *largest) {
+  const char *text = getenv("CREAM_OPENCL_MEMORY");
+  cl_ulong most = text ? 1000000 * strtoull(text, NULL, 10) : 0;
+  if (most > 0 && most < *memory) *memory = most;
+  if (*memory < *largest) *largest = *memory;
+}
+
 static void describe(ocl_choice *choice) {
   cream_opencl_device *about = &choice->about;
   platform_text(choice->platform, CL_PLATFORM_NAME, about->platform_name, sizeof about->platform_name);
@@ -39,6 +47,7 @@ static void describe(ocl_choice *choice) {
   cl_ulong memory = 0, largest = 0;
   clGetDeviceInfo(choice->device, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
   clGetDeviceInfo(choice->device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof largest, &largest, NULL);
+  limit(&memory, &largest);
   about->memory = memory;
   about->largest = largest;
   cl_uint units = 0, clock = 0;

@@ -72,25 +72,31 @@ bool ocl_any_failed(void) {
   return any_failed;
 }
 
-void ocl_fail(ocl_runtime *ocl, cl_int code, const char *what) {
+void ocl_keep_failure(ocl_runtime *ocl, const cream_error *error) {
   any_failed = true;
   if (ocl->failed) return;
   ocl->failed = true;
-  ocl->lost = is_lost(code) || code == CL_OUT_OF_RESOURCES;
+  ocl->error = *error;
+}
+
+void ocl_fail(ocl_runtime *ocl, cl_int code, const char *what) {
+  cream_error error;
+  if (!ocl->failed) ocl->lost = is_lost(code) || code == CL_OUT_OF_RESOURCES;
   if (is_lost(code))
-    cream_fail(&ocl->error, CREAM_FAILED,
+    cream_fail(&error, CREAM_FAILED,
                "the device %s no longer answers (%s: %s, %d); go on from the last checkpoint with --resume, "
                "here or with --device cpu",
                ocl->name, what, ocl_code_name(code), code);
   else if (ocl_no_memory(code))
-    cream_fail(&ocl->error, CREAM_FAILED,
+    cream_fail(&error, CREAM_FAILED,
                "the device %s ran out of memory or was lost (%s: %s, %d); halve the batch, or go on with "
                "--resume and --device cpu",
                ocl->name, what, ocl_code_name(code), code);
   else
-    cream_fail(&ocl->error, CREAM_FAILED,
+    cream_fail(&error, CREAM_FAILED,
                "the device %s failed (%s: %s, %d); `cream devices` tests it, --device cpu does without",
                ocl->name, what, ocl_code_name(code), code);
+  ocl_keep_failure(ocl, &error);
 }
 
 cream_status ocl_status(const ocl_runtime *ocl, cream_error *err) {

@@ -95,6 +95,8 @@ cl_int ocl_fault(ocl_fault_kind, cl_int code);
 bool ocl_no_memory(cl_int code);
 /* The kept failure as a status; CREAM_OK without one. */
 cream_status ocl_status(const ocl_runtime *, cream_error *);
+/* Keeps a failure that is told already, unless there is one. */
+void ocl_keep_failure(ocl_runtime *, const cream_error *);
 /* cream_opencl_failed */
 bool ocl_any_failed(void);
 /* Waits for all that was queued. */
@@ -159,12 +161,14 @@ int ocl_times(cream_backend *, cream_opencl_time *, int room);
 
 /* ---- blas.c, tune.c -------------------------------------------------------------------------------- */
 
-/* Forces CLBlast's direct path; then `parameters` (cream_opencl_options), if there are any. */
+/* Takes `parameters` (cream_opencl_options), if there are any; then forces CLBlast's direct path. */
 cream_status ocl_blas_init(ocl_runtime *, const cream_opencl_options *, cream_error *);
+/* Compiles what was planned (ocl_gemm_plan) in the background. */
+void ocl_blas_warm(ocl_runtime *);
 void ocl_blas_end(ocl_runtime *);
 /* A line "KERNEL NAME=VALUE ..."; a message if CLBlast refuses it, else NULL. */
 const char *ocl_blas_override(ocl_runtime *, const char *line);
-cream_status ocl_tune(cream_backend *, const cream_opencl_shape *, int count, char **best,
+cream_status ocl_tune(cream_backend *, const cream_opencl_shape *, int count, int sets, char **best,
                       cream_opencl_tell *, void *context, cream_error *);
 
 #endif

@@ -97,6 +97,7 @@ void ocl_run_args(ocl_runtime *ocl, const char *name, ocl_size groups, ocl_size 
                                                                 items, 0, NULL, wanted));
     if (!ocl_no_memory(code) || attempt) break;
     ocl_wait(ocl); /* what is done gives its memory back */
+    if (ocl->failed) return;
     code = CL_SUCCESS;
   }
   ocl_queued(ocl, kernel, event, code);

@@ -20,11 +20,7 @@ static cl_int create_zeroed(ocl_runtime *ocl, size_t bytes, cl_mem *mem) {
   return code;
 }
 
-static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
-  ocl_runtime *ocl = ocl_of(backend);
-  cream_status status = ocl_status(ocl, err);
-  if (status) return status;
-  if (count == 0) count = 1;
+static cream_status allocate(ocl_runtime *ocl, size_t count, cream_buf *out, cream_error *err) {
   size_t bytes = count > SIZE_MAX / 4 ? SIZE_MAX : 4 * count;
   if (count > INT_MAX || bytes > ocl->about.largest)
     return cream_fail(
@@ -36,7 +32,8 @@ static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, 
   if (!memory) return cream_fail_memory(err, sizeof *memory, "a buffer");
   memory->count = count;
   cl_int code = create_zeroed(ocl, bytes, &memory->mem);
-  if (ocl_no_memory(code)) code = create_zeroed(ocl, bytes, &memory->mem); /* all that ran has ended */
+  if (ocl_no_memory(code) && !clFinish(ocl->queue)) /* what is done gives its memory back */
+    code = create_zeroed(ocl, bytes, &memory->mem);
   if (!code) {
     *out = (cream_buf){memory, 0};
     return CREAM_OK;
@@ -46,6 +43,15 @@ static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, 
       err, CREAM_FAILED,
       "the device %s has no %.2f GB left for tensors (%s, %d); lower the batch or the resolution", ocl->name,
       (double)bytes / 1e9, ocl_code_name(code), code);
+}
+
+static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
+  ocl_runtime *ocl = ocl_of(backend);
+  cream_status status = ocl_status(ocl, err);
+  if (status) return status;
+  status = allocate(ocl, count ? count : 1, out, err);
+  if (status) ocl_keep_failure(ocl, err);
+  return status;
 }
 
 static void release(cream_backend *backend, cream_buf buf) {
@@ -62,11 +68,8 @@ cream_buf ocl_scratch(ocl_runtime *ocl, int slot, size_t count) {
   if (ocl->failed) return CREAM_NO_BUF;
   release(&ocl->base, *buf); /* kernels under way keep it until they end */
   *buf = CREAM_NO_BUF;
-  cream_error error;
-  if (alloc(&ocl->base, count, buf, &error)) {
-    ocl->failed = true;
-    ocl->error = error;
-  }
+  cream_error told_later;
+  alloc(&ocl->base, count, buf, &told_later);
   return *buf;
 }
 
@@ -262,16 +265,22 @@ static void upload_pixels(cream_backend *backend, const cream_tensor *dst, const
   ocl_mem sent = {stage->device, bytes / 4};
   ocl_run(ocl, "pixels_normalise", ((ocl_size){ocl_groups(bytes, OCL_MAX_GROUP), 1, 1}),
           ((ocl_size){OCL_MAX_GROUP, 1, 1}), OCL(((cream_buf){&sent, 0})), OCL(dst->raw), OCL((int)bytes),
-          OCL(dst->c), OCL((int)area), ocl_arg_float4(means), ocl_arg_float4(deviations));
+          OCL(dst->c), ocl_arg_float4(means), ocl_arg_float4(deviations));
   if (!ocl->failed) code = clEnqueueMarkerWithWaitList(ocl->queue, 0, NULL, &stage->read);
   if (code) ocl_fail(ocl, code, "an upload of pictures");
 }
 
 /* ---- whole tensors, for tests ---------------------------------------------------------------------- */
 
+/* Pictures, and what has one pixel (features, logits), stay in float: core mixes and downloads them. HALVES
+ * of kernels/common.cl. */
+static bool is_half(const ocl_runtime *ocl, int h, int w, int c) {
+  return ocl->info.half && c > MAX_CHANNELS && h * w > 1;
+}
+
 static size_t tensor_size(cream_backend *backend, int n, int h, int w, int c) {
   size_t values = (size_t)n * (size_t)h * (size_t)w * (size_t)c;
-  return ocl_of(backend)->info.half && h * w > 1 ? (values + 1) / 2 : values;
+  return is_half(ocl_of(backend), h, w, c) ? (values + 1) / 2 : values;
 }
 
 static float half_to_float(uint16_t h) {
@@ -315,10 +324,6 @@ static float activate(cream_act act, float z) {
   return z;
 }
 
-static bool is_half(const ocl_runtime *ocl, const cream_tensor *x) {
-  return ocl->info.half && x->h * x->w > 1;
-}
-
 /* A host copy of `count` elements, freed by the caller; absent buffers give NULL. */
 static cream_status fetch(ocl_runtime *ocl, cream_buf buf, size_t count, float **out, cream_error *err) {
   *out = NULL;
@@ -340,7 +345,7 @@ static cream_status download_tensor(cream_backend *backend, float *dst, const cr
   if (!status) status = fetch(ocl, x->gate, (size_t)x->n * channels, &gate, err);
   for (size_t i = 0; !status && i < values; i++) {
     size_t c = i % channels;
-    float value = is_half(ocl, x) ? half_to_float(((const uint16_t *)raw)[i]) : raw[i];
+    float value = is_half(ocl, x->h, x->w, x->c) ? half_to_float(((const uint16_t *)raw)[i]) : raw[i];
     if (scale) value = scale[c] * value + shift[c];
     value = activate(x->act, value);
     dst[i] = gate ? gate[i / image * channels + c] * value : value;
@@ -355,7 +360,7 @@ static cream_status download_tensor(cream_backend *backend, float *dst, const cr
 static void upload_tensor(cream_backend *backend, const cream_tensor *x, const float *src) {
   ocl_runtime *ocl = ocl_of(backend);
   size_t values = (size_t)x->n * (size_t)x->h * (size_t)x->w * (size_t)x->c;
-  if (!is_half(ocl, x)) {
+  if (!is_half(ocl, x->h, x->w, x->c)) {
     upload(backend, x->raw, src, values);
     return;
   }

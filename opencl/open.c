@@ -96,8 +96,8 @@ void cream_opencl_ahead(cream_backend *backend, cream_opencl_next *next, void *c
   module->ahead(backend, next, context);
 }
 
-cream_status cream_opencl_tune(cream_backend *backend, const cream_opencl_shape *shapes, int count,
+cream_status cream_opencl_tune(cream_backend *backend, const cream_opencl_shape *shapes, int count, int sets,
                                char **best, cream_opencl_tell *tell, void *context, cream_error *err) {
   CREAM_ASSERT(module && cream_opencl_is(backend));
-  return module->tune(backend, shapes, count, best, tell, context, err);
+  return module->tune(backend, shapes, count, sets, best, tell, context, err);
 }

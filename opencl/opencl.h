@@ -72,24 +72,26 @@ int cream_opencl_times(cream_backend *, cream_opencl_time *, int room);
 
 /* Where the next picture batch can be found already, so that it goes up while the device still works on this
  * one: called when the host is about to wait. Returns its pixels, or NULL if they are not ready; they stay as
- * they are until they have been given to upload_pixels or `next` is set anew. context may be NULL. */
+ * they are until they have been given to upload_pixels or `next` is set anew. context may be NULL. A training
+ * calls this before its first batch is read: what it needs of CLBlast compiles in the background from then
+ * on. */
 typedef const uint8_t *cream_opencl_next(void *context, size_t *bytes);
 void cream_opencl_ahead(cream_backend *, cream_opencl_next *, void *context);
 
-/* Measures CLBlast's direct kernel on the products `shapes` [count] with a handful of parameter sets; *best,
- * freed by the caller, is the quickest one as cream_opencl_options.parameters takes it: a line
+/* Measures CLBlast's direct kernel on the products of 1x1 convolutions of `rows` pixels, forward and
+ * backward, `shapes` [count], with CLBlast's own parameters and the first `sets` of a handful of others;
+ * *best, freed by the caller, is the quickest one as cream_opencl_options.parameters takes it: a line
  * "KERNEL NAME=VALUE ...". `tell` gets a line for each set. */
 typedef struct cream_opencl_shape {
-  int batch, m, n, k;
-  bool transposed_a, transposed_b;
+  int rows, cin, cout;
 } cream_opencl_shape;
 typedef void cream_opencl_tell(void *context, const char *line);
-cream_status cream_opencl_tune(cream_backend *, const cream_opencl_shape *shapes, int count, char **best,
-                               cream_opencl_tell *, void *context, cream_error *);
+cream_status cream_opencl_tune(cream_backend *, const cream_opencl_shape *shapes, int count, int sets,
+                               char **best, cream_opencl_tell *, void *context, cream_error *);
 
 /* ---- between program and module -------------------------------------------------------------------- */
 
-enum { CREAM_OPENCL_INTERFACE = 1 };
+enum { CREAM_OPENCL_INTERFACE = 2 };
 
 /* What the module exports as `cream_opencl_module_table`. */
 typedef struct cream_opencl_module {
@@ -100,7 +102,7 @@ typedef struct cream_opencl_module {
   void (*stats)(cream_backend *, cream_opencl_stats *);
   int (*times)(cream_backend *, cream_opencl_time *, int room);
   void (*ahead)(cream_backend *, cream_opencl_next *, void *context);
-  cream_status (*tune)(cream_backend *, const cream_opencl_shape *, int count, char **best,
+  cream_status (*tune)(cream_backend *, const cream_opencl_shape *, int count, int sets, char **best,
                        cream_opencl_tell *, void *context, cream_error *);
 } cream_opencl_module;
 

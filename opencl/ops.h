@@ -1,4 +1,5 @@
-/* What the ops share: how tensors, gradients and sinks become kernel arguments, how pixels are cut into chunks.
+/* What the ops share: how tensors, gradients and sinks become kernel arguments, how pixels are cut into
+ * chunks.
  *
  * Sums over pixels take two steps, without atomics: a kernel writes partial sums of chunks that depend on the
  * shape alone, a second one (kernels/norm.cl) joins them in a fixed order. So results repeat bit for bit.
@@ -22,7 +23,7 @@ enum { OCL_FLAT = 64, OCL_TILE = 64 };
 
 /* Channels that a work-item takes. */
 static inline int ocl_lanes(const ocl_runtime *ocl) {
-  return ocl_device(ocl)->cpu ? 8 : 4;
+  return ocl_device(ocl)->lanes;
 }
 /* Channels from one pixel to the next where values are written out: whole vectors. */
 static inline int ocl_pitch(const ocl_runtime *ocl, int c) {
@@ -36,8 +37,14 @@ static inline int ocl_area(const cream_tensor *t) {
 static inline int ocl_pixels(const cream_tensor *t) {
   return t->n * ocl_area(t);
 }
+static inline int ocl_taps(const cream_conv *conv) {
+  return conv->kernel * conv->kernel;
+}
 
 #define OCL_TENSOR(t) OCL((t)->raw), OCL((t)->scale), OCL((t)->shift), OCL((t)->gate), OCL((t)->act)
+#define OCL_GEOMETRY(conv, x, y)                                                                             \
+  OCL((x)->h), OCL((x)->w), OCL((y)->h), OCL((y)->w), OCL((conv)->kernel), OCL((conv)->stride),              \
+      OCL((conv)->pad), OCL((conv)->dilation)
 #define OCL_GRAD(d)                                                                                          \
   OCL((d)->g), OCL((d)->pool), OCL((d)->a), OCL((d)->b), OCL((d)->c), OCL((d)->kind == CREAM_GRAD_VALUE)
 
@@ -93,11 +100,28 @@ void ocl_sink_end(ocl_runtime *, const ocl_sink *, int chunks, int parts);
 
 /* ---- ops_map.c --------------------------------------------------------------------- */
 
-/* Values, or a pending gradient, written out with pitched channels, into that scratch. */
+/* Values, or a pending gradient, written out, into that scratch: values with pitched channels (ocl_pitch). */
 cream_buf ocl_values(ocl_runtime *, const cream_tensor *);
-cream_buf ocl_gradients(ocl_runtime *, const cream_tensor *, const cream_grad *);
+cream_buf ocl_gradients(ocl_runtime *, const cream_tensor *, const cream_grad *, int pitch);
 /* partial [chunks][C] = factor * sum of the values. */
 void ocl_pool(ocl_runtime *, const cream_tensor *, const ocl_chunks *, float factor, cream_buf partial);
+
+/* ---- ops_blas.c ---------------------------------------------------------------------------------------- */
+
+/* What ops_conv.c does with its own kernels, by way of CLBlast: maps and gradients are written out before a
+ * product, statistics and sinks are a pass after it. */
+
+/* y = values of x [rows][k] times weight [n][k] transposed; no bias. */
+void ocl_blas_forward(ocl_runtime *, const cream_tensor *x, cream_buf weight, const cream_bn *, cream_bn_mode,
+                      float momentum, const cream_tensor *y);
+/* The gradients of y [rows][m], which both backwards take: where they are, or written out. */
+cream_buf ocl_blas_gradients(ocl_runtime *, const cream_tensor *y, const cream_grad *);
+/* out [chunks][m][n] = gradients of y [rows][m] transposed times values of x [rows][n], by chunk of rows. */
+void ocl_blas_backward_weight(ocl_runtime *, const cream_tensor *x, const cream_tensor *y,
+                              cream_buf gradients, int chunk, cream_buf out);
+/* Gradients of y times weight [y->c][n], to the sink. */
+void ocl_blas_backward_data(ocl_runtime *, const cream_tensor *y, cream_buf gradients, cream_buf weight,
+                            int n, const cream_sink *);
 
 /* ---- ops_depthwise.c --------------------------------------------------------------------- */
 
@@ -109,7 +133,7 @@ void ocl_depthwise_backward(ocl_runtime *, const cream_conv *, const cream_tenso
 /* Elements of OCL_PARTIAL that the weights' gradients take. */
 size_t ocl_depthwise_partial(const cream_conv *, int n, int oh, int ow);
 
-/* ---- the table's slots, file by file --------------------------------------------------------------------- */
+/* ---- the table's slots, file by file ------------------------------------------------------------------- */
 void ocl_conv_init(cream_backend *);
 void ocl_map_init(cream_backend *);
 void ocl_se_init(cream_backend *);

@@ -4,8 +4,8 @@
  * rows or more. */
 enum { WEIGHT_TILES = 256, WEIGHT_ROWS = 256 };
 
-static int taps_of(const cream_conv *conv) {
-  return conv->kernel * conv->kernel;
+static bool by_blas(const ocl_runtime *ocl) {
+  return ocl_device(ocl)->blas;
 }
 
 /* Not a plain product of all rows: its patches are. */
@@ -32,12 +32,11 @@ static int weight_chunk(int rows, int m, int n) {
 static cream_tensor matrix_of(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
                               const cream_tensor *y) {
   if (!needs_patches(conv)) return *x;
-  int pixels = ocl_pixels(y), taps = taps_of(conv);
+  int pixels = ocl_pixels(y), taps = ocl_taps(conv);
   cream_tensor patches = {.n = pixels, .h = 1, .w = 1, .c = x->c * taps};
   patches.raw = ocl_scratch(ocl, OCL_VALUES, (size_t)pixels * (size_t)patches.c);
   ocl_run(ocl, "map_patches", ocl_flat_groups((size_t)pixels * (size_t)taps), OCL_FLAT_ITEMS, OCL_TENSOR(x),
-          OCL(patches.raw), OCL(x->c), OCL(pixels), OCL(x->h), OCL(x->w), OCL(y->h), OCL(y->w),
-          OCL(conv->kernel), OCL(conv->stride), OCL(conv->pad), OCL(conv->dilation));
+          OCL(patches.raw), OCL(x->c), OCL(pixels), OCL_GEOMETRY(conv, x, y));
   return patches;
 }
 
@@ -46,6 +45,10 @@ static void dense_forward(ocl_runtime *ocl, const cream_conv *conv, const cream_
   cream_tensor matrix = matrix_of(ocl, conv, x, y);
   cream_buf partial = CREAM_NO_BUF;
   int rows = ocl_pixels(y), row_tiles = tiles(rows);
+  if (by_blas(ocl) && !cream_buf_present(conv->bias)) {
+    ocl_blas_forward(ocl, &matrix, conv->weight, bn, mode, momentum, y);
+    return;
+  }
   if (bn && mode != CREAM_BN_RUNNING)
     partial = ocl_scratch(ocl, OCL_PARTIAL, (size_t)row_tiles * 2 * (size_t)y->c);
   ocl_run(ocl, "product_forward", ((ocl_size){(size_t)tiles(y->c), (size_t)row_tiles, 1}), tile_items(ocl),
@@ -60,10 +63,13 @@ static void backward_weight(ocl_runtime *ocl, const cream_conv *conv, const crea
   size_t size = (size_t)y->c * (size_t)matrix->c;
   cream_buf out = conv->dweight;
   if (chunks > 1) out = ocl_scratch(ocl, OCL_PARTIAL, (size_t)chunks * size);
-  ocl_run(ocl, "product_backward_weight",
-          ((ocl_size){(size_t)tiles(matrix->c), (size_t)tiles(y->c), (size_t)chunks}), tile_items(ocl),
-          OCL_TENSOR(y), OCL_GRAD(dy), OCL_TENSOR(matrix), OCL(out), OCL(rows), OCL(y->c), OCL(matrix->c),
-          OCL(ocl_area(y)), OCL(ocl_area(matrix)), OCL(chunk));
+  if (by_blas(ocl))
+    ocl_blas_backward_weight(ocl, matrix, y, dy->g, chunk, out);
+  else
+    ocl_run(ocl, "product_backward_weight",
+            ((ocl_size){(size_t)tiles(matrix->c), (size_t)tiles(y->c), (size_t)chunks}), tile_items(ocl),
+            OCL_TENSOR(y), OCL_GRAD(dy), OCL_TENSOR(matrix), OCL(out), OCL(rows), OCL(y->c), OCL(matrix->c),
+            OCL(ocl_area(y)), OCL(ocl_area(matrix)), OCL(chunk));
   if (chunks > 1) ocl_sum_parts(ocl, out, conv->dweight, 1, (int)size, chunks, 1);
 }
 
@@ -71,6 +77,10 @@ static void backward_weight(ocl_runtime *ocl, const cream_conv *conv, const crea
 static void product_backward_data(ocl_runtime *ocl, const cream_tensor *y, const cream_grad *dy,
                                   cream_buf weight, int n, const cream_sink *sink) {
   const cream_tensor *node = sink->node;
+  if (by_blas(ocl)) {
+    ocl_blas_backward_data(ocl, y, dy->g, weight, n, sink);
+    return;
+  }
   int rows = ocl_pixels(y), span = ocl_sink_sums(sink) == 5 ? ocl_area(node) : rows;
   int parts = tiles(span), row_tiles = rows / span * parts;
   ocl_sink s = ocl_sink_begin(ocl, sink, row_tiles, parts);
@@ -83,21 +93,25 @@ static void product_backward_data(ocl_runtime *ocl, const cream_tensor *y, const
 /* The same by way of the gradients of the patches. */
 static void patches_backward_data(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
                                   const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
-  cream_tensor patches = {.n = ocl_pixels(y), .h = 1, .w = 1, .c = x->c * taps_of(conv)};
+  cream_tensor patches = {.n = ocl_pixels(y), .h = 1, .w = 1, .c = x->c * ocl_taps(conv)};
   cream_sink plain = {.node = &patches};
   plain.g = ocl_scratch(ocl, OCL_VALUES, (size_t)patches.n * (size_t)patches.c);
   product_backward_data(ocl, y, dy, conv->weight, patches.c, &plain);
   ocl_chunks k = ocl_chunks_of(x, 1);
   ocl_sink s = ocl_sink_begin(ocl, sink, k.chunks, k.parts);
   ocl_run(ocl, "map_patch_gradients", ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl),
-          OCL(plain.g), OCL_SINK(&s), OCL_CHUNKS(&k), OCL(x->h), OCL(x->w), OCL(y->h), OCL(y->w),
-          OCL(conv->kernel), OCL(conv->stride), OCL(conv->pad), OCL(conv->dilation));
+          OCL(plain.g), OCL_SINK(&s), OCL_CHUNKS(&k), OCL_GEOMETRY(conv, x, y));
   ocl_sink_end(ocl, &s, k.chunks, k.parts);
 }
 
 static void dense_backward(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
                            const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
   cream_tensor matrix = matrix_of(ocl, conv, x, y);
+  cream_grad plain = {.kind = CREAM_GRAD_Z};
+  if (by_blas(ocl)) {
+    plain.g = ocl_blas_gradients(ocl, y, dy);
+    dy = &plain;
+  }
   backward_weight(ocl, conv, &matrix, y, dy);
   if (!cream_buf_present(sink->g)) return;
   if (needs_patches(conv))
@@ -153,7 +167,12 @@ void ocl_ops_workspace(const ocl_runtime *ocl, const cream_conv *conv, int n, in
     raise(&size[OCL_PARTIAL], ocl_depthwise_partial(conv, n, y.h, y.w));
     return;
   }
-  int depth = x.c * taps_of(conv), chunk = weight_chunk((int)out, y.c, depth);
+  int depth = x.c * ocl_taps(conv), chunk = weight_chunk((int)out, y.c, depth);
   raise(&size[OCL_PARTIAL], ocl_groups(out, (size_t)chunk) * (size_t)y.c * (size_t)depth);
   if (needs_patches(conv)) raise(&size[OCL_VALUES], out * (size_t)depth);
+  if (!by_blas(ocl)) return;
+  ocl_gemm_plan(ocl, false);
+  ocl_gemm_plan(ocl, true);
+  raise(&size[OCL_VALUES], in * (size_t)ocl_pitch(ocl, x.c));
+  raise(&size[OCL_GRADIENTS], out * (size_t)ocl_pitch(ocl, y.c));
 }

@@ -18,17 +18,9 @@ static variant variant_of(const cream_conv *conv, const char *name) {
   return v;
 }
 
-static int taps_of(const cream_conv *conv) {
-  return conv->kernel * conv->kernel;
-}
-
-#define GEOMETRY(conv, x, y)                                                                                 \
-  OCL((x)->h), OCL((x)->w), OCL((y)->h), OCL((y)->w), OCL((conv)->kernel), OCL((conv)->stride),              \
-      OCL((conv)->pad), OCL((conv)->dilation)
-
 /* Local memory for a group's weights. */
 static ocl_arg local_taps(const ocl_runtime *ocl, const cream_conv *conv) {
-  size_t bytes = (size_t)(taps_of(conv) * ocl_lanes(ocl)) * ocl_chunk_items(ocl).x * sizeof(float);
+  size_t bytes = (size_t)(ocl_taps(conv) * ocl_lanes(ocl)) * ocl_chunk_items(ocl).x * sizeof(float);
   CREAM_ASSERT(bytes <= OCL_MAX_LOCAL_BYTES);
   return OCL_LOCAL(bytes);
 }
@@ -41,7 +33,7 @@ void ocl_depthwise_forward(ocl_runtime *ocl, const cream_conv *conv, const cream
     partial = ocl_scratch(ocl, OCL_PARTIAL, (size_t)k.chunks * 2 * (size_t)k.c);
   ocl_run(ocl, variant_of(conv, "depthwise_forward").name, ocl_chunk_groups(ocl, k.c, k.chunks),
           ocl_chunk_items(ocl), OCL(values), OCL(conv->weight), OCL(conv->bias), OCL(y->raw), OCL(partial),
-          local_taps(ocl, conv), OCL_CHUNKS(&k), OCL(ocl_pitch(ocl, x->c)), GEOMETRY(conv, x, y));
+          local_taps(ocl, conv), OCL_CHUNKS(&k), OCL(ocl_pitch(ocl, x->c)), OCL_GEOMETRY(conv, x, y));
   if (bn) ocl_norm_forward(ocl, bn, mode, momentum, y, partial, k.chunks, k.parts, k.area, k.rows);
 }
 
@@ -53,7 +45,7 @@ static int weight_lines(int total, int ow) {
 
 size_t ocl_depthwise_partial(const cream_conv *conv, int n, int oh, int ow) {
   size_t chunks = ocl_groups((size_t)(n * oh), (size_t)weight_lines(n * oh, ow));
-  return chunks * (size_t)(taps_of(conv) * conv->cout);
+  return chunks * (size_t)(ocl_taps(conv) * conv->cout);
 }
 
 static void backward_weight(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
@@ -61,24 +53,24 @@ static void backward_weight(ocl_runtime *ocl, const cream_conv *conv, const crea
   int total = y->n * y->h, lines = weight_lines(total, y->w), c = conv->cout;
   int chunks = (total + lines - 1) / lines;
   variant v = variant_of(conv, "depthwise_backward_weight");
-  int items = v.own ? conv->kernel : taps_of(conv);
+  int items = v.own ? conv->kernel : ocl_taps(conv);
   cream_buf partial = ocl_scratch(ocl, OCL_PARTIAL, ocl_depthwise_partial(conv, y->n, y->h, y->w));
   ocl_run(ocl, v.name, ocl_chunk_groups(ocl, c, chunks * items), ocl_chunk_items(ocl), OCL(values),
           OCL(gradients), OCL(partial), OCL(c), OCL(total), OCL(chunks), OCL(lines), OCL(ocl_pitch(ocl, c)),
-          GEOMETRY(conv, x, y));
-  ocl_run(ocl, "depthwise_weight_finish", ocl_flat_groups((size_t)(c * taps_of(conv))), OCL_FLAT_ITEMS,
-          OCL(partial), OCL(conv->dweight), OCL(c), OCL(taps_of(conv)), OCL(chunks));
+          OCL_GEOMETRY(conv, x, y));
+  ocl_run(ocl, "depthwise_weight_finish", ocl_flat_groups((size_t)(c * ocl_taps(conv))), OCL_FLAT_ITEMS,
+          OCL(partial), OCL(conv->dweight), OCL(c), OCL(ocl_taps(conv)), OCL(chunks));
 }
 
 void ocl_depthwise_backward(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
                             const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
-  cream_buf values = ocl_values(ocl, x), gradients = ocl_gradients(ocl, y, dy);
+  cream_buf values = ocl_values(ocl, x), gradients = ocl_gradients(ocl, y, dy, ocl_pitch(ocl, y->c));
   backward_weight(ocl, conv, x, y, values, gradients);
   if (!cream_buf_present(sink->g)) return;
   ocl_chunks k = ocl_chunks_of(x, x->w);
   ocl_sink s = ocl_sink_begin(ocl, sink, k.chunks, k.parts);
   ocl_run(ocl, variant_of(conv, "depthwise_backward_data").name, ocl_chunk_groups(ocl, k.c, k.chunks),
           ocl_chunk_items(ocl), OCL(gradients), OCL(conv->weight), OCL_SINK(&s), local_taps(ocl, conv),
-          OCL_CHUNKS(&k), OCL(ocl_pitch(ocl, x->c)), GEOMETRY(conv, x, y));
+          OCL_CHUNKS(&k), OCL(ocl_pitch(ocl, x->c)), OCL_GEOMETRY(conv, x, y));
   ocl_sink_end(ocl, &s, k.chunks, k.parts);
 }

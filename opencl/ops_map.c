@@ -11,8 +11,7 @@ cream_buf ocl_values(ocl_runtime *ocl, const cream_tensor *x) {
   return out;
 }
 
-cream_buf ocl_gradients(ocl_runtime *ocl, const cream_tensor *y, const cream_grad *dy) {
-  int pitch = ocl_pitch(ocl, y->c);
+cream_buf ocl_gradients(ocl_runtime *ocl, const cream_tensor *y, const cream_grad *dy, int pitch) {
   ocl_chunks k = ocl_chunks_of(y, 1);
   cream_buf out = ocl_scratch(ocl, OCL_GRADIENTS, (size_t)ocl_pixels(y) * (size_t)pitch);
   ocl_run(ocl, "map_gradients", ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl), OCL_TENSOR(y),

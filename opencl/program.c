@@ -125,9 +125,9 @@ static cream_status build(ocl_runtime *ocl, const ocl_source *source, const char
 }
 
 cream_status ocl_build(ocl_runtime *ocl, cream_error *err) {
-  char options[64];
-  snprintf(options, sizeof options, "-cl-std=CL1.2%s%s", ocl->info.half ? " -DCREAM_HALF=1" : "",
-           ocl->info.cpu ? " -DCREAM_CPU=1" : "");
+  char options[96];
+  snprintf(options, sizeof options, "-cl-std=CL1.2 -DCREAM_LANES=%d%s%s", ocl->info.lanes,
+           ocl->info.half ? " -DCREAM_HALF=1" : "", ocl->info.cpu ? " -DCREAM_CPU=1" : "");
   cream_status status = CREAM_OK;
   for (int i = 0; i < N_SOURCES && !status; i++)
     if (&sources[i] != common_source()) status = build(ocl, &sources[i], options, err);

@@ -45,7 +45,9 @@ typedef struct ocl_runtime ocl_runtime;
 typedef struct ocl_info {
   int compute_units, max_group; /* max_group <= OCL_MAX_GROUP */
   bool cpu;                     /* the device is a CPU */
+  int lanes;                    /* floats that an item of the ops' kernels takes: -DCREAM_LANES */
   bool half;                    /* activations are stored as half: kernels are built with -DCREAM_HALF=1 */
+  bool blas;                    /* products go to CLBlast */
 } ocl_info;
 
 ocl_runtime *ocl_of(cream_backend *);
@@ -146,8 +148,8 @@ void ocl_gemm(ocl_runtime *, int m, int n, int k, float alpha, ocl_matrix a, ocl
 void ocl_gemm_batched(ocl_runtime *, int batch, int m, int n, int k, float alpha, ocl_matrix a, ocl_matrix b,
                       float beta, ocl_matrix c);
 
-/* Says at plan time, from ocl_ops_workspace, that ocl_gemm or ocl_gemm_batched will be called: CLBlast
- * compiles that routine in the background (seconds). Without it the first call waits. */
+/* Says at plan time, from ocl_ops_workspace, that a training calls ocl_gemm or ocl_gemm_batched: CLBlast then
+ * compiles that routine in the background (seconds) once the training begins. Else the first call waits. */
 void ocl_gemm_plan(const ocl_runtime *, bool batched);
 
 /* Keeps the first failure; `what` says of what, `code` is OpenCL's. */

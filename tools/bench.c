@@ -1,6 +1,7 @@
 /* cream bench: the command line of the benchmarks. */
 #include "bench.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <popt.h>
 #include <stdlib.h>
@@ -77,6 +78,7 @@ static cream_status check(const bench_options *options, cream_error *err) {
   if (status == CREAM_OK) status = check_least("threads", options->threads, 0, err);
   if (status == CREAM_OK) status = check_least("rounds", options->rounds, 1, err);
   if (status == CREAM_OK) status = check_least("warmup", options->warmup, 0, err);
+  if (status == CREAM_OK) status = check_least("sets", options->sets, 0, err);
   if (status == CREAM_OK) status = check_least("resolution", options->resolution, 0, err);
   if (status == CREAM_OK) status = check_least("classes", options->classes, 0, err);
   if (status == CREAM_OK && !(options->seconds > 0 && options->seconds < 3600))
@@ -145,7 +147,8 @@ static cream_status command(int argc, const char **argv, cream_error *err) {
                            .warmup = 3,
                            .kind = BENCH_KINDS,
                            .seconds = 0.5,
-                           .device = "cpu"};
+                           .device = "cpu",
+                           .sets = INT_MAX};
   bench_arguments arguments = {0};
   const struct poptOption table[] = {
       {"space", 0, POPT_ARG_STRING, &arguments.space, 0, "search space (default: cream)", "NAME|FILE"},
@@ -169,6 +172,7 @@ static cream_status command(int argc, const char **argv, cream_error *err) {
        "FILE"},
       {"tune", 0, POPT_ARG_STRING, &arguments.tune, 0,
        "try CLBlast's parameters on that device, without a mode, and write the best to FILE", "FILE"},
+      {"sets", 0, POPT_ARG_INT, &options.sets, 0, "--tune: so many sets of parameters (default: all)", "N"},
       {"plain", 0, POPT_ARG_NONE, &arguments.plain, 0, "the plain kernels, which are slow", NULL},
       {"serve", 0, POPT_ARG_NONE, &arguments.serve, 0,
        "step: a step for each line of stdin (docs/benchmarks.md)", NULL},

@@ -29,6 +29,7 @@ typedef struct bench_options {
   double seconds;                         /* that a peak is measured for */
   bool plain;                             /* the plain kernels */
   const char *device, *parameters, *tune; /* of device.h, "cpu" being the default; file that --tune writes */
+  int sets;                               /* of parameters that --tune tries */
   bool half;
   bool serve, json;
 } bench_options;

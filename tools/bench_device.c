@@ -27,6 +27,7 @@ static cream_status open_device(const bench_options *options, bool profile, crea
   cream_status status = device_open(&device, backend, err);
   if (status != CREAM_OK || cream_opencl_is(*backend)) return status;
   (*backend)->destroy(*backend);
+  *backend = NULL;
   return cream_fail(err, CREAM_BAD_CONFIG,
                     "--device %.60s is the CPU: give an OpenCL device, or leave it out", options->device);
 }
@@ -154,24 +155,24 @@ cream_status bench_device_step(const bench_options *options, cream_error *err) {
 
 /* ---- tuning --------------------------------------------------------------------- */
 
-static void add_shape(cream_opencl_shape *shapes, int *count, int m, int n, int k) {
+static void add_shape(cream_opencl_shape *shapes, int *count, int rows, int cin, int cout) {
   for (int i = 0; i < *count; i++)
-    if (shapes[i].m == m && shapes[i].n == n && shapes[i].k == k) return;
-  if (*count < MAX_SHAPES) shapes[(*count)++] = (cream_opencl_shape){1, m, n, k, false, false};
+    if (shapes[i].rows == rows && shapes[i].cin == cin && shapes[i].cout == cout) return;
+  if (*count < MAX_SHAPES) shapes[(*count)++] = (cream_opencl_shape){rows, cin, cout};
 }
 
-/* The products of the largest path's 1x1 convolutions: Y[cout, pixels] = W[cout, cin] * X[cin, pixels]. */
+/* The 1x1 convolutions of the largest path. */
 static int collect(const cream_skeleton *skeleton, int batch, cream_opencl_shape *shapes) {
-  int count = 0, side = skeleton->resolution;
+  int count = 0, side = cream_out_side(skeleton->resolution, skeleton->space.stem.stride);
   for (int l = 0; l < skeleton->n_layers; l++) {
     const cream_layer *layer = &skeleton->layers[l];
     double widest = 1;
     for (int o = 0; o < layer->n_options; o++)
       widest = fmax(widest, skeleton->space.ops[layer->options[o]].expand);
-    int inside = cream_make_divisible(layer->cin * widest), out = side / layer->stride;
-    add_shape(shapes, &count, inside, batch * side * side, layer->cin);
-    side = out > 0 ? out : 1;
-    add_shape(shapes, &count, layer->cout, batch * side * side, inside);
+    int inside = cream_make_divisible(layer->cin * widest), out = cream_out_side(side, layer->stride);
+    add_shape(shapes, &count, batch * side * side, layer->cin, inside);
+    side = out;
+    add_shape(shapes, &count, batch * side * side, inside, layer->cout);
   }
   return count;
 }
@@ -190,9 +191,9 @@ cream_status bench_tune(const bench_options *options, cream_error *err) {
   if (status == CREAM_OK) status = open_device(options, false, &backend, err);
   if (status == CREAM_OK) {
     int count = collect(&skeleton, options->batch, shapes);
-    fprintf(stderr, "%d products of %s at %d pixels, batch %d\n", count, skeleton.space.name,
-            skeleton.resolution, options->batch);
-    status = cream_opencl_tune(backend, shapes, count, &best, tell, NULL, err);
+    fprintf(stderr, "%d convolutions of %s at %d pixels, batch %d, forward and backward\n", count,
+            skeleton.space.name, skeleton.resolution, options->batch);
+    status = cream_opencl_tune(backend, shapes, count, options->sets, &best, tell, NULL, err);
   }
   if (status == CREAM_OK) status = cream_file_write(options->tune, best, strlen(best), err);
   if (status == CREAM_OK)

@@ -116,6 +116,11 @@ cream_status common_supernet(const cream_config *config, int classes, cream_skel
   if (classes == 0) classes = space.head.classes;
   int resolution = config->resolution, depth[CREAM_MAX_STAGES];
   memcpy(depth, config->depth, sizeof depth);
+  int given = 0;
+  while (given < CREAM_MAX_STAGES && depth[given]) given++;
+  if (given && given != space.n_stages)
+    return cream_fail(err, CREAM_BAD_CONFIG, "depth: got %d numbers, but space `%s` has %d stages", given,
+                      space.name, space.n_stages);
   cream_budget budgets[CREAM_MAX_BUDGETS];
   cream_range ranges[CREAM_MAX_BUDGETS];
   int n;
@@ -154,13 +159,29 @@ cream_status common_arch(const cream_config *config, cream_arch *arch, cream_err
   return CREAM_OK;
 }
 
+cream_status common_check_weights(const cream_config *config, cream_error *err) {
+  const char *name = strrchr(config->weights, '/');
+  if (!*config->weights)
+    return cream_fail(err, CREAM_BAD_CONFIG, "no weights: give --weights FILE, or --run DIR of a retrain");
+  if (!name || strcmp(name, "/" CREAM_RUN_WEIGHTS) || !access(config->weights, F_OK)) return CREAM_OK;
+  int length = (int)(name - config->weights);
+  char supernet[sizeof config->weights + 32];
+  snprintf(supernet, sizeof supernet, "%.*s/" CREAM_RUN_SUPERNET, length, config->weights);
+  if (access(supernet, F_OK)) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "%.*s is a search, whose network is not trained yet: cream retrain --run %.*s --out DIR",
+                    length, config->weights, length, config->weights);
+}
+
 cream_status common_check_classes(cream_arch *arch, const common_data *data, cream_error *err) {
   cream_skeleton *skeleton = &arch->net;
   if (arch->builtin) skeleton->classes = skeleton->space.head.classes = data->dataset->classes;
   if (skeleton->classes == data->dataset->classes) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_CONFIG,
-                    "the network has %d classes, the data set %s has %d: they must be the same",
-                    skeleton->classes, data->dataset->name, data->dataset->classes);
+  return cream_fail(
+      err, CREAM_BAD_CONFIG,
+      "the network has %d classes, but the data (%s) has %d; a built-in --arch takes the data's "
+      "number, another needs data of its own number",
+      skeleton->classes, data->dataset->name, data->dataset->classes);
 }
 
 cream_status common_test_net(cream_net *net, const common_data *data, int batch, uint32_t *confusion,

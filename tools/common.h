@@ -43,6 +43,8 @@ cream_status common_supernet(const cream_config *, int classes, cream_skeleton *
 /* The network of the architecture config->arch, at config->resolution where that is set. */
 cream_status common_arch(const cream_config *, cream_arch *, cream_error *);
 /* The network must have the data's number of classes; a built-in one gets it. */
+/* That there is a weights file to read, as far as its name tells; a folder of --run that is a search has none. */
+cream_status common_check_weights(const cream_config *, cream_error *);
 cream_status common_check_classes(cream_arch *, const common_data *, cream_error *);
 /* The latencies of the supernet from config->search.latency.table; *known: there is a table. */
 cream_status common_latencies(const cream_config *, const cream_skeleton *, cream_latencies *, bool *known,

@@ -11,6 +11,7 @@
 #include "common.h"
 #include "core/search.h"
 #include "describe.h"
+#include "io/metrics_read.h"
 #include "io/rank.h"
 #include "io/settings.h"
 #include "io/study_report.h"
@@ -73,6 +74,27 @@ static bool has(const char *folder, const char *name) {
 
 /* ---- the phases, each run in a process of its own ---------------------------------------------------- */
 
+static bool rank_due(const compare *c, int run) {
+  return c->study.rank && config_of(c, run)->search.strategy != CREAM_STRATEGY_RANDOM;
+}
+
+static char *trained_table(const compare *c, int run, char *text, size_t size) {
+  snprintf(text, size, "%s/trained-%s.jsonl", c->dir, c->runs[run].dir);
+  return text;
+}
+
+static cream_status discard(const char *name, cream_error *err) {
+  if (!unlink(name) || errno == ENOENT) return CREAM_OK;
+  return cream_fail(err, CREAM_FAILED, "cannot remove %s: %s", name, strerror(errno));
+}
+
+/* Before any ranking begins, so that the arms that share a table find it empty once. */
+static cream_status discard_ranking(const compare *c, int run, cream_error *err) {
+  char name[CREAM_MAX_FILE_NAME];
+  cream_status status = discard(folder_of(c, run, "/" CREAM_RANK_SUPERNET, name, sizeof name), err);
+  return status ? status : discard(trained_table(c, run, name, sizeof name), err);
+}
+
 /* The settings that a folder was made with, and that what comes next in it takes over. */
 static cream_status load_config(const char *folder, cream_config *config, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
@@ -83,7 +105,7 @@ static cream_status load_config(const char *folder, cream_config *config, cream_
 
 static bool search_due(const compare *c, int run) {
   char folder[CREAM_MAX_FILE_NAME];
-  return !has(folder_of(c, run, "", folder, sizeof folder), CREAM_RUN_RESULT);
+  return c->force || !has(folder_of(c, run, "", folder, sizeof folder), CREAM_RUN_RESULT);
 }
 
 static cream_status search(const compare *c, int run, cream_error *err) {
@@ -94,11 +116,8 @@ static cream_status search(const compare *c, int run, cream_error *err) {
   config->seed = seed_of(c, run);
   config->threads = c->share;
   options.resume = !c->force && has(config->out, CREAM_RUN_CONFIG);
-  return tool_search.run(&options, err);
-}
-
-static bool rank_due(const compare *c, int run) {
-  return c->study.rank && config_of(c, run)->search.strategy != CREAM_STRATEGY_RANDOM;
+  cream_status status = c->force && rank_due(c, run) ? discard_ranking(c, run, err) : CREAM_OK;
+  return status ? status : tool_search.run(&options, err);
 }
 
 /* Paths trained from scratch are the same for all supernets that differ in their search alone: the first of
@@ -113,8 +132,7 @@ static cream_status find_table(const compare *c, int run, const cream_config *co
     if (status != CREAM_OK) return status;
     other.rank = config_of(c, i)->rank;
     if (!rank_may_share(config, &other)) continue;
-    const char *arm = c->study.arms[row_of(c, i)->arm].name;
-    snprintf(name, size, "%s/trained-%s-%llu.jsonl", c->dir, arm, (unsigned long long)seed_of(c, i));
+    trained_table(c, i, name, size);
     return CREAM_OK;
   }
   return CREAM_OK; /* its own is the last */
@@ -138,7 +156,8 @@ static cream_status rank(const compare *c, int run, cream_error *err) {
 
 static bool retrain_due(const compare *c, int run) {
   char folder[CREAM_MAX_FILE_NAME];
-  return c->study.retrain && !has(trained_folder(c, run, folder, sizeof folder), CREAM_RUN_RESULT);
+  return c->study.retrain &&
+         (c->force || !has(trained_folder(c, run, folder, sizeof folder), CREAM_RUN_RESULT));
 }
 
 static cream_status retrain(const compare *c, int run, cream_error *err) {
@@ -213,8 +232,7 @@ static cream_status run_phase(compare *c, const phase *p, cream_error *err) {
   c->n_todo = 0;
   for (int run = 0; run < c->study.n_rows * c->study.n_seeds; run++) {
     bool first = run < c->study.n_seeds || row_of(c, run - c->study.n_seeds)->arm != row_of(c, run)->arm;
-    if (!c->runs[run].error[0] && (first || !p->by_arm) && (c->force || p->due(c, run)))
-      c->todo[c->n_todo++] = run;
+    if (!c->runs[run].error[0] && (first || !p->by_arm) && p->due(c, run)) c->todo[c->n_todo++] = run;
   }
   if (c->n_todo == 0) return CREAM_OK;
   int parallel = jobs_share(c->threads, c->processes, c->n_todo, &c->share);
@@ -335,9 +353,34 @@ static void collect_search(const compare *c, int run, double *values) {
   values[CREAM_STUDY_SUPERNET] = number_at(json_object_get(network, "heldout"), "top1", 100);
   values[CREAM_STUDY_FLOPS] = number_at(network, "flops", 1e-6);
   values[CREAM_STUDY_PARAMS] = number_at(network, "params", 1e-6);
+  values[CREAM_STUDY_LATENCY] = number_at(network, "ms", 1);
   values[CREAM_STUDY_TIME] = number_at(result, "seconds", 1);
   values[CREAM_STUDY_MEMORY] = number_at(result, "peak_memory", 1e-6);
   json_decref(result);
+}
+
+/* Losses and board over the steps of the search. A random search has no supernet whose loss it would be. */
+static cream_status collect_metrics(const compare *c, int run, double *values, cream_error *err) {
+  static cream_metrics metrics;
+  char folder[CREAM_MAX_FILE_NAME];
+  bool grown;
+  cream_metrics_init(&metrics);
+  cream_status status =
+      cream_metrics_read(&metrics, folder_of(c, run, "", folder, sizeof folder), &grown, err);
+  if (status != CREAM_OK) return status;
+  double steps = (double)metrics.step;
+  if (config_of(c, run)->search.strategy != CREAM_STRATEGY_RANDOM) {
+    values[CREAM_STUDY_LOSS_HALF] = cream_curve_mean(&metrics.hard, 0.4 * steps, 0.5 * steps);
+    values[CREAM_STUDY_LOSS_END] = cream_curve_mean(&metrics.hard, 0.9 * steps, steps + 1);
+  }
+  for (int b = 0; b < metrics.n_boards; b++) {
+    const cream_board_curves *board = &metrics.boards[b];
+    if (strcmp(board->name, row_of(c, run)->budget) != 0) continue;
+    values[CREAM_STUDY_BOARD_FULL] = board->flops_full;
+    values[CREAM_STUDY_BOARD_HALF] = cream_curve_hold(&board->flops, 0.5 * steps);
+    values[CREAM_STUDY_BOARD_END] = board->flops_end;
+  }
+  return CREAM_OK;
 }
 
 static bool is_text(const json_t *object, const char *key, const char *expected) {
@@ -384,17 +427,19 @@ static void collect_retrain(const compare *c, int run, double *values) {
 
 static cream_status report(compare *c, bool json, cream_error *err) {
   int failures = 0, n = c->study.n_rows * c->study.n_seeds;
-  for (int run = 0; run < n; run++) {
+  cream_status status = CREAM_OK;
+  for (int run = 0; run < n && status == CREAM_OK; run++) {
     if (c->runs[run].error[0]) {
       failures++;
       continue;
     }
     collect_search(c, run, c->runs[run].values);
+    status = collect_metrics(c, run, c->runs[run].values, err);
     collect_rank(c, run, c->runs[run].values);
     collect_retrain(c, run, c->runs[run].values);
   }
   char file[CREAM_MAX_FILE_NAME];
-  cream_status status = cream_study_write(c->dir, &c->study, c->runs, err);
+  if (status == CREAM_OK) status = cream_study_write(c->dir, &c->study, c->runs, err);
   if (status == CREAM_OK)
     status =
         common_print_file(cream_run_file(&c->folder, json ? CREAM_STUDY_FILE : CREAM_STUDY_TABLE, file), err);

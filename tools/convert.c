@@ -39,8 +39,12 @@ static cream_status read_names(const char *path, cream_weights_info *info, cream
     line[strcspn(line, "\r")] = 0;
     if (*line) names[count++] = line;
   }
-  status = names ? cream_weights_info_set_classes(info, names, count, err)
-                 : cream_fail_memory(err, size * sizeof *names, "the names of the classes");
+  if (!names)
+    status = cream_fail_memory(err, size * sizeof *names, "the names of the classes");
+  else if (count == 0)
+    status = cream_fail(err, CREAM_BAD_CONFIG, "%s: no names in it; expected one a line", path);
+  else
+    status = cream_weights_info_set_classes(info, names, count, err);
   free(names);
   free(text);
   return status;

@@ -46,8 +46,8 @@ static void print_help(poptContext context) {
   poptPrintHelp(context, stdout, 0);
   printf("\nModes:\n");
   for (int i = 0; i < N_MODES; i++) printf("  %-9s%s\n", modes[i].name, modes[i].summary);
-  printf(
-      "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 bad data, in check any bad file.\n");
+  printf("\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 bad data, in check any bad file, "
+         "130 interrupted.\n");
 }
 
 static cream_status apply_setting(cream_config *config, int which, const char *argument, cream_error *err) {

@@ -9,6 +9,7 @@
 #include "io/loader.h"
 #include "io/pack.h"
 #include "progress.h"
+#include "signals.h"
 
 static void tell_bad(void *context, cream_part part, size_t index, const char *line) {
   (void)context, (void)part, (void)index;
@@ -29,7 +30,8 @@ cream_status data_pack(const data_options *options, const cream_dataset *dataset
                              .quality = options->quality,
                              .threads = options->threads,
                              .bad = bad,
-                             .progress = tell_progress};
+                             .progress = tell_progress,
+                             .stop = signals_catch()};
   status = cream_pack_write(options->config.out, dataset, &pack, err);
   cream_bad_destroy(bad);
   if (!status) printf("next        --data pack:%s\n", options->config.out);

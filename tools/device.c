@@ -139,12 +139,16 @@ char *device_describe(cream_backend *backend, int threads, char *text, size_t si
   return text;
 }
 
-void device_begin(cream_backend *backend, cream_source *train, int threads) {
+void device_tell(cream_backend *backend) {
   char text[400];
+  if (cream_opencl_is(backend))
+    fprintf(stderr, "device      %s\n", device_describe(backend, 0, text, sizeof text));
+}
+
+void device_begin(cream_backend *backend, cream_source *train) {
   on_opencl = cream_opencl_is(backend);
-  if (!on_opencl) return;
-  cream_opencl_ahead(backend, cream_loader_ahead, train);
-  fprintf(stderr, "device      %s\n", device_describe(backend, threads, text, sizeof text));
+  if (on_opencl) cream_opencl_ahead(backend, cream_loader_ahead, train);
+  device_tell(backend);
 }
 
 char *device_kernels(int compiled, int cached, bool driver_caches, char *text, size_t size) {

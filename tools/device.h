@@ -28,9 +28,10 @@ cream_status device_fall_back(const device_options *, cream_backend **, const cr
 void device_go_on(const char *command, const cream_config *, const char *const *words, int n_words);
 /* "cpu, 2 threads", or the device's name, platform and driver. Returns `text`. */
 char *device_describe(cream_backend *, int threads, char *text, size_t size);
-/* At the beginning of a training on an OpenCL device: a line on stderr says which, and batches of `train`
- * (loader.h) go to the device ahead of time. */
-void device_begin(cream_backend *, cream_source *train, int threads);
+/* A line on stderr says which OpenCL device it is; nothing for the CPU. */
+void device_tell(cream_backend *);
+/* The same at the beginning of a training; and batches of `train` (loader.h) go to the device ahead of time. */
+void device_begin(cream_backend *, cream_source *train);
 /* Where our kernels came from: "9 from the cache", ... Returns `text`. */
 char *device_kernels(int compiled, int cached, bool driver_caches, char *text, size_t size);
 /* What went over the bus and how long the host waited; nothing for the CPU. */

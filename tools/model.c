@@ -49,10 +49,8 @@ static cream_status read_header(model *m, const cream_config *config, cream_erro
 cream_status model_open(model *m, const cream_config *config, int batch, cream_error *err) {
   memset(m, 0, sizeof *m);
   cream_status status = common_arch(config, &m->arch, err);
-  if (status != CREAM_OK) return status;
-  if (!*config->weights)
-    return cream_fail(err, CREAM_BAD_CONFIG, "no weights: give --weights FILE, or --run DIR of a retrain");
-  status = read_header(m, config, err);
+  if (status == CREAM_OK) status = common_check_weights(config, err);
+  if (status == CREAM_OK) status = read_header(m, config, err);
   if (status == CREAM_OK) status = common_backend(config, &m->backend, err);
   cream_net_options options = {.batch = batch};
   if (status == CREAM_OK) status = cream_net_create(m->backend, &m->arch.net, &options, &m->net, err);

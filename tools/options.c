@@ -21,8 +21,8 @@ enum { CONFIG = 0, SET, RUN, JSON, FORCE, RESUME, HELP, OUT, NO_RESIZE, TOP, BUD
 
 static const option_spec specs[] = {
     [CONFIG] = {"config", NULL, "FILE", "read settings from a YAML file; other options override it"},
-    [SET] = {"set", NULL, "KEY=VALUE", "one setting, for example meta.every=50; may be repeated"},
-    [RUN] = {"run", NULL, "DIR", "folder of an earlier run: its architecture and weights"},
+    [SET] = {"set", NULL, "KEY=VALUE", "one setting, for example search.meta.every=50; may be repeated"},
+    [RUN] = {"run", NULL, "DIR", "folder of an earlier run: its settings, architecture and weights"},
     [JSON] = {"json", NULL, NULL, "results on stdout as one JSON document, everything else on stderr"},
     [FORCE] = {"force", NULL, NULL, "replace the run in an existing --out folder"},
     [RESUME] = {"resume", NULL, NULL,

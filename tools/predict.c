@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "device.h"
 #include "io/image.h"
 #include "io/name.h"
 #include "io/parallel.h"
@@ -231,6 +232,7 @@ static cream_status open_all(prediction *p, cream_error *err) {
   cream_status status = model_open(&p->model, config, p->batch, err);
   if (status != CREAM_OK) return status;
   const model *m = &p->model;
+  device_tell(m->backend);
   cream_augment_config augment = config->augment;
   augment.test_crop = m->info.test_crop;
   augment.interpolation =
@@ -272,7 +274,7 @@ const tool tool_predict = {
     .name = "predict",
     .summary = "classify pictures with a trained network",
     .arguments = "IMAGE...",
-    .options = "arch weights run config set threads no-resize top json ",
+    .options = "arch weights run config set threads device no-resize top json ",
     .notes = "Pictures (JPEG, PNG) are resized and cut as in cream test. The names of the classes and the\n"
              "normalisation come from the metadata of the weights; without them classes have numbers and\n"
              "pictures ImageNet's mean and deviation.\n",

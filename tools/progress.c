@@ -91,9 +91,9 @@ static void draw_lines(progress *p, const char *text) {
   }
 }
 
-static void draw(progress *p) {
+static void draw(progress *p, bool with_board) {
   erase(p);
-  if (p->has_board && p->board.count) {
+  if (with_board && p->has_board && p->board.count) {
     char *table = NULL;
     size_t size = 0;
     FILE *memory = open_memstream(&table, &size);
@@ -132,7 +132,7 @@ static void show_step(progress *p) {
   if (now - p->shown < (p->terminal ? redraw_seconds : line_seconds)) return;
   p->shown = now;
   if (p->terminal) {
-    draw(p);
+    draw(p, true);
     return;
   }
   char text[TEXT] = "";
@@ -191,6 +191,7 @@ void progress_event(progress *p, const cream_event *e) {
 }
 
 void progress_end(progress *p) {
-  if (p->terminal && p->last.steps) draw(p);
+  if (p->terminal && p->last.steps) draw(p, false);
   p->lines = 0;
+  p->last.steps = 0;
 }

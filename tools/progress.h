@@ -21,7 +21,7 @@ typedef struct progress {
 
 void progress_init(progress *, const cream_skeleton *);
 void progress_event(progress *, const cream_event *);
-/* Leaves the live region as it stands, so that other text can follow. */
+/* Leaves the bar as it stands, so that other text can follow; once, however often it is called. */
 void progress_end(progress *);
 
 /* The board as a table of `board->count` + 1 lines. */

@@ -7,6 +7,7 @@
 
 #include "common.h"
 #include "core/retrain.h"
+#include "device.h"
 #include "io/path_log.h"
 #include "io/settings.h"
 #include "jobs.h"
@@ -81,11 +82,14 @@ static cream_status score(void *self, int chunk, jobs_sender *sender, cream_erro
   const volatile sig_atomic_t *stop = signals_catch();
   supernet s = {0};
   cream_status status = open_supernet(r, &s, err);
+  if (status == CREAM_OK && chunk == 0) device_tell(s.backend);
   for (int i = chunk; status == CREAM_OK && i < r->n_todo && !*stop; i += r->chunks) {
     cream_path_scores scores = {.path = r->paths[r->todo[i]]};
     status = score_path(r, &s, &scores, err);
     if (status == CREAM_OK) status = jobs_send(sender, &scores, err);
   }
+  if (status == CREAM_OK && *stop)
+    status = cream_fail(err, CREAM_INTERRUPTED, "interrupted; what is done is kept");
   close_supernet(&s);
   return status;
 }
@@ -272,11 +276,13 @@ static cream_status run_jobs(rank_run *r, jobs *work, bool chunked, cream_error 
 
 static cream_status run_all(rank_run *r, cream_error *err) {
   jobs scoring = {.work = score, .take = take_score}, training = {.work = train, .take = take_trained};
+  list_missing(r, &r->trained);
+  int untrained = r->n_todo;
   list_missing(r, &r->scored);
-  fprintf(stderr, "%d paths, %d to be scored by the supernet", r->n, r->n_todo);
+  fprintf(stderr, "%d paths, %d to be scored by the supernet, %d to be trained from scratch\n", r->n,
+          r->n_todo, untrained);
   cream_status status = run_jobs(r, &scoring, true, err);
   list_missing(r, &r->trained);
-  fprintf(stderr, ", %d to be trained from scratch\n", r->n_todo);
   return status == CREAM_OK ? run_jobs(r, &training, false, err) : status;
 }
 
@@ -298,6 +304,9 @@ static cream_status report(const rank_run *r, const tool_options *options, cream
   for (int i = 0; i < r->n; i++) {
     const cream_path_scores *scored = cream_path_log_find(&r->scored, &r->paths[i]);
     const cream_path_scores *trained = cream_path_log_find(&r->trained, &r->paths[i]);
+    if (!scored || !trained)
+      return cream_fail(err, CREAM_FAILED, "path %d of %d has no scores; the same command goes on", i + 1,
+                        r->n);
     ranked[i] = (cream_ranked){r->paths[i], cream_costs_path(&costs, &r->paths[i]), scored->heldout,
                                trained->heldout, trained->test};
   }
@@ -334,7 +343,7 @@ const tool tool_rank = {
     .name = "rank",
     .summary = "how well a run's supernet orders its paths",
     .section = "rank",
-    .options = "run config set paths epochs batch jobs threads json force ",
+    .options = "run config set paths epochs batch jobs threads device json force ",
     .notes =
         "Draws paths inside the run's range, scores each with the supernet's weights on the held-out "
         "images,\n"

@@ -1,5 +1,6 @@
 #include "core/retrain.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,6 +84,17 @@ static cream_status load_weights(retrain_run *r, const cream_config *config, cre
   return status;
 }
 
+/* Averaged weights forget the untrained ones that they began with by a factor of retrain.ema a step. */
+static void warn_of_average(const retrain_run *r, const cream_config *config) {
+  size_t per_epoch = cream_source_steps(r->train, true) / (size_t)config->retrain.accumulate;
+  double steps = (double)per_epoch * config->retrain.epochs, kept = pow(config->retrain.ema, steps);
+  if (config->retrain.ema > 0 && kept > 0.05 && !*config->weights)
+    fprintf(stderr,
+            "retrain: after %.0f steps the averaged weights will still be %.0f %% untrained, and they are "
+            "what is tested: for so short a training, set retrain.ema to %.3g\n",
+            steps, 100 * kept, fmax(1 - 10 / steps, 0));
+}
+
 static cream_status open_all(retrain_run *r, tool_options *options, cream_error *err) {
   cream_config *config = &options->config;
   cream_status status = common_check_out(config, err);
@@ -109,6 +121,12 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
     inputs.heldout = r->heldout;
   }
   if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
+  if (status != CREAM_OK && cream_opencl_failed()) {
+    const device_options device = device_options_of(config);
+    cream_error reason = *err;
+    status = device_fall_back(&device, &r->backend, &reason, err);
+    if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
+  }
   if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
   const keep_target target = {"retrain", r->retrain, state, restored};
@@ -116,6 +134,7 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
   status = common_run_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
   if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
+  warn_of_average(r, config);
   char file[CREAM_MAX_FILE_NAME];
   return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
                          r->arch.space_hash, err);
@@ -163,7 +182,7 @@ static cream_status retrain_run_tool(const tool_options *given, cream_error *err
   memset(&r, 0, sizeof r);
   cream_status status = open_all(&r, options, err);
   if (status == CREAM_OK) {
-    device_begin(r.backend, r.train, options->config.threads);
+    device_begin(r.backend, r.train);
     status = cream_retrain_run(r.retrain, err);
     progress_end(&r.run.progress);
     device_report(r.backend, r.run.steps, stderr);

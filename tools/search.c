@@ -167,6 +167,11 @@ static cream_status open_all(search_run *s, const tool_options *options, cream_e
   int fits;
   status = fit_or_fall_back(&size, &device, &s->backend, &fits, err);
   if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
+  if (status != CREAM_OK && cream_opencl_failed()) {
+    cream_error reason = *err;
+    status = device_fall_back(&device, &s->backend, &reason, err);
+    if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
+  }
   if (status != CREAM_OK) return status;
   const keep_target target = {"search", s->search, state, restored};
   return common_run_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
@@ -178,7 +183,7 @@ static cream_status search_run_tool(const tool_options *options, cream_error *er
   cream_search_result found[CREAM_MAX_BUDGETS];
   cream_status status = open_all(&s, options, err);
   if (status == CREAM_OK) {
-    device_begin(s.backend, s.train, options->config.threads);
+    device_begin(s.backend, s.train);
     status = cream_search_run(s.search, found, err);
     bool done = status == CREAM_OK;
     progress_end(&s.run.progress);

@@ -4,6 +4,7 @@
 
 #include "common.h"
 #include "core/fold.h"
+#include "device.h"
 #include "io/weights.h"
 
 /* With more classes than these, people are shown the weakest alone. */
@@ -42,12 +43,11 @@ static cream_status recalibrate(test_run *t, const cream_config *config, cream_e
 
 static cream_status open_all(test_run *t, const cream_config *config, cream_error *err) {
   cream_status status = common_arch(config, &t->arch, err);
-  if (status != CREAM_OK) return status;
-  if (!*config->weights)
-    return cream_fail(err, CREAM_BAD_CONFIG, "no weights: give --weights FILE, or --run DIR of a retrain");
-  status = common_data_open(config, &t->data, err);
+  if (status == CREAM_OK) status = common_check_weights(config, err);
+  if (status == CREAM_OK) status = common_data_open(config, &t->data, err);
   if (status == CREAM_OK) status = common_check_classes(&t->arch, &t->data, err);
   if (status == CREAM_OK) status = common_backend(config, &t->backend, err);
+  if (status == CREAM_OK) device_tell(t->backend);
   if (status == CREAM_OK) status = load_net(t, config, err);
   if (status == CREAM_OK) status = recalibrate(t, config, err);
   if (status == CREAM_OK) status = cream_net_fold(t->net, err);
@@ -92,13 +92,28 @@ static int mistaken_for(const test_run *t, int label) {
   return most;
 }
 
+/* A class's name in `width` characters of UTF-8: cut off, or filled up with blanks on one side. */
+static void print_name(const char *name, int width, bool right) {
+  int bytes = 0, characters = 0;
+  for (; name[bytes] && characters < width; characters++) {
+    bytes++;
+    while (((unsigned char)name[bytes] & 0xc0) == 0x80) bytes++;
+  }
+  int blanks = width - characters;
+  printf("%*s%.*s%*s", right ? blanks : 0, "", bytes, name, right ? 0 : blanks, "");
+}
+
 static void print_matrix(const test_run *t) {
   int classes = t->arch.net.classes;
   const char *const *names = t->data.dataset->class_names;
   printf("\nconfusion   a row for each label, a column for each answer\n%12s", "");
-  for (int c = 0; c < classes; c++) printf(" %6.6s", names[c]);
+  for (int c = 0; c < classes; c++) {
+    putchar(' ');
+    print_name(names[c], 6, true);
+  }
   for (int label = 0; label < classes; label++) {
-    printf("\n%12.12s", names[label]);
+    putchar('\n');
+    print_name(names[label], 12, true);
     for (int c = 0; c < classes; c++)
       printf(" %6u", (unsigned)t->confusion[(size_t)label * (size_t)classes + (size_t)c]);
   }
@@ -117,8 +132,9 @@ static void print_classes(const test_run *t) {
   for (int i = 0; i < (all ? classes : WEAKEST); i++) {
     int other = mistaken_for(t, scores[i].label);
     const char *const *names = t->data.dataset->class_names;
-    printf("%-12.12s %7.2f %% %8llu   %s\n", names[scores[i].label], 100 * share(&scores[i]),
-           (unsigned long long)scores[i].images, other < 0 ? "" : names[other]);
+    print_name(names[scores[i].label], 12, false);
+    printf(" %7.2f %% %8llu%s%s\n", 100 * share(&scores[i]), (unsigned long long)scores[i].images,
+           other < 0 ? "" : "   ", other < 0 ? "" : names[other]);
   }
   free(scores);
   if (all) print_matrix(t);

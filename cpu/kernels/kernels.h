@@ -45,7 +45,7 @@ void CPU_NAME(cpu_match)(cream_backend *, cream_buf p, cream_buf phi, cream_buf 
                          cream_buf diff, cream_buf scores);
 
 /* ---- flat blocks (optim.c) --------------------------------------------------------------------------- */
-void CPU_NAME(cpu_optim_step)(cream_backend *, const cream_optim *, const cream_slice *, int slices,
+void CPU_NAME(cpu_optim_step)(cream_backend *, const cream_optim *, const cream_slice *, int count,
                               const cream_blocks *);
 void CPU_NAME(cpu_fill)(cream_backend *, cream_buf dst, size_t count, float value);
 void CPU_NAME(cpu_copy)(cream_backend *, cream_buf dst, cream_buf src, size_t count);

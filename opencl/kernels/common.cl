@@ -9,30 +9,23 @@
 #define IN(x)  __global const float *x, const uint x##_0
 #define AT(x)  x += x##_0
 
-#ifdef CREAM_CPU
-#define V      8
-#define vec_load  vload8
-#define vec_store vstore8
-#define vec_store_half vstore_half8
-#define vec_load_half vload_half8
-typedef float8 vec;
-typedef int8 ivec;
-#define as_vec as_float8
-#define as_ivec as_int8
-#else
-#define V      4
-#define vec_load  vload4
-#define vec_store vstore4
-#define vec_store_half vstore_half4
-#define vec_load_half vload_half4
-typedef float4 vec;
-typedef int4 ivec;
-#define as_vec as_float4
-#define as_ivec as_int4
+#ifndef CREAM_LANES
+#define CREAM_LANES 4
 #endif
+#define V              CREAM_LANES
+#define JOINED(a, b)   a##b
+#define JOIN(a, b)     JOINED(a, b)
+#define vec_load       JOIN(vload, V)
+#define vec_store      JOIN(vstore, V)
+#define vec_load_half  JOIN(vload_half, V)
+#define vec_store_half JOIN(vstore_half, V)
+#define as_vec         JOIN(as_float, V)
+#define as_ivec        JOIN(as_int, V)
+typedef JOIN(float, V) vec;
+typedef JOIN(int, V) ivec;
 
-/* Work-groups of kernels over (vectors of channels, chunks of pixels). On CPUs a group is one item: drivers run
- * the items of a group one after the other there, and keep their variables in memory in between. */
+/* Work-groups of kernels over (vectors of channels, chunks of pixels). On CPUs a group is one item: drivers
+ * run the items of a group one after the other there, and keep their variables in memory in between. */
 #ifdef CREAM_CPU
 #define LX 1
 #define LY 1
@@ -41,11 +34,29 @@ typedef int4 ivec;
 #define LY 16
 #endif
 #define CHUNKED __kernel __attribute__((reqd_work_group_size(LX, LY, 1)))
-#define FLAT    __kernel __attribute__((reqd_work_group_size(64, 1, 1)))
+
+/* Work-groups of the other kernels, most of them; ROW: a group has a row, to which AT_ROW moves pointers. */
+#define ITEMS 64
+#define FLAT  __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
+#define ROW   FLAT
+#define AT_ROW(x, length) x += x##_0 + get_group_id(0) * (size_t)(length)
 
 #ifndef INLINE
 #define INLINE static inline __attribute__((always_inline))
 #endif
+
+/* Every item of a FLAT kernel's group gets the sum of `value` over the group; `space` has ITEMS floats. */
+INLINE float group_sum(__local float *space, float value) {
+  int item = (int)get_local_id(0);
+  barrier(CLK_LOCAL_MEM_FENCE);
+  space[item] = value;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int half_way = ITEMS / 2; half_way > 0; half_way /= 2) {
+    if (item < half_way) space[item] += space[item + half_way];
+    barrier(CLK_LOCAL_MEM_FENCE);
+  }
+  return space[0];
+}
 
 /* cream_act */
 enum { ACT_NONE, ACT_RELU, ACT_SWISH, ACT_HARD_SWISH, ACT_SIGMOID, ACT_HARD_SIGMOID };
@@ -54,6 +65,9 @@ enum { ACT_NONE, ACT_RELU, ACT_SWISH, ACT_HARD_SWISH, ACT_SIGMOID, ACT_HARD_SIGM
 
 INLINE vec load_lanes(__global const float *p, int lanes) {
   if (lanes >= V) return vec_load(0, p);
+#if V == 16
+  if (lanes == 8) return (vec)(vload8(0, p), (float8)(0.0f));
+#endif
   float parts[V];
   for (int i = 0; i < V; i++) parts[i] = i < lanes ? p[i] : 0.0f;
   return vec_load(0, parts);
@@ -64,17 +78,24 @@ INLINE void store_lanes(vec v, __global float *p, int lanes) {
     vec_store(v, 0, p);
     return;
   }
+#if V == 16
+  if (lanes == 8) {
+    vstore8(v.lo, 0, p);
+    return;
+  }
+#endif
   float parts[V];
   vec_store(v, 0, parts);
   for (int i = 0; i < V; i++)
     if (i < lanes) p[i] = parts[i];
 }
 
-/* Raw activations: half where the program was built so, for pictures of more than one pixel; arithmetic is in
- * float. `i` counts the tensor's elements. */
-INLINE vec act_load(__global const float *p, uint i, int area, int lanes) {
+/* Raw activations: half where the program was built so, except for pictures and what has one pixel
+ * (memory.c); arithmetic is in float. `i` counts the tensor's elements. */
+#define HALVES(c, area) ((c) > 4 && (area) > 1)
+INLINE vec act_load(__global const float *p, uint i, bool halves, int lanes) {
 #ifdef CREAM_HALF
-  if (area > 1) {
+  if (halves) {
     __global const half *h = (__global const half *)p + i;
     if (lanes >= V) return vec_load_half(0, h);
     float parts[V];
@@ -85,9 +106,9 @@ INLINE vec act_load(__global const float *p, uint i, int area, int lanes) {
   return load_lanes(p + i, lanes);
 }
 
-INLINE void act_store(vec v, __global float *p, uint i, int area, int lanes) {
+INLINE void act_store(vec v, __global float *p, uint i, bool halves, int lanes) {
 #ifdef CREAM_HALF
-  if (area > 1) {
+  if (halves) {
     __global half *h = (__global half *)p + i;
     if (lanes >= V) {
       vec_store_half(v, 0, h);
@@ -178,7 +199,10 @@ typedef struct tensor {
 } tensor;
 
 #define TENSOR_OF(t, c, area)                                                                                \
-  {t##_raw + t##_raw_0, t##_scale + t##_scale_0, t##_shift + t##_shift_0, t##_gate + t##_gate_0, c, area, t##_act}
+  {                                                                                                          \
+    t##_raw + t##_raw_0, t##_scale + t##_scale_0, t##_shift + t##_shift_0, t##_gate + t##_gate_0, c, area,   \
+        t##_act                                                                                              \
+  }
 
 /* Scale and shift of some channels. */
 typedef struct map {
@@ -199,7 +223,7 @@ INLINE vec gate_of(const tensor *t, int image, int ch, int lanes) {
 }
 
 INLINE vec raw_at(const tensor *t, int pixel, int ch, int lanes) {
-  return act_load(t->raw, (uint)pixel * t->c + ch, t->area, lanes);
+  return act_load(t->raw, (uint)pixel * t->c + ch, HALVES(t->c, t->area), lanes);
 }
 
 /* The value at a pixel, map and gate looked up for it alone. */
@@ -221,13 +245,13 @@ typedef struct grad {
 } grad;
 
 #define GRAD_OF(d)                                                                                           \
-  {d##_g + d##_g_0, d##_pool + d##_pool_0, d##_a + d##_a_0, d##_b + d##_b_0, d##_c + d##_c_0, d##_by_value}
+  { d##_g + d##_g_0, d##_pool + d##_pool_0, d##_a + d##_a_0, d##_b + d##_b_0, d##_c + d##_c_0, d##_by_value }
 
 /* The gradient of t's raw output. */
 INLINE vec draw_at(const tensor *t, const grad *d, int pixel, int ch, int lanes) {
   uint i = (uint)pixel * t->c + ch;
   vec dz = d->g ? load_lanes(d->g + i, lanes) : (vec)(0.0f), raw = (vec)(0.0f);
-  if (d->a || d->by_value) raw = act_load(t->raw, i, t->area, lanes);
+  if (d->a || d->by_value) raw = act_load(t->raw, i, HALVES(t->c, t->area), lanes);
   if (d->by_value) {
     vec z = raw;
     uint image = (uint)(pixel / t->area) * t->c + ch;
@@ -245,8 +269,9 @@ INLINE vec draw_at(const tensor *t, const grad *d, int pixel, int ch, int lanes)
 
 /* A cream_sink as kernel parameters. sums: how many it takes: 0, 2 (batch norm) or 5 (gate_sums); partial:
  * [chunk][sums][C]. */
-#define SINK(s) BUF(s##_g), IN(s##_add), TENSOR(s##_node), IN(s##_mean), IN(s##_invstd), BUF(s##_partial),     \
-                const int s##_sums
+#define SINK(s)                                                                                              \
+  BUF(s##_g), IN(s##_add), TENSOR(s##_node), IN(s##_mean), IN(s##_invstd), BUF(s##_partial),                 \
+      const int s##_sums
 
 typedef struct sink {
   __global float *g, *partial;
@@ -256,8 +281,10 @@ typedef struct sink {
 } sink;
 
 #define SINK_OF(s, c, area)                                                                                  \
-  {s##_g + s##_g_0,       s##_partial + s##_partial_0,     s##_add + s##_add_0, s##_mean + s##_mean_0,       \
-   s##_invstd + s##_invstd_0, TENSOR_OF(s##_node, c, area), s##_sums}
+  {                                                                                                          \
+    s##_g + s##_g_0, s##_partial + s##_partial_0, s##_add + s##_add_0, s##_mean + s##_mean_0,                \
+        s##_invstd + s##_invstd_0, TENSOR_OF(s##_node, c, area), s##_sums                                    \
+  }
 
 #define SINK_SUMS 5
 typedef struct sink_sums {
@@ -283,13 +310,12 @@ INLINE sink_map sink_map_of(const sink *s, int image, int ch, int lanes) {
 }
 
 /* Stores g of one pixel, from d without `add`, and adds to the sums. */
-INLINE void sink_put(const sink *s, const sink_map *m, int pixel, int ch, int lanes, vec d,
-                            sink_sums *sums) {
+INLINE void sink_put(const sink *s, const sink_map *m, int pixel, int ch, int lanes, vec d, sink_sums *sums) {
   uint i = (uint)pixel * s->node.c + ch;
   if (s->add) d += load_lanes(s->add + i, lanes);
   vec raw = (vec)(0.0f), z = raw, q = (vec)(1.0f);
   if (s->sums || s->node.act != ACT_NONE) {
-    raw = act_load(s->node.raw, i, s->node.area, lanes);
+    raw = act_load(s->node.raw, i, HALVES(s->node.c, s->node.area), lanes);
     z = m->node.scale * raw + m->node.shift;
     q = vact_slope(s->node.act, z);
   }
@@ -318,7 +344,8 @@ INLINE sink_sums no_sums(void) {
 
 INLINE void sink_finish(const sink *s, int chunk, int ch, int lanes, const sink_sums *sums) {
   for (int i = 0; i < SINK_SUMS; i++)
-    if (i < s->sums) store_lanes(sums->s[i], s->partial + (uint)(chunk * s->sums + i) * s->node.c + ch, lanes);
+    if (i < s->sums)
+      store_lanes(sums->s[i], s->partial + (uint)(chunk * s->sums + i) * s->node.c + ch, lanes);
 }
 
 /* ---- statistics ---------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
-/* Depthwise convolutions. Values and gradients come written out, with channels padded to `pitch`, a multiple of
- * V; an item makes strips of STRIP neighbouring pixels of its channels, so that what it has read serves several.
+/* Depthwise convolutions. Values and gradients come written out, with channels padded to `pitch`, a multiple
+ * of V; an item makes strips of STRIP neighbouring pixels of its channels, so that what it has read serves
+ * several.
  */
 
 enum { STRIP = 4, SPREAD = LX * V, MAX_TAPS = 7 };
@@ -13,15 +14,20 @@ INLINE void load_taps(__local float *taps, __global const float *w, int c, int c
   }
 }
 
+/* The beginning of a kernel that takes the weights w as taps and works at a PLACE. */
+#define TAPS_AND_PLACE(at, K)                                                                                \
+  AT(w);                                                                                                     \
+  load_taps(taps, w, c, (K) * (K));                                                                          \
+  barrier(CLK_LOCAL_MEM_FENCE);                                                                              \
+  PLACE(at)
+
 INLINE vec tap_at(__local const float *taps, int tap) {
   return vec_load(0, taps + tap * SPREAD + (int)get_local_id(0) * V);
 }
 
 /* sums += one row of the kernel (from tap `tap`) over a line of values from column ix. */
-INLINE void forward_line(vec *sums, __global const float *line, __local const float *taps, int tap,
-                                int ix, int iw, int pitch, const int K, const int S, const int D,
-                                const bool inside) {
-#pragma unroll
+INLINE void forward_line(vec *sums, __global const float *line, __local const float *taps, int tap, int ix,
+                         int iw, int pitch, const int K, const int S, const int D, const bool inside) {
   for (int kx = 0; kx < K; kx++) {
     vec w = tap_at(taps, tap + kx);
 #pragma unroll
@@ -33,8 +39,8 @@ INLINE void forward_line(vec *sums, __global const float *line, __local const fl
 }
 
 INLINE void forward_chunk(__global const float *x, vec bias, __global float *y, __global float *partial,
-                                 __local const float *taps, place at, int c, int area, int pitch, int ih, int iw,
-                                 int oh, int ow, int pad, const int K, const int S, const int D) {
+                          __local const float *taps, place at, int c, int area, int pitch, int ih, int iw,
+                          int oh, int ow, int pad, const int K, const int S, const int D) {
   moments m;
   for (int p = at.first; p < at.end; p += ow)
     for (int ox = 0; ox < ow; ox += STRIP) {
@@ -55,7 +61,7 @@ INLINE void forward_chunk(__global const float *x, vec bias, __global float *y, 
 #pragma unroll
       for (int t = 0; t < STRIP; t++)
         if (ox + t < ow) {
-          act_store(sums[t], y, (uint)(p + ox + t) * c + at.ch, area, at.lanes);
+          act_store(sums[t], y, (uint)(p + ox + t) * c + at.ch, HALVES(c, area), at.lanes);
           moments_add(&m, sums[t]);
         }
     }
@@ -65,28 +71,23 @@ INLINE void forward_chunk(__global const float *x, vec bias, __global float *y, 
   store_lanes(moments_squares(&m, at.end - at.first), partial + c, at.lanes);
 }
 
-/* y = conv(x), chunks of whole rows of y; partial, where present, gets each chunk's mean and sum of squares about
- * it, [chunk][2][c]. */
+/* y = conv(x), chunks of whole rows of y; partial, where present, gets each chunk's mean and sum of squares
+ * about it, [chunk][2][c]. */
 #define FORWARD(name, K, S, D)                                                                               \
   CHUNKED void name(IN(x), IN(w), IN(bias), BUF(y), BUF(partial), __local float *taps, CHUNKS,               \
                     const int pitch, GEOMETRY) {                                                             \
     AT(x);                                                                                                   \
-    AT(w);                                                                                                   \
     AT(bias);                                                                                                \
     AT(y);                                                                                                   \
     AT(partial);                                                                                             \
-    load_taps(taps, w, c, (K) * (K));                                                                        \
-    barrier(CLK_LOCAL_MEM_FENCE);                                                                            \
-    PLACE(at);                                                                                               \
+    TAPS_AND_PLACE(at, K);                                                                                   \
     vec start = bias ? load_lanes(bias + at.ch, at.lanes) : (vec)(0.0f);                                     \
     forward_chunk(x, start, y, partial, taps, at, c, area, pitch, ih, iw, oh, ow, pad, K, S, D);             \
   }
 
 /* The same for the gradient: from a line of y's gradients to pixels ix.. of x. */
-INLINE void backward_line(vec *sums, __global const float *line, __local const float *taps, int tap,
-                                 int tx, int ow, int pitch, const int K, const int S, const int D,
-                                 const bool inside) {
-#pragma unroll
+INLINE void backward_line(vec *sums, __global const float *line, __local const float *taps, int tap, int tx,
+                          int ow, int pitch, const int K, const int S, const int D, const bool inside) {
   for (int kx = 0; kx < K; kx++) {
     vec w = tap_at(taps, tap + kx);
 #pragma unroll
@@ -98,8 +99,8 @@ INLINE void backward_line(vec *sums, __global const float *line, __local const f
 }
 
 INLINE void backward_chunk(__global const float *dy, const sink *to, __local const float *taps, place at,
-                                  int pitch, int ih, int iw, int oh, int ow, int pad, const int K, const int S,
-                                  const int D) {
+                           int pitch, int ih, int iw, int oh, int ow, int pad, const int K, const int S,
+                           const int D) {
   sink_map m = sink_map_of(to, at.image, at.ch, at.lanes);
   sink_sums taken = no_sums();
   for (int p = at.first; p < at.end; p += iw)
@@ -129,18 +130,15 @@ INLINE void backward_chunk(__global const float *dy, const sink *to, __local con
 #define BACKWARD_DATA(name, K, S, D)                                                                         \
   CHUNKED void name(IN(dy), IN(w), SINK(s), __local float *taps, CHUNKS, const int pitch, GEOMETRY) {        \
     AT(dy);                                                                                                  \
-    AT(w);                                                                                                   \
-    load_taps(taps, w, c, (K) * (K));                                                                        \
-    barrier(CLK_LOCAL_MEM_FENCE);                                                                            \
-    PLACE(at);                                                                                               \
+    TAPS_AND_PLACE(at, K);                                                                                   \
     const sink to = SINK_OF(s, c, area);                                                                     \
     backward_chunk(dy, &to, taps, at, pitch, ih, iw, oh, ow, pad, K, S, D);                                  \
   }
 
 /* partial [chunk][tap][c], N taps from (ky, kx): over the chunk's rows of y, gradients times values. */
-INLINE void weight_chunk(__global const float *x, __global const float *dy, __global float *partial,
-                                int ch, int c, int first, int end, int pitch, int ih, int iw, int oh, int ow,
-                                int pad, int ky, int kx, const int N, const int S, const int D) {
+INLINE void weight_chunk(__global const float *x, __global const float *dy, __global float *partial, int ch,
+                         int c, int first, int end, int pitch, int ih, int iw, int oh, int ow, int pad,
+                         int ky, int kx, const int N, const int S, const int D) {
   vec sums[MAX_TAPS];
 #pragma unroll
   for (int j = 0; j < N; j++) sums[j] = (vec)(0.0f);
@@ -177,7 +175,7 @@ INLINE void weight_chunk(__global const float *x, __global const float *dy, __gl
     AT(dy);                                                                                                  \
     AT(partial);                                                                                             \
     partial += (size_t)(chunk * (K) * (K) + tap) * c + ch;                                                   \
-    weight_chunk(x, dy, partial, ch, c, chunk * rows, min((chunk + 1) * rows, total), pitch, ih, iw, oh, ow, \
+    weight_chunk(x, dy, partial, ch, c, chunk *rows, min((chunk + 1) * rows, total), pitch, ih, iw, oh, ow,  \
                  pad, tap / (K), tap % (K), N, S, D);                                                        \
   }
 

@@ -1,9 +1,7 @@
 /* Flat blocks: optimisers, and what needs no shape. An item takes V elements, or strides over more. */
 
-enum { ITEMS = 64 };
-
 #define VECTOR_OF(count)                                                                                     \
-  int at = (int)get_global_id(0) * V, lanes = min(V, (count) - at);                                          \
+  int at = (int)get_global_id(0) * V, lanes = min(V, (count)-at);                                            \
   if (lanes <= 0) return
 
 FLAT void flat_fill(BUF(dst), const int count, const float value) {
@@ -31,17 +29,12 @@ FLAT void flat_dot(IN(x), IN(y), BUF(out), const int count) {
   __local float space[ITEMS];
   AT(x);
   AT(y);
-  AT(out);
-  int item = (int)get_local_id(0), stride = (int)get_global_size(0);
+  AT_ROW(out, 1);
+  int stride = (int)get_global_size(0);
   float sum = 0.0f;
   for (int i = (int)get_global_id(0); i < count; i += stride) sum += y ? x[i] * y[i] : x[i];
-  space[item] = sum;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (int half_way = ITEMS / 2; half_way > 0; half_way /= 2) {
-    if (item < half_way) space[item] += space[item + half_way];
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
-  if (item == 0) out[get_group_id(0)] = space[0];
+  sum = group_sum(space, sum);
+  if (get_local_id(0) == 0) *out = sum;
 }
 
 /* ---- dropout ------------------------------------------------------------------------------------------- */
@@ -72,13 +65,14 @@ FLAT void flat_dropout(BUF(gate), const int count, const float p, const float ke
 /* cream_optim_kind */
 enum { OPTIM_SGD, OPTIM_RMSPROP_TF, OPTIM_ADAM, OPTIM_ADAMW };
 
-/* A run of the weight block: where it begins there and in the gradients, its length, how many of it decay, and
- * the first item that works on it. */
+/* A run of the weight block: where it begins there and in the gradients, its length, how many of it decay,
+ * and the first item that works on it. */
 typedef struct run {
   uint w, g, count, decayed, item;
 } run;
 
-/* One step of core/backend.h's cream_optim. correct_m, correct_v: 1/(1 - momentum^step), 1/(1 - alpha^step). */
+/* One step of core/backend.h's cream_optim. correct_m, correct_v: 1/(1 - momentum^step), 1/(1 - alpha^step).
+ */
 FLAT void flat_optim(IN(table), const int runs, const int items, BUF(w), IN(g), BUF(m), BUF(v), BUF(ema),
                      const int kind, const float lr, const float momentum, const float weight_decay,
                      const float square_share, const float eps, const float ema_share, const int nesterov,

@@ -1,21 +1,5 @@
 /* Softmax, losses and matching: a work-group has a row, its items go along it, halving trees join them. */
 
-#define ROW __kernel __attribute__((reqd_work_group_size(64, 1, 1)))
-enum { ITEMS = 64 };
-
-/* Every item gets the sum of `value` over the group; `space` has ITEMS floats. */
-INLINE float group_sum(__local float *space, float value) {
-  int item = (int)get_local_id(0);
-  barrier(CLK_LOCAL_MEM_FENCE);
-  space[item] = value;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (int half_way = ITEMS / 2; half_way > 0; half_way /= 2) {
-    if (item < half_way) space[item] += space[item + half_way];
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
-  return space[0];
-}
-
 /* The greatest of a row and where it is, the first of equals. */
 typedef struct peak {
   float value;
@@ -53,10 +37,8 @@ INLINE peak group_peak(__local float *values, __local int *places, __global cons
 ROW void loss_softmax(IN(logits), BUF(out), const int k) {
   __local float space[ITEMS];
   __local int places[ITEMS];
-  AT(logits);
-  AT(out);
-  logits += get_group_id(0) * k;
-  out += get_group_id(0) * k;
+  AT_ROW(logits, k);
+  AT_ROW(out, k);
   int item = (int)get_local_id(0);
   float top = group_peak(space, places, logits, k).value, sum = 0.0f;
   for (int i = item; i < k; i += ITEMS) sum += exp(logits[i] - top);
@@ -64,22 +46,20 @@ ROW void loss_softmax(IN(logits), BUF(out), const int k) {
   for (int i = item; i < k; i += ITEMS) out[i] = exp(logits[i] - top) / sum;
 }
 
-/* dlogits [n,k] and, for each row, hard and soft cross entropy and whether the label is on top: rows [n][3]. */
+/* dlogits [n,k] and, for each row, hard and soft cross entropy and whether the label is on top: rows [n][3].
+ */
 ROW void loss_rows(IN(logits), IN(labels), IN(target), BUF(dlogits), BUF(rows), const int n, const int k,
                    const float hard, const float soft, const float smoothing) {
   __local float space[ITEMS];
   __local int places[ITEMS];
-  AT(logits);
-  AT(labels);
-  AT(target);
-  AT(dlogits);
-  AT(rows);
-  size_t row = get_group_id(0);
-  logits += row * k;
-  int item = (int)get_local_id(0), label = ((__global const int *)labels)[row];
+  AT_ROW(logits, k);
+  AT_ROW(labels, 1);
+  AT_ROW(rows, 3);
+  if (target) AT_ROW(target, k);
+  if (dlogits) AT_ROW(dlogits, k);
+  int item = (int)get_local_id(0), label = *(__global const int *)labels;
   peak top = group_peak(space, places, logits, k);
   float sum = 0.0f, mass = 0.0f;
-  if (target) target += row * k;
   for (int i = item; i < k; i += ITEMS) {
     sum += exp(logits[i] - top.value);
     if (target) mass += target[i];
@@ -92,14 +72,14 @@ ROW void loss_rows(IN(logits), IN(labels), IN(target), BUF(dlogits), BUF(rows), 
     float y = (i == label ? 1.0f - smoothing : 0.0f) + smoothing / (float)k;
     hard_sum -= y * log_p;
     soft_sum -= t * log_p;
-    if (dlogits) dlogits[row * k + i] = (hard * (p - y) + soft * (mass * p - t)) / (float)n;
+    if (dlogits) dlogits[i] = (hard * (p - y) + soft * (mass * p - t)) / (float)n;
   }
   hard_sum = group_sum(space, hard_sum);
   soft_sum = group_sum(space, soft_sum);
   if (item > 0) return;
-  rows[row * 3] = hard_sum;
-  rows[row * 3 + 1] = soft_sum;
-  rows[row * 3 + 2] = top.at == label ? 1.0f : 0.0f;
+  rows[0] = hard_sum;
+  rows[1] = soft_sum;
+  rows[2] = top.at == label ? 1.0f : 0.0f;
 }
 
 /* result [4] of cream_backend.loss from rows [n][3]. */
@@ -126,18 +106,17 @@ ROW void loss_finish(IN(rows), BUF(result), const int n, const float hard, const
 /* diff [k][len] = p - phi, scores [k] = <theta, diff> + theta[len]. */
 ROW void loss_match(IN(p), IN(phi), IN(theta), BUF(diff), BUF(scores), const int len) {
   __local float space[ITEMS];
-  AT(p);
-  AT(phi);
+  AT_ROW(p, len);
+  AT_ROW(phi, len);
   AT(theta);
-  AT(diff);
-  AT(scores);
-  size_t start = get_group_id(0) * len;
+  AT_ROW(diff, len);
+  AT_ROW(scores, 1);
   float sum = 0.0f;
   for (int i = (int)get_local_id(0); i < len; i += ITEMS) {
-    float d = p[start + i] - phi[start + i];
-    diff[start + i] = d;
+    float d = p[i] - phi[i];
+    diff[i] = d;
     sum += theta[i] * d;
   }
   sum = group_sum(space, sum);
-  if (get_local_id(0) == 0) scores[get_group_id(0)] = sum + theta[len];
+  if (get_local_id(0) == 0) *scores = sum + theta[len];
 }

@@ -24,17 +24,6 @@ CHUNKED void map_gradients(TENSOR(y), GRAD(dy), BUF(out), CHUNKS, const int pitc
     store_lanes(draw_at(&t, &d, p, at.ch, at.lanes), out + (uint)p * pitch + at.ch, lanes);
 }
 
-/* Float values as a raw activation: what map_values is the inverse of, without a map. */
-CHUNKED void map_store(IN(values), BUF(raw), CHUNKS) {
-  PLACE(at);
-  AT(values);
-  AT(raw);
-  for (int p = at.first; p < at.end; p++) {
-    uint i = (uint)p * c + at.ch;
-    act_store(load_lanes(values + i, at.lanes), raw, i, area, at.lanes);
-  }
-}
-
 CHUNKED void map_add(TENSOR(a), TENSOR(b), BUF(out), CHUNKS) {
   PLACE(at);
   AT(out);
@@ -44,8 +33,32 @@ CHUNKED void map_add(TENSOR(a), TENSOR(b), BUF(out), CHUNKS) {
   for (int p = at.first; p < at.end; p++) {
     vec x = gate * vact(left.act, m.scale * raw_at(&left, p, at.ch, at.lanes) + m.shift);
     vec y = other * vact(right.act, n.scale * raw_at(&right, p, at.ch, at.lanes) + n.shift);
-    act_store(x + y, out, (uint)p * c + at.ch, area, at.lanes);
+    act_store(x + y, out, (uint)p * c + at.ch, HALVES(c, area), at.lanes);
   }
+}
+
+/* partial[chunk][2][c]: mean and sum of squares about it. */
+CHUNKED void map_moments(IN(y), BUF(partial), CHUNKS) {
+  PLACE(at);
+  AT(y);
+  AT(partial);
+  moments m = moments_from(load_lanes(y + (uint)at.first * c + at.ch, at.lanes));
+  for (int p = at.first; p < at.end; p++) moments_add(&m, load_lanes(y + (uint)p * c + at.ch, at.lanes));
+  partial += (uint)at.chunk * 2 * c + at.ch;
+  store_lanes(moments_mean(&m, at.end - at.first), partial, at.lanes);
+  store_lanes(moments_squares(&m, at.end - at.first), partial + c, at.lanes);
+}
+
+/* d [pixel][c], the gradient of an input's values, to the sink. */
+CHUNKED void map_sink(IN(d), SINK(s), CHUNKS) {
+  PLACE(at);
+  AT(d);
+  const sink to = SINK_OF(s, c, area);
+  sink_map m = sink_map_of(&to, at.image, at.ch, at.lanes);
+  sink_sums sums = no_sums();
+  for (int p = at.first; p < at.end; p++)
+    sink_put(&to, &m, p, at.ch, at.lanes, load_lanes(d + (uint)p * c + at.ch, at.lanes), &sums);
+  sink_finish(&to, at.chunk, at.ch, at.lanes, &sums);
 }
 
 /* partial[chunk][c] = factor * sum of the values. */
@@ -105,7 +118,8 @@ FLAT void map_patches(TENSOR(x), BUF(out), const int c, const int count, GEOMETR
   }
 }
 
-/* The gradient of x's values from that of its patches [output pixel][ci*taps + tap], gathered, to the sink. */
+/* The gradient of x's values from that of its patches [output pixel][ci*taps + tap], gathered, to the sink.
+ */
 CHUNKED void map_patch_gradients(IN(patches), SINK(s), CHUNKS, GEOMETRY) {
   PLACE(at);
   AT(patches);

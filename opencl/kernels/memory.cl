@@ -1,26 +1,20 @@
 /* Pictures on their way in, and the self-test. */
 
-/* pixels [count] bytes, c channels together -> x = (pixel/255 - mean[c]) / deviation[c].  One item a value. */
+/* pixels [count] bytes, c channels together -> x = (pixel/255 - mean[c]) / deviation[c].  One item a value.
+ */
 __kernel void pixels_normalise(__global const uchar *pixels, const uint pixels_0, BUF(x), const int count,
-                               const int c, const int area, const float4 mean, const float4 deviation) {
+                               const int c, const float4 mean, const float4 deviation) {
   AT(x);
   const int i = get_global_id(0);
   if (i >= count) return;
   const float means[4] = {mean.s0, mean.s1, mean.s2, mean.s3};
   const float deviations[4] = {deviation.s0, deviation.s1, deviation.s2, deviation.s3};
   const float value = ((float)pixels[pixels_0 + i] / 255.0f - means[i % c]) / deviations[i % c];
-#ifdef CREAM_HALF
-  if (area > 1) {
-    vstore_half(value, i, (__global half *)x);
-    return;
-  }
-#endif
   x[i] = value;
 }
 
 /* sums[group] = sum of 256 values of x, by a halving tree. */
-__attribute__((reqd_work_group_size(256, 1, 1)))
-__kernel void self_test(IN(x), BUF(sums), const int count) {
+__attribute__((reqd_work_group_size(256, 1, 1))) __kernel void self_test(IN(x), BUF(sums), const int count) {
   AT(x);
   AT(sums);
   __local float part[256];

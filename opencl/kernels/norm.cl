@@ -24,8 +24,8 @@ INLINE spread merge(spread a, spread b) {
   return s;
 }
 
-/* Statistics, scale and shift from partial [chunk][2][c], chunks of `rows` pixels in spans of `span` (parts chunks
- * each); in BN_RUNNING from the running statistics, and partial is absent. */
+/* Statistics, scale and shift from partial [chunk][2][c], chunks of `rows` pixels in spans of `span` (parts
+ * chunks each); in BN_RUNNING from the running statistics, and partial is absent. */
 FINISH void norm_forward(IN(partial), IN(gamma), IN(beta), BUF(running_mean), BUF(running_var), BUF(mean),
                          BUF(invstd), BUF(scale), BUF(shift), const int c, const int chunks, const int parts,
                          const int span, const int rows, const int count, const int mode,
@@ -56,7 +56,8 @@ FINISH void norm_forward(IN(partial), IN(gamma), IN(beta), BUF(running_mean), BU
   for (int half_way = LANES / 2; half_way > 0; half_way /= 2) {
     if (lane < half_way) {
       int other = at + half_way * COLUMNS;
-      spread mine = {counts[at], means[at], squares[at]}, theirs = {counts[other], means[other], squares[other]};
+      spread mine = {counts[at], means[at], squares[at]},
+             theirs = {counts[other], means[other], squares[other]};
       mine = merge(mine, theirs);
       counts[at] = mine.count;
       means[at] = mine.mean;
@@ -82,24 +83,25 @@ FINISH void norm_forward(IN(partial), IN(gamma), IN(beta), BUF(running_mean), BU
   running_var[ch] = (1.0f - momentum) * running_var[ch] + momentum * unbiased;
 }
 
-/* dgamma, dbeta, a, b, c from sums of dz and dz*xhat over all `count` pixels. */
-INLINE void norm_complete(int ch, float sum, float sum_xhat, float count, float gamma, float mean,
-                                 float invstd, __global float *dgamma, __global float *dbeta,
-                                 __global float *a, __global float *b, __global float *c) {
-  float scale = gamma * invstd, m1 = sum / count, m2 = sum_xhat / count;
-  a[ch] = scale;
-  b[ch] = -scale * invstd * m2;
-  c[ch] = -scale * (m1 - mean * invstd * m2);
-  if (dgamma) dgamma[ch] = sum_xhat;
-  if (dbeta) dbeta[ch] = sum;
+/* The sum of `value` over the lanes of each column, for lane 0; `space` has LANES * COLUMNS floats. */
+INLINE float column_sum(__local float *space, float value) {
+  int lane = (int)get_local_id(1), at = lane * COLUMNS + (int)get_local_id(0);
+  barrier(CLK_LOCAL_MEM_FENCE);
+  space[at] = value;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int half_way = LANES / 2; half_way > 0; half_way /= 2) {
+    if (lane < half_way) space[at] += space[at + half_way * COLUMNS];
+    barrier(CLK_LOCAL_MEM_FENCE);
+  }
+  return space[at];
 }
 
-/* The same from partial [chunk][2][channels]. With gates: from gate_sums [chunk][5][channels], a chunk an image:
- * dz = (d*gate + pool)*act'. */
+/* dgamma, dbeta, a, b, c from sums of dz and dz*xhat over all `count` pixels: partial [chunk][2][channels].
+ * With gates: from gate_sums [chunk][5][channels], a chunk an image: dz = (d*gate + pool)*act'. */
 FINISH void norm_backward(IN(partial), IN(gate), IN(pool), IN(gamma), IN(mean), IN(invstd), BUF(dgamma),
                           BUF(dbeta), BUF(a), BUF(b), BUF(c), const int channels, const int chunks,
                           const float count) {
-  __local float sums[LANES * COLUMNS], sums_xhat[LANES * COLUMNS];
+  __local float space[LANES * COLUMNS];
   AT(partial);
   AT(gate);
   AT(pool);
@@ -111,7 +113,7 @@ FINISH void norm_backward(IN(partial), IN(gate), IN(pool), IN(gamma), IN(mean), 
   AT(a);
   AT(b);
   AT(c);
-  int ch = (int)get_global_id(0), lane = (int)get_local_id(1), at = lane * COLUMNS + (int)get_local_id(0);
+  int ch = (int)get_global_id(0), lane = (int)get_local_id(1);
   float sum = 0.0f, sum_xhat = 0.0f;
   if (ch < channels)
     for (int k = lane; k < chunks; k += LANES) {
@@ -126,18 +128,15 @@ FINISH void norm_backward(IN(partial), IN(gate), IN(pool), IN(gamma), IN(mean), 
         sum_xhat += from[channels];
       }
     }
-  sums[at] = sum;
-  sums_xhat[at] = sum_xhat;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (int half_way = LANES / 2; half_way > 0; half_way /= 2) {
-    if (lane < half_way) {
-      sums[at] += sums[at + half_way * COLUMNS];
-      sums_xhat[at] += sums_xhat[at + half_way * COLUMNS];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
+  sum = column_sum(space, sum);
+  sum_xhat = column_sum(space, sum_xhat);
   if (lane > 0 || ch >= channels) return;
-  norm_complete(ch, sums[at], sums_xhat[at], count, gamma[ch], mean[ch], invstd[ch], dgamma, dbeta, a, b, c);
+  float scale = gamma[ch] * invstd[ch], m1 = sum / count, m2 = sum_xhat / count;
+  a[ch] = scale;
+  b[ch] = -scale * invstd[ch] * m2;
+  c[ch] = -scale * (m1 - mean[ch] * invstd[ch] * m2);
+  if (dgamma) dgamma[ch] = sum_xhat;
+  if (dbeta) dbeta[ch] = sum;
 }
 
 /* dbias [c] = the pending gradient of y summed over its rows. */
@@ -154,7 +153,8 @@ FINISH void norm_bias(TENSOR(y), GRAD(dy), BUF(dbias), const int c, const int ro
   vec_store(sum, 0, sums + at);
   barrier(CLK_LOCAL_MEM_FENCE);
   for (int half_way = LANES / 2; half_way > 0; half_way /= 2) {
-    if (lane < half_way) vec_store(vec_load(0, sums + at) + vec_load(0, sums + at + half_way * COLUMNS * V), 0, sums + at);
+    if (lane < half_way)
+      vec_store(vec_load(0, sums + at) + vec_load(0, sums + at + half_way * COLUMNS * V), 0, sums + at);
     barrier(CLK_LOCAL_MEM_FENCE);
   }
   if (lane == 0 && lanes > 0) store_lanes(vec_load(0, sums + at), dbias + ch, lanes);

@@ -1,20 +1,21 @@
-/* Products of 1x1 convolutions, linear layers and patches: pending maps and gradients are applied as tiles are
- * read, statistics and sums are taken as they are written. Activations and gradients are row-major matrices of
- * one row a pixel; weights are [cout][cin].
+/* Products of 1x1 convolutions, linear layers and patches: pending maps and gradients are applied as tiles
+ * are read, statistics and sums are taken as they are written. Activations and gradients are row-major
+ * matrices of one row a pixel; weights are [cout][cin].
  *
- * A work-group makes a tile of TILE rows and TILE columns, in CELLS cells of ROWS rows and V columns, from slices
- * of DEPTH that it keeps in local memory as [depth][row] and [depth][column]. On GPUs an item has one cell, on CPUs
- * (see common.cl) one item has all.
+ * A work-group makes a tile of TILE rows and TILE columns, in CELLS cells of ROWS rows and V columns, from
+ * slices of DEPTH that it keeps in local memory. On GPUs an item has one cell, on CPUs (see common.cl) one
+ * item has all.
  */
 
 enum { TILE = 64, ROWS = 8, GROUPS = TILE / ROWS, VECTORS = TILE / V, CELLS = GROUPS * VECTORS };
-enum { DEPTH = 4 * V, PITCH = TILE + V, SLOTS = TILE * DEPTH / V };
+enum { DEPTH = V == 4 ? 16 : 32, PITCH = TILE + V, ROW_PITCH = DEPTH + 1, SLOTS = TILE * DEPTH / V };
+#undef ITEMS
 #ifdef CREAM_CPU
 #define ITEMS 1
 #else
 #define ITEMS (8 * (64 / V))
 #endif
-#define SHARE (CELLS / ITEMS)
+#define SHARE   (CELLS / ITEMS)
 #define PRODUCT __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 
 /* The sums of an item's cells. */
@@ -63,15 +64,26 @@ INLINE source weights_of(__global const float *w, int c) {
   return s;
 }
 
-/* tile[depth][row] from rows first.. (below end) and channels ch.. (below s->t.c); 0 outside. */
+/* A vector of rows first.. (below end) and channels ch.. (below s->t.c); 0 outside. */
+INLINE vec load_part(const source *s, int row, int end, int ch) {
+  int lanes = min(V, s->t.c - ch);
+  return lanes > 0 && row < end ? source_at(s, row, ch, lanes) : (vec)(0.0f);
+}
+
+/* tile[row][depth] from rows first.. (below end) and channels ch.. as depth. */
 INLINE void load_rows(__local float *tile, const source *s, int first, int end, int ch, int item) {
   for (int slot = item; slot < SLOTS; slot += ITEMS) {
     int row = slot / (DEPTH / V), depth = slot % (DEPTH / V) * V;
-    int lanes = min(V, s->t.c - ch - depth);
-    vec v = (vec)(0.0f);
-    if (lanes > 0 && first + row < end) v = source_at(s, first + row, ch + depth, lanes);
+    vec_store(load_part(s, first + row, end, ch + depth), 0, tile + row * ROW_PITCH + depth);
+  }
+}
+
+/* tile[depth][row] from the same. */
+INLINE void load_transposed(__local float *tile, const source *s, int first, int end, int ch, int item) {
+  for (int slot = item; slot < SLOTS; slot += ITEMS) {
+    int row = slot / (DEPTH / V), depth = slot % (DEPTH / V) * V;
     float parts[V];
-    vec_store(v, 0, parts);
+    vec_store(load_part(s, first + row, end, ch + depth), 0, parts);
 #pragma unroll
     for (int j = 0; j < V; j++) tile[(depth + j) * PITCH + row] = parts[j];
   }
@@ -81,68 +93,87 @@ INLINE void load_rows(__local float *tile, const source *s, int first, int end, 
 INLINE void load_columns(__local float *tile, const source *s, int first, int end, int ch, int item) {
   for (int slot = item; slot < SLOTS; slot += ITEMS) {
     int depth = slot / VECTORS, column = slot % VECTORS * V;
-    int lanes = min(V, s->t.c - ch - column);
-    vec v = (vec)(0.0f);
-    if (lanes > 0 && first + depth < end) v = source_at(s, first + depth, ch + column, lanes);
-    vec_store(v, 0, tile + depth * PITCH + column);
+    vec_store(load_part(s, first + depth, end, ch + column), 0, tile + depth * PITCH + column);
   }
 }
 
-/* Adds `depth` steps of the tile's product to the item's cells; cells outside of `rows` and `columns` stay. */
-INLINE void multiply(__local const float *a, __local const float *b, cell *cells, int depth, int rows, int columns,
-                     int item) {
+/* Adds `depth` steps of the tile's product to the item's cells; cells outside of `rows` and `columns` stay. a
+ * has its rows row_pitch apart, its steps step_pitch. */
+INLINE void multiply(__local const float *a, const int row_pitch, const int step_pitch,
+                     __local const float *b, cell *cells, int depth, int rows, int columns, int item) {
   EACH_CELL(mine, group, row, column) {
     if (row >= rows || column >= columns) continue;
     cell c = cells[mine];
     for (int k = 0; k < depth; k++) {
       vec v = vec_load(0, b + k * PITCH + column);
 #pragma unroll
-      for (int r = 0; r < ROWS; r++) c.s[r] += a[k * PITCH + row + r] * v;
+      for (int r = 0; r < ROWS; r++) c.s[r] += a[(row + r) * row_pitch + k * step_pitch] * v;
     }
     cells[mine] = c;
   }
 }
 
-INLINE void clear(cell *cells) {
+/* A tile of the product: rows and columns of the result, and the steps that are summed. */
+typedef struct tile {
+  int row, row_end, column, column_end, step, step_end;
+} tile;
+
+INLINE tile tile_of(int row, int row_end, int column_end, int step, int step_end) {
+  tile t = {row, row_end, (int)get_group_id(0) * TILE, column_end, step, step_end};
+  return t;
+}
+
+/* cells = the item's share of `left` times `right`. On each side the source's rows are the tile's rows or
+ * columns and its channels the steps, or, with left_steps, right_steps, the other way round. b has DEPTH *
+ * PITCH floats, a as many or, without left_steps, TILE * ROW_PITCH. */
+INLINE void product(__local float *a, __local float *b, const source *left, const bool left_steps,
+                    const source *right, const bool right_steps, const tile *t, cell *cells) {
+  int item = (int)get_local_id(0);
   for (int i = 0; i < SHARE; i++)
 #pragma unroll
     for (int r = 0; r < ROWS; r++) cells[i].s[r] = (vec)(0.0f);
+  for (int step = t->step; step < t->step_end; step += DEPTH) {
+    if (left_steps)
+      load_columns(a, left, step, t->step_end, t->row, item);
+    else
+      load_rows(a, left, t->row, t->row_end, step, item);
+    if (right_steps)
+      load_columns(b, right, step, t->step_end, t->column, item);
+    else
+      load_transposed(b, right, t->column, t->column_end, step, item);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    multiply(a, left_steps ? 1 : ROW_PITCH, left_steps ? PITCH : 1, b, cells,
+             min((int)DEPTH, t->step_end - step), t->row_end - t->row, t->column_end - t->column, item);
+    barrier(CLK_LOCAL_MEM_FENCE);
+  }
 }
 
 /* y [rows][n] = values of x [rows][k] times w [n][k] transposed, plus bias. partial, where present, gets the
  * tile's mean and sum of squares about it, [row tile][2][n]. area: of the pictures. */
 PRODUCT void product_forward(TENSOR(x), IN(w), IN(bias), BUF(y), BUF(partial), const int rows, const int k,
                              const int n, const int area, const int y_area) {
-  __local float a[DEPTH * PITCH], b[DEPTH * PITCH], means[GROUPS * TILE], squares[GROUPS * TILE];
+  __local float a[TILE * ROW_PITCH], b[DEPTH * PITCH], means[GROUPS * TILE], squares[GROUPS * TILE];
   AT(w);
   AT(bias);
   AT(y);
   AT(partial);
   const tensor t = TENSOR_OF(x, k, area);
   const source left = values_of(t), right = weights_of(w, k);
+  const tile at = tile_of((int)get_group_id(1) * TILE, rows, n, 0, k);
   int item = (int)get_local_id(0);
-  int tile_row = (int)get_group_id(1) * TILE, tile_column = (int)get_group_id(0) * TILE;
   cell cells[SHARE];
-  clear(cells);
-  for (int depth = 0; depth < k; depth += DEPTH) {
-    load_rows(a, &left, tile_row, rows, depth, item);
-    load_rows(b, &right, tile_column, n, depth, item);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    multiply(a, b, cells, min((int)DEPTH, k - depth), rows - tile_row, n - tile_column, item);
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
+  product(a, b, &left, false, &right, false, &at, cells);
   EACH_CELL(mine, group, row, column) {
-    int lanes = min(V, n - tile_column - column), count = clamp(rows - tile_row - row, 0, ROWS);
+    int ch = at.column + column, lanes = min(V, n - ch), count = clamp(rows - at.row - row, 0, ROWS);
     vec mean = (vec)(0.0f), square = mean;
     if (lanes > 0 && count > 0) {
-      int ch = tile_column + column;
       vec add = bias ? load_lanes(bias + ch, lanes) : (vec)(0.0f);
       moments m = moments_from(cells[mine].s[0] + add);
 #pragma unroll
       for (int r = 0; r < ROWS; r++)
         if (r < count) {
           vec v = cells[mine].s[r] + add;
-          act_store(v, y, (uint)(tile_row + row + r) * n + ch, y_area, lanes);
+          act_store(v, y, (uint)(at.row + row + r) * n + ch, HALVES(n, y_area), lanes);
           moments_add(&m, v);
         }
       mean = moments_mean(&m, count);
@@ -153,18 +184,18 @@ PRODUCT void product_forward(TENSOR(x), IN(w), IN(bias), BUF(y), BUF(partial), c
   }
   barrier(CLK_LOCAL_MEM_FENCE);
   if (!partial) return;
-  for (int i = item; i < TILE && tile_column + i < n; i += ITEMS) {
+  for (int i = item; i < TILE && at.column + i < n; i += ITEMS) {
     float all = means[i], spread = squares[i];
-    int taken = min(rows - tile_row, (int)ROWS);
+    int taken = min(rows - at.row, (int)ROWS);
     for (int g = 1; g < GROUPS; g++) {
-      int more = clamp(rows - tile_row - g * ROWS, 0, ROWS);
+      int more = clamp(rows - at.row - g * ROWS, 0, ROWS);
       if (more == 0) break;
       float delta = means[g * TILE + i] - all, share = (float)more / (float)(taken + more);
       all += delta * share;
       spread += squares[g * TILE + i] + delta * delta * (float)taken * share;
       taken += more;
     }
-    __global float *out = partial + (uint)get_group_id(1) * 2 * n + tile_column + i;
+    __global float *out = partial + (uint)get_group_id(1) * 2 * n + at.column + i;
     out[0] = all;
     out[n] = spread;
   }
@@ -175,27 +206,20 @@ PRODUCT void product_forward(TENSOR(x), IN(w), IN(bias), BUF(y), BUF(partial), c
 PRODUCT void product_backward_data(TENSOR(y), GRAD(dy), IN(w), SINK(s), const int rows, const int k,
                                    const int n, const int y_area, const int area, const int span,
                                    const int parts) {
-  __local float a[DEPTH * PITCH], b[DEPTH * PITCH], sums_of[SINK_SUMS * GROUPS * TILE];
+  __local float a[TILE * ROW_PITCH], b[DEPTH * PITCH], sums_of[SINK_SUMS * GROUPS * TILE];
   AT(w);
   const tensor t = TENSOR_OF(y, k, y_area);
   const grad d = GRAD_OF(dy);
   const source left = gradients_of(t, d), right = weights_of(w, n);
   const sink to = SINK_OF(s, n, area);
-  int item = (int)get_local_id(0);
-  int tile = (int)get_group_id(1), tile_column = (int)get_group_id(0) * TILE;
-  int tile_row = tile / parts * span + tile % parts * TILE;
-  int end = min(min(tile_row + TILE, (tile / parts + 1) * span), rows);
+  int item = (int)get_local_id(0), row_tile = (int)get_group_id(1);
+  int first_row = row_tile / parts * span + row_tile % parts * TILE;
+  int end = min(min(first_row + TILE, (row_tile / parts + 1) * span), rows);
+  const tile at = tile_of(first_row, end, n, 0, k);
   cell cells[SHARE];
-  clear(cells);
-  for (int depth = 0; depth < k; depth += DEPTH) {
-    load_rows(a, &left, tile_row, end, depth, item);
-    load_columns(b, &right, depth, k, tile_column, item);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    multiply(a, b, cells, min((int)DEPTH, k - depth), end - tile_row, n - tile_column, item);
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
+  product(a, b, &left, false, &right, true, &at, cells);
   EACH_CELL(mine, group, row, column) {
-    int ch = tile_column + column, lanes = min(V, n - ch), first = tile_row + row;
+    int ch = at.column + column, lanes = min(V, n - ch), first = at.row + row;
     sink_sums taken = no_sums();
     if (lanes > 0 && first < end) {
       int image = first / area;
@@ -215,16 +239,16 @@ PRODUCT void product_backward_data(TENSOR(y), GRAD(dy), IN(w), SINK(s), const in
   }
   barrier(CLK_LOCAL_MEM_FENCE);
   for (int i = item; i < to.sums * TILE; i += ITEMS) {
-    int which = i / TILE, at = i % TILE;
-    if (tile_column + at >= n) continue;
+    int which = i / TILE, column = i % TILE;
+    if (at.column + column >= n) continue;
     float sum = 0.0f;
-    for (int g = 0; g < GROUPS; g++) sum += sums_of[(which * GROUPS + g) * TILE + at];
-    to.partial[(uint)(tile * to.sums + which) * n + tile_column + at] = sum;
+    for (int g = 0; g < GROUPS; g++) sum += sums_of[(which * GROUPS + g) * TILE + column];
+    to.partial[(uint)(row_tile * to.sums + which) * n + at.column + column] = sum;
   }
 }
 
-/* out [chunk][m][n] = over a chunk of rows, the pending gradient of y [rows][m], transposed, times the values of
- * x [rows][n]. */
+/* out [chunk][m][n] = over a chunk of rows, the pending gradient of y [rows][m], transposed, times the values
+ * of x [rows][n]. */
 PRODUCT void product_backward_weight(TENSOR(y), GRAD(dy), TENSOR(x), BUF(out), const int rows, const int m,
                                      const int n, const int y_area, const int area, const int chunk) {
   __local float a[DEPTH * PITCH], b[DEPTH * PITCH];
@@ -232,25 +256,17 @@ PRODUCT void product_backward_weight(TENSOR(y), GRAD(dy), TENSOR(x), BUF(out), c
   const tensor t = TENSOR_OF(y, m, y_area), u = TENSOR_OF(x, n, area);
   const grad d = GRAD_OF(dy);
   const source left = gradients_of(t, d), right = values_of(u);
-  int item = (int)get_local_id(0);
-  int tile_row = (int)get_group_id(1) * TILE, tile_column = (int)get_group_id(0) * TILE;
-  int first = (int)get_group_id(2) * chunk, end = min(first + chunk, rows);
+  int item = (int)get_local_id(0), first = (int)get_group_id(2) * chunk;
+  const tile at = tile_of((int)get_group_id(1) * TILE, m, n, first, min(first + chunk, rows));
   cell cells[SHARE];
-  clear(cells);
-  for (int depth = first; depth < end; depth += DEPTH) {
-    load_columns(a, &left, depth, end, tile_row, item);
-    load_columns(b, &right, depth, end, tile_column, item);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    multiply(a, b, cells, min((int)DEPTH, end - depth), m - tile_row, n - tile_column, item);
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
+  product(a, b, &left, true, &right, true, &at, cells);
   out += (size_t)get_group_id(2) * m * n;
   EACH_CELL(mine, group, row, column) {
-    int ch = tile_column + column, lanes = min(V, n - ch);
+    int ch = at.column + column, lanes = min(V, n - ch);
     if (lanes <= 0) continue;
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
-      if (tile_row + row + r < m)
-        store_lanes(cells[mine].s[r], out + (size_t)(tile_row + row + r) * n + ch, lanes);
+      if (at.row + row + r < m)
+        store_lanes(cells[mine].s[r], out + (size_t)(at.row + row + r) * n + ch, lanes);
   }
 }

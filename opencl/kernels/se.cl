@@ -1,7 +1,4 @@
-/* Squeeze-excite: a work-group has an image. */
-
-#define IMAGE __kernel __attribute__((reqd_work_group_size(64, 1, 1)))
-enum { ITEMS = 64 };
+/* Squeeze-excite: a work-group has an image, a row of c or r channels. */
 
 INLINE float vsum(vec v) {
   float parts[V], sum = 0.0f;
@@ -10,28 +7,27 @@ INLINE float vsum(vec v) {
   return sum;
 }
 
+/* Channels in whole vectors. */
+INLINE int padded(int c) {
+  return (c + V - 1) / V * V;
+}
+
 /* pooled [n,c] = sum of its `parts` partial means; hidden, gate_z and gate from it. space: c + r floats, each
  * rounded up to whole vectors. */
-IMAGE void se_forward(IN(partial), IN(w1), IN(b1), IN(w2), IN(b2), BUF(pooled), BUF(hidden), BUF(gate_z),
+ROW void se_forward(IN(partial), IN(w1), IN(b1), IN(w2), IN(b2), BUF(pooled), BUF(hidden), BUF(gate_z),
                       BUF(gate), __local float *space, const int c, const int r, const int parts,
                       const uint act, const uint gate_act) {
-  size_t image = get_group_id(0);
   int item = (int)get_local_id(0);
-  __local float *means = space, *active = space + (c + V - 1) / V * V;
-  AT(partial);
+  __local float *means = space, *active = space + padded(c);
+  AT_ROW(partial, parts *c);
   AT(w1);
   AT(b1);
   AT(w2);
   AT(b2);
-  AT(pooled);
-  AT(hidden);
-  AT(gate_z);
-  AT(gate);
-  partial += image * parts * c;
-  pooled += image * c;
-  hidden += image * r;
-  gate_z += image * c;
-  gate += image * c;
+  AT_ROW(pooled, c);
+  AT_ROW(hidden, r);
+  AT_ROW(gate_z, c);
+  AT_ROW(gate, c);
   for (int ch = item * V; ch < c; ch += ITEMS * V) {
     int lanes = min(V, c - ch);
     vec mean = (vec)(0.0f);
@@ -40,13 +36,14 @@ IMAGE void se_forward(IN(partial), IN(w1), IN(b1), IN(w2), IN(b2), BUF(pooled), 
     store_lanes(mean, pooled + ch, lanes);
   }
   barrier(CLK_LOCAL_MEM_FENCE);
-  for (int j = item; j < (r + V - 1) / V * V; j += ITEMS) {
+  for (int j = item; j < padded(r); j += ITEMS) {
     if (j >= r) {
       active[j] = 0.0f;
       continue;
     }
     vec sum = (vec)(0.0f);
-    for (int ch = 0; ch < c; ch += V) sum += load_lanes(w1 + (size_t)j * c + ch, min(V, c - ch)) * vec_load(0, means + ch);
+    for (int ch = 0; ch < c; ch += V)
+      sum += load_lanes(w1 + (size_t)j * c + ch, min(V, c - ch)) * vec_load(0, means + ch);
     float z = vsum(sum) + b1[j];
     hidden[j] = z;
     active[j] = vact(act, (vec)(z)).s0;
@@ -68,30 +65,22 @@ IMAGE void se_forward(IN(partial), IN(w1), IN(b1), IN(w2), IN(b2), BUF(pooled), 
   }
 }
 
-/* From gate_sums [n,5,c]: dz [n,c] and dhidden [n,r], the gradients of gate_z and hidden; active [n,r] = act(hidden);
- * pool [n,c] = dpooled/area. space as in se_forward. */
-IMAGE void se_backward(IN(gate_sums), IN(gate_z), IN(hidden), IN(w1), IN(w2), BUF(dz), BUF(dhidden), BUF(active),
-                       BUF(pool), __local float *space, const int c, const int r, const float area,
-                       const uint act, const uint gate_act) {
-  size_t image = get_group_id(0);
+/* From gate_sums [n,5,c]: dz [n,c] and dhidden [n,r], the gradients of gate_z and hidden; active [n,r] =
+ * act(hidden); pool [n,c] = dpooled/area. space as in se_forward. */
+ROW void se_backward(IN(gate_sums), IN(gate_z), IN(hidden), IN(w1), IN(w2), BUF(dz), BUF(dhidden),
+                       BUF(active), BUF(pool), __local float *space, const int c, const int r,
+                       const float area, const uint act, const uint gate_act) {
   int item = (int)get_local_id(0);
-  __local float *outer = space, *inner = space + (c + V - 1) / V * V;
-  AT(gate_sums);
-  AT(gate_z);
-  AT(hidden);
+  __local float *outer = space, *inner = space + padded(c);
+  AT_ROW(gate_sums, 5 * c);
+  AT_ROW(gate_z, c);
+  AT_ROW(hidden, r);
   AT(w1);
   AT(w2);
-  AT(dz);
-  AT(dhidden);
-  AT(active);
-  AT(pool);
-  gate_sums += image * 5 * c;
-  gate_z += image * c;
-  hidden += image * r;
-  dz += image * c;
-  dhidden += image * r;
-  active += image * r;
-  pool += image * c;
+  AT_ROW(dz, c);
+  AT_ROW(dhidden, r);
+  AT_ROW(active, r);
+  AT_ROW(pool, c);
   for (int ch = item * V; ch < c; ch += ITEMS * V) {
     int lanes = min(V, c - ch);
     vec d = load_lanes(gate_sums + ch, lanes) * vact_slope(gate_act, load_lanes(gate_z + ch, lanes));
@@ -117,10 +106,10 @@ IMAGE void se_backward(IN(gate_sums), IN(gate_z), IN(hidden), IN(w1), IN(w2), BU
   }
 }
 
-/* out [row][columns] = sum over n of left [n][row] * right [n][columns], bias [row] = sum of left; an item has one
- * row and V columns. */
+/* out [row][columns] = sum over n of left [n][row] * right [n][columns], bias [row] = sum of left; an item
+ * has one row and V columns. */
 INLINE void outer_sum(__global const float *left, __global const float *right, __global float *out,
-                             __global float *bias, int n, int row, int rows, int column, int columns) {
+                      __global float *bias, int n, int row, int rows, int column, int columns) {
   int lanes = min(V, columns - column);
   vec sum = (vec)(0.0f);
   float all = 0.0f;
@@ -134,8 +123,8 @@ INLINE void outer_sum(__global const float *left, __global const float *right, _
 }
 
 /* dw2 [c][r], db2, dw1 [r][c], db1. */
-FLAT void se_weights(IN(dz), IN(dhidden), IN(active), IN(pooled), BUF(dw1), BUF(db1), BUF(dw2), BUF(db2), const int n,
-                     const int c, const int r) {
+FLAT void se_weights(IN(dz), IN(dhidden), IN(active), IN(pooled), BUF(dw1), BUF(db1), BUF(dw2), BUF(db2),
+                     const int n, const int c, const int r) {
   AT(dz);
   AT(dhidden);
   AT(active);
@@ -144,7 +133,7 @@ FLAT void se_weights(IN(dz), IN(dhidden), IN(active), IN(pooled), BUF(dw1), BUF(
   AT(db1);
   AT(dw2);
   AT(db2);
-  int i = (int)get_global_id(0), expand = (r + V - 1) / V, reduce = (c + V - 1) / V;
+  int i = (int)get_global_id(0), expand = padded(r) / V, reduce = padded(c) / V;
   if (i < c * expand) {
     outer_sum(dz, active, dw2, db2, n, i / expand, c, i % expand * V, r);
     return;

@@ -106,6 +106,18 @@ static void test_the_best_are_by_trained_accuracy_then_loss(void **state) {
   assert_memory_equal(order, expected, sizeof order);
 }
 
+/* Accuracies alike: what is no number stands behind all losses wherever it was, then the smaller path. */
+static void test_a_loss_that_is_no_number_is_worst(void **state) {
+  (void)state;
+  cream_ranked paths[] = {made(0, 0.7, NAN, 0), made(0, 0.7, 0.3, 0), made(0, 0.7, INFINITY, 0),
+                          made(0, 0.7, 0.2, 0), made(0, 0.6, 0.1, 0), made(0, 0.7, 0.3, 0)};
+  int order[6];
+  paths[5].cost.macs -= 1;
+  cream_rank_order(paths, 6, order);
+  const int expected[] = {3, 5, 1, 0, 2, 4};
+  assert_memory_equal(order, expected, sizeof order);
+}
+
 static void test_correlations(void **state) {
   (void)state;
   cream_ranked paths[25];
@@ -139,6 +151,7 @@ int main(void) {
       cmocka_unit_test(test_spread_over_flops),
       cmocka_unit_test(test_a_range_with_few_paths),
       cmocka_unit_test(test_the_best_are_by_trained_accuracy_then_loss),
+      cmocka_unit_test(test_a_loss_that_is_no_number_is_worst),
       cmocka_unit_test(test_correlations),
   };
   return cmocka_run_group_tests(tests, setup, NULL);

@@ -36,7 +36,7 @@ static void test_schedules(void **state) {
 
 typedef struct log {
   int steps, evals, epochs;
-  double first, last, first_lr, heldout, heldout_ema;
+  double first, last, first_lr, heldout, heldout_ema, waited;
   volatile sig_atomic_t stop;
   uint64_t stop_at;
 } log_t;
@@ -54,6 +54,7 @@ static cream_status on_event(void *self, const cream_event *event, cream_error *
     *(strcmp(event->split, "heldout") == 0 ? &log->heldout : &log->heldout_ema) = event->accuracy;
   } else if (event->kind == CREAM_EVENT_EPOCH) {
     log->epochs++;
+    log->waited = event->waited;
   }
   return CREAM_OK;
 }
@@ -89,6 +90,8 @@ static outcome run(const cream_config *config, int threads, uint64_t stop_at) {
   synthetic train, heldout;
   synthetic_open(&train, 128, 16, 16, 21);
   synthetic_open(&heldout, 40, 16, 16, 22);
+  train.source.waited = 1;
+  heldout.source.waited = 2;
   cream_retrain_inputs inputs = {.config = config,
                                  .skeleton = &skeleton,
                                  .train = &train.source,
@@ -131,6 +134,7 @@ static void test_learns(void **state) {
     if (out.status) fail_msg("%s", out.err.text);
     assert_int_equal(out.log.steps, 48);
     assert_int_equal(out.log.epochs, 6);
+    assert_true(out.log.waited == 3);   /* for images to train on, and for held-out ones */
     assert_int_equal(out.log.evals, 6); /* trained and averaged weights, every second epoch */
     assert_true(out.log.last < out.log.first);
     assert_true(out.score.count == 40 && out.score.top1 > 0.6);

@@ -133,12 +133,41 @@ static void test_bootstrap_follows_its_seed(void **state) {
   assert_true(a.low < a.value && a.value < a.high);
 }
 
+/* Accuracies on 360 images, in percent, the one of so many images more. */
+static cream_paired paired_of_images(const int *more, size_t n) {
+  static const int right[] = {355, 352, 349, 356, 350};
+  double x[5], y[5];
+  for (size_t i = 0; i < n; i++) {
+    x[i] = 100 * ((right[i] + more[i]) / 360.0);
+    y[i] = 100 * (right[i] / 360.0);
+  }
+  return cream_paired_test(x, y, n);
+}
+
+static void test_rounding_is_no_difference(void **state) {
+  (void)state;
+  cream_paired alike = paired_of_images((const int[]){1, 1, 1, 1, 1}, 5);
+  assert_float_equal(alike.difference, 100 / 360.0, 1e-12);
+  assert_true(isnan(alike.t) && isnan(alike.p) && alike.wilcoxon == 0.0625);
+  const int more[] = {1, 1, -1, 1, 2};
+  const double whole[] = {1, 1, -1, 1, 2}, zero[5] = {0};
+  cream_paired share = paired_of_images(more, 5), count = cream_paired_test(whole, zero, 5);
+  assert_true(count.wilcoxon == 0.3125 && share.wilcoxon == count.wilcoxon);
+  assert_float_equal(share.t, count.t, 1e-9);
+  /* the same two percentages, each reckoned in two ways, and a true difference */
+  const double a[] = {100 * 0.07, 100 * 0.29, 3}, b[] = {7, 29, 1};
+  assert_true(a[0] != b[0] && a[1] != b[1]);
+  assert_true(isnan(cream_paired_test(a, b, 2).wilcoxon));
+  assert_true(cream_paired_test(a, b, 3).wilcoxon == 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_golden),
       cmocka_unit_test(test_not_defined),
       cmocka_unit_test(test_bootstrap_leaves_out_what_is_not_defined),
       cmocka_unit_test(test_bootstrap_follows_its_seed),
+      cmocka_unit_test(test_rounding_is_no_difference),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

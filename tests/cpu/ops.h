@@ -14,7 +14,7 @@
 #include "core/rng.h"
 #include "cpu/cpu.h"
 
-enum { OPS_BLOCKS = 96, OPS_GUARD = 19 };
+enum { OPS_BLOCKS = 96, OPS_GUARD = 19, OPS_LARGE = 256 * 1024, OPS_LARGE_GUARD = 64 };
 
 /* One allocation with a guard band on each side. `name` is set for what an op writes. */
 typedef struct ops_block {
@@ -61,12 +61,14 @@ static inline float *ops_random(ops *o, size_t count, float low, float high) {
   return host;
 }
 
-/* A block that starts as `values` (NULL: NaN), between guard bands of NaN, at an odd alignment. */
+/* A block that starts as `values` (NULL: NaN), between guard bands of NaN: at an odd alignment, or, where large,
+ * at that of a cache line, as networks have it. */
 static inline cream_buf ops_block_of(ops *o, const char *name, const float *values, size_t count,
                                      float tolerance) {
   assert_true(o->count < OPS_BLOCKS);
   ops_block *block = &o->blocks[o->count];
-  *block = (ops_block){name, CREAM_NO_BUF, OPS_GUARD + (size_t)(o->count % 3), count, tolerance};
+  size_t front = count < OPS_LARGE ? OPS_GUARD + (size_t)(o->count % 3) : OPS_LARGE_GUARD;
+  *block = (ops_block){name, CREAM_NO_BUF, front, count, tolerance};
   o->count++;
   size_t total = block->front + count + OPS_GUARD;
   float *host = ops_host(total);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 
 #include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/file.h"
 #include "io/json.h"
@@ -81,10 +83,17 @@ static void failed_writes_leave_nothing(void **state) {
   cream_error error;
   assert_fails(cream_file_write(scratch("none/a"), "x", 1, &error), CREAM_FAILED, error, "No such file");
   assert_text_contains(error.text, "none/a");
-  /* A folder cannot be replaced by a file: the rename fails. */
+  /* A folder is not replaced by a file. */
   mkdir(scratch("folder"), 0777);
   assert_fails(cream_file_write(scratch("folder"), "x", 1, &error), CREAM_FAILED, error, "cannot write");
   assert_int_equal(scratch_count(), 1);
+  /* Nor is anything else that is no regular file. */
+  assert_int_equal(mkfifo(scratch("pipe"), 0666), 0);
+  assert_fails(cream_file_write(scratch("pipe"), "x", 1, &error), CREAM_FAILED, error, "not a regular file");
+  struct stat kept;
+  assert_int_equal(stat(scratch("pipe"), &kept), 0);
+  assert_true(S_ISFIFO(kept.st_mode));
+  assert_int_equal(unlink(scratch("pipe")), 0);
   /* A stream that cannot take the bytes. */
   cream_file file;
   assert_int_equal(cream_file_create(&file, scratch("b"), &error), CREAM_OK);

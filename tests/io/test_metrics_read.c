@@ -40,6 +40,36 @@ static void curves(void **state) {
   assert_true(curve.points[curve.count - 1].x > N - 1 - (double)curve.per);
 }
 
+/* Curves with points at different places: where both are known, and nowhere else. */
+static void curves_together(void **state) {
+  (void)state;
+  static cream_curve a, b, none;
+  a = b = none = (cream_curve){0};
+  for (int i = 0; i <= 100; i++) cream_curve_add(&a, i, i);
+  for (int i = 2; i <= 12; i++) cream_curve_add(&b, 10 * i, 20 * i + 10);
+  const cream_curve *both[] = {&a, &b};
+  cream_point points[8];
+  assert_int_equal(cream_curves_mean(both, 2, points, 8), 8);
+  for (int i = 0; i < 8; i++) {
+    assert_true(points[i].x == 25 + 10 * i);
+    double first = i < 7 ? 24.5 + 10 * i : 95,
+           second = i < 7 ? 50 + 20 * i : 200; /* the last part has its end */
+    assert_true(fabs(points[i].y - (first + second) / 2) < 1e-9);
+    assert_true(points[i].low == first && points[i].high == second);
+  }
+  /* Parts in which the second has no point: it is followed from the one before to the next. */
+  const cream_curve *second[] = {&b};
+  static cream_point many[200];
+  assert_int_equal(cream_curves_mean(second, 1, many, 200), 200);
+  for (int i = 1; i < 199; i++) assert_true(fabs(many[i].y - (2 * many[i].x + 10)) < 1);
+  both[1] = &none;
+  assert_int_equal(cream_curves_mean(both, 2, points, 8), 0);
+  assert_int_equal(cream_curves_mean(both, 0, points, 8), 0);
+  assert_true(cream_curve_mean(&a, 10, 13) == 11 && isnan(cream_curve_mean(&a, 200, 300)));
+  assert_true(cream_curve_hold(&b, 29) == 50 && cream_curve_hold(&b, 30) == 70 &&
+              isnan(cream_curve_hold(&b, 19)));
+}
+
 static void clouds(void **state) {
   (void)state;
   enum { N = 10000 };
@@ -123,7 +153,7 @@ static void growing(void **state) {
       "{\"kind\": \"board\", \"phase\": \"search\", \"step\": 2, \"budget\": \"14\", \"score\": 0.5, "
       "\"board_scores\": [0.5], \"board_flops\": [2e6], \"seconds\": 2}\n"
       "{\"kind\": \"epoch\", \"phase\": \"search\", \"step\": 10, \"epoch\": 1, \"board_scores\": [1], "
-      "\"board_flops\": [3e6], \"seconds\": 4, \"waited\": 1, \"peak_memory\": 5e7}\n"
+      "\"board_flops\": [5e6], \"seconds\": 4, \"waited\": 1, \"peak_memory\": 5e7}\n"
       "{\"kind\": \"select\", \"phase\": \"search\", \"step\": 20, \"accuracy\": 0.5, \"loss\": 1, "
       "\"flops\": 3e6, "
       "\"params\": 1e6, \"entered\": 7, \"seconds\": 4}\n"
@@ -139,6 +169,7 @@ static void growing(void **state) {
               board->worst.points[0].y == 25);
   assert_true(board->flops.points[0].y == 3 && board->flops.points[0].low == 2 &&
               board->flops.points[0].high == 4);
+  assert_true(board->flops_full == 3 && board->flops_end == 5); /* two entries, then one */
   assert_true(board->entered.count == 1 && board->best.points[1].x == 10 && board->best.points[1].y == 100);
   assert_true(m.epoch == 1 && m.waiting.points[0].y == 25 && m.memory.points[0].y == 50);
   assert_true(m.n_selected == 1 && m.selected[0].top1 == 50 && m.selected[0].entered == 7);
@@ -249,6 +280,7 @@ static void terminal(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(curves),
+      cmocka_unit_test(curves_together),
       cmocka_unit_test(clouds),
       cmocka_unit_test(fronts),
       cmocka_unit_test_setup_teardown(growing, scratch_setup, scratch_teardown),

@@ -1,5 +1,7 @@
 #include "scratch.h"
 
+#include <math.h>
+
 #include "io/weights.h"
 
 /* A network that is only its table and two blocks, on a backend whose memory is the host's. The gap in the
@@ -141,6 +143,15 @@ static void misfits(void **state) {
   changed[1].dtype = CREAM_ST_F64;
   assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
                "bn1.weight is of type F64, not F32");
+
+  const float bad[] = {0, INFINITY}, worse[] = {NAN, 0};
+  memcpy(changed, good, sizeof good);
+  changed[1].data = bad;
+  assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
+               "tensor `bn1.weight` has values that are no finite numbers");
+  changed[1].data = good[1].data;
+  changed[4].data = worse;
+  assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error, "tensor `bn1.running_");
 
   memcpy(changed, good, sizeof good);
   changed[0].name = "conv_steem.weight";

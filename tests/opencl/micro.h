@@ -15,8 +15,8 @@ static inline cream_skeleton micro_skeleton(void) {
   cream_space space;
   cream_skeleton skeleton;
   cream_error err;
-  if (cream_space_load("micro", &space, &err) ||
-      cream_skeleton_init(&skeleton, &space, (int[]){1, 2, 2, 2}, MICRO_SIDE, SYNTHETIC_CLASSES, &err))
+  if (cream_space_load("micro", &space, &err)) fail_msg("%s", err.text);
+  if (cream_skeleton_init(&skeleton, &space, (int[]){1, 2, 2, 2}, MICRO_SIDE, SYNTHETIC_CLASSES, &err))
     fail_msg("%s", err.text);
   return skeleton;
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Runs a test program under Oclgrind, whose exit code says nothing: its log has to stay empty. It does not know all
-# instructions that an optimising or inlining compiler makes (freeze, noalias.scope.decl).
+# Runs a test program under Oclgrind, whose exit code says nothing: its log has to stay empty. It does not know
+# all instructions that an optimising or inlining compiler makes (freeze, noalias.scope.decl).
 # Usage: oclgrind.sh PROGRAM cpu|gpu WHOLE_WRITES (whose kernels; the library of whole_writes.c)
 set -uo pipefail
 library=""
-for folder in /usr/lib /usr/lib64 /usr/local/lib "$(dirname "$(command -v oclgrind || echo /none/none)")/../lib"; do
+program=$(command -v oclgrind || echo /none/none)
+for folder in /usr/lib /usr/lib64 /usr/local/lib "$(dirname "$program")/../lib"; do
   [ -f "$folder/oclgrind/liboclgrind-rt-icd.so" ] && library="$folder/oclgrind/liboclgrind-rt-icd.so"
 done
 if [ -z "$library" ]; then

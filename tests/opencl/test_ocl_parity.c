@@ -1,8 +1,8 @@
-/* Every op on an OpenCL device against the plain CPU kernels, twice. An argument is a filter on test
- * names. */
+/* Every op on an OpenCL device against the plain CPU kernels, twice, in all ways that there are for it. An
+ * argument is a filter on test names. */
 #include "tests/cpu/parity.h"
 
-#include "device.h"
+#include "machines.h"
 
 PARITY_TESTS(PARITY_TEST)
 
@@ -10,7 +10,7 @@ static int open_machines(void **state) {
   (void)state;
   oracle = ops_backend(true, CREAM_ISA_AUTO, 2);
   assert_non_null(oracle);
-  add_machine("opencl", device_open(false), true, 2);
+  device_machines(2);
   return 0;
 }
 

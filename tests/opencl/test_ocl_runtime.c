@@ -10,13 +10,17 @@
 
 extern const cream_opencl_module cream_opencl_module_table;
 
-static ocl_runtime *open_runtime(bool half) {
+static ocl_runtime *open_with(cream_opencl_options options) {
   const char *name = getenv("CREAM_TEST_OPENCL");
-  const cream_opencl_options options = {.device = name ? name : "opencl", .half = half};
   cream_backend *backend;
   cream_error err;
+  options.device = name ? name : "opencl";
   if (cream_opencl_module_table.create(&options, &backend, &err)) fail_msg("%s", err.text);
   return ocl_of(backend);
+}
+
+static ocl_runtime *open_runtime(bool half) {
+  return open_with((cream_opencl_options){.half = half});
 }
 
 static cream_buf alloc(ocl_runtime *ocl, size_t count) {
@@ -156,12 +160,13 @@ static void multiply(float *c, const float *a, const float *b, int batch, int m,
 }
 
 /* Offsets, padded leading dimensions, a stride of 0, transpositions, beta: where CLBlast's indirect path
- * fails. */
+ * fails, which no file of parameters can bring back. */
 static void test_products(void **state) {
   (void)state;
   enum { M = 9, N = 7, K = 5, BATCH = 3 };
   static float a[PLACES], b[PLACES], c[PLACES], got[PLACES];
-  ocl_runtime *ocl = open_runtime(false);
+  ocl_runtime *ocl = open_with((cream_opencl_options){
+      .parameters = "# all\n\nGemmRoutine XGEMM_MIN_INDIRECT_SIZE=1\n", .parameters_name = "test"});
   cream_buf buffers[3] = {alloc(ocl, PLACES), alloc(ocl, PLACES), alloc(ocl, PLACES)};
   fill(a, PLACES, 1);
   fill(b, PLACES, 2);
@@ -194,6 +199,40 @@ static void test_products(void **state) {
   ocl_close(ocl);
 }
 
+/* CLBlast's routines compile in the background once a training begins, those that it will use; a network for
+ * use alone has none compiled. */
+static void test_warming(void **state) {
+  (void)state;
+  setenv("CREAM_OPENCL_PRODUCTS", "clblast", 1);
+  for (int training = 0; training < 2; training++) {
+    ocl_runtime *ocl = open_runtime(false);
+    const cream_conv conv = {.cin = 8, .cout = 8, .kernel = 1, .stride = 1, .dilation = 1};
+    feed f = {NULL, 0, 0};
+    cream_error err;
+    assert_true(ocl->info.blas);
+    assert_int_equal(ocl->base.reserve(&ocl->base, &conv, 2, 3, 3, &err), CREAM_OK);
+    if (training) cream_opencl_module_table.ahead(&ocl->base, next, &f);
+    cream_buf buf = alloc(ocl, 64);
+    const ocl_matrix at = {buf, 4, 16, false}, to = {cream_buf_at(buf, 32), 4, 16, false};
+    for (int batched = 0; batched < 2; batched++) {
+      double before = ocl->warm_seconds;
+      batched ? ocl_gemm_batched(ocl, 1, 4, 4, 4, 1, at, at, 0, to)
+              : ocl_gemm(ocl, 4, 4, 4, 1, at, at, 0, to);
+      assert_true(training ? ocl->warm_seconds > before : ocl->warm_seconds == 0);
+      before = ocl->warm_seconds;
+      ocl_gemm(ocl, 4, 4, 4, 1, at, at, 0, to);
+      assert_true(ocl->warm_seconds == before);
+    }
+    assert_int_equal(ocl->base.synchronise(&ocl->base, &err), CREAM_OK);
+    ocl->base.release(&ocl->base, buf);
+    ocl_close(ocl);
+  }
+  ocl_runtime *half = open_runtime(true); /* products then are our own */
+  assert_false(half->info.blas);
+  ocl_close(half);
+  unsetenv("CREAM_OPENCL_PRODUCTS");
+}
+
 /* ---- failures -------------------------------------------------------------------------------------- */
 
 /* The first failure is kept, what is queued after it does nothing, and the end comes without a hang. */
@@ -204,12 +243,9 @@ static void test_lost(void **state) {
   const float values[16] = {1};
   float got[16];
   cream_error err, again;
-  setenv("CREAM_OPENCL_FAULT", "wait:1:-36", 1);
   ocl->base.upload(&ocl->base, buf, values, 16);
-  /* calls are counted for a whole process: other tests waited before */
-  cream_status status = CREAM_OK;
   setenv("CREAM_OPENCL_FAULT", "wait:1:-36:1000000", 1);
-  status = ocl->base.synchronise(&ocl->base, &err);
+  cream_status status = ocl->base.synchronise(&ocl->base, &err);
   unsetenv("CREAM_OPENCL_FAULT");
   assert_int_equal(status, CREAM_FAILED);
   assert_non_null(strstr(err.text, "no longer answers"));
@@ -313,9 +349,9 @@ static void test_cache(void **state) {
 int main(void) {
   device_need();
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_copies),   cmocka_unit_test(test_half),      cmocka_unit_test(test_ahead),
-      cmocka_unit_test(test_products), cmocka_unit_test(test_too_large), cmocka_unit_test(test_cache),
-      cmocka_unit_test(test_lost), /* last: no other survives it */
+      cmocka_unit_test(test_copies),   cmocka_unit_test(test_half),    cmocka_unit_test(test_ahead),
+      cmocka_unit_test(test_products), cmocka_unit_test(test_warming), cmocka_unit_test(test_too_large),
+      cmocka_unit_test(test_cache),    cmocka_unit_test(test_lost), /* last: no other survives it */
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

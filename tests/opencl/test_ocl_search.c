@@ -5,6 +5,10 @@
 enum { STEPS = 200, EPOCHS = 10, BATCH = 16, IMAGES = STEPS / EPOCHS * BATCH, HELDOUT = 64 };
 #define TOLERANCE 1e-3
 
+/* At a rate of 1 rounding grows tenfold in about ten steps: the CPU's own plain and tuned kernels part by
+ * 6e-7 at step 6, 6e-4 at step 35, 3e-3 at step 50 and 9e-2 within 100. This one keeps them together. */
+#define RATE 0.2
+
 typedef struct watch {
   float loss[STEPS];
   uint64_t stop_at;
@@ -48,7 +52,7 @@ static outcome run(cream_backend *backend, watch *w) {
   config.seed = 4;
   config.search.epochs = EPOCHS;
   config.search.batch = BATCH;
-  config.search.lr.lr = 0.2;
+  config.search.lr.lr = RATE;
   config.search.start_epoch = 3;
   config.search.board.size = 4;
   config.search.board.images = HELDOUT;

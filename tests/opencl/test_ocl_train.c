@@ -89,8 +89,8 @@ static double largest(const float *values, size_t count) {
   return top;
 }
 
-/* By parameter: within TOLERANCE of the largest value; what cancels to nothing, as the gradient of a shift before
- * a batch norm does, within that of `floor`. */
+/* By parameter: within TOLERANCE of the largest value; what cancels to nothing, as the gradient of a shift
+ * before a batch norm does, within that of `floor`. */
 static void compare(const char *what, const float *expected, const float *got, size_t count, double floor) {
   double top = floor, worst = 0;
   for (size_t i = 0; i < count; i++) {
@@ -166,6 +166,33 @@ static void test_step_rmsprop(void **state) {
                         .ema = true});
 }
 
+/* Activations in half precision: the loss stays within 1e-3, the gradient of the path points where it did. */
+static void test_half(void **state) {
+  (void)state;
+  const variant v = {.optim = {.kind = CREAM_OPTIM_SGD, .lr = 0.1f}};
+  cream_backend *device = device_open(false), *half = device_open(true);
+  assert_true(half->tensor_size(half, 2, 3, 3, 7) == 63 && half->tensor_size(half, 2, 3, 3, 3) == 54);
+  result expected = run(device, &v), got = run(half, &v);
+  cream_train train = open_train(device, &v);
+  size_t count = cream_net_gradient_count(train.net);
+  double product = 0, squares = 0, half_squares = 0;
+  for (size_t i = 0; i < count; i++) {
+    double a = expected.blocks[0][i], b = got.blocks[0][i];
+    product += a * b;
+    squares += a * a;
+    half_squares += b * b;
+  }
+  double cosine = product / sqrt(squares * half_squares);
+  if (!(cosine > 0.999 && cosine < 1)) fail_msg("the cosine of the gradients is %.6f", cosine);
+  assert_float_equal(got.loss[0], expected.loss[0], 1e-3);
+  assert_true(got.loss[0] != expected.loss[0]);
+  cream_train_destroy(&train);
+  free_result(&expected);
+  free_result(&got);
+  device->destroy(device);
+  half->destroy(half);
+}
+
 static void test_traffic(void **state) {
   (void)state;
   cream_backend *device = device_open(false);
@@ -197,6 +224,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_step_sgd),
       cmocka_unit_test(test_step_rmsprop),
+      cmocka_unit_test(test_half),
       cmocka_unit_test(test_traffic),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
-/* Loaded before Oclgrind, whose check of uninitialised memory takes what the host wrote last for the whole buffer:
- * here every write of the host is made one of the whole buffer. What the program clears becomes NaN, so that a
- * kernel that reads what nothing has written gives a wrong result.
+/* Loaded before Oclgrind, whose check of uninitialised memory takes what the host wrote last for the whole
+ * buffer: here every write of the host is made one of the whole buffer. What the program clears becomes NaN,
+ * so that a kernel that reads what nothing has written gives a wrong result.
  */
 #define _GNU_SOURCE
 #define CL_TARGET_OPENCL_VERSION 120

@@ -63,5 +63,19 @@ finish() {
   exit 0
 }
 
+# For scripts with an OpenCL device: what PoCL compiles stays in the build folder from one run to the next.
+keep_pocl_cache() {
+  export POCL_CACHE_DIR
+  POCL_CACHE_DIR=$(dirname "$cream")/pocl/$(basename "$0" .sh)
+  mkdir -p "$POCL_CACHE_DIR"
+}
+
+# need_device: ends the script as skipped where there is no OpenCL device.
+need_device() {
+  "$cream" devices >out 2>err && grep -q '^opencl:0:0' out && return
+  tail -n 1 out
+  exit 77
+}
+
 # A search of a few steps.
 small=(--data digits --space micro --flops 3:5 --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2)

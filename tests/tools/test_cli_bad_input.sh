@@ -36,12 +36,20 @@ search 2 'nostages\.yaml' --space nostages.yaml
 : >empty.yaml
 search 2 'empty\.yaml' --space empty.yaml
 
+search 2 'search\.fixed_prior: got 6 weights or more, but space .micro. has 5 ops' \
+  --set search.prior=fixed --set search.fixed_prior=1,1,1,1,1,1
+
 # The FLOPs range.
 search 2 'reach.*[0-9]' --flops 5000:6000
 search 2 'reach.*[0-9]' --flops 0.0001:0.0002
 search 2 'flops.*MIN:MAX' --flops 12
 search 2 'flops' --flops 3:2
 search 2 'flops' --flops -2:3
+
+# Depths.
+search 2 'depth: got 2 numbers, but space .micro. has 4 stages' --set depth=1,2
+search 2 'depth: got 5 numbers, but space .micro. has 4 stages' --set depth=1,1,1,1,1
+search 2 'depth\[1\]: got 9, expected 1 to 3' --set depth=1,9,1,1
 
 # Data.
 search 2 'nodata.*digits' --data nodata
@@ -79,6 +87,13 @@ refuse 1 'absent\.json' retrain --arch absent.json --data digits --out run
 echo '{"space": 3' >broken.json
 refuse 2 'broken\.json' retrain --arch broken.json --data digits --out run
 refuse 1 'absent' test --run absent
+mkdir searched
+cp "$root/io/archs/cream-14.json" searched/arch.json
+touch searched/{config.yaml,supernet.safetensors}
+for command in 'test --data digits' 'predict x.png' 'export onnx'; do
+  # shellcheck disable=SC2086
+  refuse 2 'searched is a search, .*cream retrain --run searched --out DIR' $command --run searched
+done
 absent run
 
 finish

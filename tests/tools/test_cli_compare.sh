@@ -49,6 +49,9 @@ same out a/study.md
 contains out '^\| small +\| +meta \| +none \|'
 contains out '^\| tau, all +\| +-?[01]\.[0-9]{3} ± '
 contains out '^\| retrained, test \(%\) +\| '
+contains out '^\| hard loss, end \(nats\) +\| +[0-9.]+ ± '
+contains out '^\| board FLOPs, half way \(M\) +\| +[345]\.[0-9]{3} ± '
+lacks out 'latency' # there is no table
 contains out '^Beside meta, paired by seed'
 contains a/study.json '"settings": \{"search.teacher": "none"\}'
 contains a/study.json '"key": "tau", "n": 2, "mean": .*"difference": .*"wilcoxon": '
@@ -88,6 +91,36 @@ sed 's/epochs: 1}/epochs: 2}/' study.yaml >longer.yaml
 refuse 2 "a/meta-1 was made with search.epochs 1, and the study has 2: choose another --out, or --force" compare longer.yaml --out a
 sed 's/optim: sgd/optim: adam/' base.yaml >changed.yaml && sed 's/base.yaml/changed.yaml/' study.yaml >adam.yaml
 refuse 2 "a/meta-1-trained was made with retrain.optim sgd, and the study has adam" compare adam.yaml --out a
+
+# A ranking with other settings is made with --force alone; each path is again trained once for all arms, nothing
+# is retrained where the study does not ask for it, and a random search has nothing to rank.
+sed 's/rank: {epochs: 1/rank: {epochs: 2/' base.yaml >twice.yaml
+cat >forced.yaml <<'END'
+name: forced
+config: twice.yaml
+budget: {epochs: 1}
+rank: 3
+retrain: false
+seeds: [1]
+arms:
+  meta: {}
+  none: {search: {teacher: none}}
+  random: {search: {strategy: random, random: {paths: 2}}}
+END
+rm -r a/*-trained a/*.log
+expect 1 compare forced.yaml --out a
+contains err "^rank of meta-1 failed: .*trained-meta-1.jsonl: rank.epochs was 1 .*--force"
+expect 0 compare forced.yaml --out a --force
+contains err "^rank of meta-1: "
+lacks err "^retrain of|^rank of random"
+absent a/meta-1-trained a/random-1-trained
+contains a/meta-1.log " 3 to be scored by the supernet, 3 to be trained"
+contains a/none-1.log " 3 to be scored by the supernet, 0 to be trained"
+contains a/trained-meta-1.jsonl 'rank:.* epochs: 2\\u'
+sed '/^rank:/d; /^  none:/d' forced.yaml >unranked.yaml
+expect 0 compare unranked.yaml --out a --force
+contains err "^search of random-1: "
+lacks err "^rank of"
 
 # A budget of steps, counted in paths; one arm that cannot run.
 cat >steps.yaml <<'END'

@@ -36,6 +36,9 @@ mkdir micro
 expect 0 convert micro/weights.safetensors once.safetensors --arch micro/arch.json
 expect 0 convert once.safetensors twice.safetensors
 same once.safetensors twice.safetensors
+echo >unnamed
+refuse 2 'unnamed: no names in it' convert micro/weights.safetensors no.safetensors --class-names unnamed
+absent no.safetensors
 seq -f 'class %g' 10 >names
 expect 0 convert micro/weights.safetensors named.safetensors --arch micro/arch.json --class-names names
 contains named.safetensors 'class 10'

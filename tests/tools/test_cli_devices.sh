@@ -3,8 +3,9 @@
 # shellcheck source=tests/tools/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-export POCL_CACHE_DIR=$work/pocl XDG_CACHE_HOME=$work/cache
-mkdir "$POCL_CACHE_DIR" "$XDG_CACHE_HOME"
+keep_pocl_cache
+export XDG_CACHE_HOME=$work/cache
+mkdir "$XDG_CACHE_HOME"
 small+=(--epochs 1)
 
 # number KEY: its value in the JSON of `cream devices` in the file out.
@@ -14,7 +15,7 @@ number() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" out | head -n 1; }
 programs() {
   expect 0 devices --json
   contains out '"self_test": "passed"'
-  [ "$(number programs_compiled)" = "$1" ] && [ "$(number programs_cached)" = "$2" ] ||
+  [[ "$(number programs_compiled)" = "$1" && "$(number programs_cached)" = "$2" ]] ||
     fail "$(number programs_compiled) programs compiled and $(number programs_cached) cached, expected $1 and $2"
 }
 
@@ -54,6 +55,27 @@ refuse 1 'absent.params' search "${small[@]}" --device opencl --set opencl.param
 echo 'Xgemm MWG=nothing' >bad.params
 refuse 2 '^cream search: bad.params:1: a value is not a whole number' search "${small[@]}" --device opencl \
   --set opencl.parameters=bad.params --out none
+echo 'XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=1 VWND=1 WGD=0' >bad.params
+refuse 2 '^cream search: bad.params:1: a tile of 0' search "${small[@]}" --device opencl \
+  --set opencl.parameters=bad.params --out none
+
+# OpenCL's loader is absent at run time: the same module, which asks for a library that nobody has.
+module=$(dirname "$cream")/cream-opencl.so
+if [ -e "$module" ]; then
+  sed 's/libOpenCL\.so\.1/libOpenCX.so.1/g' "$module" >unloadable.so
+  CREAM_OPENCL_MODULE=$work/unloadable.so refuse 1 'cannot be loaded: libOpenCX.so.1: .*ocl-icd-libopencl1.*--device cpu' \
+    search "${small[@]}" --device opencl --out none
+  CREAM_OPENCL_MODULE=$work/unloadable.so expect 0 search "${small[@]}" --device auto --out auto --force
+  contains err '^device auto: the CPU is used: the OpenCL module cannot be loaded'
+  same auto/arch.json plain/arch.json
+fi
+
+# Of two devices the first does not work: the other one is taken, and that is said.
+if grep -q '^ *platform Portable Computing Language' <("$cream" devices); then
+  POCL_DEVICES="pthread basic" CREAM_OPENCL_FAULT=build:1:-11 expect 0 search "${small[@]}" --device opencl --out second
+  contains err '^device +the next one is tried: the kernels .* do not compile'
+  contains err '^device +[^ ]* ?.*Portable Computing Language'
+fi
 
 # Failures of a driver.
 CREAM_OPENCL_FAULT=build:1:-11 expect 0 devices
@@ -82,7 +104,7 @@ all=$(number programs_compiled)
 programs 0 "$all"
 files=("$XDG_CACHE_HOME"/cream/opencl-*.bin)
 [ ${#files[@]} -eq "$all" ] || fail "${#files[@]} files in the cache, expected $all"
-head -c 1000 "${files[0]}" >cut && cp cut "${files[0]}"
+head -c 1000 "${files[0]}" >piece && cp piece "${files[0]}"
 printf 'X' | dd of="${files[1]}" bs=1 seek=200 conv=notrunc status=none
 : >"${files[2]}"
 programs 3 $((all - 3))

@@ -36,4 +36,21 @@ exists train/weights.safetensors train/arch.json train/config.yaml train/metrics
 absent train/result.json
 expect 0 test --run train
 
+# Packing leaves nothing.
+picture=$root/tests/golden/images/rgb-444.jpg
+for part in train val; do
+  yes "$picture	0	$part" | head -n 100000
+done >many.txt
+"$cream" data pack --data list:many.txt --threads 2 --out many.pack >out 2>err </dev/null &
+pid=$! got=0
+for _ in $(seq 300); do
+  [ -z "$(find . -name 'many.pack.tmp*' -size +0)" ] || break
+  sleep 0.1
+done
+kill -s TERM "$pid" || fail "packing ended before the signal"
+wait "$pid" || got=$?
+[ "$got" -eq 130 ] || fail "data pack: exit code $got, expected 130"
+contains err '^cream data: interrupted after [0-9]+ of 200000 pictures; nothing was written'
+absent many.pack*
+
 finish

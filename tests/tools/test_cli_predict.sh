@@ -64,6 +64,18 @@ assert sum(map(sum, confusion)) == test['images'] > 32, 'number of pictures'
 assert confusion == test['confusion'], 'answers'
 assert abs(loss / test['images'] - test['loss']) < 1e-6, 'loss'
 PYTHON
+# Names of classes are cut off and lined up by characters, not by bytes.
+mv set set.latin
+mkdir -p set
+for part in train val; do
+  cp -r "set.latin/$part" "set/$part"
+  mv "set/$part/9" "set/$part/éééééééééééééé"
+done
+expect 0 test --data folder:set --arch plain/arch.json --weights plain/weights.safetensors --threads 2
+contains out '^(é){12} +[0-9.]+ %'
+contains out '^ +0 ( +[0-9]){8} (é){6}$'
+rm -r set
+mv set.latin set
 # Settings go before what the file says.
 expect 0 "${named[@]}" --json --set augment.test_crop=1 "${pictures[@]}"
 ! cmp -s out one.json || fail "augment.test_crop has no effect"

@@ -5,7 +5,7 @@
 source "$(dirname "$0")/lib.sh" "$1"
 
 expect 0 search "${small[@]}" --epochs 1 --set heldout=0.6 --set search.board.images=64 --set search.board.size=3 --out run
-for copy in jobs killed more; do cp -r run "$copy"; done
+for copy in jobs killed more stopped; do cp -r run "$copy"; done
 
 rank=(rank --paths 4 --epochs 1 --batch 64 --set rank.recalibrate=2 --set rank.resamples=200
   --set retrain.optim=sgd --set retrain.lr.lr=3.2 --set retrain.lr.warmup_epochs=0)
@@ -30,6 +30,13 @@ expect 0 "${rank[@]}" --run run --json
 trains 0 0
 same run/rank.json before.json
 same run/rank.json out
+
+# A path whose loss is no number has null there, and stays.
+cp -r run exploded
+sed -i '2s/"loss": [^,}]*/"loss": null/g' exploded/rank-trained.jsonl
+grep -q '"loss": null' exploded/rank-trained.jsonl || fail "rank-trained.jsonl: line 2 has no loss"
+expect 0 "${rank[@]}" --run exploded --json
+trains 0 0
 
 # Two paths of the four first, then the others.
 expect 0 "${rank[@]}" --run more --paths 2
@@ -71,6 +78,21 @@ wait "$pid" || got=$?
 contains err "interrupted; what is done is kept"
 expect 0 "${rank[@]}" --run jobs
 same run/rank.json jobs/rank.json
+
+# SIGTERM to the process that scores, alone: that ends the ranking too, before anything is trained.
+"$cream" "${rank[@]}" --run stopped --jobs 1 --threads 1 --set rank.recalibrate=60 >out 2>err </dev/null &
+pid=$!
+for _ in $(seq 600); do
+  [ -e stopped/rank-supernet.jsonl ] && [ "$(wc -l <stopped/rank-supernet.jsonl)" -ge 2 ] && break
+  sleep 0.02
+done
+kill -TERM "$(grep -ls "^PPid:[[:space:]]*$pid\$" /proc/[0-9]*/status | cut -d/ -f3)"
+got=0
+wait "$pid" || got=$?
+[ "$got" -eq 130 ] || fail "SIGTERM to a process that scores: exit code $got, expected 130"
+contains err "interrupted; what is done is kept"
+[ "$(wc -l <stopped/rank-trained.jsonl)" -eq 1 ] || fail "paths were trained after the scores were interrupted"
+absent stopped/rank.json
 
 # What changes a path's training does not go with what there is; what does not, does.
 refuse 2 "rank-trained.jsonl: rank.epochs was 1 in this ranking and is 2 now; .*--force" "${rank[@]}" --run run --epochs 2

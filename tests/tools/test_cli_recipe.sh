@@ -10,6 +10,7 @@ for setting in accumulate=4 optim=adamw lr.lr=0.05 mixup=0.2 drop_path=0.2 clip=
 done
 expect 0 retrain "${recipe[@]}" --out trained
 contains out '^test +top-1'
+lacks err 'untrained'
 contains out '^unaveraged +top-1'
 contains trained/result.json '"test_trained"'
 contains trained/metrics.jsonl '"test-trained"'
@@ -37,6 +38,7 @@ PY
 
 # A built-in network takes the number of classes of the data.
 expect 0 retrain --arch cream-14 --data digits --epochs 1 --batch 64 --time-budget 0.01 --set heldout=0.9 --out b
+contains err '^retrain: after 2 steps the averaged weights will still be 100 % untrained, .*retrain\.ema to 0$'
 contains out '^network +cream, 64x64'
 contains b/arch.json '"classes": 10,'
 contains b/weights.safetensors '"class_names": '

@@ -107,11 +107,50 @@ for text in 'Ranking of with, tau 0.41' '0.410 \(0.200 to 0.600\)' 'not defined'
   'no distillation' 'teacher meta, from epoch 1 on' 'trained, test'; do
   contains all.html "$text"
 done
-for plot in convergence-loss losses-hard board-best ranking-0 retraining-accuracy matching-distribution net-0; do
+for plot in convergence-loss losses-hard board-best ranking-0 retraining-accuracy matching-distribution net-0 \
+  arms-loss-0 arms-board-flops-0; do
   contains all.html "<figure id=\"$plot\">"
 done
 contains out '"runs": *3'
 lacks all.html '<img'
+
+# A study alone: lines of arms, in place of those of runs, are means over seeds.
+cp -r with study/meta-1
+cp -r trained study/none-1-trained
+sed -i 's|../with|meta-1|' study/study.json
+expect 0 report study --out one-seed.html
+page one-seed.html
+python3 - <<'PY'
+import json, shutil
+shutil.copytree("study/none-1", "study/none-2")
+lines = [json.loads(l) for l in open("study/none-1/metrics.jsonl")]
+for line in lines:
+    if line["kind"] == "step":
+        line["hard"] += 1
+    if "board_flops" in line:
+        line["board_flops"] = [f + 2e6 for f in line["board_flops"]]
+open("study/none-2/metrics.jsonl", "w").write("".join(json.dumps(l) + "\n" for l in lines))
+study = json.load(open("study/study.json"))
+study["arms"][0]["runs"].append({"seed": 2, "dir": "none-2", "state": "finished", "values": {}})
+study["arms"][1]["results"][0]["p"] = 1e-5
+json.dump(study, open("study/study.json", "w"))
+PY
+expect 0 report study --out two-seeds.html
+page two-seeds.html
+contains two-seeds.html 'p &lt; 0.001'
+python3 - <<'PY' || fail "means over seeds"
+import re
+def rows(page, figure):
+    text = open(page, encoding="utf-8").read().split(f'<figure id="{figure}-0">')[1].split("</figure>")[0]
+    return [tuple(map(float, r)) for r in re.findall(r"<tr><td>none</td><td>([^<]*)</td><td>([^<]*)</td>", text)]
+for figure, more in ("arms-loss", 0.5), ("arms-board-flops", 1):
+    one, two = rows("one-seed.html", figure), rows("two-seeds.html", figure)
+    assert len(one) == len(two) > 3, (figure, len(one), len(two))
+    for a, b in zip(one, two):
+        assert a[0] == b[0] and abs(b[1] - a[1] - more) < 2e-3, (figure, a, b)
+PY
+contains two-seeds.html '<figure id="arms-retraining-0">'
+lacks two-seeds.html '<figure id="(convergence-loss|board-size)">'
 
 # A network and a board for each of several budgets.
 expect 0 search --data digits --space micro --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2 \

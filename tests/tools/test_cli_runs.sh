@@ -7,6 +7,7 @@ expect 0 search "${small[@]}" --out found --json
 for key in command seconds; do contains out "\"$key\""; done
 cp out printed
 same printed found/result.json
+contains found/result.json '"images_per_second": [1-9]'
 for file in config.yaml split.json metrics.jsonl board.json arch.json supernet.safetensors result.json; do
   exists "found/$file"
 done

@@ -1,0 +1,23 @@
+/* The device with each way that it has to do its work, as machines of parity.h. */
+#ifndef CREAM_TESTS_OPENCL_MACHINES_H
+#define CREAM_TESTS_OPENCL_MACHINES_H
+
+#include "tests/cpu/parity.h"
+
+#include "device.h"
+
+/* $CREAM_OPENCL_KERNELS: those alone; else the ones for CPUs and the ones for GPUs. */
+static inline void device_machines(int repeats) {
+  const char *given = getenv("CREAM_OPENCL_KERNELS");
+  const char *const kinds[] = {given ? given : "gpu", "cpu"}, *const products[] = {"own", "clblast"};
+  for (int k = 0; k < (given ? 1 : 2); k++)
+    for (int p = 0; p < 2; p++) {
+      char name[32];
+      setenv("CREAM_OPENCL_KERNELS", kinds[k], 1);
+      setenv("CREAM_OPENCL_PRODUCTS", products[p], 1);
+      snprintf(name, sizeof name, "opencl, for %s, %s", kinds[k], products[p]);
+      add_machine(name, device_open_with(&(cream_opencl_options){.profile = true}), true, repeats);
+    }
+}
+
+#endif
