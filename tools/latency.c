@@ -134,7 +134,7 @@ static cream_status command(int argc, const char **argv, cream_error *err) {
       {"paths", 0, POPT_ARG_INT, &options.paths, 0,
        "networks that are measured (default: 8 for each option of a layer; in check 50)", "N"},
       {"rounds", 0, POPT_ARG_INT, &options.rounds, 0, "times that each is measured (default: 12)", "N"},
-      {"json", 0, POPT_ARG_NONE, &json, 0, "check, show: results as one JSON document", NULL},
+      {"json", 0, POPT_ARG_NONE, &json, 0, "results as one JSON document; build: the table", NULL},
       {"help", 'h', POPT_ARG_NONE, NULL, ARGUMENT_HELP, "this text", NULL},
   };
   for (int i = 0; i < N_SETTINGS; i++)

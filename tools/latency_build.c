@@ -237,6 +237,10 @@ cream_status latency_build(const latency_options *options, cream_error *err) {
   latency_rig_close(&rig);
   free(times.values);
   if (status != CREAM_OK) return status;
+  if (options->json) {
+    cream_latency_table_write(stdout, &table);
+    return CREAM_OK;
+  }
   printf("%s: %d blocks of %s at %d pixels on %s (%s), %d threads; %d paths, %d rounds, %.0f s\n",
          options->config.out, table.n_blocks, table.space, table.resolution, table.device, table.machine,
          table.threads, times.paths, times.rounds, progress_now() - started);

@@ -11,6 +11,8 @@ contains out '^stem  '
 [ "$(grep -cE '^k[35]e[46] .*[0-9]$' out)" -eq 24 ] || fail "show does not print 24 blocks"
 expect 0 latency show --table table.json --json
 same out table.json
+expect 0 latency build --space micro --out other.json --rounds 1 --paths 8 --classes 10 --json
+same out other.json
 
 # Whether predictions are good depends on the machine and what else it does; how they are compared does not.
 code=0
