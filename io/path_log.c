@@ -34,7 +34,8 @@ static bool read_score(const json_t *json, cream_score *score) {
   *score = (cream_score){json_number_value(top1), json_number_value(top5),
                          json_is_null(loss) ? (double)NAN : json_number_value(loss), /* not finite: null */
                          (size_t)json_integer_value(count)};
-  return (json_is_number(loss) || json_is_null(loss)) && json_integer_value(count) > 0 && score->top1 >= 0 && score->top1 <= 1;
+  return (json_is_number(loss) || json_is_null(loss)) && json_integer_value(count) > 0 && score->top1 >= 0 &&
+         score->top1 <= 1;
 }
 
 static bool read_choices(const json_t *json, const cream_skeleton *skeleton, cream_path *path) {
