@@ -24,7 +24,7 @@ void cream_score_add(cream_score *score, const float *logits, const int32_t *lab
     for (int j = 0; j < k; j++) {
       finite &= isfinite(z[j]) != 0;
       if (z[j] > most) most = z[j];
-      above += z[j] > z[label] || (z[j] == z[label] && j < label);
+      above += z[j] > z[label] || (j < label && z[j] == z[label]);
     }
     double sum = 0;
     for (int j = 0; j < k; j++) sum += exp((double)z[j] - most);
