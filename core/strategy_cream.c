@@ -122,7 +122,7 @@ static cream_status update_boards(cream_search *search, const cream_path *path, 
     any |= takes[t];
   }
   if (!any) return CREAM_OK;
-  cream_score score;
+  cream_score score = {0};
   cream_status status = cream_match_score(&search->cream.match, path, &score, err);
   cream_board_entry candidate = search_entry(search, path, &score);
   if (!status) status = search_tell_score(search, &candidate, event, err);
