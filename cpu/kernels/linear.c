@@ -14,8 +14,8 @@ void CPU_NAME(cpu_linear_workspace)(const cream_conv *conv, int n, size_t rows, 
   const size_t cin = (size_t)conv->cin, tiles = (rows + TASK_ROWS - 1) / TASK_ROWS;
   cpu_raise(&work->shared, cpu_line(cpu_packed_size(conv->cout, conv->cin)) + cpu_line(rows * cin) +
                                cpu_line(tiles * cpu_bn_partial(conv->cout)));
-  cpu_raise(&work->shared,
-            cpu_operands_size(conv, rows, rows) + cpu_line(cpu_sink_partials(true, tiles, n, conv->cin)));
+  cpu_raise(&work->shared, cpu_operands_size(conv, rows, rows) + cpu_line(rows * cin) +
+                               cpu_line(cpu_sink_partials(true, tiles, n, conv->cin)));
 }
 
 void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
@@ -78,8 +78,8 @@ static void weight_task(const cpu_backward *op, const float *dy, const float *va
   if (dbias) CPU_NAME(cpu_column_sums)(dy + o, cout, rows, width, dbias + o);
 }
 
-/* The input gradient of a tile of rows and TASK_COLUMNS channels from c0 on. */
-static void input_task(const cpu_backward *op, const cpu_operands *all, const float *dy,
+/* The input gradient of a tile of rows and TASK_COLUMNS channels from c0 on; d: [all rows][cin], scratch. */
+static void input_task(const cpu_backward *op, const cpu_operands *all, const float *dy, float *d,
                        const cpu_tiling *tiling, size_t t, int c0, float *partials) {
   const size_t cin = (size_t)op->conv->cin, cout = (size_t)op->conv->cout;
   const int width = cpu_min(TASK_COLUMNS, op->conv->cin - c0);
@@ -87,8 +87,8 @@ static void input_task(const cpu_backward *op, const cpu_operands *all, const fl
   const cpu_operands at = cpu_operands_at(op, *all, row);
   CPU_NAME(cpu_gemm)
   ((int)rows, width, (int)cout, (cpu_matrix){dy + row * cout, cout, 1}, cpu_at(op->conv->weight) + c0, cin,
-   at.d + c0, cin, false);
-  cpu_operands_finish(op, &at, at.d, cin, t, row, rows, c0, width, partials);
+   d + row * cin + c0, cin, false);
+  cpu_operands_finish(op, &at, d + row * cin, cin, t, row, rows, c0, width, partials);
 }
 
 void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
@@ -101,7 +101,7 @@ void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, con
   cpu_pieces pieces = cpu_pieces_shared(cpu);
   const cpu_operands all = CPU_NAME(cpu_operands_take)(&op, &pieces, tiling.period, tiling.period);
   const float *g = cpu_operands_dy(&op, &all, 0), *value = cpu_operands_value(&op, &all, 0);
-  float *partials = NULL;
+  float *d = op.wanted ? cpu_piece(&pieces, tiling.period * (size_t)conv->cin) : NULL, *partials = NULL;
   if (op.wanted && sink->bn)
     partials = cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), (size_t)tiles, x->n, conv->cin));
 
@@ -118,7 +118,7 @@ void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, con
       if (task < outputs)
         weight_task(&op, g, value, tiling.period, task * TASK_OUTPUTS);
       else
-        input_task(&op, &all, g, &tiling, (size_t)((task - outputs) % tiles),
+        input_task(&op, &all, g, d, &tiling, (size_t)((task - outputs) % tiles),
                    (task - outputs) / tiles * TASK_COLUMNS, partials);
     }
     vf_stream_end();

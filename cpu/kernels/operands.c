@@ -9,7 +9,6 @@ cpu_operands CPU_NAME(cpu_operands_take)(const cpu_backward *op, cpu_pieces *pie
   if (!cpu_pending_identity(&pending)) to.dy = cpu_piece(pieces, y);
   if (!cpu_map_identity(&map)) to.x.value = cpu_piece(pieces, x);
   if (!op->wanted) return to;
-  to.d = cpu_piece(pieces, x);
   const cream_tensor *node = op->sink->node;
   const bool gated = cpu_sink_gated(op->sink), sloped = node->act != CREAM_ACT_NONE;
   CREAM_ASSERT(cpu_at(node->raw) == cpu_at(op->x->raw) || !sloped);

@@ -26,12 +26,11 @@ static inline cpu_backward cpu_backward_of(const cream_conv *conv, const cream_t
 typedef struct cpu_operands {
   float *dy;       /* [rows][cout of y] */
   cpu_map_parts x; /* [rows][cin] each */
-  float *d;        /* [rows][cin]: what the product gives to the sink; NULL where that wants nothing */
 } cpu_operands;
 
 /* Floats that cpu_operands_take takes at most. */
 static inline size_t cpu_operands_size(const cream_conv *conv, size_t rows_x, size_t rows_y) {
-  return cpu_line(rows_y * (size_t)conv->cout) + 4 * cpu_line(rows_x * (size_t)conv->cin);
+  return cpu_line(rows_y * (size_t)conv->cout) + 3 * cpu_line(rows_x * (size_t)conv->cin);
 }
 cpu_operands CPU_NAME(cpu_operands_take)(const cpu_backward *, cpu_pieces *, size_t rows_x, size_t rows_y);
 
@@ -49,8 +48,7 @@ static inline cpu_operands cpu_operands_at(const cpu_backward *op, cpu_operands 
   const size_t x = row * (size_t)op->x->c, y = row * (size_t)op->y->c;
   return (cpu_operands){at.dy ? at.dy + y : NULL,
                         {at.x.value ? at.x.value + x : NULL, at.x.ungated ? at.x.ungated + x : NULL,
-                         at.x.slope ? at.x.slope + x : NULL},
-                        at.d ? at.d + x : NULL};
+                         at.x.slope ? at.x.slope + x : NULL}};
 }
 static inline const float *cpu_operands_dy(const cpu_backward *op, const cpu_operands *at, size_t row) {
   return at->dy ? at->dy : cpu_at(op->dy->g) + row * (size_t)op->y->c;

@@ -32,7 +32,7 @@ void CPU_NAME(cpu_pointwise_workspace)(const cream_conv *conv, int n, size_t row
   const size_t forward = forward_tile(conv), backward = backward_tile(conv);
   const size_t tiles = tiles_of(rows, backward);
   cpu_raise(&work->scratch, cpu_line(forward * cin));
-  cpu_raise(&work->scratch, cpu_operands_size(conv, backward, backward));
+  cpu_raise(&work->scratch, cpu_operands_size(conv, backward, backward) + cpu_line(backward * cin));
   cpu_raise(&work->shared, cpu_line(cpu_packed_size(conv->cout, conv->cin)) +
                                cpu_line(tiles_of(rows, forward) * cpu_bn_partial(conv->cout)));
   cpu_raise(&work->shared, cpu_line(groups_of(rows, tiles) * cpu_line(cin * cout)) +
@@ -78,9 +78,10 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, cout, &tiling, partials);
 }
 
-/* One tile: adds its share to the group's dweight, writes its rows of the input gradient. */
-static void backward_tile_run(const cpu_backward *op, const cpu_operands *at, size_t index, size_t row,
-                              size_t rows, float *dweight, bool first, float *dbias, float *partials) {
+/* One tile: adds to the group's dweight, writes its rows of the input gradient. products: scratch. */
+static void backward_tile_run(const cpu_backward *op, const cpu_operands *at, float *products, size_t index,
+                              size_t row, size_t rows, float *dweight, bool first, float *dbias,
+                              float *partials) {
   const int cin = op->conv->cin, cout = op->conv->cout;
   const size_t ld_x = (size_t)cin, ld_y = (size_t)cout;
   cpu_operands_map_dy(op, at, row, rows);
@@ -89,7 +90,7 @@ static void backward_tile_run(const cpu_backward *op, const cpu_operands *at, si
   CPU_NAME(cpu_gemm)(cout, cin, (int)rows, (cpu_matrix){dy, 1, ld_y}, value, ld_x, dweight, ld_x, !first);
   if (dbias) CPU_NAME(cpu_column_sums)(dy, ld_y, rows, cout, dbias);
   if (!op->wanted) return;
-  float *d = cpu_sink_gated(op->sink) && !op->sink->add.mem ? cpu_at(op->sink->g) + row * ld_x : at->d;
+  float *d = cpu_sink_gated(op->sink) && !op->sink->add.mem ? cpu_at(op->sink->g) + row * ld_x : products;
   CPU_NAME(cpu_gemm)
   ((int)rows, cin, cout, (cpu_matrix){dy, ld_y, 1}, cpu_at(op->conv->weight), ld_x, d, ld_x, false);
   cpu_operands_finish(op, at, d, ld_x, index, row, rows, 0, cin, partials);
@@ -112,11 +113,12 @@ void CPU_NAME(cpu_pointwise_backward)(cpu_backend *cpu, const cream_conv *conv, 
   {
     cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
     const cpu_operands at = CPU_NAME(cpu_operands_take)(&op, &own, tiling.tile, tiling.tile);
+    float *products = op.wanted ? cpu_piece(&own, tiling.tile * cin) : NULL;
 #pragma omp for schedule(dynamic)
     for (size_t group = 0; group < groups; group++) {
       const size_t first = group * tiles / groups, end = (group + 1) * tiles / groups;
       for (size_t t = first; t < end; t++)
-        backward_tile_run(&op, &at, t, cpu_tiling_first(&tiling, t), cpu_tiling_rows(&tiling, t),
+        backward_tile_run(&op, &at, products, t, cpu_tiling_first(&tiling, t), cpu_tiling_rows(&tiling, t),
                           dweight + group * stride, t == first, dbias ? dbias + t * cout : NULL, partials);
     }
     vf_stream_end();
