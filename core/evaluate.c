@@ -56,25 +56,24 @@ static void count_answers(const float *logits, const int32_t *labels, int n, int
 }
 
 cream_status cream_evaluate(cream_net *net, const cream_path *path, cream_source *source, cream_bn_mode mode,
-                            size_t limit, cream_score *score, cream_error *err) {
-  return cream_evaluate_confusion(net, path, source, mode, limit, score, NULL, err);
+                            cream_score *score, cream_error *err) {
+  return cream_evaluate_confusion(net, path, source, mode, score, NULL, err);
 }
 
 cream_status cream_evaluate_confusion(cream_net *net, const cream_path *path, cream_source *source,
-                                      cream_bn_mode mode, size_t limit, cream_score *score,
-                                      uint32_t *confusion, cream_error *err) {
+                                      cream_bn_mode mode, cream_score *score, uint32_t *confusion,
+                                      cream_error *err) {
   cream_backend *backend = cream_net_backend(net);
   int k = cream_net_skeleton(net)->classes;
-  size_t total = limit && limit < source->count ? limit : source->count;
   *score = (cream_score){0};
   if (confusion) memset(confusion, 0, (size_t)k * (size_t)k * sizeof *confusion);
   float *logits = malloc((size_t)source->batch * (size_t)k * sizeof *logits);
   if (!logits) return cream_fail_memory(err, (size_t)source->batch * (size_t)k * sizeof *logits, "logits");
   cream_status status = CREAM_OK;
-  for (uint64_t step = 0; score->count < total && !status; step++) {
+  for (uint64_t step = 0; score->count < source->count && !status; step++) {
     cream_batch batch;
     if ((status = source->read(source, 0, step, &batch, err))) break;
-    if ((size_t)batch.n > total - score->count) batch.n = (int)(total - score->count);
+    if ((size_t)batch.n > source->count - score->count) batch.n = (int)(source->count - score->count);
     cream_tensor x = upload_batch(net, source, &batch, backend);
     cream_buf out = cream_net_forward(net, path, &x, mode, 0);
     if ((status = backend->download(backend, logits, out, (size_t)batch.n * (size_t)k, err))) break;

@@ -15,15 +15,15 @@ typedef struct cream_score {
  * lower loss (one that is no number is worst), then fewer FLOPs; 0: they rank the same. */
 int cream_score_order(const cream_score *a, double flops_a, const cream_score *b, double flops_b);
 
-/* Runs the whole set (no dropout, no augmentation) in `mode`: CREAM_BN_RUNNING, or CREAM_BN_BATCH. `limit`: at
- * most so many images; 0: all. The net must take batches of source->batch. */
-cream_status cream_evaluate(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode, size_t limit,
+/* Runs the whole set (no dropout, no augmentation) in `mode`: CREAM_BN_RUNNING, or CREAM_BN_BATCH. The net
+ * must take batches of source->batch. */
+cream_status cream_evaluate(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode,
                             cream_score *, cream_error *);
 
 /* The same, counting answers: confusion [classes of the net][classes of the net], by label and then by answer
  * (the first of equal logits), zeroed first; or NULL. */
 cream_status cream_evaluate_confusion(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode,
-                                      size_t limit, cream_score *, uint32_t *confusion, cream_error *);
+                                      cream_score *, uint32_t *confusion, cream_error *);
 
 /* Shows the path `batches` training batches (steps 0.. of the epoch given) for the running statistics of its
  * batch norms. RESET: they become the means over these batches; INHERIT: they move on from what they are, by

@@ -100,7 +100,7 @@ bool cream_retrain_use_trained(cream_retrain *run) {
 static cream_status evaluate(cream_retrain *run, cream_event *event, const char *split, cream_error *err) {
   cream_score score;
   cream_status status =
-      cream_evaluate(run->train.net, &run->path, run->heldout, CREAM_BN_RUNNING, 0, &score, err);
+      cream_evaluate(run->train.net, &run->path, run->heldout, CREAM_BN_RUNNING, &score, err);
   if (status) return status;
   event->kind = CREAM_EVENT_EVAL;
   event->accuracy = score.top1;

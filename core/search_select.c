@@ -20,7 +20,7 @@ cream_status search_measure(cream_search *search, const cream_path *path, cream_
       cream_recalibrate(net, path, search->train_source, (uint64_t)search->config.search.epochs,
                         search->config.recalibrate.mode, search->config.search.recalibrate, err);
   if (status) return status;
-  return cream_evaluate(net, path, images, CREAM_BN_RUNNING, 0, score, err);
+  return cream_evaluate(net, path, images, CREAM_BN_RUNNING, score, err);
 }
 
 static bool better(const cream_search_result *a, const cream_search_result *b) {

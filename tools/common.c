@@ -192,7 +192,7 @@ cream_status common_test_net(cream_net *net, const common_data *data, int batch,
   cream_status status = common_test_source(data, batch, skeleton->resolution, &source, err);
   if (status != CREAM_OK) return status;
   double start = progress_now();
-  status = cream_evaluate_confusion(net, &path, source, CREAM_BN_RUNNING, 0, &test->score, confusion, err);
+  status = cream_evaluate_confusion(net, &path, source, CREAM_BN_RUNNING, &test->score, confusion, err);
   test->images_per_second = (double)test->score.count / (progress_now() - start);
   cream_source_destroy(source);
   return status;

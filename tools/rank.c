@@ -74,7 +74,7 @@ static cream_status score_path(const rank_run *r, supernet *s, cream_path_scores
   cream_status status = cream_recalibrate(s->net, &scores->path, s->train, (uint64_t)r->search.search.epochs,
                                           r->search.recalibrate.mode, r->search.rank.recalibrate, err);
   if (status != CREAM_OK) return status;
-  return cream_evaluate(s->net, &scores->path, s->heldout, CREAM_BN_RUNNING, 0, &scores->heldout, err);
+  return cream_evaluate(s->net, &scores->path, s->heldout, CREAM_BN_RUNNING, &scores->heldout, err);
 }
 
 static cream_status score(void *self, int chunk, jobs_sender *sender, cream_error *err) {
@@ -123,7 +123,7 @@ static cream_status test_path(const rank_run *r, cream_net *net, cream_path_scor
   common_test tested;
   cream_status status = common_heldout_source(&r->data, batch, fixed->resolution, &heldout, err);
   if (status != CREAM_OK) return status;
-  status = cream_evaluate(net, &path, heldout, CREAM_BN_RUNNING, 0, &scores->heldout, err);
+  status = cream_evaluate(net, &path, heldout, CREAM_BN_RUNNING, &scores->heldout, err);
   cream_source_destroy(heldout);
   if (status == CREAM_OK) status = common_test_net(net, &r->data, batch, NULL, &tested, err);
   if (status == CREAM_OK) scores->test = tested.score;

@@ -85,7 +85,7 @@ int main(void) {
   try(cream_retrain_create(cpu, &(cream_retrain_inputs){&config, &network, train}, &retrain, &err));
   try(cream_retrain_run(retrain, &err));
   cream_net *net = cream_retrain_net(retrain);
-  try(cream_evaluate(net, &path, test, CREAM_BN_RUNNING, 0, &score, &err));
+  try(cream_evaluate(net, &path, test, CREAM_BN_RUNNING, &score, &err));
   printf("top-1 %.1f %% on %zu test pictures\n", 100 * score.top1, score.count);
   classify(cpu, net, test);
 

@@ -104,7 +104,7 @@ static outcome run(const cream_config *config, int threads, uint64_t stop_at) {
     cream_net *net = cream_retrain_net(retrain);
     cream_path only = cream_skeleton_first_path(&skeleton);
     cream_error err;
-    assert_int_equal(cream_evaluate(net, &only, &heldout.source, CREAM_BN_RUNNING, 0, &out.score, &err),
+    assert_int_equal(cream_evaluate(net, &only, &heldout.source, CREAM_BN_RUNNING, &out.score, &err),
                      CREAM_OK);
     out.count = cream_net_weight_count(net);
     out.weights = malloc(out.count * 4);
