@@ -1,5 +1,5 @@
-#include "internal.h"
 #include "plain.h"
+#include "tasks.h"
 
 #include <cblas.h>
 #include <omp.h>
@@ -163,6 +163,7 @@ static void destroy(cream_backend *backend) {
   cpu_backend *cpu = cpu_of(backend);
   free(cpu->scratch);
   free(cpu->shared);
+  free(cpu->ranges);
   free(cpu);
 }
 
@@ -202,6 +203,11 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
       .reserve = reserve,
       .destroy = destroy,
   };
+  cpu->ranges = cpu_tasks_create(cpu->threads);
+  if (!cpu->ranges) {
+    free(cpu);
+    return cream_fail_memory(err, (size_t)options->threads * 64, "the CPU backend");
+  }
   openblas_set_num_threads(1);
   cpu_plain_init(cpu);
   if (!cpu->plain) isas[cpu->isa].init(cpu);

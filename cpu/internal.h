@@ -8,6 +8,8 @@
 
 #include "cpu.h"
 
+typedef struct cpu_range cpu_range; /* tasks.h */
+
 /* Memory order of activations: NHWC, no padding. */
 typedef struct cpu_backend {
   cream_backend base; /* first: a cream_backend * is a cpu_backend * */
@@ -19,6 +21,7 @@ typedef struct cpu_backend {
   size_t scratch_size;
   float *shared; /* one piece: partial sums and partial weight gradients, by tile */
   size_t shared_size;
+  cpu_range *ranges; /* `threads` of them: tasks not yet taken */
 } cpu_backend;
 
 static inline cpu_backend *cpu_of(cream_backend *backend) {

@@ -198,19 +198,19 @@ void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv
   if (cream_buf_present(conv->bias)) memcpy(bias, cpu_at(conv->bias), (size_t)channels * sizeof *bias);
   const bool measured = bn && mode != CREAM_BN_RUNNING;
   forward_op op = {conv, x, y, plan, cpu->shared, bias, measured ? cpu->shared + packed : NULL};
+  const size_t blocks = (size_t)plan.blocks.count, strips = (size_t)plan.strips;
+  cpu_tasks_begin(cpu, (size_t)x->n * strips * blocks);
 #pragma omp parallel num_threads(cpu->threads)
   {
+    const int thread = omp_get_thread_num();
     dw_ring ring = plan.ring;
-    ring.data = cpu_scratch(cpu, omp_get_thread_num());
+    ring.data = cpu_scratch(cpu, thread);
     memset(ring.data, 0, ring.size * sizeof *ring.data);
 #pragma omp for schedule(static)
     for (int v = 0; v < plan.blocks.total; v++) dw_pack_vector(conv, v, cpu->shared);
-#pragma omp for collapse(3) schedule(guided)
-    for (int n = 0; n < x->n; n++)
-      for (int strip = 0; strip < plan.strips; strip++)
-        for (int block = 0; block < plan.blocks.count; block++)
-          forward_item(&op, &ring, ring.data + ring.size, n, strip,
-                       dw_block_of(&plan.blocks, block, channels));
+    for (size_t task; cpu_tasks_next(cpu, thread, &task);)
+      forward_item(&op, &ring, ring.data + ring.size, (int)(task / blocks / strips),
+                   (int)(task / blocks % strips), dw_block_of(&plan.blocks, (int)(task % blocks), channels));
   }
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, channels, &tiling, op.partials);
 }

@@ -379,22 +379,23 @@ void CPU_NAME(cpu_dwconv_backward)(cream_backend *backend, const cream_conv *con
       .partials = cpu->shared + packed + dweights,
   };
   const size_t taps = (size_t)(conv->kernel * conv->kernel);
+  const int blocks = plan.blocks.count;
+  cpu_tasks_begin(cpu, (size_t)(plan.groups * blocks));
 #pragma omp parallel num_threads(cpu->threads)
   {
-    workbench bench = bench_at(&plan, cpu_scratch(cpu, omp_get_thread_num()));
+    const int thread = omp_get_thread_num();
+    workbench bench = bench_at(&plan, cpu_scratch(cpu, thread));
 #pragma omp for schedule(static)
     for (int v = 0; v < plan.blocks.total; v++) dw_pack_vector(conv, v, cpu->shared);
-#pragma omp for collapse(2) schedule(guided)
-    for (int group = 0; group < plan.groups; group++) {
-      for (int b = 0; b < plan.blocks.count; b++) {
-        dw_block block = dw_block_of(&plan.blocks, b, x->c);
-        const size_t vector = (size_t)group * (size_t)plan.blocks.total + (size_t)block.v0;
-        const size_t floats = (taps + 1) * CPU_LANES;
-        float *sums = op.dweights + vector * floats;
-        memset(sums, 0, (size_t)block.vectors * floats * sizeof *sums);
-        for (int n = x->n * group / plan.groups; n < x->n * (group + 1) / plan.groups; n++)
-          backward_image(&op, &bench, n, block, sums);
-      }
+    for (size_t task; cpu_tasks_next(cpu, thread, &task);) {
+      const int group = (int)task / blocks;
+      const dw_block block = dw_block_of(&plan.blocks, (int)task % blocks, x->c);
+      const size_t vector = (size_t)group * (size_t)plan.blocks.total + (size_t)block.v0;
+      const size_t floats = (taps + 1) * CPU_LANES;
+      float *sums = op.dweights + vector * floats;
+      memset(sums, 0, (size_t)block.vectors * floats * sizeof *sums);
+      for (int n = x->n * group / plan.groups; n < x->n * (group + 1) / plan.groups; n++)
+        backward_image(&op, &bench, n, block, sums);
     }
     vf_stream_end();
   }

@@ -2,7 +2,7 @@
 #ifndef CREAM_CPU_KERNELS_KERNELS_H
 #define CREAM_CPU_KERNELS_KERNELS_H
 
-#include "cpu/internal.h"
+#include "cpu/tasks.h"
 #include "simd.h"
 
 /* ---- depthwise convolution (dwconv.c) -------------------------------------------------------------- */

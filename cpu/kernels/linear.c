@@ -35,6 +35,7 @@ void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, cons
   float *values = cpu_map_identity(&map) ? NULL : cpu_piece(&pieces, tiling.period * ld_x);
   float *partials = measured ? cpu_piece(&pieces, (size_t)tiles * cpu_bn_partial(cout)) : NULL;
 
+  cpu_tasks_begin(cpu, (size_t)(tiles * blocks));
 #pragma omp parallel num_threads(cpu->threads)
   {
 #pragma omp for schedule(static) nowait
@@ -43,10 +44,9 @@ void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, cons
 #pragma omp for schedule(static)
     for (size_t row = 0; row < (values ? tiling.period : 0); row++)
       cpu_map_tile(x, row, 1, 0, cin, values + row * ld_x, ld_x);
-#pragma omp for schedule(dynamic)
-    for (int task = 0; task < tiles * blocks; task++) {
-      const size_t t = (size_t)(task % tiles);
-      const int o = task / tiles * TASK_COLUMNS, width = cpu_min(TASK_COLUMNS, cout - o);
+    for (size_t task; cpu_tasks_next(cpu, omp_get_thread_num(), &task);) {
+      const size_t t = task % (size_t)tiles;
+      const int o = (int)task / tiles * TASK_COLUMNS, width = cpu_min(TASK_COLUMNS, cout - o);
       const size_t row = cpu_tiling_first(&tiling, t), rows = cpu_tiling_rows(&tiling, t);
       const float *a = values ? values : cpu_at(x->raw);
       float *out = cpu_at(y->raw) + row * ld_y + o;
@@ -105,6 +105,7 @@ void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, con
   if (op.wanted && sink->bn)
     partials = cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), (size_t)tiles, x->n, conv->cin));
 
+  cpu_tasks_begin(cpu, (size_t)(outputs + inputs));
 #pragma omp parallel num_threads(cpu->threads)
   {
 #pragma omp for schedule(static)
@@ -113,13 +114,12 @@ void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, con
       cpu_operands_map_dy(&op, &at, row, 1);
       cpu_operands_map_x(&op, &at, row, 1);
     }
-#pragma omp for schedule(dynamic)
-    for (int task = 0; task < outputs + inputs; task++) {
-      if (task < outputs)
-        weight_task(&op, g, value, tiling.period, task * TASK_OUTPUTS);
+    for (size_t task; cpu_tasks_next(cpu, omp_get_thread_num(), &task);) {
+      const int input = (int)task - outputs;
+      if (input < 0)
+        weight_task(&op, g, value, tiling.period, (int)task * TASK_OUTPUTS);
       else
-        input_task(&op, &all, g, d, &tiling, (size_t)((task - outputs) % tiles),
-                   (task - outputs) / tiles * TASK_COLUMNS, partials);
+        input_task(&op, &all, g, d, &tiling, (size_t)(input % tiles), input / tiles * TASK_COLUMNS, partials);
     }
     vf_stream_end();
   }

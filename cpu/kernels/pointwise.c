@@ -55,16 +55,17 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
       cpu_at(conv->packed) ? cpu_at(conv->packed) : cpu_piece(&pieces, cpu_packed_size(cout, cin));
   float *partials = measured ? cpu_piece(&pieces, tiles * cpu_bn_partial(cout)) : NULL;
 
+  cpu_tasks_begin(cpu, tiles);
 #pragma omp parallel num_threads(cpu->threads)
   {
-    cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
+    const int thread = omp_get_thread_num();
+    cpu_pieces own = cpu_pieces_scratch(cpu, thread);
     float *values = identity ? NULL : cpu_piece(&own, tiling.tile * (size_t)cin);
 #pragma omp for schedule(static)
     for (int o = 0; o < (cpu_at(conv->packed) ? 0 : cout); o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
     (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * (size_t)cin, (size_t)cin,
      packed + (size_t)o * (size_t)cin);
-#pragma omp for schedule(dynamic)
-    for (size_t t = 0; t < tiles; t++) {
+    for (size_t t; cpu_tasks_next(cpu, thread, &t);) {
       const size_t row = cpu_tiling_first(&tiling, t), rows = cpu_tiling_rows(&tiling, t);
       const float *a = identity ? cpu_at(x->raw) + row * (size_t)cin : values;
       float *out = cpu_at(y->raw) + row * (size_t)cout;
@@ -109,13 +110,14 @@ void CPU_NAME(cpu_pointwise_backward)(cpu_backend *cpu, const cream_conv *conv, 
     partials = cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), tiles, x->n, conv->cin));
   if (cream_buf_present(conv->dbias)) dbias = cpu_piece(&pieces, tiles * cout);
 
+  cpu_tasks_begin(cpu, groups);
 #pragma omp parallel num_threads(cpu->threads)
   {
-    cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
+    const int thread = omp_get_thread_num();
+    cpu_pieces own = cpu_pieces_scratch(cpu, thread);
     const cpu_operands at = CPU_NAME(cpu_operands_take)(&op, &own, tiling.tile, tiling.tile);
     float *products = op.wanted ? cpu_piece(&own, tiling.tile * cin) : NULL;
-#pragma omp for schedule(dynamic)
-    for (size_t group = 0; group < groups; group++) {
+    for (size_t group; cpu_tasks_next(cpu, thread, &group);) {
       const size_t first = group * tiles / groups, end = (group + 1) * tiles / groups;
       for (size_t t = first; t < end; t++)
         backward_tile_run(&op, &at, products, t, cpu_tiling_first(&tiling, t), cpu_tiling_rows(&tiling, t),

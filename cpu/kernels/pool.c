@@ -1,3 +1,5 @@
+#include <omp.h>
+
 #include "conv.h"
 #include "core/rng.h"
 #include "map.h"
@@ -52,12 +54,13 @@ static int task_channels(const cpu_backend *cpu, const cream_tensor *x) {
 }
 
 void CPU_NAME(cpu_pool_forward)(cream_backend *backend, const cream_tensor *x, cream_buf out) {
-  const cpu_backend *cpu = cpu_of(backend);
+  cpu_backend *cpu = cpu_of(backend);
   const int width = task_channels(cpu, x), blocks = (x->c + width - 1) / width;
   const float factor = 1.0f / (float)cpu_pixels(x);
-#pragma omp parallel for num_threads(cpu->threads) schedule(dynamic)
-  for (int task = 0; task < x->n * blocks; task++) {
-    const int n = task / blocks, c0 = task % blocks * width, channels = cpu_min(width, x->c - c0);
+  cpu_tasks_begin(cpu, (size_t)(x->n * blocks));
+#pragma omp parallel num_threads(cpu->threads)
+  for (size_t task; cpu_tasks_next(cpu, omp_get_thread_num(), &task);) {
+    const int n = (int)task / blocks, c0 = (int)task % blocks * width, channels = cpu_min(width, x->c - c0);
     const cpu_map map = cpu_map_of(x, n, c0);
     float *sums = cpu_at(out) + (size_t)n * (size_t)x->c + (size_t)c0;
     sum_pixels(x, n, c0, channels, NULL, sums, NULL);
@@ -74,18 +77,19 @@ CPU_INLINE void product_step(float *dst, const float *x, int c, int lanes) {
 
 void CPU_NAME(cpu_pool_backward)(cream_backend *backend, const cream_tensor *x, cream_buf dout,
                                  const cream_bn *bn, cream_buf pool) {
-  const cpu_backend *cpu = cpu_of(backend);
+  cpu_backend *cpu = cpu_of(backend);
   const size_t channels = (size_t)x->c;
   const float factor = 1.0f / (float)cpu_pixels(x);
   cpu_pieces pieces = cpu_pieces_shared(cpu);
   float *partials = bn ? cpu_piece(&pieces, (size_t)x->n * cpu_bn_partial(x->c)) : NULL;
-#pragma omp parallel for num_threads(cpu->threads) schedule(dynamic)
-  for (int n = 0; n < x->n; n++) {
-    float *to = cpu_at(pool) + (size_t)n * channels;
-    CPU_FOR_LANES(x->c, scale_step, cpu_at(dout) + (size_t)n * channels, factor, to);
+  cpu_tasks_begin(cpu, (size_t)x->n);
+#pragma omp parallel num_threads(cpu->threads)
+  for (size_t n; cpu_tasks_next(cpu, omp_get_thread_num(), &n);) {
+    float *to = cpu_at(pool) + n * channels;
+    CPU_FOR_LANES(x->c, scale_step, cpu_at(dout) + n * channels, factor, to);
     if (!bn) continue;
-    float *sums = partials + (size_t)n * cpu_bn_partial(x->c), *moments = sums + channels;
-    sum_pixels(x, n, 0, x->c, cpu_at(bn->mean), sums, moments);
+    float *sums = partials + n * cpu_bn_partial(x->c), *moments = sums + channels;
+    sum_pixels(x, (int)n, 0, x->c, cpu_at(bn->mean), sums, moments);
     CPU_FOR_LANES(x->c, product_step, sums, to);
     CPU_FOR_LANES(x->c, product_step, moments, to);
   }

@@ -26,13 +26,14 @@ CPU_INLINE void scale_step(float *x, float factor, int c, int lanes) {
 /* z[n][out] = x[n][in] W^T + b, value = act(z); a task for every panel of outputs. */
 static void layer_forward(cpu_backend *cpu, int n, int in, int out, const float *x, const float *weight,
                           const float *bias, cream_act act, float *z, float *value) {
+  cpu_tasks_begin(cpu, ((size_t)out + CPU_PANEL - 1) / CPU_PANEL);
 #pragma omp parallel num_threads(cpu->threads)
   {
-    cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
+    const int thread = omp_get_thread_num();
+    cpu_pieces own = cpu_pieces_scratch(cpu, thread);
     float *packed = cpu_piece(&own, cpu_packed_size(1, in));
-#pragma omp for schedule(dynamic)
-    for (int o = 0; o < out; o += CPU_PANEL) {
-      const int width = cpu_min(CPU_PANEL, out - o);
+    for (size_t task; cpu_tasks_next(cpu, thread, &task);) {
+      const int o = (int)task * CPU_PANEL, width = cpu_min(CPU_PANEL, out - o);
       const float *rows = weight + (size_t)o * (size_t)in;
       if (n <= CPU_FEW_ROWS) {
         CPU_NAME(cpu_gemm_few)(n, width, in, x, (size_t)in, rows, (size_t)in, z + o, (size_t)out);
@@ -53,15 +54,17 @@ static void layer_backward(cpu_backend *cpu, int n, int in, int out, const float
   const size_t ld_in = (size_t)in, ld_out = (size_t)out;
   const int outputs = (out + TASK_OUTPUTS - 1) / TASK_OUTPUTS,
             inputs = (in + TASK_COLUMNS - 1) / TASK_COLUMNS;
-#pragma omp parallel for num_threads(cpu->threads) schedule(dynamic)
-  for (int task = 0; task < outputs + inputs; task++) {
-    if (task < outputs) {
-      const int o = task * TASK_OUTPUTS, width = cpu_min(TASK_OUTPUTS, out - o);
+  cpu_tasks_begin(cpu, (size_t)(outputs + inputs));
+#pragma omp parallel num_threads(cpu->threads)
+  for (size_t task; cpu_tasks_next(cpu, omp_get_thread_num(), &task);) {
+    const int input = (int)task - outputs;
+    if (input < 0) {
+      const int o = (int)task * TASK_OUTPUTS, width = cpu_min(TASK_OUTPUTS, out - o);
       CPU_NAME(cpu_gemm)
       (width, in, n, (cpu_matrix){dz + o, 1, ld_out}, x, ld_in, dweight + (size_t)o * ld_in, ld_in, false);
       CPU_NAME(cpu_column_sums)(dz + o, ld_out, (size_t)n, width, dbias + o);
     } else {
-      const int c = (task - outputs) * TASK_COLUMNS, width = cpu_min(TASK_COLUMNS, in - c);
+      const int c = input * TASK_COLUMNS, width = cpu_min(TASK_COLUMNS, in - c);
       CPU_NAME(cpu_gemm)(n, width, out, (cpu_matrix){dz, ld_out, 1}, weight + c, ld_in, dx + c, ld_in, false);
       for (size_t i = (size_t)c; i < (size_t)n * ld_in; i += ld_in)
         CPU_FOR_LANES(width, scale_step, dx + i, factor);

@@ -128,15 +128,17 @@ void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, con
   (conv->cout, (int)s.depth, weight + (size_t)i * s.cout * s.depth, s.depth,
    packed + (size_t)i * packed_size);
 
+  cpu_tasks_begin(cpu, (size_t)(x->n * blocks));
 #pragma omp parallel num_threads(cpu->threads)
   {
-    cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
+    const int thread = omp_get_thread_num();
+    cpu_pieces own = cpu_pieces_scratch(cpu, thread);
     float *padded = cpu_piece(&own, forward_scratch(&s));
-#pragma omp for schedule(dynamic)
-    for (int task = 0; task < x->n * blocks; task++) {
-      const int n = task / blocks, first = task % blocks * block, rows = cpu_min(block, s.out_h - first);
+    for (size_t task; cpu_tasks_next(cpu, thread, &task);) {
+      const int n = (int)task / blocks, first = (int)task % blocks * block,
+                rows = cpu_min(block, s.out_h - first);
       float *out = cpu_at(y->raw) + ((size_t)n * (size_t)s.out_h + (size_t)first) * out_w * s.cout;
-      float *mean = measured ? partials + (size_t)task * cpu_bn_partial(conv->cout) : NULL;
+      float *mean = measured ? partials + task * cpu_bn_partial(conv->cout) : NULL;
       pad_rows(&s, x, n, first * conv->stride, padded_rows(&s, rows), padded);
       for (int r = 0; r < rows; r++) {
         const float *from = padded + (size_t)(r * conv->stride) * s.ld;
@@ -206,14 +208,15 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
   if (cream_buf_present(conv->dbias)) dbias = cpu_piece(&pieces, out_rows * s.cout);
   reorder_weights(&s, cpu_at(conv->weight), weight, false);
 
+  cpu_tasks_begin(cpu, groups);
 #pragma omp parallel num_threads(cpu->threads)
   {
-    cpu_pieces own = cpu_pieces_scratch(cpu, omp_get_thread_num());
+    const int thread = omp_get_thread_num();
+    cpu_pieces own = cpu_pieces_scratch(cpu, thread);
     float *values = cpu_piece(&own, padded_size), *gradient = op.wanted ? cpu_piece(&own, padded_size) : NULL;
     cpu_operands at = CPU_NAME(cpu_operands_take)(&op, &own, pixels, out_pixels);
     at.x.value = NULL; /* `values` has them, padded */
-#pragma omp for schedule(dynamic)
-    for (size_t group = 0; group < groups; group++) {
+    for (size_t group; cpu_tasks_next(cpu, thread, &group);) {
       const int first = (int)(group * (size_t)x->n / groups),
                 end = (int)((group + 1) * (size_t)x->n / groups);
       float *own_dweight = dweight + group * stride;
