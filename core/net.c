@@ -226,10 +226,12 @@ static cream_status plan_step(cream_net *net, const net_block *blocks, int optio
   int out = *side;
   for (int i = 0; i < options; i++) {
     net_block_size size = net_block_measure(net, &blocks[i], net->options.batch, *side);
-    train = max_size(train, size.inner + size.out);
-    net->infer_inner = max_size(net->infer_inner, size.inner);
-    net->infer_out = max_size(net->infer_out, size.out);
-    net->grad_size = max_size(net->grad_size, size.largest);
+    train = max_size(train, size.train);
+    net->vectors_size = max_size(net->vectors_size, size.vectors);
+    for (int u = 0; u < CREAM_MAX_UNITS; u++)
+      net->regions[u].size = max_size(net->regions[u].size, size.units[u]);
+    net->regions[NET_REGION_OUT].size = max_size(net->regions[NET_REGION_OUT].size, size.out);
+    net->grad[0].size = max_size(net->grad[0].size, aligned(size.largest));
     out = size.side_out;
     cream_status status = reserve_block(net, &blocks[i], *side, err);
     if (status) return status;
@@ -249,10 +251,11 @@ static cream_status plan(cream_net *net, cream_error *err) {
     net_block one = {.n_units = 1, .units = {net->linear.units[i]}};
     status = reserve_block(net, &one, 1, err);
   }
-  size_t tail = net_tail_size(net, net->options.batch);
-  net->grad_size = max_size(net->grad_size, tail);
-  net->train_size += tail;
-  net->infer_size = net->infer_inner + 2 * net->infer_out + tail;
+  net->tail_size = net_tail_size(net, net->options.batch);
+  net->grad[0].size = max_size(net->grad[0].size, aligned(net->tail_size));
+  net->grad[1].size = net->grad[2].size = net->grad[0].size;
+  net->regions[NET_REGION_OTHER_OUT].size = net->regions[NET_REGION_OUT].size;
+  net->train_size += net->tail_size;
   if (!net->options.train) net->train_size = 0;
   return status;
 }
@@ -260,6 +263,24 @@ static cream_status plan(cream_net *net, cream_error *err) {
 static cream_status allocate(cream_net *net, size_t count, cream_buf *out, cream_error *err) {
   net->bytes += count * 4;
   return net->backend->alloc(net->backend, count, out, err);
+}
+
+/* What does not outlive a call: regions of inference, over them those of gradients. */
+static cream_status allocate_passing(cream_net *net, cream_error *err) {
+  size_t gradients = 0, inference = 2 * net->vectors_size + net->tail_size;
+  for (int i = 0; i < 3 && net->options.train; i++) gradients += net->grad[i].size;
+  for (int i = 0; i < NET_REGIONS; i++) inference += net->regions[i].size;
+  cream_status status = allocate(net, max_size(gradients, inference), &net->passing, err);
+  if (status) return status;
+  net->infer_vectors[0] = net->passing;
+  net->infer_vectors[1] = cream_buf_at(net->passing, net->vectors_size);
+  net->infer_tail = cream_buf_at(net->infer_vectors[1], net->vectors_size);
+  cream_buf next = cream_buf_at(net->infer_tail, net->tail_size);
+  for (int i = 0; i < NET_REGIONS; next = cream_buf_at(next, net->regions[i++].size))
+    net->regions[i].start = next;
+  next = net->passing;
+  for (int i = 0; i < 3; next = cream_buf_at(next, net->grad[i++].size)) net->grad[i].start = next;
+  return CREAM_OK;
 }
 
 static int widest(const cream_net *net) {
@@ -289,15 +310,12 @@ static cream_status allocate_all(cream_net *net, cream_error *err) {
   cream_status status;
   if ((status = allocate(net, net->weight_count, &net->weights, err))) return status;
   if ((status = allocate(net, net->statistic_count, &net->statistics, err))) return status;
-  size_t grad = aligned(net->grad_size);
-  size_t passing = net->options.train ? max_size(net->infer_size, 3 * grad) : net->infer_size;
-  if ((status = allocate(net, passing, &net->passing, err))) return status;
+  if ((status = allocate_passing(net, err))) return status;
   if ((status = allocate(net, input, &net->input, err))) return status;
   if (!net->options.train) return CREAM_OK;
   if ((status = allocate(net, logits, &net->dlogits, err))) return status;
   if ((status = allocate(net, net->gradient_count, &net->gradients, err))) return status;
   if ((status = allocate(net, net->train_size, &net->activations, err))) return status;
-  for (size_t i = 0; i < 3; i++) net->grad[i] = cream_buf_at(net->passing, i * grad);
   size_t pool = (size_t)n * (size_t)max_size((size_t)widest(net), (size_t)net->skeleton.space.head.channels);
   if ((status = allocate(net, 5 * (size_t)n * (size_t)widest(net), &net->gate_sums, err))) return status;
   if (net->options.drop_path > 0 && (status = allocate_drop_path(net, pool, err))) return status;

@@ -60,6 +60,17 @@ typedef struct net_tape {
   cream_buf logits;
 } net_tape;
 
+/* A part of `passing` for tensors of which each writes over the one before. They lie about its middle: a backend
+ * whose threads divide tensors then has each thread write where it wrote before, and the lines of other cores'
+ * caches stay there. */
+typedef struct net_region {
+  cream_buf start;
+  size_t size;
+} net_region;
+
+/* Regions of inference: those of a block's outputs in turn, after one for each convolution of a block. */
+enum { NET_REGION_OUT = CREAM_MAX_UNITS, NET_REGION_OTHER_OUT, NET_REGIONS };
+
 struct cream_net {
   cream_backend *backend;
   cream_skeleton skeleton;
@@ -74,9 +85,10 @@ struct cream_net {
   cream_buf input, dlogits;
   cream_buf activations; /* of the training path */
   cream_buf passing; /* what does not outlive a call: tensors of inference, then gradients of activations */
-  size_t train_size, infer_size, infer_inner, infer_out;
-  cream_buf grad[3]; /* gradients of activations in turn, in `passing` */
-  size_t grad_size;
+  size_t train_size, vectors_size, tail_size;
+  net_region regions[NET_REGIONS];        /* inference: outputs of convolutions */
+  cream_buf infer_vectors[2], infer_tail; /* the rest of a block, and what follows the blocks */
+  net_region grad[3];                     /* gradients of activations in turn */
   cream_buf gate_sums, pool_grad;
   cream_buf zeros, discarded; /* drop path: a squeeze-excite without weights (net_run.c) */
   float *drop_gates;          /* drop path: gates of one block on the host */
@@ -92,8 +104,8 @@ struct cream_net {
 };
 
 /* Lays a path out in memory: for backward (everything kept, from the start of the activations) or for
- * inference (two places for block outputs in turn, inner tensors over one another). `first_step`: the first
- * step to lay, its input being `input`. */
+ * inference (a block's inner tensors over those of the one before, outputs in two places in turn).
+ * `first_step`: the first step to lay, its input being `input`. */
 typedef enum net_layout_kind { NET_LAYOUT_TRAIN, NET_LAYOUT_INFER } net_layout_kind;
 typedef struct net_drops {
   bool dropout, path; /* gates before the classifier; gates on what residual blocks add */
@@ -101,13 +113,15 @@ typedef struct net_drops {
 void net_layout(const cream_net *, net_tape *, const cream_path *, net_layout_kind, int first_step,
                 const cream_tensor *input, net_drops);
 
-/* Elements that one block's inner tensors and its output take on [n, side, side] input, in training and in
- * inference; *side_out the output's. */
+/* Elements that one block takes on [n, side, side] input: everything together (training), or by region. */
 typedef struct net_block_size {
-  size_t inner, out, largest; /* largest: elements of the largest single activation */
+  size_t train, units[CREAM_MAX_UNITS], out, vectors;
+  size_t largest; /* single activation */
   int side_out;
 } net_block_size;
 net_block_size net_block_measure(const cream_net *, const net_block *, int n, int side);
+/* The middle `count` elements. */
+cream_buf net_region_middle(const net_region *, size_t count);
 
 /* The convolution of a unit with its weights, and of a network for training its gradients. */
 cream_conv net_conv_of(const cream_net *, const net_block *, const net_unit *);

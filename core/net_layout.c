@@ -1,19 +1,35 @@
 #include "net_internal.h"
 
-/* Memory by bumping: `used` elements from `start`. Where start is absent, sizes are only counted. */
+/* Memory by bumping: `used` elements from `start`. Where start is absent, sizes are only counted. In inference
+ * the outputs of convolutions lie in `regions` instead. */
 typedef struct net_bump {
   cream_buf start;
   size_t used;
+  const net_region *regions; /* of net_region_kind; NULL: tensors are bumped too */
 } net_bump;
+
+static size_t rounded(size_t count) {
+  return (count + 15) / 16 * 16;
+}
 
 static cream_buf take(net_bump *memory, size_t count) {
   cream_buf buf = cream_buf_at(memory->start, memory->used);
-  memory->used += (count + 15) / 16 * 16;
+  memory->used += rounded(count);
   return buf;
 }
 
-static cream_buf take_tensor(const cream_net *net, net_bump *memory, const cream_tensor *t) {
-  return take(memory, net->backend->tensor_size(net->backend, t->n, t->h, t->w, t->c));
+static size_t tensor_size(const cream_net *net, const cream_tensor *t) {
+  return net->backend->tensor_size(net->backend, t->n, t->h, t->w, t->c);
+}
+
+cream_buf net_region_middle(const net_region *region, size_t count) {
+  CREAM_ASSERT(count <= region->size);
+  return cream_buf_at(region->start, (region->size - count) / 2 / 16 * 16);
+}
+
+static cream_buf take_tensor(const cream_net *net, net_bump *memory, int region, const cream_tensor *t) {
+  const size_t count = tensor_size(net, t);
+  return memory->regions ? net_region_middle(&memory->regions[region], count) : take(memory, count);
 }
 
 static size_t tensor_elements(const cream_tensor *t) {
@@ -90,7 +106,7 @@ static cream_se se_of(const cream_net *net, const net_block *block, const net_un
 }
 
 static void lay_unit(const cream_net *net, const net_block *block, const net_unit *unit,
-                     const cream_tensor *x, net_bump *memory, net_record *record) {
+                     const cream_tensor *x, net_bump *memory, int region, net_record *record) {
   *record = (net_record){.unit = unit, .conv = net_conv_of(net, block, unit), .x = *x};
   cream_tensor *y = &record->y;
   *y = (cream_tensor){.n = x->n,
@@ -98,7 +114,7 @@ static void lay_unit(const cream_net *net, const net_block *block, const net_uni
                       .w = cream_conv_out(&record->conv, x->w),
                       .c = unit->shape.cout,
                       .act = record->conv.act ? CREAM_ACT_NONE : unit->shape.act};
-  y->raw = take_tensor(net, memory, y);
+  y->raw = take_tensor(net, memory, region, y);
   if (unit->has_bn) {
     record->bn = bn_of(net, block, unit, memory);
     y->scale = record->bn.scale;
@@ -110,32 +126,37 @@ static void lay_unit(const cream_net *net, const net_block *block, const net_uni
   }
 }
 
-/* Lays a block with units: its output (raw or materialised sum) from `out`, the rest from `inner`. */
+/* Lays a block with units. `out`: the region of its output (raw or materialised sum). */
 static cream_tensor lay_block(const cream_net *net, const net_block *block, const cream_tensor *x,
-                              bool drop_path, net_bump *inner, net_bump *out, net_record *records) {
+                              bool drop_path, net_bump *memory, int out, net_record *records) {
   for (int i = 0; i < block->n_units; i++) {
     bool is_output = i == block->n_units - 1 && !block->residual;
-    lay_unit(net, block, &block->units[i], i ? &records[i - 1].y : x, is_output ? out : inner, &records[i]);
+    lay_unit(net, block, &block->units[i], i ? &records[i - 1].y : x, memory, is_output ? out : i,
+             &records[i]);
   }
   cream_tensor *last = &records[block->n_units - 1].y;
   if (!block->residual) return *last;
-  if (drop_path) last->gate = take(inner, (size_t)last->n * (size_t)last->c);
+  if (drop_path) last->gate = take(memory, (size_t)last->n * (size_t)last->c);
   cream_tensor sum = {.n = last->n, .h = last->h, .w = last->w, .c = last->c};
-  sum.raw = take_tensor(net, out, &sum);
+  sum.raw = take_tensor(net, memory, out, &sum);
   return sum;
 }
 
 net_block_size net_block_measure(const cream_net *net, const net_block *block, int n, int side) {
   if (block->n_units == 0) return (net_block_size){.side_out = side};
   cream_tensor x = {.n = n, .h = side, .w = side, .c = block->units[0].shape.cin};
-  net_bump inner = {0}, out = {0};
+  net_bump train = {0};
   net_record records[CREAM_MAX_UNITS];
-  cream_tensor y = lay_block(net, block, &x, net->options.drop_path > 0, &inner, &out, records);
-  net_block_size size = {.inner = inner.used, .out = out.used, .side_out = y.h};
+  cream_tensor y = lay_block(net, block, &x, net->options.drop_path > 0, &train, NET_REGION_OUT, records);
+  net_block_size size = {.train = train.used, .out = rounded(tensor_size(net, &y)), .side_out = y.h};
   size.largest = tensor_elements(&x);
+  size.vectors = size.train - size.out;
   for (int i = 0; i < block->n_units; i++) {
     size_t elements = tensor_elements(&records[i].y);
     if (elements > size.largest) size.largest = elements;
+    if (i == block->n_units - 1 && !block->residual) continue; /* the output */
+    size.units[i] = rounded(tensor_size(net, &records[i].y));
+    size.vectors -= size.units[i];
   }
   return size;
 }
@@ -144,19 +165,19 @@ static void lay_tail(const cream_net *net, net_tape *tape, const cream_tensor *x
                      bool dropout) {
   const net_block *linear = &net->linear;
   tape->pooled = (cream_tensor){.n = x->n, .h = 1, .w = 1, .c = x->c};
-  tape->pooled.raw = take_tensor(net, memory, &tape->pooled);
+  tape->pooled.raw = take_tensor(net, memory, 0, &tape->pooled);
   tape->features = -1;
   cream_tensor *before = &tape->pooled;
   if (linear->n_units == 2) {
     tape->features = tape->n_records++;
-    lay_unit(net, linear, &linear->units[0], before, memory, &tape->records[tape->features]);
+    lay_unit(net, linear, &linear->units[0], before, memory, 0, &tape->records[tape->features]);
     before = &tape->records[tape->features].y;
   }
   cream_buf gate = take(memory, tensor_elements(before));
   if (dropout) before->gate = gate;
   tape->classifier = tape->n_records++;
   net_record *classifier = &tape->records[tape->classifier];
-  lay_unit(net, linear, &linear->units[linear->n_units - 1], before, memory, classifier);
+  lay_unit(net, linear, &linear->units[linear->n_units - 1], before, memory, 0, classifier);
   tape->logits = classifier->y.raw;
 }
 
@@ -171,12 +192,8 @@ size_t net_tail_size(cream_net *net, int n) {
 void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, net_layout_kind kind,
                 int first_step, const cream_tensor *input, net_drops drops) {
   bool train = kind == NET_LAYOUT_TRAIN;
-  cream_buf infer = net->passing;
-  net_bump kept = {net->activations, 0};
-  net_bump places[2] = {{infer, 0}, {cream_buf_at(infer, net->infer_out), 0}};
-  cream_buf inner_start = cream_buf_at(infer, 2 * net->infer_out);
-  cream_buf tail_start = cream_buf_at(inner_start, net->infer_inner);
-  int place = 0;
+  net_bump kept = {.start = net->activations};
+  int out = NET_REGION_OUT;
 
   tape->path = *path;
   tape->n = input->n;
@@ -187,17 +204,16 @@ void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, ne
     net_step *step = &tape->steps[i];
     *step = (net_step){.block = net_block_at(net, path, i), .first = tape->n_records, .in = value};
     if (step->block->n_units > 0) {
-      net_bump inner = {inner_start, 0};
-      if (!train) places[place].used = 0;
-      value.tensor = lay_block(net, step->block, &value.tensor, drops.path, train ? &kept : &inner,
-                               train ? &kept : &places[place], &tape->records[tape->n_records]);
+      net_bump passing = {.start = net->infer_vectors[out - NET_REGION_OUT], .regions = net->regions};
+      value.tensor = lay_block(net, step->block, &value.tensor, drops.path, train ? &kept : &passing, out,
+                               &tape->records[tape->n_records]);
       tape->n_records += step->block->n_units;
       value.producer = tape->n_records - 1;
-      place ^= 1;
+      out = out == NET_REGION_OUT ? NET_REGION_OTHER_OUT : NET_REGION_OUT;
     }
     step->out = value;
   }
-  net_bump tail = {tail_start, 0};
+  net_bump tail = {.start = net->infer_tail};
   lay_tail(net, tape, &value.tensor, train ? &kept : &tail, drops.dropout);
   CREAM_ASSERT(kept.used <= net->train_size);
 }

@@ -117,20 +117,26 @@ static cream_grad grad_value(cream_buf g, cream_buf pool, const net_record *reco
   return grad;
 }
 
+/* Buffer i of three, for the gradient of `node`. */
+static cream_buf grad_of(const cream_net *net, int i, const cream_tensor *node) {
+  return net_region_middle(&net->grad[i],
+                           (size_t)node->n * (size_t)node->h * (size_t)node->w * (size_t)node->c);
+}
+
 /* Linear layers and pooling; returns the pending gradient of the head convolution. */
 static cream_grad backward_tail(cream_net *net, cream_buf dlogits) {
   cream_backend *backend = net->backend;
   const net_tape *tape = &net->tape;
   const net_record *classifier = &tape->records[tape->classifier];
   cream_grad grad = grad_z(dlogits, classifier);
-  cream_sink sink = {.g = net->grad[0], .node = &tape->pooled};
-  if (tape->features >= 0) sink.node = &tape->records[tape->features].y;
+  cream_sink sink = {.node = tape->features < 0 ? &tape->pooled : &tape->records[tape->features].y};
+  sink.g = grad_of(net, 0, sink.node);
   backend->conv_backward(backend, &classifier->conv, &classifier->x, &classifier->y, &grad, &sink);
-  cream_buf dpooled = net->grad[0];
+  cream_buf dpooled = sink.g;
   if (tape->features >= 0) {
     const net_record *features = &tape->records[tape->features];
-    grad = grad_z(net->grad[0], features);
-    dpooled = net->grad[1];
+    grad = grad_z(sink.g, features);
+    dpooled = grad_of(net, 1, &tape->pooled);
     sink = (cream_sink){.g = dpooled, .node = &tape->pooled};
     backend->conv_backward(backend, &features->conv, &features->x, &features->y, &grad, &sink);
   }
@@ -141,9 +147,10 @@ static cream_grad backward_tail(cream_net *net, cream_buf dlogits) {
 
 /* Gradient through one inner convolution of a block, to the pending gradient of the one before. */
 static cream_grad backward_inner(cream_net *net, const net_record *record, const cream_grad *grad,
-                                 cream_buf g) {
+                                 int buffer) {
   cream_backend *backend = net->backend;
   const net_record *before = record - 1;
+  const cream_buf g = grad_of(net, buffer, &before->y);
   bool se = before->unit->shape.se > 0;
   cream_sink sink = {.g = g, .node = &before->y, .bn = &before->bn};
   if (se) sink.gate_sums = net->gate_sums;
@@ -193,21 +200,22 @@ void cream_net_backward(cream_net *net, cream_buf dlogits) {
     const net_step *step = &tape->steps[i];
     int n = step->block->n_units;
     if (n == 0) continue;
-    cream_buf output_grad = net->grad[held];
+    cream_buf output_grad = grad_of(net, held, &step->out.tensor);
     const net_record *records = &tape->records[step->first];
     int spare = 1;
     for (int u = n - 1; u > 0; u--, spare++)
-      grad = backward_inner(net, &records[u], &grad, net->grad[(held + spare) % 3]);
+      grad = backward_inner(net, &records[u], &grad, (held + spare) % 3);
     if (n == 1) held = (held + 1) % 3;
     cream_sink sink = {0};
     if (step->in.producer >= 0) {
       const net_record *producer = &tape->records[step->in.producer];
-      sink = (cream_sink){.g = net->grad[held], .node = &producer->y, .bn = &producer->bn};
+      sink = (cream_sink){.node = &producer->y, .bn = &producer->bn};
+      sink.g = grad_of(net, held, sink.node);
       if (step->block->residual) sink.add = output_grad;
       bool dropped = cream_buf_present(producer->y.gate);
       if (dropped) sink.gate_sums = net->gate_sums;
       backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
-      grad = dropped ? complete_dropped(net, producer, net->grad[held]) : grad_z(net->grad[held], producer);
+      grad = dropped ? complete_dropped(net, producer, sink.g) : grad_z(sink.g, producer);
     } else {
       backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
     }
