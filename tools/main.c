@@ -1,3 +1,6 @@
+#define _GNU_SOURCE /* CPU_SET, sched_setaffinity */
+#include <omp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,12 +46,29 @@ static cream_status run(const tool *chosen, int argc, const char **argv) {
   return status;
 }
 
+/* Where OMP_PROC_BIND is set, the library has bound this thread to the first of its places, and a program started
+ * from here would see no other processor: back to all of them. */
+static void unbind(void) {
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  for (int place = 0; place < omp_get_num_places(); place++) {
+    int ids[CPU_SETSIZE];
+    const int count = omp_get_place_num_procs(place);
+    if (count > CPU_SETSIZE) return;
+    omp_get_place_proc_ids(place, ids);
+    for (int i = 0; i < count; i++)
+      if (ids[i] < CPU_SETSIZE) CPU_SET(ids[i], &all);
+  }
+  if (CPU_COUNT(&all)) sched_setaffinity(0, sizeof all, &all); /* it may stay as it is */
+}
+
 /* GCC's OpenMP threads spin for milliseconds at each barrier. On a machine that others use too, that can make a
  * run ten times slower. The library reads its settings before main, so they are set and the program starts
  * over, unless the user has said something of his own. */
 static void limit_spinning(char **argv) {
   if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
-  if (setenv("GOMP_SPINCOUNT", "1000", 1) == 0) execv("/proc/self/exe", argv);
+  unbind();
+  if (setenv("GOMP_SPINCOUNT", "3000", 1) == 0) execv("/proc/self/exe", argv);
   /* without /proc: go on as it is */
 }
 

@@ -48,5 +48,7 @@ for line in '^cream ' '^compiler' '^CPU' '^OpenBLAS' '^threads'; do contains out
 expect 0 version --json
 python3 -m json.tool <out >/dev/null 2>&1 || ! command -v python3 >/dev/null || fail "version --json is not JSON"
 contains out '"openblas_core"'
+"$cream" version >unbound && OMP_PROC_BIND=true "$cream" version >bound || fail 'version with OMP_PROC_BIND'
+cmp -s unbound bound || fail 'with OMP_PROC_BIND=true the program sees other processors'
 
 finish
