@@ -38,9 +38,10 @@ typedef struct bench_options {
 
 /* What this machine reaches on the given threads. */
 typedef struct bench_peaks {
-  double gemm;  /* FLOP/s of single-threaded cblas_sgemm, one on each thread, on tiles in its cache */
-  double fma;   /* FLOP/s of fused multiply-adds in registers */
-  double triad; /* bytes/s of a = b + s*c on arrays too large for caches: two reads, one write */
+  double gemm;     /* FLOP/s of single-threaded cblas_sgemm, one on each thread, on tiles in its cache */
+  double fma;      /* FLOP/s of fused multiply-adds in registers */
+  double triad;    /* bytes/s of a = b + s*c on arrays too large for caches: two reads, one write */
+  double handover; /* seconds that a cache line takes from one thread to another; 0 with a single thread */
 } bench_peaks;
 
 cream_status bench_peaks_measure(int threads, double seconds, bench_peaks *, cream_error *);

@@ -1,6 +1,8 @@
 #include <cblas.h>
 #include <math.h>
 #include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +129,30 @@ static double measure_triad(int threads, double seconds, float *memory) {
   return best;
 }
 
+/* ---- hand-over ----------------------------------------------------------------------------------- */
+
+enum { HANDOVERS = 1000, PATIENCE = 100000 };
+
+/* Seconds that a cache line takes from one of two threads to the other. */
+static double measure_handover(void) {
+  _Alignas(128) static atomic_int turn;
+  double elapsed = 0;
+  atomic_store(&turn, 0);
+#pragma omp parallel num_threads(2) reduction(max : elapsed)
+  if (omp_get_num_threads() == 2) {
+    const int thread = omp_get_thread_num();
+#pragma omp barrier
+    const double started = progress_now();
+    for (int i = thread; i < HANDOVERS; i += 2) {
+      for (int spins = 0; atomic_load_explicit(&turn, memory_order_acquire) != i; spins++)
+        if (spins >= PATIENCE) sched_yield(); /* both on one processor */
+      atomic_store_explicit(&turn, i + 1, memory_order_release);
+    }
+    elapsed = progress_now() - started;
+  }
+  return elapsed / HANDOVERS;
+}
+
 enum { WINDOWS = 5 }; /* the best of them counts, so that a disturbance does not */
 
 cream_status bench_peaks_measure(int threads, double seconds, bench_peaks *peaks, cream_error *err) {
@@ -140,6 +166,8 @@ cream_status bench_peaks_measure(int threads, double seconds, bench_peaks *peaks
   for (int i = 0; i < WINDOWS; i++) {
     peaks->fma = fmax(peaks->fma, measure_fma(threads, seconds / WINDOWS));
     peaks->gemm = fmax(peaks->gemm, measure_gemm(threads, seconds / WINDOWS, memory));
+    const double handover = threads > 1 ? measure_handover() : 0;
+    if (i == 0 || handover < peaks->handover) peaks->handover = handover;
   }
   peaks->triad = measure_triad(threads, seconds, memory);
   free(memory);

@@ -40,8 +40,10 @@ void bench_write_machine(cream_json *json, int threads) {
 }
 
 void bench_print_peaks(const bench_peaks *peaks) {
-  printf("peaks: sgemm %.1f GFLOP/s, multiply-add %.1f GFLOP/s, memory %.1f GB/s\n", peaks->gemm / 1e9,
+  printf("peaks: sgemm %.1f GFLOP/s, multiply-add %.1f GFLOP/s, memory %.1f GB/s", peaks->gemm / 1e9,
          peaks->fma / 1e9, peaks->triad / 1e9);
+  if (peaks->handover > 0) printf("; between threads %.0f ns", peaks->handover * 1e9);
+  putchar('\n');
 }
 
 void bench_write_peaks(cream_json *json, const bench_peaks *peaks) {
@@ -49,6 +51,7 @@ void bench_write_peaks(cream_json *json, const bench_peaks *peaks) {
   cream_json_number(json, "sgemm_gflops", peaks->gemm / 1e9);
   cream_json_number(json, "fma_gflops", peaks->fma / 1e9);
   cream_json_number(json, "memory_gbs", peaks->triad / 1e9);
+  if (peaks->handover > 0) cream_json_number(json, "handover_ns", peaks->handover * 1e9);
   cream_json_end(json);
 }
 

@@ -35,9 +35,9 @@ refuse 2 '--rounds.*at most' bench scaling --rounds 5000
 refuse 2 'nosuchspace' bench step --space nosuchspace
 
 expect 0 bench peaks --threads 2 --seconds 0.01
-contains out '^peaks: sgemm [0-9.]+ GFLOP/s'
+contains out '^peaks: sgemm [0-9.]+ GFLOP/s.*; between threads [0-9]+ ns$'
 expect 0 bench peaks --threads 2 --seconds 0.01 --json
-check 'bench peaks --json' 'r["bench"] == "peaks"' 'min(r["peaks"].values()) > 0' \
+check 'bench peaks --json' 'r["bench"] == "peaks"' 'min(r["peaks"].values()) > 0' '"handover_ns" in r["peaks"]' \
   'r["machine"]["threads"] == 2'
 
 expect 0 bench step "${tiny[@]}"
