@@ -5,7 +5,7 @@
 typedef struct net_bump {
   cream_buf start;
   size_t used;
-  const net_region *regions; /* of net_region_kind; NULL: tensors are bumped too */
+  const net_region *regions; /* NULL: tensors are bumped too */
 } net_bump;
 
 static size_t rounded(size_t count) {

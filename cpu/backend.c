@@ -205,8 +205,9 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   };
   cpu->ranges = cpu_tasks_create(cpu->threads);
   if (!cpu->ranges) {
+    const size_t bytes = (size_t)cpu->threads * 64;
     free(cpu);
-    return cream_fail_memory(err, (size_t)options->threads * 64, "the CPU backend");
+    return cream_fail_memory(err, bytes, "the CPU backend");
   }
   openblas_set_num_threads(1);
   cpu_plain_init(cpu);
