@@ -67,7 +67,7 @@ static void place_packed(cream_net *net, const net_block *block, net_unit *unit,
   const cream_conv conv = net_conv_of(net, block, unit);
   unit->packed = *(size_t *)total;
   unit->packed_count = net->backend->packed_size(net->backend, &conv);
-  *(size_t *)total += (unit->packed_count + 15) / 16 * 16;
+  *(size_t *)total += net_aligned(unit->packed_count);
 }
 static void unplace_packed(cream_net *net, const net_block *block, net_unit *unit, void *self) {
   (void)net, (void)block, (void)self;

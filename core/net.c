@@ -6,12 +6,6 @@
 #include "net_internal.h"
 #include "rng.h"
 
-enum { ALIGN = 16 }; /* elements: 64 bytes */
-
-static size_t aligned(size_t count) {
-  return (count + ALIGN - 1) / ALIGN * ALIGN;
-}
-
 /* ---- the parameter table ----------------------------------------------------------------------------- */
 
 static cream_status add_param(cream_net *net, const char *prefix, const char *name, bool statistic,
@@ -34,7 +28,7 @@ static cream_status add_param(cream_net *net, const char *prefix, const char *na
   }
   size_t *total = statistic ? &net->statistic_count : &net->weight_count;
   param->offset = *offset = *total;
-  *total += aligned(param->count);
+  *total += net_aligned(param->count);
   return CREAM_OK;
 }
 
@@ -231,7 +225,7 @@ static cream_status plan_step(cream_net *net, const net_block *blocks, int optio
     for (int u = 0; u < CREAM_MAX_UNITS; u++)
       net->regions[u].size = max_size(net->regions[u].size, size.units[u]);
     net->regions[NET_REGION_OUT].size = max_size(net->regions[NET_REGION_OUT].size, size.out);
-    net->grad[0].size = max_size(net->grad[0].size, aligned(size.largest));
+    net->grad[0].size = max_size(net->grad[0].size, net_aligned(size.largest));
     out = size.side_out;
     cream_status status = reserve_block(net, &blocks[i], *side, err);
     if (status) return status;
@@ -252,7 +246,7 @@ static cream_status plan(cream_net *net, cream_error *err) {
     status = reserve_block(net, &one, 1, err);
   }
   net->tail_size = net_tail_size(net, net->options.batch);
-  net->grad[0].size = max_size(net->grad[0].size, aligned(net->tail_size));
+  net->grad[0].size = max_size(net->grad[0].size, net_aligned(net->tail_size));
   net->grad[1].size = net->grad[2].size = net->grad[0].size;
   net->regions[NET_REGION_OTHER_OUT].size = net->regions[NET_REGION_OUT].size;
   net->train_size += net->tail_size;
@@ -306,7 +300,7 @@ static cream_status allocate_all(cream_net *net, cream_error *err) {
   cream_backend *backend = net->backend;
   int n = net->options.batch, side = net->skeleton.resolution;
   size_t input = backend->tensor_size(backend, n, side, side, 3);
-  size_t logits = aligned((size_t)n * (size_t)net->skeleton.classes);
+  size_t logits = net_aligned((size_t)n * (size_t)net->skeleton.classes);
   cream_status status;
   if ((status = allocate(net, net->weight_count, &net->weights, err))) return status;
   if ((status = allocate(net, net->statistic_count, &net->statistics, err))) return status;

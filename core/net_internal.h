@@ -120,6 +120,14 @@ typedef struct net_block_size {
   int side_out;
 } net_block_size;
 net_block_size net_block_measure(const cream_net *, const net_block *, int n, int side);
+/* Buffers begin at multiples of so many elements: 64 bytes. */
+enum { NET_ALIGN = 16 };
+static inline size_t net_aligned(size_t count) {
+  return (count + NET_ALIGN - 1) / NET_ALIGN * NET_ALIGN;
+}
+static inline size_t net_elements(const cream_tensor *t) {
+  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
+}
 /* The middle `count` elements. */
 cream_buf net_region_middle(const net_region *, size_t count);
 

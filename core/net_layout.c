@@ -8,13 +8,9 @@ typedef struct net_bump {
   const net_region *regions; /* NULL: tensors are bumped too */
 } net_bump;
 
-static size_t rounded(size_t count) {
-  return (count + 15) / 16 * 16;
-}
-
 static cream_buf take(net_bump *memory, size_t count) {
   cream_buf buf = cream_buf_at(memory->start, memory->used);
-  memory->used += rounded(count);
+  memory->used += net_aligned(count);
   return buf;
 }
 
@@ -24,16 +20,12 @@ static size_t tensor_size(const cream_net *net, const cream_tensor *t) {
 
 cream_buf net_region_middle(const net_region *region, size_t count) {
   CREAM_ASSERT(count <= region->size);
-  return cream_buf_at(region->start, (region->size - count) / 2 / 16 * 16);
+  return cream_buf_at(region->start, (region->size - count) / 2 / NET_ALIGN * NET_ALIGN);
 }
 
 static cream_buf take_tensor(const cream_net *net, net_bump *memory, int region, const cream_tensor *t) {
   const size_t count = tensor_size(net, t);
   return memory->regions ? net_region_middle(&memory->regions[region], count) : take(memory, count);
-}
-
-static size_t tensor_elements(const cream_tensor *t) {
-  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
 }
 
 cream_conv net_conv_of(const cream_net *net, const net_block *block, const net_unit *unit) {
@@ -126,12 +118,16 @@ static void lay_unit(const cream_net *net, const net_block *block, const net_uni
   }
 }
 
+/* Whether unit i's output is the block's; with a residual, the sum is. */
+static bool is_output(const net_block *block, int i) {
+  return i == block->n_units - 1 && !block->residual;
+}
+
 /* Lays a block with units. `out`: the region of its output (raw or materialised sum). */
 static cream_tensor lay_block(const cream_net *net, const net_block *block, const cream_tensor *x,
                               bool drop_path, net_bump *memory, int out, net_record *records) {
   for (int i = 0; i < block->n_units; i++) {
-    bool is_output = i == block->n_units - 1 && !block->residual;
-    lay_unit(net, block, &block->units[i], i ? &records[i - 1].y : x, memory, is_output ? out : i,
+    lay_unit(net, block, &block->units[i], i ? &records[i - 1].y : x, memory, is_output(block, i) ? out : i,
              &records[i]);
   }
   cream_tensor *last = &records[block->n_units - 1].y;
@@ -148,14 +144,14 @@ net_block_size net_block_measure(const cream_net *net, const net_block *block, i
   net_bump train = {0};
   net_record records[CREAM_MAX_UNITS];
   cream_tensor y = lay_block(net, block, &x, net->options.drop_path > 0, &train, NET_REGION_OUT, records);
-  net_block_size size = {.train = train.used, .out = rounded(tensor_size(net, &y)), .side_out = y.h};
-  size.largest = tensor_elements(&x);
+  net_block_size size = {.train = train.used, .out = net_aligned(tensor_size(net, &y)), .side_out = y.h};
+  size.largest = net_elements(&x);
   size.vectors = size.train - size.out;
   for (int i = 0; i < block->n_units; i++) {
-    size_t elements = tensor_elements(&records[i].y);
+    size_t elements = net_elements(&records[i].y);
     if (elements > size.largest) size.largest = elements;
-    if (i == block->n_units - 1 && !block->residual) continue; /* the output */
-    size.units[i] = rounded(tensor_size(net, &records[i].y));
+    if (is_output(block, i)) continue;
+    size.units[i] = net_aligned(tensor_size(net, &records[i].y));
     size.vectors -= size.units[i];
   }
   return size;
@@ -173,7 +169,7 @@ static void lay_tail(const cream_net *net, net_tape *tape, const cream_tensor *x
     lay_unit(net, linear, &linear->units[0], before, memory, 0, &tape->records[tape->features]);
     before = &tape->records[tape->features].y;
   }
-  cream_buf gate = take(memory, tensor_elements(before));
+  cream_buf gate = take(memory, net_elements(before));
   if (dropout) before->gate = gate;
   tape->classifier = tape->n_records++;
   net_record *classifier = &tape->records[tape->classifier];

@@ -119,8 +119,7 @@ static cream_grad grad_value(cream_buf g, cream_buf pool, const net_record *reco
 
 /* Buffer i of three, for the gradient of `node`. */
 static cream_buf grad_of(const cream_net *net, int i, const cream_tensor *node) {
-  return net_region_middle(&net->grad[i],
-                           (size_t)node->n * (size_t)node->h * (size_t)node->w * (size_t)node->c);
+  return net_region_middle(&net->grad[i], net_elements(node));
 }
 
 /* Linear layers and pooling; returns the pending gradient of the head convolution. */
