@@ -9,47 +9,17 @@
 enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
 
 typedef struct isa_entry {
-  const char *name;
   void (*init)(cpu_backend *);
   void (*workspace)(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
 } isa_entry;
 
-static const isa_entry isas[] = {
-    [CREAM_ISA_AUTO] = {"auto", NULL, NULL},
-    [CREAM_ISA_GENERIC] = {"generic", cpu_tuned_init_generic, cpu_tuned_workspace_generic},
+static const isa_entry isas[CREAM_ISA_COUNT] = {
+    [CREAM_ISA_GENERIC] = {cpu_tuned_init_generic, cpu_tuned_workspace_generic},
 #ifdef CREAM_X86
-    [CREAM_ISA_AVX2] = {"avx2", cpu_tuned_init_avx2, cpu_tuned_workspace_avx2},
-    [CREAM_ISA_AVX512] = {"avx512", cpu_tuned_init_avx512, cpu_tuned_workspace_avx512},
-#else
-    [CREAM_ISA_AVX2] = {"avx2", NULL, NULL},
-    [CREAM_ISA_AVX512] = {"avx512", NULL, NULL},
+    [CREAM_ISA_AVX2] = {cpu_tuned_init_avx2, cpu_tuned_workspace_avx2},
+    [CREAM_ISA_AVX512] = {cpu_tuned_init_avx512, cpu_tuned_workspace_avx512},
 #endif
 };
-
-static bool isa_present(cream_isa isa) {
-  switch (isa) {
-  case CREAM_ISA_AUTO:
-  case CREAM_ISA_GENERIC:
-    return true;
-  case CREAM_ISA_AVX2:
-  case CREAM_ISA_AVX512:
-    break;
-  }
-#ifdef CREAM_X86
-  if (isa == CREAM_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("fma");
-#else
-  return false;
-#endif
-}
-
-static cream_isa best_isa(void) {
-  if (isa_present(CREAM_ISA_AVX512)) return CREAM_ISA_AVX512;
-  if (isa_present(CREAM_ISA_AVX2)) return CREAM_ISA_AVX2;
-  return CREAM_ISA_GENERIC;
-}
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
@@ -181,13 +151,12 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   if (options->threads < 0)
     return cream_fail(err, CREAM_BAD_CONFIG, "threads is %d; give 0 (all processors) or more",
                       options->threads);
-  if (!isa_present(options->isa))
-    return cream_fail(err, CREAM_BAD_CONFIG, "this machine has no %s; leave the instruction set on auto",
-                      isas[options->isa].name);
+  cream_status status = cream_isa_check(options->isa, err);
+  if (status) return status;
   cpu_backend *cpu = calloc(1, sizeof *cpu);
   if (!cpu) return cream_fail_memory(err, sizeof *cpu, "the CPU backend");
   cpu->threads = options->threads ? options->threads : omp_get_num_procs();
-  cpu->isa = options->isa == CREAM_ISA_AUTO ? best_isa() : options->isa;
+  cpu->isa = options->isa == CREAM_ISA_AUTO ? cream_isa_best() : options->isa;
   cpu->plain = options->plain;
   cpu->base = (cream_backend){
       .name = options->plain ? "cpu-plain" : "cpu",

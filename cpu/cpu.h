@@ -7,17 +7,16 @@
 #define CREAM_CPU_CPU_H
 
 #include "core/backend.h"
-
-typedef enum cream_isa { CREAM_ISA_AUTO, CREAM_ISA_GENERIC, CREAM_ISA_AVX2, CREAM_ISA_AVX512 } cream_isa;
+#include "core/isa.h"
 
 typedef struct cream_cpu_options {
   int threads;   /* 0: one for each processor this process may run on */
   bool plain;    /* the oracle's kernels only */
-  cream_isa isa; /* AUTO: the best this machine has; a missing one is refused */
+  cream_isa isa; /* AUTO: the best that is present; a missing one is refused */
 } cream_cpu_options;
 
 /* Creates the backend; it owns its memory until backend->destroy. OpenBLAS is set to one thread for the
- * whole process. Fails (CREAM_BAD_CONFIG) on a negative thread count or an ISA the machine lacks. */
+ * whole process. Fails (CREAM_BAD_CONFIG) on a negative thread count and as cream_isa_check does. */
 cream_status cream_cpu_create(const cream_cpu_options *, cream_backend **out, cream_error *);
 
 #endif

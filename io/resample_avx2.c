@@ -1,4 +1,5 @@
 /* A weight of 22 bits is split as 2^8 * high + low, so that products of 16 bits give the exact sum. */
+#include "core/isa.h"
 #include "resample_internal.h"
 
 #ifdef __x86_64__
@@ -132,7 +133,7 @@ AVX2 static void column(const uint8_t *rows, size_t stride, const int32_t *weigh
 
 const cream_resample_kernels *cream_resample_avx2(void) {
   static const cream_resample_kernels kernels = {prepare, row, column};
-  return __builtin_cpu_supports("avx2") ? &kernels : NULL;
+  return cream_isa_present(CREAM_ISA_AVX2) ? &kernels : NULL;
 }
 
 #else

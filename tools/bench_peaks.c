@@ -11,6 +11,7 @@
 #endif
 
 #include "bench.h"
+#include "core/isa.h"
 #include "progress.h"
 
 /* ---- fused multiply-adds ------------------------------------------------------------------------- */
@@ -49,11 +50,11 @@ FMA_LOOP(fma_avx512, __attribute__((target("avx512f"))), __m512, _mm512_set1_ps,
 
 static fma_loop *choose_fma(int *lanes) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) {
+  if (cream_isa_present(CREAM_ISA_AVX512)) {
     *lanes = 16;
     return fma_avx512;
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+  if (cream_isa_present(CREAM_ISA_AVX2)) {
     *lanes = 8;
     return fma_avx2;
   }

@@ -6,6 +6,7 @@
 
 #include "common.h"
 #include "core/cream.h"
+#include "core/isa.h"
 
 /* Vector instructions that the kernels and OpenBLAS can use here, separated by blanks. */
 static const char *cpu_features(char *text, size_t size) {
@@ -42,7 +43,8 @@ static const char *compiler(void) {
 }
 
 static cream_status version_run(const tool_options *options, cream_error *err) {
-  (void)err;
+  cream_status status = cream_isa_check(CREAM_ISA_AUTO, err);
+  if (status) return status;
   char features[256];
   cpu_features(features, sizeof features);
   int threads = options->config.threads ? options->config.threads : omp_get_num_procs();
@@ -52,14 +54,15 @@ static cream_status version_run(const tool_options *options, cream_error *err) {
     cream_json_string(&json, "version", CREAM_VERSION);
     cream_json_string(&json, "compiler", compiler());
     cream_json_string(&json, "cpu", features);
+    cream_json_string(&json, "kernels", cream_isa_name(cream_isa_best()));
     cream_json_string(&json, "openblas", openblas_get_config());
     cream_json_string(&json, "openblas_core", openblas_get_corename());
     cream_json_integer(&json, "threads", (uint64_t)threads);
     cream_json_end(&json);
     putchar('\n');
   } else {
-    printf("cream %s\ncompiler  %s\nCPU       %s\nOpenBLAS  %s (core %s)\nthreads   %d\n", CREAM_VERSION,
-           compiler(), features, openblas_get_config(), openblas_get_corename(), threads);
+    printf("cream %s\ncompiler  %s\nCPU       %s\nkernels   %s\nOpenBLAS  %s (core %s)\nthreads   %d\n", CREAM_VERSION,
+           compiler(), features, cream_isa_name(cream_isa_best()), openblas_get_config(), openblas_get_corename(), threads);
   }
   return CREAM_OK;
 }
