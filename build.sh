@@ -157,7 +157,7 @@ test_all() {
 # docs/benchmarks.md tells what the numbers mean.
 bench() {
   case ${1:-} in
-    peers | onnx) exec "tools/bench_$1" "${@:2}" ;;
+    peers | onnx) exec "tools/bench/bench_$1" "${@:2}" ;;
     ?*) exec build/cream bench "$@" ;;
   esac
   local space64=(--classes 10 --depths "2,2,3,3,3" --resolution 64 --batch 64)
@@ -167,7 +167,7 @@ bench() {
   build/cream bench ops "${space64[@]}"
   build/cream bench scaling "${space64[@]}"
   if /usr/bin/python3 -c 'import torch' 2>/dev/null; then
-    tools/bench_peers
+    tools/bench/bench_peers
   else
     say "/usr/bin/python3 has no PyTorch (Debian: python3-torch), so there is nothing to compare with"
   fi
@@ -190,7 +190,7 @@ lint() {
   fi
   if command -v shellcheck >/dev/null; then
     say "shellcheck"
-    shellcheck --severity=warning build.sh .ci/run tools/*.sh tests/*.sh tests/tools/*.sh tests/opencl/*.sh
+    shellcheck --severity=warning build.sh .ci/run tools/*.sh tests/*.sh tests/tools/*.sh tests/tools/*/*.sh tests/opencl/*.sh
   fi
   say "clean"
 }

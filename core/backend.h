@@ -34,7 +34,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "status.h"
+#include "core/base/status.h"
 
 /* Part of a backend allocation: `offset` counts 4-byte elements. mem == NULL: absent. */
 typedef struct cream_buf {

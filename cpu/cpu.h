@@ -7,7 +7,7 @@
 #define CREAM_CPU_CPU_H
 
 #include "core/backend.h"
-#include "core/isa.h"
+#include "core/base/isa.h"
 
 typedef struct cream_cpu_options {
   int threads;   /* 0: one for each processor this process may run on */

@@ -1,6 +1,6 @@
 #include "plain.h"
 
-#include "core/rng.h"
+#include "core/base/rng.h"
 
 static void pool_forward(cream_backend *backend, const cream_tensor *x, cream_buf out) {
   size_t area = plain_area(x);

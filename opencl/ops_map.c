@@ -1,6 +1,6 @@
 #include "ops.h"
 
-#include "core/rng.h"
+#include "core/base/rng.h"
 
 cream_buf ocl_values(ocl_runtime *ocl, const cream_tensor *x) {
   int pitch = ocl_pitch(ocl, x->c);

@@ -12,7 +12,7 @@ $cc -c "$work/probe.c" -o "$work/probe.o" 2>/dev/null || exit 77
 
 read -ra include <<<"$(pkg-config --cflags openblas)"
 flags=(-std=gnu11 -O2 -Wall -Wextra -Wshadow -Werror -fopenmp -fno-math-errno -fno-trapping-math -I.)
-for source in core/*.c cpu/*.c; do
+for source in core/*/*.c cpu/*.c; do
   $cc "${flags[@]}" "${include[@]}" -ffp-contract=off -c "$source" -o "$work/object.o"
 done
 for source in cpu/kernels/*.c; do

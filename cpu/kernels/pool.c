@@ -1,7 +1,7 @@
 #include <omp.h>
 
 #include "conv.h"
-#include "core/rng.h"
+#include "core/base/rng.h"
 #include "map.h"
 
 /* Sums over rows of one image: of the value, or (slopes) of act'(z) and act'(z)*(raw - mean). */

@@ -39,7 +39,7 @@ FLAT void flat_dot(IN(x), IN(y), BUF(out), const int count) {
 
 /* ---- dropout ------------------------------------------------------------------------------------------- */
 
-/* First word of Philox4x32-10 (core/rng.c). */
+/* First word of Philox4x32-10 (core/base/rng.c). */
 INLINE uint philox(uint4 counter, uint2 key) {
   for (int i = 0; i < 10; i++) {
     uint high = mul_hi(0xD2511F53u, counter.x), low = 0xD2511F53u * counter.x;

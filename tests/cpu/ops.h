@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/rng.h"
+#include "core/base/rng.h"
 #include "cpu/cpu.h"
 
 enum { OPS_BLOCKS = 96, OPS_GUARD = 19, OPS_LARGE = 256 * 1024, OPS_LARGE_GUARD = 64 };

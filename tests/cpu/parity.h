@@ -4,7 +4,7 @@
 #ifndef CREAM_TESTS_CPU_PARITY_H
 #define CREAM_TESTS_CPU_PARITY_H
 
-#include "tests/cpu/ops.h"
+#include "ops.h"
 
 #define EXACT 1e-5f /* elementwise */
 #define SUM   1e-4f /* reductions */

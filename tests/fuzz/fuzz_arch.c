@@ -1,7 +1,7 @@
 #include "fuzz.h"
 
-#include "io/arch.h"
-#include "io/arch_list.h"
+#include "io/config/arch.h"
+#include "io/config/arch_list.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static cream_arch arch;

@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/cifar.h"
+#include "io/dataset/cifar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   enum { CLASSES = 3 };

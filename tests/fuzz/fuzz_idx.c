@@ -1,7 +1,7 @@
 #include "fuzz.h"
 
-#include "io/gzip.h"
-#include "io/idx.h"
+#include "io/base/gzip.h"
+#include "io/dataset/idx.h"
 
 static void parse(const uint8_t *data, size_t size, int dimensions) {
   cream_error error;

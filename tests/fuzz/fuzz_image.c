@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/image.h"
+#include "io/image/image.h"
 
 /* At full size and reduced. Sizes that are allowed but slow are left out. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/latency_table.h"
+#include "io/config/latency_table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static cream_latency_table table;

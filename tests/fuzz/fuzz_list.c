@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/list.h"
+#include "io/dataset/list.h"
 
 /* A list, with labels that are names for odd lengths. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/pack_internal.h"
+#include "io/dataset/pack_internal.h"
 
 /* Makes the checksums right where header and index lie inside, so that what they guard is reached. */
 static void mend(uint8_t *data, size_t size) {

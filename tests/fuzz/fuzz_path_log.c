@@ -1,7 +1,7 @@
 #include "fuzz.h"
 
-#include "io/path_log.h"
-#include "io/space_yaml.h"
+#include "io/run/path_log.h"
+#include "io/config/space_yaml.h"
 
 static cream_skeleton skeleton;
 static cream_config config;

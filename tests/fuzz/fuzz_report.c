@@ -1,8 +1,8 @@
 #include "fuzz.h"
 
-#include "io/html.h"
-#include "io/report.h"
-#include "io/run.h"
+#include "io/report/html.h"
+#include "io/report/report.h"
+#include "io/run/run.h"
 
 enum { N_NAMES = 8, MAX_PATH = 128 };
 static const char *const names[N_NAMES] = {"metrics.jsonl", "board.json", "result.json", "origin.json",

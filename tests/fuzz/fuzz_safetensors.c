@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/weights_info.h"
+#include "io/weights/weights_info.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   cream_error error;

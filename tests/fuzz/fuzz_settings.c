@@ -1,7 +1,7 @@
 #include "fuzz.h"
 
-#include "core/config.h"
-#include "io/settings.h"
+#include "core/base/config.h"
+#include "io/config/settings.h"
 
 /* What was read is printed and read again: the same settings. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/space_yaml.h"
+#include "io/config/space_yaml.h"
 
 /* A space that was read is printed and read again: the same space. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

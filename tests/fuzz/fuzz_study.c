@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/study.h"
+#include "io/run/study.h"
 
 /* A study that is accepted has arms, seeds and rows that can be used. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "io/torch_file.h"
+#include "io/weights/torch_file.h"
 
 static volatile unsigned sum; /* so that all bytes are read */
 

@@ -6,7 +6,7 @@
 
 #include "tests/cpu/ops.h"
 
-#include "io/safetensors.h"
+#include "io/weights/safetensors.h"
 
 /* A backend with what a test has allocated on it, and the part of a file that names are looked up in. */
 typedef struct golden_ops {

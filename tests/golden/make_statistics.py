@@ -33,7 +33,7 @@ def draws_below(n, step):
 
 
 class Draws(numpy.random.RandomState):
-    """Gives scipy.stats.bootstrap the resamples of core/statistics.c."""
+    """Gives scipy.stats.bootstrap the resamples of core/base/statistics.c."""
 
     def randint(self, low, high=None, size=None, dtype=int):
         rows = []

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes transforms.safetensors: pictures resized by Pillow, and RandAugment's operations as timm defines them
-on Pillow's, for tests/io/test_resample.c and tests/io/test_transform.c. See README.md.
+on Pillow's, for tests/io/image/test_resample.c and tests/io/image/test_transform.c. See README.md.
 
 Needs Pillow and NumPy (Debian: python3-pil, python3-numpy)."""
 import json

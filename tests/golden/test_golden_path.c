@@ -6,7 +6,7 @@
 
 #include <float.h>
 
-#include "core/net.h"
+#include "core/net/net.h"
 
 /* Largest |got - want| / |want|, both norms over the whole tensor. Of gradients and of what steps change,
  * |want| counts for at least FLOOR of a tensor's with as many elements of average size: some are zero but

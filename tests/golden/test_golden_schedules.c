@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "core/schedule.h"
-#include "io/safetensors.h"
+#include "core/train/schedule.h"
+#include "io/weights/safetensors.h"
 
 static cream_st_file *file;
 

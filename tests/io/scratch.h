@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "core/status.h"
+#include "core/base/status.h"
 
 static char scratch_dir[64];
 

@@ -7,7 +7,7 @@
 #include "tests/core/synthetic.h"
 
 #include "device.h"
-#include "io/space_yaml.h"
+#include "io/config/space_yaml.h"
 
 enum { MICRO_SIDE = 32 };
 

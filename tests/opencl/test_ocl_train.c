@@ -1,7 +1,7 @@
 /* Whole training steps on an OpenCL device against the plain CPU kernels, and the traffic of a step. */
 #include "micro.h"
 
-#include "core/train.h"
+#include "core/train/train.h"
 
 enum { BATCH = 10 };
 #define TOLERANCE 1e-4

@@ -12,10 +12,10 @@
 
 #include "core/cream.h"
 #include "cpu/cpu.h"
-#include "io/data.h"
-#include "io/loader.h"
-#include "io/space_yaml.h"
-#include "io/yaml.h"
+#include "io/dataset/data.h"
+#include "io/dataset/loader.h"
+#include "io/config/space_yaml.h"
+#include "io/config/yaml.h"
 
 #define FOLDER CREAM_SOURCE_DIR "/tests/tabular/"
 

@@ -4,8 +4,8 @@
 
 #include <zlib.h>
 
-#include "core/data.h"
-#include "io/digits.h"
+#include "core/base/data.h"
+#include "io/dataset/digits.h"
 
 enum { PIXELS = CREAM_DIGITS_SIDE * CREAM_DIGITS_SIDE, WHITE = 16, CLASSES = 10, SPLIT_SEED = 8801 };
 

@@ -8,11 +8,11 @@
 
 #include "core/cream.h"
 #include "cpu/cpu.h"
-#include "io/arch.h"
-#include "io/file.h"
-#include "io/space_yaml.h"
-#include "io/weights.h"
-#include "io/weights_info.h"
+#include "io/config/arch.h"
+#include "io/base/file.h"
+#include "io/config/space_yaml.h"
+#include "io/weights/weights.h"
+#include "io/weights/weights_info.h"
 
 enum { TEN = 10 };
 

@@ -1,0 +1,197 @@
+/* Every setting of a run, as plain values. io/config/settings.c names them for YAML, --set and --help. */
+#ifndef CREAM_CORE_CONFIG_H
+#define CREAM_CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/backend.h"
+#include "core/space/range.h"
+#include "core/space/space.h"
+
+typedef enum cream_teacher {
+  CREAM_TEACHER_META,
+  CREAM_TEACHER_TOP1,
+  CREAM_TEACHER_RANDOM,
+  CREAM_TEACHER_NONE
+} cream_teacher;
+/* How a supernet is trained and a network found in it; docs/strategies.md. */
+typedef enum cream_strategy {
+  CREAM_STRATEGY_CREAM,
+  CREAM_STRATEGY_SPOS,
+  CREAM_STRATEGY_RANDOM,
+  CREAM_STRATEGY_FAIR,
+  CREAM_STRATEGY_SANDWICH
+} cream_strategy;
+/* What the meta network sees of a path's and a teacher's output on the teacher's slice. */
+typedef enum cream_meta_input {
+  CREAM_META_SOFTMAX, /* the difference of the probabilities, as in the paper */
+  CREAM_META_LOGITS,  /* the difference of the logits */
+  CREAM_META_PAIR     /* both probabilities, one after the other */
+} cream_meta_input;
+typedef enum cream_board_rule { CREAM_BOARD_PAPER, CREAM_BOARD_GAP, CREAM_BOARD_PARETO } cream_board_rule;
+typedef enum cream_sampling { CREAM_SAMPLING_RANGE, CREAM_SAMPLING_EVERYWHERE } cream_sampling;
+typedef enum cream_prior { CREAM_PRIOR_UNIFORM, CREAM_PRIOR_FIXED, CREAM_PRIOR_BOARD } cream_prior;
+typedef enum cream_schedule {
+  CREAM_SCHEDULE_LINEAR,
+  CREAM_SCHEDULE_COSINE,
+  CREAM_SCHEDULE_STEP,
+  CREAM_SCHEDULE_CONSTANT
+} cream_schedule;
+
+typedef enum cream_on_nan { CREAM_ON_NAN_STOP, CREAM_ON_NAN_ROLLBACK } cream_on_nan;
+
+/* Learning rate: `lr` is for a batch of 1,024 and scales linearly with the batch. */
+typedef struct cream_lr {
+  double lr;
+  cream_schedule schedule;
+  double warmup_epochs, warmup_lr; /* from warmup_lr (not scaled), linear */
+  double decay_rate, decay_epochs; /* STEP: lr *= rate every `epochs` */
+  double min_lr;                   /* LINEAR and COSINE end here */
+  /* LINEAR and COSINE start over after cycle_epochs (0: never), each cycle cycle_mul times as long as the one
+   * before and its peak cycle_decay times as high. */
+  double cycle_epochs, cycle_mul, cycle_decay;
+} cream_lr;
+
+/* Training of the supernet (section 2). */
+typedef struct cream_search_config {
+  cream_strategy strategy;
+  int epochs, batch;
+  cream_lr lr;
+  double momentum, weight_decay, smoothing, clip;
+  cream_sampling sampling;
+  char budgets[256];   /* "14,43,114" M FLOPs, "12ms"; empty: one network inside `flops` (budget.h) */
+  double budget_share; /* least share of a budget that its network uses */
+  struct {
+    double max;       /* milliseconds that a network may take; 0: any */
+    char table[1024]; /* file of measured latencies; empty: none */
+  } latency;
+  cream_teacher teacher;
+  int start_epoch; /* first epoch with distillation; -1: a sixth of the epochs, as 20 of 120 */
+  cream_prior prior;
+  double fixed_prior[CREAM_MAX_OPS]; /* weights by op of the space, for CREAM_PRIOR_FIXED; all 0: 1 each */
+  struct {
+    cream_board_rule rule;
+    int buckets; /* of FLOPs, for CREAM_BOARD_PARETO */
+    int size;    /* K */
+    double gap;  /* accuracy points (0..100) by which a larger path must be better */
+    int images;  /* held-out images of a score; 0: one batch */
+    int every;   /* steps between updates with the path just trained */
+  } board;
+  struct {
+    int every; /* tau: steps between updates of the meta network */
+    int slice; /* s: images of a slice */
+    cream_meta_input input;
+    double lr, clip;
+  } meta;
+  struct {
+    int population, generations, parents;
+    double crossover; /* share of the children that have two parents */
+    double mutation;  /* probability that a layer's choice is drawn anew */
+    int images;       /* held-out images of an evaluation, drawn by seed; 0: all */
+  } evolution;        /* SPOS, FAIR, SANDWICH */
+  struct {
+    int paths; /* trained from scratch, one after the other */
+  } random;
+  struct {
+    int paths; /* drawn for every batch, beside the largest and the smallest */
+  } sandwich;
+  int recalibrate; /* batches that recompute batch-norm statistics before the final selection */
+} cream_search_config;
+
+/* What batch-norm recalibration starts from. */
+typedef enum cream_recalibration {
+  CREAM_RECALIBRATION_RESET,  /* nothing: the statistics become the means over the batches */
+  CREAM_RECALIBRATION_INHERIT /* the running statistics, which go on moving by the momentum of training */
+} cream_recalibration;
+
+typedef enum cream_spread { CREAM_SPREAD_UNIFORM, CREAM_SPREAD_FLOPS } cream_spread;
+
+/* How well a supernet orders its paths (rank.h). */
+typedef struct cream_rank_config {
+  int paths;
+  cream_spread spread;
+  int buckets;       /* parts of the FLOPs range that paths come from in turn, for CREAM_SPREAD_FLOPS */
+  int recalibrate;   /* batches that recompute a path's batch-norm statistics in the supernet */
+  int epochs, batch; /* of each path's training from scratch; batch 0: that of retrain */
+  int resamples;     /* of the bootstrap */
+  int jobs;          /* processes side by side; 0: one a thread */
+  char table[1024];  /* file of trained paths, which rankings may share; "": one in the run folder */
+} cream_rank_config;
+
+/* Training of one network (section 3). */
+typedef struct cream_retrain_config {
+  int epochs, batch;
+  int accumulate; /* batches of an update, whose batch is then batch * accumulate images */
+  cream_optim_kind optim;
+  cream_lr lr;
+  double momentum, weight_decay, smoothing, clip;
+  bool nesterov;     /* SGD */
+  double alpha, eps; /* decay of the squares' mean and eps in the root; 0: the optimiser's usual ones */
+  double dropout;
+  double drop_path; /* stochastic depth: block l of n (from 0) is left out at the rate drop_path * l/n */
+  double mixup;     /* pictures mixed by lambda ~ Beta(mixup, mixup); 0: none */
+  double ema;       /* decay of the averaged weights; 0: none */
+  int eval_every;   /* epochs between evaluations on held-out images; 0: at the end only */
+} cream_retrain_config;
+
+typedef enum cream_interpolation {
+  CREAM_INTERPOLATION_BILINEAR,
+  CREAM_INTERPOLATION_BICUBIC,
+  CREAM_INTERPOLATION_RANDOM /* either in training, bicubic in tests */
+} cream_interpolation;
+
+/* What happens to pictures on their way into a batch (io/image/transform.h). A data set that has an augmentation
+ * of its own knows only `enabled`. */
+typedef struct cream_augment_config {
+  bool enabled;                /* else training pictures are shown as in a test */
+  double scale_min, scale_max; /* of the random crop: share of the picture's area, width / height */
+  double ratio_min, ratio_max;
+  cream_interpolation interpolation;
+  double flip;                 /* probability */
+  char randaugment[64];        /* "rand-m9-mstd0.5", "none" */
+  double colour;               /* strength of the jitter, without RandAugment */
+  double erase;                /* probability */
+  double erase_min, erase_max; /* share of the area */
+  double test_crop;            /* share of the resized side that a test looks at */
+} cream_augment_config;
+
+typedef struct cream_config {
+  char data[1024]; /* "digits", ... */
+  char space[1024];
+  char arch[1024];
+  char weights[1024];
+  char out[1024];              /* run folder */
+  cream_range flops;           /* as asked for, in M */
+  int resolution;              /* 0: from the range */
+  int depth[CREAM_MAX_STAGES]; /* all 0: from the range */
+  double heldout; /* share of the training images held out: a search's choices, a retraining's curve */
+  cream_augment_config augment;
+  struct {
+    cream_recalibration mode;
+    int batches; /* after loading weights for a test; 0: none. Board entries: search.recalibrate */
+  } recalibrate;
+  double max_bad; /* share of the pictures that may be unreadable and are left out */
+  uint64_t seed;
+  char device[128]; /* "cpu", "opencl", ...: tools/run/device.h */
+  struct {
+    char parameters[1024]; /* file of CLBlast's parameters; "": its own */
+    bool half;             /* activations are stored in half precision */
+  } opencl;
+  int threads;         /* 0: all */
+  double time_budget;  /* minutes; 0: none */
+  cream_on_nan on_nan; /* what to do when the loss explodes: stop, or go back and lower the rate */
+  struct {
+    int every_steps;      /* steps between checkpoints; 0: only by time */
+    double every_minutes; /* minutes between them; 0: only by steps */
+    int keep;             /* the last ones that are kept, beside the best */
+  } checkpoint;
+  cream_search_config search;
+  cream_retrain_config retrain;
+  cream_rank_config rank;
+} cream_config;
+
+/* The paper's settings. */
+void cream_config_defaults(cream_config *);
+
+#endif

@@ -1,0 +1,222 @@
+#include "net_internal.h"
+#include "core/base/rng.h"
+
+static cream_tensor without_gate(const cream_tensor *t) {
+  cream_tensor bare = *t;
+  bare.gate = CREAM_NO_BUF;
+  return bare;
+}
+
+static void forward_unit(cream_backend *backend, const net_record *record, cream_bn_mode mode,
+                         float momentum) {
+  cream_tensor y = without_gate(&record->y);
+  backend->conv_forward(backend, &record->conv, &record->x, record->unit->has_bn ? &record->bn : NULL, mode,
+                        momentum, &y);
+  if (record->unit->shape.se) backend->se_forward(backend, &record->se, &y);
+}
+
+static void forward_blocks(cream_net *net, const net_tape *tape, int first_step, cream_bn_mode mode,
+                           float momentum) {
+  cream_backend *backend = net->backend;
+  for (int i = first_step; i < tape->n_steps; i++) {
+    const net_step *step = &tape->steps[i];
+    int n = step->block->n_units;
+    if (net->mark) net->mark(net->mark_self);
+    for (int u = 0; u < n; u++) forward_unit(backend, &tape->records[step->first + u], mode, momentum);
+    if (n && step->block->residual)
+      backend->add_forward(backend, &tape->records[step->first + n - 1].y, &step->in.tensor,
+                           &step->out.tensor);
+  }
+}
+
+/* Everything after the head convolution; the dropout gate, if any, is already filled. */
+static void forward_tail(cream_net *net, const net_tape *tape) {
+  cream_backend *backend = net->backend;
+  backend->pool_forward(backend, &tape->steps[tape->n_steps - 1].out.tensor, tape->pooled.raw);
+  if (tape->features >= 0) forward_unit(backend, &tape->records[tape->features], CREAM_BN_RUNNING, 0);
+  forward_unit(backend, &tape->records[tape->classifier], CREAM_BN_RUNNING, 0);
+  if (net->mark) net->mark(net->mark_self);
+}
+
+void cream_net_set_mark(cream_net *net, void (*mark)(void *self), void *self) {
+  net->mark = mark;
+  net->mark_self = self;
+}
+
+cream_buf cream_net_forward(cream_net *net, const cream_path *path, const cream_tensor *x, cream_bn_mode mode,
+                            float momentum) {
+  CREAM_ASSERT(x->n <= net->options.batch && (mode == CREAM_BN_RUNNING || !net->folded));
+  net_layout(net, &net->infer_tape, path, NET_LAYOUT_INFER, 0, x, (net_drops){0});
+  forward_blocks(net, &net->infer_tape, 0, mode, momentum);
+  forward_tail(net, &net->infer_tape);
+  return net->infer_tape.logits;
+}
+
+/* Draws the gates of drop path: by block, then by image. */
+static void draw_drop_path(cream_net *net, const net_tape *tape, uint64_t seed, uint64_t step) {
+  cream_rng rng = cream_rng_at(seed, CREAM_RNG_DROP_PATH, step);
+  for (int i = 1; i <= net->skeleton.n_layers; i++) {
+    const net_block *block = tape->steps[i].block;
+    if (block->n_units == 0 || !block->residual) continue;
+    const cream_tensor *y = &tape->records[tape->steps[i].first + block->n_units - 1].y;
+    double rate = net->options.drop_path * (i - 1) / net->skeleton.n_layers;
+    for (size_t n = 0; n < (size_t)y->n; n++) {
+      float gate = cream_rng_double(&rng) < rate ? 0 : (float)(1 / (1 - rate));
+      for (size_t c = 0; c < (size_t)y->c; c++) net->drop_gates[n * (size_t)y->c + c] = gate;
+    }
+    net->backend->upload(net->backend, y->gate, net->drop_gates, (size_t)y->n * (size_t)y->c);
+  }
+}
+
+cream_buf cream_net_forward_train(cream_net *net, const cream_path *path, const cream_tensor *x,
+                                  cream_bn_mode mode, float momentum, float dropout, uint64_t drop_seed,
+                                  uint64_t drop_step) {
+  CREAM_ASSERT(net->options.train && x->n <= net->options.batch);
+  net_tape *tape = &net->tape;
+  net_drops drops = {.dropout = dropout > 0, .path = net->options.drop_path > 0 && mode == CREAM_BN_TRAIN};
+  net_layout(net, tape, path, NET_LAYOUT_TRAIN, 0, x, drops);
+  const cream_tensor *dropped = &tape->records[tape->classifier].x;
+  if (dropout > 0)
+    net->backend->dropout_gate(net->backend, dropped->gate, (size_t)dropped->n * (size_t)dropped->c, dropout,
+                               drop_seed, drop_step);
+  if (drops.path) draw_drop_path(net, tape, drop_seed, drop_step);
+  forward_blocks(net, tape, 0, mode, momentum);
+  forward_tail(net, tape);
+  return tape->logits;
+}
+
+cream_buf cream_net_forward_teacher(cream_net *net, const cream_path *path) {
+  const net_tape *student = &net->tape;
+  int shared = 0;
+  while (shared < path->n_layers && path->choice[shared] == student->path.choice[shared]) shared++;
+  net_tape *tape = &net->infer_tape;
+  net_layout(net, tape, path, NET_LAYOUT_INFER, shared + 1, &student->steps[shared].out.tensor,
+             (net_drops){0});
+  forward_blocks(net, tape, shared + 1, CREAM_BN_BATCH, 0);
+  forward_tail(net, tape);
+  return tape->logits;
+}
+
+/* ---- backward ---------------------------------------------------------------------------------------- */
+
+static cream_grad grad_z(cream_buf g, const net_record *record) {
+  cream_grad grad = {.kind = CREAM_GRAD_Z, .g = g};
+  if (record->unit->has_bn) {
+    grad.a = record->bn.a;
+    grad.b = record->bn.b;
+    grad.c = record->bn.c;
+  }
+  return grad;
+}
+
+/* The pending gradient of a batch-normed output, whose value's gradient is g * gate + pool. */
+static cream_grad grad_value(cream_buf g, cream_buf pool, const net_record *record) {
+  cream_grad grad = grad_z(g, record);
+  grad.kind = CREAM_GRAD_VALUE;
+  grad.pool = pool;
+  return grad;
+}
+
+/* Buffer i of three, for the gradient of `node`. */
+static cream_buf grad_of(const cream_net *net, int i, const cream_tensor *node) {
+  return net_region_middle(&net->grad[i], net_elements(node));
+}
+
+/* Linear layers and pooling; returns the pending gradient of the head convolution. */
+static cream_grad backward_tail(cream_net *net, cream_buf dlogits) {
+  cream_backend *backend = net->backend;
+  const net_tape *tape = &net->tape;
+  const net_record *classifier = &tape->records[tape->classifier];
+  cream_grad grad = grad_z(dlogits, classifier);
+  cream_sink sink = {.node = tape->features < 0 ? &tape->pooled : &tape->records[tape->features].y};
+  sink.g = grad_of(net, 0, sink.node);
+  backend->conv_backward(backend, &classifier->conv, &classifier->x, &classifier->y, &grad, &sink);
+  cream_buf dpooled = sink.g;
+  if (tape->features >= 0) {
+    const net_record *features = &tape->records[tape->features];
+    grad = grad_z(sink.g, features);
+    dpooled = grad_of(net, 1, &tape->pooled);
+    sink = (cream_sink){.g = dpooled, .node = &tape->pooled};
+    backend->conv_backward(backend, &features->conv, &features->x, &features->y, &grad, &sink);
+  }
+  const net_record *head = &tape->records[tape->steps[tape->n_steps - 1].first];
+  backend->pool_backward(backend, &head->y, dpooled, &head->bn, net->pool_grad);
+  return grad_value(CREAM_NO_BUF, net->pool_grad, head);
+}
+
+/* Gradient through one inner convolution of a block, to the pending gradient of the one before. */
+static cream_grad backward_inner(cream_net *net, const net_record *record, const cream_grad *grad,
+                                 int buffer) {
+  cream_backend *backend = net->backend;
+  const net_record *before = record - 1;
+  const cream_buf g = grad_of(net, buffer, &before->y);
+  bool se = before->unit->shape.se > 0;
+  cream_sink sink = {.g = g, .node = &before->y, .bn = &before->bn};
+  if (se) sink.gate_sums = net->gate_sums;
+  backend->conv_backward(backend, &record->conv, &record->x, &record->y, grad, &sink);
+  if (!se) return grad_z(g, before);
+  cream_tensor bare = without_gate(&before->y);
+  backend->se_backward(backend, &before->se, &bare, net->gate_sums, &before->bn, net->pool_grad);
+  return grad_value(g, net->pool_grad, before);
+}
+
+/* Completes the batch norm of a residual block's last convolution under the gate of drop path: what
+ * se_backward does for a squeeze-excite whose weights are 0, which adds no gradient of its own. */
+static cream_grad complete_dropped(cream_net *net, const net_record *record, cream_buf g) {
+  cream_backend *backend = net->backend;
+  size_t c = (size_t)record->y.c;
+  cream_se none = {.c = record->y.c,
+                   .r = 1,
+                   .w1 = net->zeros,
+                   .b1 = net->zeros,
+                   .w2 = net->zeros,
+                   .b2 = net->zeros,
+                   .dw1 = net->discarded,
+                   .db1 = cream_buf_at(net->discarded, c),
+                   .dw2 = cream_buf_at(net->discarded, 2 * c),
+                   .db2 = cream_buf_at(net->discarded, 3 * c),
+                   .pooled = net->zeros,
+                   .hidden = net->zeros,
+                   .gate_z = net->zeros,
+                   .gate = record->y.gate};
+  cream_tensor bare = without_gate(&record->y);
+  backend->se_backward(backend, &none, &bare, net->gate_sums, &record->bn, net->pool_grad);
+  return grad_value(g, CREAM_NO_BUF, record);
+}
+
+void cream_net_backward(cream_net *net, cream_buf dlogits) {
+  cream_backend *backend = net->backend;
+  const net_tape *tape = &net->tape;
+  /* The optimiser sweeps over the gaps between aligned parameters too: nothing of another path may lie there. */
+  if (!cream_path_equal(&net->gradient_path, &tape->path)) {
+    backend->fill(backend, net->gradients, net->gradient_count, 0);
+    net->gradient_path = tape->path;
+  }
+  cream_grad grad = backward_tail(net, dlogits);
+  /* held: which of the three buffers has the gradient of the step's output. */
+  int held = 2;
+  for (int i = tape->n_steps - 1; i >= 0; i--) {
+    const net_step *step = &tape->steps[i];
+    int n = step->block->n_units;
+    if (n == 0) continue;
+    cream_buf output_grad = grad_of(net, held, &step->out.tensor);
+    const net_record *records = &tape->records[step->first];
+    int spare = 1;
+    for (int u = n - 1; u > 0; u--, spare++)
+      grad = backward_inner(net, &records[u], &grad, (held + spare) % 3);
+    if (n == 1) held = (held + 1) % 3;
+    cream_sink sink = {0};
+    if (step->in.producer >= 0) {
+      const net_record *producer = &tape->records[step->in.producer];
+      sink = (cream_sink){.node = &producer->y, .bn = &producer->bn};
+      sink.g = grad_of(net, held, sink.node);
+      if (step->block->residual) sink.add = output_grad;
+      bool dropped = cream_buf_present(producer->y.gate);
+      if (dropped) sink.gate_sums = net->gate_sums;
+      backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
+      grad = dropped ? complete_dropped(net, producer, sink.g) : grad_z(sink.g, producer);
+    } else {
+      backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
+    }
+  }
+}

@@ -1,0 +1,111 @@
+#include "board.h"
+
+#include "core/train/evaluate.h"
+
+#include <math.h>
+
+void cream_board_init(cream_board *board, int capacity, double gap) {
+  CREAM_ASSERT(capacity >= 1 && capacity <= CREAM_MAX_BOARD);
+  *board = (cream_board){.capacity = capacity, .rule = CREAM_BOARD_GAP, .gap = gap};
+}
+
+/* Best first. */
+static int by_rank(const void *a, const void *b) {
+  const cream_board_entry *p = a, *q = b;
+  const cream_score p_score = {.top1 = p->score, .loss = p->loss},
+                    q_score = {.top1 = q->score, .loss = q->loss};
+  int order = cream_score_order(&p_score, p->flops, &q_score, q->flops);
+  if (!order) order = (p->step > q->step) - (p->step < q->step);
+  return order ? order : p->slot - q->slot;
+}
+
+void cream_board_sort(cream_board *board) {
+  qsort(board->entries, (size_t)board->count, sizeof board->entries[0], by_rank);
+}
+
+int cream_board_find(const cream_board *board, const cream_path *path) {
+  for (int i = 0; i < board->count; i++)
+    if (cream_path_equal(&board->entries[i].path, path)) return i;
+  return -1;
+}
+
+static int free_slot(const cream_board *board) {
+  for (int slot = board->first_slot;; slot++) {
+    bool used = false;
+    for (int i = 0; i < board->count; i++) used |= board->entries[i].slot == slot;
+    if (!used) return slot;
+  }
+}
+
+static int bucket_of(const cream_board *board, double flops) {
+  double place = (flops - board->low) / (board->high - board->low) * board->buckets;
+  if (!(place > 0)) return 0;
+  return place < board->buckets ? (int)place : board->buckets - 1;
+}
+
+/* The first index of a bucket's share of the places. */
+static int share_begin(const cream_board *board, int bucket) {
+  return bucket * board->capacity / board->buckets;
+}
+
+/* The entry that a new candidate takes the place of, `count` where there is room, or -1. */
+static int place_for(const cream_board *board, const cream_board_entry *candidate) {
+  int worst = board->count - 1;
+  if (board->rule == CREAM_BOARD_PARETO) {
+    int bucket = bucket_of(board, candidate->flops), entries = 0;
+    for (int i = 0; i < board->count; i++) {
+      if (bucket_of(board, board->entries[i].flops) != bucket) continue;
+      worst = i;
+      entries++;
+    }
+    int share = share_begin(board, bucket + 1) - share_begin(board, bucket);
+    if (entries < share) return board->count;
+    return entries > 0 && candidate->score > board->entries[worst].score ? worst : -1;
+  }
+  if (board->count < board->capacity) return board->count;
+  double better_by = candidate->score - board->entries[worst].score;
+  bool beyond = board->rule == CREAM_BOARD_GAP && better_by > board->gap;
+  return better_by > 0 && (candidate->flops <= board->entries[worst].flops || beyond) ? worst : -1;
+}
+
+int cream_board_offer(cream_board *board, const cream_board_entry *candidate, bool *entered) {
+  *entered = false;
+  int at = cream_board_find(board, &candidate->path);
+  if (at >= 0) {
+    board->entries[at].score = candidate->score;
+    board->entries[at].loss = candidate->loss;
+  } else {
+    at = place_for(board, candidate);
+    if (at < 0) return -1;
+    int slot = at == board->count ? free_slot(board) : board->entries[at].slot;
+    if (at == board->count) board->count++;
+    board->entries[at] = *candidate;
+    board->entries[at].slot = slot;
+    *entered = true;
+  }
+  cream_board_sort(board);
+  return cream_board_find(board, &candidate->path);
+}
+
+cream_board_flops cream_board_measure(const cream_board *board) {
+  cream_board_flops flops = {0, 0, 0};
+  for (int i = 0; i < board->count; i++) {
+    double own = board->entries[i].flops;
+    flops.mean += own / board->count;
+    flops.min = i ? fmin(flops.min, own) : own;
+    flops.max = fmax(flops.max, own);
+  }
+  return flops;
+}
+
+void cream_board_count(const cream_board *board, double (*prior)[CREAM_MAX_OPS]) {
+  for (int e = 0; e < board->count; e++)
+    for (int l = 0; l < board->entries[e].path.n_layers; l++) prior[l][board->entries[e].path.choice[l]] += 1;
+}
+
+void cream_board_prior(const cream_board *board, const cream_skeleton *skeleton, double smoothing,
+                       double (*prior)[CREAM_MAX_OPS]) {
+  for (int l = 0; l < skeleton->n_layers; l++)
+    for (int i = 0; i < skeleton->layers[l].n_options; i++) prior[l][i] = smoothing;
+  cream_board_count(board, prior);
+}

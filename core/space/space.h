@@ -1,0 +1,136 @@
+/* Search spaces, architectures and paths: what networks there can be. A space is data (YAML, see
+ * docs/formats.md); everything here is plain values that can be copied with =.
+ */
+#ifndef CREAM_CORE_SPACE_H
+#define CREAM_CORE_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/backend.h"
+#include "core/base/status.h"
+
+enum {
+  CREAM_MAX_NAME = 32,
+  CREAM_MAX_OPS = 32, /* ops of a space, and choices of a layer */
+  CREAM_MAX_STAGES = 12,
+  CREAM_MAX_LAYERS = 64, /* choice layers of a network */
+  CREAM_MAX_UNITS = 3,   /* convolutions of a block */
+};
+
+typedef enum cream_block_kind {
+  CREAM_BLOCK_MBCONV,     /* 1x1 expand, depthwise, squeeze-excite, 1x1 project (section 1) */
+  CREAM_BLOCK_SEPARABLE,  /* depthwise, squeeze-excite, 1x1 project */
+  CREAM_BLOCK_BOTTLENECK, /* 1x1 reduce, dense k x k, 1x1 restore: a residual bottleneck */
+  CREAM_BLOCK_SKIP,       /* identity; where the shape changes, a strided 1x1 convolution with batch norm */
+} cream_block_kind;
+
+/* What one choice means. */
+typedef struct cream_op {
+  char name[CREAM_MAX_NAME]; /* "k3e4" */
+  cream_block_kind kind;
+  int kernel, dilation; /* odd kernel; padding is dilation*(kernel-1)/2 */
+  double
+      expand; /* inner channels: make_divisible(cin*expand, 8) of an mbconv, (cout*expand) of a bottleneck */
+  cream_act act;
+  double se;        /* squeeze-excite ratio; 0: none */
+  bool se_of_input; /* ratio of the block's input channels, to the nearest whole number as in EfficientNet,
+                     * rather than of the expanded ones, to a multiple of 8 */
+  cream_act se_act, se_gate;
+} cream_op;
+
+typedef struct cream_stage {
+  int channels; /* out, of every layer */
+  int stride;   /* of the first layer */
+  int depth_min, depth_max;
+  int n_choices;
+  uint8_t choices[CREAM_MAX_OPS]; /* indices into cream_space.ops, in the order of choice indices */
+  int base; /* op of the stage's only layer when its depth is 1; -1: the choices stay open */
+} cream_stage;
+
+typedef struct cream_space {
+  char name[CREAM_MAX_NAME];
+  int n_ops;
+  cream_op ops[CREAM_MAX_OPS];
+  int n_stages;
+  cream_stage stages[CREAM_MAX_STAGES];
+  struct {
+    int channels, kernel, stride;
+    cream_act act;
+  } stem;
+  struct {
+    int channels; /* 1x1 convolution with batch norm before pooling */
+    int features; /* linear layer with bias after pooling; 0: none */
+    cream_act act;
+    int classes; /* default number of classes */
+  } head;
+  struct {
+    int min, max, step; /* side of the square input in pixels */
+    int scale_at;       /* the side at which ... */
+    double scale_flops; /* ... a network of this many M FLOPs is in proportion: see range.h */
+  } resolution;
+} cream_space;
+
+/* Side of the output of a padded convolution. */
+static inline int cream_out_side(int side, int stride) {
+  return (side + stride - 1) / stride;
+}
+
+/* v rounded to a multiple of 8, never below 90 % of v (section 1). */
+int cream_make_divisible(double v);
+
+/* Checks everything a network built from the space relies on. Error text names the key. */
+cream_status cream_space_validate(const cream_space *, cream_error *);
+
+/* Index of an op by name, or -1. */
+int cream_space_find_op(const cream_space *, const char *name);
+
+/* One choice layer of a space at fixed depths. */
+typedef struct cream_layer {
+  int stage, index; /* stage from 0; layer of the stage from 0 */
+  int cin, cout, stride;
+  int n_options;
+  uint8_t options[CREAM_MAX_OPS]; /* indices into space.ops */
+} cream_layer;
+
+/* A space at fixed depths: the layers of a supernet, or (one option each) of a network. */
+typedef struct cream_skeleton {
+  cream_space space;
+  int depth[CREAM_MAX_STAGES];
+  int resolution, classes;
+  int n_layers;
+  cream_layer layers[CREAM_MAX_LAYERS];
+  bool fixed; /* a network: parameter names carry no choice index */
+} cream_skeleton;
+
+/* A candidate network of a skeleton: for each layer an index into its options. */
+typedef struct cream_path {
+  int n_layers;
+  uint8_t choice[CREAM_MAX_LAYERS];
+} cream_path;
+
+/* Depths within the space's, resolution within its bounds, classes > 0; else CREAM_BAD_CONFIG. */
+cream_status cream_skeleton_init(cream_skeleton *, const cream_space *, const int *depth, int resolution,
+                                 int classes, cream_error *);
+/* The network of one path. */
+cream_skeleton cream_skeleton_fix(const cream_skeleton *, const cream_path *);
+/* The only path of a fixed skeleton (all zeros), or the first path of another. */
+cream_path cream_skeleton_first_path(const cream_skeleton *);
+bool cream_path_equal(const cream_path *, const cream_path *);
+/* Writes "k3e4-k3e6 k5e4 ..." : layers by -, stages by blanks. Truncates. Returns `text`. */
+char *cream_path_format(const cream_skeleton *, const cream_path *, char *text, size_t size);
+
+/* Kernel, stride and so on of each convolution of a block; the network and the complexity both read it. */
+typedef struct cream_unit_shape {
+  int cin, cout, kernel, stride, pad, dilation;
+  bool depthwise;
+  cream_act act;         /* after its batch norm */
+  int se;                /* reduced channels of the squeeze-excite after the activation; 0: none */
+  const char *conv, *bn; /* timm's names: "conv_pw", "bn1" */
+} cream_unit_shape;
+
+/* Fills units[0..return-1]; 0 units: identity. *residual: the block's input is added to its output. */
+int cream_block_units(const cream_space *, const cream_layer *, int op,
+                      cream_unit_shape units[CREAM_MAX_UNITS], bool *residual);
+
+#endif

@@ -1,0 +1,47 @@
+#define _GNU_SOURCE /* dladdr */
+#include "data_dir.h"
+
+#include "core/base/status.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef CREAM_INSTALLED_DATA
+#define CREAM_INSTALLED_DATA "/usr/local/share/cream"
+#endif
+#ifndef CREAM_SOURCE_DATA
+#define CREAM_SOURCE_DATA "io/dataset/data"
+#endif
+
+/* The folder of the file that this code was loaded from; "" where that is not known. */
+static char *own_folder(char *folder, size_t size) {
+  folder[0] = '\0';
+  Dl_info info;
+  if (dladdr(&cream_share_find, &info) && info.dli_fname && strchr(info.dli_fname, '/')) {
+    snprintf(folder, size, "%s", info.dli_fname);
+  } else { /* a program that was found on the search path */
+    ssize_t length = readlink("/proc/self/exe", folder, size - 1);
+    folder[length < 0 ? 0 : length] = '\0';
+  }
+  char *slash = strrchr(folder, '/');
+  if (slash) *slash = '\0';
+  return folder;
+}
+
+char *cream_share_find(const char *name, char *path, size_t size) {
+  char folder[4096];
+  CREAM_ASSERT(path);
+  own_folder(folder, sizeof folder);
+  static const char *const below[] = {"../share", "../../share"}; /* of bin and lib, of lib/TRIPLET */
+  for (size_t i = 0; *folder && i < sizeof below / sizeof *below; i++) {
+    int length = snprintf(path, size, "%s/%s/cream/%s", folder, below[i], name);
+    if (length > 0 && (size_t)length < size && !access(path, R_OK)) return path;
+  }
+  snprintf(path, size, "%s/%s", CREAM_INSTALLED_DATA, name);
+  if (!access(path, R_OK)) return path;
+  snprintf(path, size, "%s/%s", CREAM_SOURCE_DATA, name);
+  if (access(path, R_OK)) snprintf(path, size, "%s/%s", CREAM_INSTALLED_DATA, name);
+  return path;
+}

@@ -1,0 +1,372 @@
+#include "settings.h"
+
+#include <string.h>
+
+#include "core/search/board.h"
+#include "core/search/rank.h"
+#include "field.h"
+
+typedef struct setting {
+  cream_field field;
+  const char *unit, *help;
+} setting;
+
+static const char *const teachers[] = {"meta", "top1", "random", "none", NULL};
+static const char *const strategies[] = {"cream", "spos", "random", "fair", "sandwich", NULL};
+static const char *const samplings[] = {"range", "everywhere", NULL};
+static const char *const board_rules[] = {"paper", "gap", "pareto", NULL};
+static const char *const meta_inputs[] = {"softmax", "logits", "pair", NULL};
+static const char *const priors[] = {"uniform", "fixed", "board", NULL};
+static const char *const schedules[] = {"linear", "cosine", "step", "constant", NULL};
+static const char *const interpolations[] = {"bilinear", "bicubic", "random", NULL};
+static const char *const on_nan_words[] = {"stop", "rollback", NULL};
+static const char *const optimisers[] = {"sgd", "rmsprop-tf", "adam", "adamw", NULL};
+static const char *const recalibrations[] = {"reset", "inherit", NULL};
+static const char *const spreads[] = {"uniform", "flops", NULL};
+
+#define SETTING(name, member, low, high, choice, unit_, help_)                                               \
+  {                                                                                                          \
+    .field = {.key = name, CREAM_FIELD(cream_config, member), .min = low, .max = high, .words = choice},     \
+    .unit = unit_, .help = help_                                                                             \
+  }
+#define NUMBER(member, low, high, unit, help) SETTING(#member, member, low, high, NULL, unit, help)
+#define WORD(member, words, help)             SETTING(#member, member, 0, 0, words, "", help)
+#define TEXT(member, help)                    SETTING(#member, member, 0, 0, NULL, "", help)
+
+#define LEARNING_RATE(part)                                                                                  \
+  NUMBER(part.lr.lr, 0, 100, "", "learning rate for a batch of 1,024; scales linearly with the batch"),      \
+      WORD(part.lr.schedule, schedules, "how the learning rate falls"),                                      \
+      NUMBER(part.lr.warmup_epochs, 0, 10000, "epochs", "linear warm-up at the beginning"),                  \
+      NUMBER(part.lr.warmup_lr, 0, 100, "", "learning rate at the start of the warm-up, not scaled"),        \
+      NUMBER(part.lr.decay_rate, 0, 1, "", "factor of the step schedule"),                                   \
+      NUMBER(part.lr.decay_epochs, 0.001, 100000, "epochs",                                                  \
+             "the step schedule applies its factor this often"),                                             \
+      NUMBER(part.lr.min_lr, 0, 100, "", "learning rate at the end of linear and cosine schedules"),         \
+      NUMBER(part.lr.cycle_epochs, 0, 100000, "epochs",                                                      \
+             "linear and cosine start over after so long; 0: never"),                                        \
+      NUMBER(part.lr.cycle_mul, 1, 100, "", "length of a cycle over the one before"),                        \
+      NUMBER(part.lr.cycle_decay, 0, 1, "", "peak of a cycle over the one before")
+
+#define TRAINING(part)                                                                                       \
+  NUMBER(part.epochs, 1, 100000, "epochs", "length of the training"),                                        \
+      NUMBER(part.batch, 1, 65536, "images", "images of a step"), LEARNING_RATE(part),                       \
+      NUMBER(part.momentum, 0, 1, "", "momentum"),                                                           \
+      NUMBER(part.weight_decay, 0, 1, "", "weight decay; none on biases and batch norm"),                    \
+      NUMBER(part.smoothing, 0, 1, "", "label smoothing"),                                                   \
+      NUMBER(part.clip, 0, 1e6, "", "largest norm of the gradient of all weights; 0: any")
+
+/* Settings of one map stand together: printing opens and closes maps in this order. */
+static const setting settings[] = {
+    TEXT(data, "data set: digits, folder:PATH, list:FILE, ... (docs/data.md)"),
+    TEXT(space, "search space: a built-in name or a YAML file"),
+    TEXT(arch, "architecture: a built-in name, a JSON file, or a list of choices"),
+    TEXT(weights,
+         "weights of the network to test, use or export, or that a retraining starts from: a safetensors "
+         "file"),
+    TEXT(out, "run folder"),
+    NUMBER(flops, 0, 1e9, "M FLOPs", "range that the network must lie in, as the paper counts FLOPs"),
+    NUMBER(resolution, 0, 4096, "pixels",
+           "side of the input; 0: the architecture's own, or from the FLOPs range"),
+    NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers", "depth of every stage; empty: from the FLOPs range"),
+    NUMBER(
+        heldout, 0, 0.9, "",
+        "share of the training images held out: for board, meta network and selection; in a retraining for "
+        "its curve (0: none)"),
+    WORD(recalibrate.mode, recalibrations,
+         "batch-norm recalibration: means over the batches, or what was there moves on"),
+    NUMBER(recalibrate.batches, 0, 1e6, "batches",
+           "training batches that recalibrate loaded weights before a test; 0: none"),
+    NUMBER(max_bad, 0, 1, "", "share of the pictures that may be unreadable: reported and left out"),
+    TEXT(seed, "seed of every random draw"),
+    TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, a part of a device's name, or auto"),
+    TEXT(opencl.parameters, "file of CLBlast's parameters, as cream bench --tune writes it"),
+    NUMBER(opencl.half, 0, 0, "", "activations are stored in half precision on an OpenCL device"),
+    NUMBER(threads, 0, 1024, "", "threads; 0: all cores"),
+    NUMBER(time_budget, 0, 1e6, "minutes", "training ends in good order when it is used up; 0: none"),
+    WORD(on_nan, on_nan_words,
+         "loss not finite or exploding: stop, or go back to the last checkpoint and halve the rate"),
+    NUMBER(checkpoint.every_steps, 0, 1e9, "steps", "between checkpoints; 0: only by time"),
+    NUMBER(checkpoint.every_minutes, 0, 1e6, "minutes",
+           "between checkpoints, half of it at an epoch's end; 0: only by steps"),
+    NUMBER(checkpoint.keep, 1, 1e6, "files", "last checkpoints that are kept, beside the best one"),
+    NUMBER(augment.enabled, 0, 0, "", "training images change at random; the digits have a way of their own"),
+    NUMBER(augment.scale_min, 0, 1, "", "random crop: smallest share of the area"),
+    NUMBER(augment.scale_max, 0, 1, "", "random crop: largest share of the area"),
+    NUMBER(augment.ratio_min, 0.01, 100, "", "random crop: smallest width / height"),
+    NUMBER(augment.ratio_max, 0.01, 100, "", "random crop: largest width / height"),
+    WORD(augment.interpolation, interpolations, "filter of resizing; random: either, in tests bicubic"),
+    NUMBER(augment.flip, 0, 1, "", "probability of exchanging left and right"),
+    TEXT(augment.randaugment, "RandAugment: rand-mMAGNITUDE[-mstdDEVIATION][-inc1][-nOPERATIONS], or none"),
+    NUMBER(augment.colour, 0, 10, "", "jitter of brightness, contrast, saturation, without RandAugment"),
+    NUMBER(augment.erase, 0, 1, "", "probability of erasing a rectangle"),
+    NUMBER(augment.erase_min, 0, 1, "", "random erasing: smallest share of the area"),
+    NUMBER(augment.erase_max, 0, 1, "", "random erasing: largest share of the area"),
+    NUMBER(augment.test_crop, 0.1, 1, "", "share of the resized side that tests look at"),
+    TRAINING(search),
+    WORD(search.strategy, strategies,
+         "prioritized paths; uniform paths; paths trained from scratch; strict fairness; sandwich rule"),
+    WORD(search.sampling, samplings, "paths are drawn inside the range, or anywhere in the supernet"),
+    TEXT(search.budgets, "one network for each: M FLOPs (14,43,114) or milliseconds (6ms,12ms)"),
+    NUMBER(search.budget_share, 0, 0.99, "", "least share of a budget that its network uses"),
+    NUMBER(search.latency.max, 0, 1e6, "ms", "what a network may take by search.latency.table; 0: any"),
+    TEXT(search.latency.table, "latency table of the space, as cream latency build writes it"),
+    WORD(search.teacher, teachers,
+         "which board path teaches: matched by the meta network, the best, any, or none"),
+    NUMBER(search.start_epoch, -1, 100000, "epochs", "first epoch with a teacher; -1: a sixth of the epochs"),
+    WORD(search.prior, priors,
+         "how paths are drawn: alike, by search.fixed_prior, or as often as on the board"),
+    NUMBER(search.fixed_prior, 0, 1e6, "", "weight of every op of the space, in its order; empty: alike"),
+    WORD(search.board.rule, board_rules,
+         "what a full board takes: better and no larger; also better by the gap; the best of each bucket"),
+    NUMBER(search.board.buckets, 1, CREAM_MAX_BOARD, "", "buckets of FLOPs of a pareto board"),
+    NUMBER(search.board.size, 1, CREAM_MAX_BOARD, "paths", "paths on the board (K)"),
+    NUMBER(search.board.gap, 0, 100, "points", "accuracy by which a larger path must be better to enter"),
+    NUMBER(search.board.images, 0, 1e7, "images", "held-out images of a score; 0: one batch"),
+    NUMBER(search.board.every, 1, 1e6, "steps", "between updates of the board"),
+    NUMBER(search.meta.every, 1, 1e6, "steps", "between updates of the meta network (tau)"),
+    NUMBER(search.meta.slice, 1, CREAM_MAX_SLICE, "images", "held-out images of a board path (s)"),
+    WORD(search.meta.input, meta_inputs,
+         "difference of probabilities, of logits, or both probabilities beside each other"),
+    NUMBER(search.meta.lr, 0, 100, "", "learning rate of the meta network"),
+    NUMBER(search.meta.clip, 0, 1e6, "", "largest norm of the meta network's gradient; 0: any"),
+    NUMBER(search.evolution.population, 2, 4096, "paths", "of a generation (spos, fair, sandwich)"),
+    NUMBER(search.evolution.generations, 0, 4096, "", "after the first, which is drawn at random"),
+    NUMBER(search.evolution.parents, 1, 4096, "paths", "best paths so far that have children"),
+    NUMBER(search.evolution.crossover, 0, 1, "", "share of the children with two parents"),
+    NUMBER(search.evolution.mutation, 0, 1, "", "probability that a layer of a mutant is drawn anew"),
+    NUMBER(search.evolution.images, 0, 1e7, "images",
+           "held-out images of an evaluation, drawn by seed; 0: all"),
+    NUMBER(search.random.paths, 1, 1e6, "paths", "paths trained from scratch (random)"),
+    NUMBER(search.sandwich.paths, 0, 64, "paths", "random paths of a batch (sandwich)"),
+    NUMBER(search.recalibrate, 0, 1e6, "batches",
+           "recompute batch-norm statistics before the final selection"),
+    TRAINING(retrain),
+    NUMBER(retrain.accumulate, 1, 65536, "batches", "batches of an update: their images count as one batch"),
+    WORD(retrain.optim, optimisers, "optimiser"),
+    NUMBER(retrain.nesterov, 0, 0, "", "Nesterov's momentum, of sgd"),
+    NUMBER(retrain.alpha, 0, 0.999999, "",
+           "decay of the mean of squared gradients; 0: 0.9 of rmsprop-tf, 0.999 of adam and adamw"),
+    NUMBER(retrain.eps, 0, 1, "", "added to the root; 0: 0.001 of rmsprop-tf, 1e-8 of adam and adamw"),
+    NUMBER(retrain.dropout, 0, 0.99, "", "dropout before the classifier"),
+    NUMBER(retrain.drop_path, 0, 0.99, "",
+           "stochastic depth: block l of n (from 0) is left out with probability drop_path * l / n"),
+    NUMBER(retrain.mixup, 0, 100, "", "mixes pictures by Beta(mixup, mixup); 0: none"),
+    NUMBER(retrain.ema, 0, 1, "", "decay of the averaged weights; 0: none"),
+    NUMBER(retrain.eval_every, 0, 100000, "epochs",
+           "between evaluations on held-out images; 0: at the end only"),
+    NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths of a ranking"),
+    WORD(rank.spread, spreads, "how they are drawn: alike, or in turn from parts of the FLOPs range"),
+    NUMBER(rank.buckets, 1, 1000, "parts", "parts of equal width of the FLOPs range"),
+    NUMBER(rank.recalibrate, 0, 1e6, "batches",
+           "recompute a path's batch-norm statistics in the supernet; 0: as they are"),
+    NUMBER(rank.epochs, 1, 100000, "epochs", "training from scratch of each path"),
+    NUMBER(rank.batch, 0, 65536, "images", "images of a step of it; 0: retrain.batch"),
+    NUMBER(rank.resamples, 1, 1e6, "", "resamples of the bootstrap"),
+    NUMBER(rank.jobs, 0, 1024, "processes", "paths side by side; 0: one a thread"),
+    TEXT(rank.table, "file of trained paths that rankings share; empty: one in the run folder"),
+};
+
+enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
+
+/* The setting of that key, or NULL; *group: it is the beginning of other keys. */
+static const cream_field *find(const char *key, bool *group) {
+  size_t length = strlen(key);
+  *group = false;
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const cream_field *field = &settings[i].field;
+    if (strcmp(field->key, key) == 0) return field;
+    if (strncmp(field->key, key, length) == 0 && field->key[length] == '.') *group = true;
+  }
+  return NULL;
+}
+
+static cream_status fail_unknown(const cream_yaml_value *value, const char *name, cream_error *err) {
+  cream_nearest nearest = cream_nearest_to(name);
+  for (int i = 0; i < N_SETTINGS; i++) cream_nearest_offer(&nearest, settings[i].field.key);
+  if (!nearest.best) return cream_yaml_fail(value, err, "no such setting");
+  return cream_yaml_fail(value, err, "no such setting, did you mean `%s`?", nearest.best);
+}
+
+/* `within`: bytes of the keys in front of those of the settings. */
+static cream_status read_map(cream_config *config, const cream_yaml_value *map, size_t within,
+                             cream_error *err) {
+  cream_status status = cream_yaml_expect(map, CREAM_YAML_MAP, err);
+  for (int i = 0; !status && i < cream_yaml_count(map); i++) {
+    const char *key;
+    bool group;
+    cream_yaml_value value = cream_yaml_pair(map, i, &key);
+    if ((status = cream_yaml_check_key(map, i, err))) break;
+    const char *name = value.key + within;
+    const cream_field *field = find(name, &group);
+    if (strchr(key, '.'))
+      status = cream_yaml_fail(&value, err, "a key of a file has no dots, expected nested maps");
+    else if (field)
+      status = cream_field_read(field, &value, config, err);
+    else
+      status = group ? read_map(config, &value, within, err) : fail_unknown(&value, name, err);
+  }
+  return status;
+}
+
+cream_status cream_settings_read(cream_config *config, const cream_yaml_value *map, cream_error *err) {
+  cream_config changed = *config;
+  cream_status status = read_map(&changed, map, map->key[0] ? strlen(map->key) + 1 : 0, err);
+  if (!status) *config = changed;
+  return status;
+}
+
+static cream_status read_document(cream_config *config, cream_yaml *yaml, cream_error *err) {
+  cream_yaml_value root = cream_yaml_root(yaml);
+  cream_status status = root.node ? cream_settings_read(config, &root, err) : CREAM_OK;
+  cream_yaml_free(yaml);
+  return status;
+}
+
+cream_status cream_settings_load(cream_config *config, const char *path, cream_error *err) {
+  cream_yaml *yaml;
+  cream_status status = cream_yaml_read(path, &yaml, err);
+  return status ? status : read_document(config, yaml, err);
+}
+
+cream_status cream_settings_parse(cream_config *config, const char *name, const char *text, size_t size,
+                                  cream_error *err) {
+  cream_yaml *yaml;
+  cream_status status = cream_yaml_parse(name, text, size, &yaml, err);
+  return status ? status : read_document(config, yaml, err);
+}
+
+static bool is_list(const cream_field *field) {
+  return field->type == CREAM_FIELD_INTS || field->type == CREAM_FIELD_DOUBLES;
+}
+
+/* A single value as a document: a list, or text in quotes. */
+static cream_status parse_value(bool list, const char *value, cream_yaml **yaml, cream_error *err) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *file = open_memstream(&text, &size);
+  if (!file) return cream_fail_memory(err, strlen(value), "a setting");
+  if (list)
+    fprintf(file, value[0] == '[' ? "%s" : "[%s]", value);
+  else
+    cream_yaml_print_text(value, file);
+  if (fclose(file) != 0) {
+    free(text);
+    return cream_fail_memory(err, strlen(value), "a setting");
+  }
+  cream_status status = cream_yaml_parse("", text, size, yaml, err);
+  free(text);
+  return status;
+}
+
+cream_status cream_settings_set(cream_config *config, const char *key, const char *value_text,
+                                cream_error *err) {
+  bool group;
+  const cream_field *field = find(key, &group);
+  cream_yaml *yaml;
+  cream_status status = parse_value(field && is_list(field), value_text, &yaml, err);
+  if (status) return status;
+  cream_yaml_value value = cream_yaml_root(yaml);
+  snprintf(value.key, sizeof value.key, "%s", key);
+  status = field ? cream_field_read(field, &value, config, err) : fail_unknown(&value, value.key, err);
+  cream_yaml_free(yaml);
+  return status;
+}
+
+/* ---- printing ---------------------------------------------------------------------------------------- */
+
+void cream_settings_print(const cream_config *config, FILE *file) {
+  const char *previous = "";
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const char *key = settings[i].field.key, *dot;
+    int indent = 0;
+    bool same = true; /* so far the maps of the setting before */
+    for (const char *part = key; (dot = strchr(part, '.')); part = dot + 1, indent += 2) {
+      size_t length = (size_t)(dot + 1 - key);
+      same = same && strncmp(previous, key, length) == 0;
+      if (!same) fprintf(file, "%*s%.*s:\n", indent, "", (int)(dot - part), part);
+    }
+    const char *last = strrchr(key, '.');
+    fprintf(file, "%*s%s: ", indent, "", last ? last + 1 : key);
+    cream_field_print(&settings[i].field, config, file);
+    fputc('\n', file);
+    previous = key;
+  }
+}
+
+char *cream_settings_text(const cream_config *config) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *memory = open_memstream(&text, &size);
+  if (!memory) return NULL;
+  cream_settings_print(config, memory);
+  if (fclose(memory) == 0) return text;
+  free(text);
+  return NULL;
+}
+
+const char *cream_settings_key(int i) {
+  return i >= 0 && i < N_SETTINGS ? settings[i].field.key : NULL;
+}
+
+char *cream_settings_get(const cream_config *config, const char *key, char *text, size_t size) {
+  bool group;
+  const cream_field *field = find(key, &group);
+  CREAM_ASSERT(field && size > 0);
+  text[0] = '\0';
+  if (field->type == CREAM_FIELD_TEXT) {
+    snprintf(text, size, "%s", (const char *)config + field->offset);
+    return text;
+  }
+  FILE *file = fmemopen(text, size, "w");
+  if (!file) return text;
+  cream_field_print(field, config, file);
+  fclose(file);
+  text[size - 1] = '\0';
+  return text;
+}
+
+static bool is_excepted(const char *key, const char *const *except) {
+  for (; *except; except++) {
+    size_t length = strlen(*except);
+    if ((*except)[length - 1] == '.' ? !strncmp(key, *except, length) : !strcmp(key, *except)) return true;
+  }
+  return false;
+}
+
+const char *cream_settings_differ(const cream_config *a, const cream_config *b, const char *const *except) {
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const char *key = settings[i].field.key;
+    char text[2][2048];
+    if (is_excepted(key, except)) continue;
+    if (strcmp(cream_settings_get(a, key, text[0], sizeof text[0]),
+               cream_settings_get(b, key, text[1], sizeof text[1])))
+      return key;
+  }
+  return NULL;
+}
+
+void cream_settings_describe(FILE *file) {
+  cream_config defaults;
+  cream_config_defaults(&defaults);
+  fputs("| key | default | unit | values | meaning |\n| --- | --- | --- | --- | --- |\n", file);
+  for (int i = 0; i < N_SETTINGS; i++) {
+    char expected[240];
+    const cream_field *field = &settings[i].field;
+    fprintf(file, "| `%s` | `", field->key);
+    cream_field_print(field, &defaults, file);
+    fprintf(file, "` | %s | %s | %s |\n", settings[i].unit,
+            cream_field_expected(field, expected, sizeof expected), settings[i].help);
+  }
+}
+
+void cream_settings_help(FILE *file) {
+  cream_config defaults;
+  cream_config_defaults(&defaults);
+  for (int i = 0; i < N_SETTINGS; i++) {
+    char value[64];
+    const setting *s = &settings[i];
+    cream_settings_get(&defaults, s->field.key, value, sizeof value);
+    fprintf(file, "  %-27s %-11s %s%s%s%s\n", s->field.key, value, s->help, s->unit[0] ? " (" : "", s->unit,
+            s->unit[0] ? ")" : "");
+  }
+}

@@ -1,0 +1,73 @@
+#include "classes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/base/name.h"
+
+enum { DIGITS = 12 };
+
+static cream_status check(const cream_dataset *dataset, const char *place, int classes, uint8_t *seen,
+                          int *missing, cream_error *err) {
+  static const char *const purposes[CREAM_PARTS] = {"training", "testing"};
+  for (int part = 0; part < CREAM_PARTS; part++) {
+    if (dataset->count[part] == 0)
+      return cream_fail(err, CREAM_BAD_DATA, "%.300s has no pictures for %s", place, purposes[part]);
+    for (size_t i = 0; i < dataset->count[part]; i++) {
+      int32_t label = dataset->labels[part][i];
+      if (label < 0 || label >= classes)
+        return cream_fail(err, CREAM_BAD_DATA,
+                          "%.300s: picture %zu for %s has label %d, out of range: expected 0 to %d", place, i,
+                          purposes[part], label, classes - 1);
+      seen[label] |= (uint8_t)(1 << part);
+    }
+  }
+  for (*missing = 0; *missing < classes && seen[*missing] & 1 << CREAM_PART_TRAIN;) ++*missing;
+  return CREAM_OK;
+}
+
+/* A block of pointers and the texts that they point to. */
+static char **copy(const char *const *names, int classes, cream_error *err) {
+  size_t pointers = (size_t)classes * sizeof(char *), bytes = pointers;
+  for (int c = 0; c < classes; c++)
+    bytes += names ? 4 * strlen(names[c]) + 1 : DIGITS; /* \xNN at the worst */
+  char **block = malloc(bytes + 1);
+  if (!block) {
+    cream_fail_memory(err, bytes, "the names of the classes");
+    return NULL;
+  }
+  char *at = (char *)block + pointers;
+  for (int c = 0; c < classes; c++) {
+    block[c] = at;
+    if (names)
+      cream_name_show(names[c], at, 4 * strlen(names[c]) + 1);
+    else
+      snprintf(at, DIGITS, "%d", c);
+    at += strlen(at) + 1;
+  }
+  return block;
+}
+
+cream_status cream_classes_set(cream_dataset *dataset, const char *place, const char *const *names,
+                               int classes, cream_error *err) {
+  uint8_t *seen = calloc((size_t)classes + 1, 1);
+  if (!seen) return cream_fail_memory(err, (size_t)classes, "the classes");
+  int missing = 0;
+  cream_status status = check(dataset, place, classes, seen, &missing, err);
+  free(seen);
+  if (status) return status;
+  char **block = copy(names, classes, err);
+  if (!block) return CREAM_FAILED;
+  if (missing < classes) {
+    cream_fail(err, CREAM_BAD_DATA, "%.300s: class '%.80s' has no training picture", place, block[missing]);
+    free(block);
+    return CREAM_BAD_DATA;
+  }
+  dataset->classes = classes;
+  dataset->class_names = (const char *const *)block;
+  return CREAM_OK;
+}
+
+void cream_classes_free(cream_dataset *dataset) {
+  free((void *)dataset->class_names);
+}

@@ -1,0 +1,72 @@
+#include "skipped_images.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct cream_bad {
+  const cream_dataset *dataset;
+  cream_bad_report *report;
+  void *context;
+  size_t all, limit;
+  double max_share;
+  pthread_mutex_t lock; /* one report at a time */
+  atomic_size_t count;
+  atomic_uchar *known[CREAM_PARTS]; /* a bit for each picture */
+};
+
+cream_status cream_bad_create(const cream_dataset *dataset, double max_share, cream_bad_report *report,
+                              void *context, cream_bad **out, cream_error *err) {
+  CREAM_ASSERT(max_share >= 0 && max_share <= 1);
+  cream_bad *self = calloc(1, sizeof *self);
+  if (!self) return cream_fail_memory(err, sizeof *self, "the list of bad pictures");
+  self->dataset = dataset;
+  self->report = report;
+  self->context = context;
+  self->max_share = max_share;
+  pthread_mutex_init(&self->lock, NULL);
+  for (int part = 0; part < CREAM_PARTS; part++) {
+    self->all += dataset->count[part];
+    self->known[part] = calloc(dataset->count[part] / 8 + 1, 1);
+    if (!self->known[part]) {
+      cream_bad_destroy(self);
+      return cream_fail_memory(err, dataset->count[part] / 8 + 1, "the list of bad pictures");
+    }
+  }
+  self->limit = (size_t)(max_share * (double)self->all);
+  *out = self;
+  return CREAM_OK;
+}
+
+void cream_bad_destroy(cream_bad *self) {
+  if (!self) return;
+  for (int part = 0; part < CREAM_PARTS; part++) free(self->known[part]);
+  pthread_mutex_destroy(&self->lock);
+  free(self);
+}
+
+bool cream_bad_known(const cream_bad *self, cream_part part, size_t index) {
+  CREAM_ASSERT(index < self->dataset->count[part]);
+  return atomic_load(&self->known[part][index / 8]) >> index % 8 & 1;
+}
+
+size_t cream_bad_count(const cream_bad *self) {
+  return atomic_load(&self->count);
+}
+
+cream_status cream_bad_add(cream_bad *self, cream_part part, size_t index, const cream_error *reason,
+                           cream_error *err) {
+  CREAM_ASSERT(index < self->dataset->count[part]);
+  unsigned char bit = (unsigned char)(1u << index % 8);
+  pthread_mutex_lock(&self->lock);
+  if (!(atomic_fetch_or(&self->known[part][index / 8], bit) & bit)) {
+    atomic_fetch_add(&self->count, 1);
+    if (self->report) self->report(self->context, part, index, reason->text);
+  }
+  size_t count = atomic_load(&self->count);
+  pthread_mutex_unlock(&self->lock);
+  if (count <= self->limit) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_DATA,
+                    "%zu of %zu pictures cannot be used, more than max_bad=%g allows; the last: %.340s",
+                    count, self->all, self->max_share, reason->text);
+}

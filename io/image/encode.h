@@ -1,0 +1,18 @@
+/* Pictures written as JPEG and PNG. */
+#ifndef CREAM_IO_ENCODE_H
+#define CREAM_IO_ENCODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/base/status.h"
+
+/* RGB [height, width, 3] as a JPEG of quality 1..100 that the caller frees. */
+cream_status cream_jpeg_encode(const uint8_t *pixels, int width, int height, int quality, uint8_t **data,
+                               size_t *size, cream_error *);
+
+/* The same as a PNG, to a stream. */
+cream_status cream_png_encode(const uint8_t *pixels, int width, int height, FILE *, cream_error *);
+
+#endif

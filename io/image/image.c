@@ -1,0 +1,119 @@
+#include "image.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "io/base/file.h"
+#include "image_codec.h"
+#include "io/base/name.h"
+
+enum { SHOWN = 320 }; /* bytes of a path in a message */
+
+/* First bytes of files. Those without a decoder are known so that a message can say what they are. */
+static const struct {
+  const char *magic, *name;
+  size_t size;
+  cream_status (*decode)(const cream_image_input *, cream_image *, int *width, int *height, cream_error *);
+} formats[] = {
+    {"\xff\xd8\xff", "JPEG", 3, cream_jpeg_decode},
+    {"\x89PNG\r\n\x1a\n", "PNG", 8, cream_png_decode},
+    {"GIF8", "GIF", 4, NULL},
+    {"RIFF", "WebP", 4, NULL},
+    {"II*\0", "TIFF", 4, NULL},
+    {"MM\0*", "TIFF", 4, NULL},
+    {"BM", "BMP", 2, NULL},
+};
+
+cream_status cream_image_resize(cream_image *image, int width, int height, cream_error *err) {
+  size_t bytes = (size_t)width * (size_t)height * 3;
+  if (bytes > image->capacity) {
+    free(image->pixels);
+    image->pixels = malloc(bytes);
+    image->capacity = image->pixels ? bytes : 0;
+    if (!image->pixels) return cream_fail_memory(err, bytes, "a picture");
+  }
+  image->width = width;
+  image->height = height;
+  image->left = image->top = image->shrink = 0;
+  return CREAM_OK;
+}
+
+void cream_image_free(cream_image *image) {
+  free(image->pixels);
+  *image = (cream_image){0};
+}
+
+cream_status cream_image_check_size(const char *name, uint32_t width, uint32_t height, cream_error *err) {
+  if (width == 0 || height == 0)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: a picture without pixels (%u x %u)", name, width, height);
+  if ((uint64_t)width * height > CREAM_MAX_PIXELS)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %u x %u pixels, more than the %d that are allowed", name,
+                      width, height, CREAM_MAX_PIXELS);
+  return CREAM_OK;
+}
+
+cream_status cream_image_damaged(const char *name, const char *format, const char *reason, cream_error *err) {
+  return cream_fail(err, CREAM_BAD_DATA, "%s: a damaged %s: %s", name, format, reason);
+}
+
+/* A path as messages have it: one line, and the end of one that would leave no room for the reason. */
+static char *shown(const char *path, char *text, size_t size) {
+  char *at = text;
+  size_t length = strlen(path);
+  if (length >= size) {
+    at = stpcpy(text, "...");
+    path += length - (size - 4);
+  }
+  cream_name_show(path, at, size - (size_t)(at - text));
+  return text;
+}
+
+static cream_status decode(const cream_image_input *input, cream_image *image, int *width, int *height,
+                           cream_error *err) {
+  if (input->size == 0) return cream_fail(err, CREAM_BAD_DATA, "%s: an empty file", input->name);
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    if (input->size < formats[i].size || memcmp(input->data, formats[i].magic, formats[i].size) != 0)
+      continue;
+    if (formats[i].decode) return formats[i].decode(input, image, width, height, err);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: a %s file; expected JPEG or PNG", input->name,
+                      formats[i].name);
+  }
+  return cream_fail(err, CREAM_BAD_DATA, "%s: not a picture; expected JPEG or PNG", input->name);
+}
+
+cream_status cream_image_size(const uint8_t *data, size_t size, const char *name, int *width, int *height,
+                              cream_error *err) {
+  char text[SHOWN];
+  return decode(&(cream_image_input){data, size, shown(name, text, SHOWN), 0}, NULL, width, height, err);
+}
+
+cream_status cream_image_decode(const uint8_t *data, size_t size, const char *name, int least_side,
+                                cream_image *image, cream_error *err) {
+  char text[SHOWN];
+  int width, height;
+  return decode(&(cream_image_input){data, size, shown(name, text, SHOWN), least_side}, image, &width,
+                &height, err);
+}
+
+cream_status cream_image_read(const char *path, int least_side, cream_image *image, cream_error *err) {
+  struct stat info;
+  char text[SHOWN];
+  shown(path, text, sizeof text);
+  if (stat(path, &info))
+    return cream_fail(err, CREAM_BAD_DATA, "%s: cannot be read: %s", text, strerror(errno));
+  if (!S_ISREG(info.st_mode)) /* asked before it is opened: a pipe would wait for its writer */
+    return cream_fail(err, CREAM_BAD_DATA, "%s: cannot be read: %s", text,
+                      S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
+  char *data;
+  size_t size;
+  cream_error reason;
+  if (cream_file_read(path, CREAM_MAX_IMAGE_BYTES, &data, &size, &reason)) {
+    cream_name_show(reason.text, text, sizeof text);
+    return cream_fail(err, CREAM_BAD_DATA, "%s", text);
+  }
+  cream_status status = cream_image_decode((const uint8_t *)data, size, path, least_side, image, err);
+  free(data);
+  return status;
+}

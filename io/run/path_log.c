@@ -1,0 +1,229 @@
+#include "path_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "io/base/file.h"
+#include "run.h"
+#include "io/config/settings.h"
+
+enum { MOST_BYTES = 64 << 20 };
+
+static const char format[] = "cream-paths";
+
+/* ---- reading ----------------------------------------------------------------------------------------- */
+
+static cream_status fail_line(const cream_path_log *log, int line, cream_error *err, const char *expected) {
+  return cream_fail(err, CREAM_BAD_DATA, "%s:%d: expected %s", log->name, line, expected);
+}
+
+static bool read_score(const json_t *json, cream_score *score) {
+  *score = (cream_score){0};
+  if (!json) return true;
+  const json_t *top1 = json_object_get(json, "top1"), *top5 = json_object_get(json, "top5");
+  const json_t *loss = json_object_get(json, "loss"), *count = json_object_get(json, "count");
+  if (!json_is_number(top1) || !json_is_number(top5) || !json_is_integer(count)) return false;
+  *score = (cream_score){json_number_value(top1), json_number_value(top5),
+                         json_is_null(loss) ? (double)NAN : json_number_value(loss), /* not finite: null */
+                         (size_t)json_integer_value(count)};
+  return (json_is_number(loss) || json_is_null(loss)) && json_integer_value(count) > 0 && score->top1 >= 0 &&
+         score->top1 <= 1;
+}
+
+static bool read_choices(const json_t *json, const cream_skeleton *skeleton, cream_path *path) {
+  *path = (cream_path){.n_layers = skeleton->n_layers};
+  if (json_array_size(json) != (size_t)skeleton->n_layers) return false;
+  for (int l = 0; l < skeleton->n_layers; l++) {
+    const json_t *item = json_array_get(json, (size_t)l);
+    json_int_t choice = json_integer_value(item);
+    if (!json_is_integer(item) || choice < 0 || choice >= skeleton->layers[l].n_options) return false;
+    path->choice[l] = (uint8_t)choice;
+  }
+  return true;
+}
+
+static cream_status add(cream_path_log *log, const cream_path_scores *scores, cream_error *err) {
+  if (log->count == log->room) {
+    int room = log->room ? 2 * log->room : 64;
+    cream_path_scores *lines = realloc(log->lines, (size_t)room * sizeof *lines);
+    if (!lines) return cream_fail_memory(err, (size_t)room * sizeof *lines, "scores of paths");
+    log->lines = lines;
+    log->room = room;
+  }
+  log->lines[log->count++] = *scores;
+  return CREAM_OK;
+}
+
+static cream_status read_scores(cream_path_log *log, const json_t *json, int line,
+                                const cream_skeleton *skeleton, cream_error *err) {
+  cream_path_scores scores;
+  if (!read_choices(json_object_get(json, "path"), skeleton, &scores.path))
+    return fail_line(log, line, err, "a path of the supernet, a choice for every layer");
+  if (!read_score(json_object_get(json, "heldout"), &scores.heldout) ||
+      !read_score(json_object_get(json, "test"), &scores.test))
+    return fail_line(log, line, err, "scores with top1, top5, loss and count");
+  return add(log, &scores, err);
+}
+
+/* The first line: whether the others are of any use. */
+static cream_status read_owner(const cream_path_log *log, const json_t *json,
+                               const cream_path_log_owner *owner, uint64_t weights, cream_error *err) {
+  const char *kind = json_string_value(json_object_get(json, "format"));
+  const char *text = json_string_value(json_object_get(json, "config"));
+  const char *hash = json_string_value(json_object_get(json, "supernet"));
+  if (!kind || strcmp(kind, format) || !text || !hash)
+    return fail_line(log, 1, err, "the beginning of a cream-paths file");
+  if (json_integer_value(json_object_get(json, "version")) != 1) return fail_line(log, 1, err, "version 1");
+  cream_config *config = malloc(sizeof *config);
+  if (!config) return cream_fail_memory(err, sizeof *config, "settings");
+  cream_config_defaults(config);
+  cream_status status = cream_settings_parse(config, log->name, text, strlen(text), err);
+  const char *key = status ? NULL : cream_settings_differ(config, owner->config, owner->free);
+  if (key) {
+    char was[128], is[128];
+    status = cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "%s: %s was %s in this ranking and is %s now; leave it as it was, or --force to begin anew",
+        log->name, key, cream_settings_get(config, key, was, sizeof was),
+        cream_settings_get(owner->config, key, is, sizeof is));
+  }
+  free(config);
+  char expected[17] = "";
+  if (owner->weights) snprintf(expected, sizeof expected, "%016" PRIx64, weights);
+  if (!status && strcmp(hash, expected))
+    status = cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "%s: the supernet has other weights than when this ranking began; --force begins anew", log->name);
+  return status;
+}
+
+cream_status cream_path_log_parse(cream_path_log *log, const char *text, size_t size,
+                                  const cream_path_log_owner *owner, uint64_t weights, size_t *whole,
+                                  cream_error *err) {
+  const char *end;
+  *whole = 0;
+  for (int line = 1; (end = memchr(text + *whole, '\n', size - *whole)); line++) {
+    size_t length = (size_t)(end - text) - *whole;
+    json_t *json = json_loadb(text + *whole, length, 0, NULL);
+    cream_status status = !json_is_object(json) ? fail_line(log, line, err, "a JSON object")
+                          : line == 1           ? read_owner(log, json, owner, weights, err)
+                                                : read_scores(log, json, line, owner->skeleton, err);
+    json_decref(json);
+    if (status != CREAM_OK) return status;
+    *whole += length + 1;
+  }
+  return *whole ? CREAM_OK : fail_line(log, 1, err, "the beginning of a cream-paths file");
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------- */
+
+/* Bytes are hashed as they come, for the file may be large. */
+static cream_status hash_file(const char *name, uint64_t *hash, cream_error *err) {
+  FILE *stream = fopen(name, "rb");
+  if (!stream) return cream_fail(err, CREAM_FAILED, "cannot read %s: %s", name, strerror(errno));
+  XXH3_state_t *state = XXH3_createState();
+  char bytes[1 << 14];
+  size_t n;
+  XXH3_64bits_reset(state);
+  while ((n = fread(bytes, 1, sizeof bytes, stream))) XXH3_64bits_update(state, bytes, n);
+  bool failed = ferror(stream);
+  fclose(stream);
+  *hash = XXH3_64bits_digest(state);
+  XXH3_freeState(state);
+  return failed ? cream_fail(err, CREAM_FAILED, "cannot read %s", name) : CREAM_OK;
+}
+
+static cream_status begin(const char *name, const cream_path_log_owner *owner, uint64_t weights,
+                          cream_error *err) {
+  cream_file file;
+  char hash[17] = "", *text = cream_settings_text(owner->config);
+  if (!text) return cream_fail_memory(err, sizeof *owner->config, "the settings of a ranking");
+  cream_status status = cream_file_create(&file, name, err);
+  if (!status) {
+    if (owner->weights) snprintf(hash, sizeof hash, "%016" PRIx64, weights);
+    cream_json json = cream_json_to(file.stream);
+    cream_json_object(&json, NULL, false);
+    cream_json_string(&json, "format", format);
+    cream_json_integer(&json, "version", 1);
+    cream_json_string(&json, "supernet", hash);
+    cream_json_string(&json, "config", text);
+    cream_json_end(&json);
+    fputc('\n', file.stream);
+    status = cream_file_commit(&file, err);
+  }
+  free(text);
+  return status;
+}
+
+/* What the file has, and its end to append to. */
+static cream_status take_up(cream_path_log *log, const cream_path_log_owner *owner, uint64_t weights,
+                            cream_error *err) {
+  char *text;
+  size_t size, whole;
+  log->fd = open(log->name, O_RDWR | O_APPEND | O_CLOEXEC);
+  if (log->fd < 0) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
+  if (flock(log->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s is in use by another ranking; wait for its end", log->name);
+  cream_status status = cream_file_read(log->name, MOST_BYTES, &text, &size, err);
+  if (status != CREAM_OK) return status;
+  status = cream_path_log_parse(log, text, size, owner, weights, &whole, err);
+  free(text);
+  if (!status && ftruncate(log->fd, (off_t)whole))
+    status = cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
+  return status;
+}
+
+cream_status cream_path_log_open(cream_path_log *log, const char *name, const cream_path_log_owner *owner,
+                                 bool anew, cream_error *err) {
+  uint64_t weights = 0;
+  *log = (cream_path_log){.fd = -1};
+  if ((size_t)snprintf(log->name, sizeof log->name, "%s", name) >= sizeof log->name)
+    return cream_fail(err, CREAM_BAD_CONFIG, "%.60s...: the name is longer than %zu bytes", name,
+                      sizeof log->name - 1);
+  cream_status status = owner->weights ? hash_file(owner->weights, &weights, err) : CREAM_OK;
+  if (!status && (anew || access(name, F_OK))) status = begin(name, owner, weights, err);
+  if (!status) status = take_up(log, owner, weights, err);
+  if (status) cream_path_log_close(log);
+  return status;
+}
+
+const cream_path_scores *cream_path_log_find(const cream_path_log *log, const cream_path *path) {
+  for (int i = 0; i < log->count; i++)
+    if (cream_path_equal(&log->lines[i].path, path)) return &log->lines[i];
+  return NULL;
+}
+
+cream_status cream_path_log_append(cream_path_log *log, const cream_path_scores *scores, cream_error *err) {
+  char line[2048];
+  FILE *stream = fmemopen(line, sizeof line, "w");
+  if (!stream) return cream_fail_memory(err, sizeof line, "a line");
+  cream_json json = cream_json_to(stream);
+  cream_json_object(&json, NULL, false);
+  cream_json_array(&json, "path", false);
+  for (int l = 0; l < scores->path.n_layers; l++) cream_json_integer(&json, NULL, scores->path.choice[l]);
+  cream_json_end(&json);
+  cream_json_score(&json, "heldout", scores->heldout.count ? &scores->heldout : NULL);
+  cream_json_score(&json, "test", scores->test.count ? &scores->test : NULL);
+  cream_json_end(&json);
+  fputc('\n', stream);
+  long size = ftell(stream);
+  fclose(stream);
+  CREAM_ASSERT(size > 0 && (size_t)size < sizeof line);
+  if (write(log->fd, line, (size_t)size) != size || fsync(log->fd))
+    return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
+  return add(log, scores, err);
+}
+
+void cream_path_log_close(cream_path_log *log) {
+  if (log->name[0] && log->fd >= 0) close(log->fd);
+  free(log->lines);
+  *log = (cream_path_log){.fd = -1};
+}

@@ -1,0 +1,219 @@
+#include "weights_info.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/base/json.h"
+
+enum { MAX_RESOLUTION = 4096, MAX_CLASSES = 1 << 20 };
+
+static const char key_format[] = "format", key_resolution[] = "resolution", key_mean[] = "mean",
+                  key_std[] = "std", key_interpolation[] = "interpolation", key_crop[] = "crop_pct",
+                  key_classes[] = "class_names";
+
+cream_weights_info cream_weights_info_imagenet(void) {
+  return (cream_weights_info){.has_normalisation = true,
+                              .mean = {0.485f, 0.456f, 0.406f},
+                              .std = {0.229f, 0.224f, 0.225f},
+                              .interpolation = "bicubic",
+                              .test_crop = 0.875};
+}
+
+void cream_weights_info_free(cream_weights_info *info) {
+  for (int i = 0; i < info->n_classes; i++) free(info->class_names[i]);
+  free(info->class_names);
+  info->class_names = NULL;
+  info->n_classes = 0;
+}
+
+cream_status cream_weights_info_set_classes(cream_weights_info *info, const char *const *names, int count,
+                                            cream_error *err) {
+  cream_weights_info copy = {.class_names = calloc((size_t)count + 1, sizeof *copy.class_names)};
+  bool whole = copy.class_names != NULL;
+  for (; whole && copy.n_classes < count; copy.n_classes++)
+    whole = (copy.class_names[copy.n_classes] = strdup(names[copy.n_classes])) != NULL;
+  if (!whole) {
+    cream_weights_info_free(&copy);
+    return cream_fail_memory(err, (size_t)count * sizeof *names, "the names of the classes");
+  }
+  cream_weights_info_free(info);
+  info->class_names = copy.class_names;
+  info->n_classes = count;
+  return CREAM_OK;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+static cream_status wrong(cream_error *err, const char *path, const char *key, const char *text,
+                          const char *expected) {
+  char shown[61];
+  snprintf(shown, sizeof shown, "%s", text);
+  for (char *c = shown; *c; c++)
+    if ((unsigned char)*c < ' ') *c = '?';
+  return cream_fail(err, CREAM_BAD_DATA, "%s: metadata `%s`: got `%s`, expected %s", path, key, shown,
+                    expected);
+}
+
+/* The number that a text is, or NAN. */
+static double number_of(const char *text) {
+  char *end;
+  double value = strtod(text, &end);
+  return end == text || *end || !isfinite(value) ? NAN : value;
+}
+
+static bool read_channels(const char *text, bool positive, float values[3]) {
+  json_t *list = json_loads(text, 0, NULL);
+  bool good = json_is_array(list) && json_array_size(list) == 3;
+  for (size_t c = 0; good && c < 3; c++) {
+    const json_t *item = json_array_get(list, c);
+    double value = json_number_value(item);
+    good = json_is_number(item) && fabs(value) <= 1e6 && (!positive || value > 0);
+    values[c] = (float)value;
+    good = good && (!positive || values[c] > 0);
+  }
+  json_decref(list);
+  return good;
+}
+
+static cream_status read_classes(const char *path, const char *text, cream_weights_info *info,
+                                 cream_error *err) {
+  json_t *list = json_loads(text, 0, NULL);
+  size_t count = json_is_array(list) ? json_array_size(list) : 0;
+  const char **names = count && count <= MAX_CLASSES ? calloc(count, sizeof *names) : NULL;
+  size_t named = 0;
+  while (names && named < count && (names[named] = json_string_value(json_array_get(list, named)))) named++;
+  cream_status status = CREAM_OK;
+  if (!count || count > MAX_CLASSES || (names && named < count))
+    status = wrong(err, path, key_classes, text, "a list of names in JSON");
+  else if (!names)
+    status = cream_fail_memory(err, count * sizeof *names, "the names of the classes");
+  else
+    status = cream_weights_info_set_classes(info, names, (int)count, err);
+  free(names);
+  json_decref(list);
+  return status;
+}
+
+cream_status cream_weights_info_read(const char *path, const cream_st_file *file, cream_weights_info *info,
+                                     cream_error *err) {
+  *info = (cream_weights_info){0};
+  cream_weights_info read = {0};
+  const char *text = cream_st_metadata(file, key_resolution);
+  if (text) {
+    double value = number_of(text);
+    if (!(value >= 1 && value <= MAX_RESOLUTION && value == floor(value)))
+      return wrong(err, path, key_resolution, text, "a number of pixels up to 4096");
+    read.resolution = (int)value;
+  }
+  const char *mean = cream_st_metadata(file, key_mean), *std = cream_st_metadata(file, key_std);
+  if (mean && !read_channels(mean, false, read.mean))
+    return wrong(err, path, key_mean, mean, "[RED, GREEN, BLUE]");
+  if (std && !read_channels(std, true, read.std))
+    return wrong(err, path, key_std, std, "[RED, GREEN, BLUE], all above 0");
+  if (!mean != !std)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: metadata has `%s` without `%s`", path,
+                      mean ? key_mean : key_std, mean ? key_std : key_mean);
+  read.has_normalisation = mean != NULL;
+  if ((text = cream_st_metadata(file, key_interpolation))) {
+    if (strlen(text) >= sizeof read.interpolation || text[strcspn(text, "\r\n")])
+      return wrong(err, path, key_interpolation, text, "a word such as bicubic");
+    strcpy(read.interpolation, text);
+  }
+  if ((text = cream_st_metadata(file, key_crop))) {
+    read.test_crop = number_of(text);
+    if (!(read.test_crop > 0 && read.test_crop <= 1))
+      return wrong(err, path, key_crop, text, "a share above 0, up to 1");
+  }
+  if ((text = cream_st_metadata(file, key_classes))) {
+    cream_status status = read_classes(path, text, &read, err);
+    if (status) return status;
+  }
+  *info = read;
+  return CREAM_OK;
+}
+
+cream_status cream_weights_info_load(const char *path, cream_weights_info *info, cream_error *err) {
+  cream_st_file *file;
+  *info = (cream_weights_info){0};
+  cream_status status = cream_st_open(path, &file, err);
+  if (status) return status;
+  status = cream_weights_info_read(path, file, info, err);
+  cream_st_close(file);
+  return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------- */
+
+static void put_channels(FILE *stream, const float values[3]) {
+  cream_json json = cream_json_to(stream);
+  cream_json_array(&json, NULL, false);
+  for (int c = 0; c < 3; c++) {
+    char text[32];
+    for (int digits = 1; digits <= 9; digits++) { /* the fewest that read back as the same float */
+      snprintf(text, sizeof text, "%.*g", digits, (double)values[c]);
+      if (strtof(text, NULL) == values[c]) break;
+    }
+    cream_json_number(&json, NULL, strtod(text, NULL));
+  }
+  cream_json_end(&json);
+}
+
+static void put_classes(FILE *stream, const cream_weights_info *info) {
+  cream_json json = cream_json_to(stream);
+  cream_json_array(&json, NULL, false);
+  for (int i = 0; i < info->n_classes; i++) cream_json_string(&json, NULL, info->class_names[i]);
+  cream_json_end(&json);
+}
+
+/* Ends the value that was written to the stream last, and notes its key. */
+static void end_value(FILE *stream, cream_weights_metadata *metadata, const char *key) {
+  fputc(0, stream);
+  metadata->pairs[metadata->count++].key = key;
+}
+
+cream_status cream_weights_metadata_init(cream_weights_metadata *metadata, const cream_weights_info *info,
+                                         cream_error *err) {
+  size_t size;
+  *metadata = (cream_weights_metadata){0};
+  FILE *stream = open_memstream(&metadata->text, &size);
+  if (!stream) return cream_fail_memory(err, sizeof *info, "the metadata of weights");
+  fputs("pt", stream);
+  end_value(stream, metadata, key_format);
+  if (info->resolution) {
+    fprintf(stream, "%d", info->resolution);
+    end_value(stream, metadata, key_resolution);
+  }
+  if (info->has_normalisation) {
+    put_channels(stream, info->mean);
+    end_value(stream, metadata, key_mean);
+    put_channels(stream, info->std);
+    end_value(stream, metadata, key_std);
+  }
+  if (info->interpolation[0]) {
+    fputs(info->interpolation, stream);
+    end_value(stream, metadata, key_interpolation);
+  }
+  if (info->test_crop > 0) {
+    fprintf(stream, "%.15g", info->test_crop);
+    end_value(stream, metadata, key_crop);
+  }
+  if (info->n_classes) {
+    put_classes(stream, info);
+    end_value(stream, metadata, key_classes);
+  }
+  bool failed = ferror(stream) != 0;
+  if (fclose(stream) || failed) {
+    cream_weights_metadata_free(metadata);
+    return cream_fail_memory(err, sizeof *info, "the metadata of weights");
+  }
+  const char *value = metadata->text;
+  for (int i = 0; i < metadata->count; i++, value += strlen(value) + 1) metadata->pairs[i].value = value;
+  return CREAM_OK;
+}
+
+void cream_weights_metadata_free(cream_weights_metadata *metadata) {
+  free(metadata->text);
+  *metadata = (cream_weights_metadata){0};
+}

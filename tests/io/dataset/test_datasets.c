@@ -1,0 +1,522 @@
+/* Data sets of the user's own: what they give, and every broken one refused at the start in one line. */
+#include "tests/io/image/pictures.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "io/dataset/skipped_images.h"
+#include "io/dataset/data.h"
+#include "io/base/file.h"
+
+static cream_error error;
+static cream_image image;
+
+static int teardown(void **state) {
+  cream_image_free(&image);
+  return scratch_teardown(state);
+}
+
+static const char *spec_of(const char *kind, const char *name, const char *options) {
+  static char spec[400];
+  snprintf(spec, sizeof spec, "%s:%s%s", kind, scratch(name), options);
+  return spec;
+}
+
+static cream_dataset *open_set(const char *kind, const char *name, const char *options) {
+  cream_dataset *set = NULL;
+  if (cream_dataset_open(spec_of(kind, name, options), &set, &error)) fail_msg("%s", error.text);
+  return set;
+}
+
+static void check_refused(const char *kind, const char *name, const char *options, cream_status status,
+                          const char *reason) {
+  cream_dataset *set = NULL;
+  assert_fails(cream_dataset_open(spec_of(kind, name, options), &set, &error), status, error, reason);
+}
+
+static void make_folder(const char *name) {
+  assert_int_equal(cream_make_directories(scratch(name), NULL), CREAM_OK);
+}
+
+static void write_text(const char *name, const char *text) {
+  scratch_write(name, text, strlen(text));
+}
+
+/* A folder with `count` pictures of which the first tells its seed by its width. */
+static void make_class(const char *folder, int count, int width) {
+  char name[200];
+  make_folder(folder);
+  for (int i = 0; i < count; i++) {
+    snprintf(name, sizeof name, "%s/%d.%s", folder, i, i % 2 ? "PNG" : "jpg");
+    picture_write(name, i % 2 ? picture_png(width + i, 9, 1) : picture_jpeg(width + i, 9, 1));
+  }
+}
+
+static void check_path(const cream_dataset *set, cream_part part, size_t index, const char *expected) {
+  char path[CREAM_MAX_FILE_NAME];
+  assert_ptr_equal(set->path(set, part, index, path, sizeof path), path);
+  assert_string_equal(path, expected);
+}
+
+static size_t count_label(const cream_dataset *set, cream_part part, int label) {
+  size_t count = 0;
+  for (size_t i = 0; i < set->count[part]; i++) count += set->labels[part][i] == label;
+  return count;
+}
+
+/* ---- folder ------------------------------------------------------------------------------------------ */
+
+static void test_folder_of_parts(void **state) {
+  (void)state;
+  make_class("two/train/b c\xff", 2, 20);
+  make_class("two/train/B", 3, 30);
+  make_class("two/train/a\xc3\xa9/deep", 1, 40);
+  make_class("two/val/b c\xff", 1, 50);
+  make_class("two/train/.hidden", 1, 60);
+  write_text("two/train/B/notes.txt", "no picture");
+  write_text("two/train/B/.x.jpg", "no picture");
+  cream_dataset *set = open_set("folder", "two", "");
+  assert_string_equal(set->name, "folder");
+  assert_int_equal(set->classes, 3);
+  assert_string_equal(set->class_names[0], "B");
+  assert_string_equal(set->class_names[1], "a\xc3\xa9");
+  assert_string_equal(set->class_names[2], "b c\\xff");
+  assert_int_equal(set->count[CREAM_PART_TRAIN], 6);
+  assert_int_equal(set->count[CREAM_PART_TEST], 1);
+  static const int32_t labels[] = {0, 0, 0, 1, 2, 2};
+  assert_memory_equal(set->labels[CREAM_PART_TRAIN], labels, sizeof labels);
+  assert_int_equal(set->labels[CREAM_PART_TEST][0], 2);
+  assert_null(set->decode);
+  check_path(set, CREAM_PART_TRAIN, 3, scratch("two/train/a\xc3\xa9/deep/0.jpg"));
+  check_path(set, CREAM_PART_TEST, 0, scratch("two/val/b c\xff/0.jpg"));
+  static const int widths[] = {30, 31, 32, 40, 20, 21};
+  for (size_t i = 0; i < 6; i++) {
+    if (set->load(set, CREAM_PART_TRAIN, i, 0, &image, &error)) fail_msg("%s", error.text);
+    assert_int_equal(image.width, widths[i]);
+  }
+  assert_int_equal(set->load(set, CREAM_PART_TEST, 0, 4, &image, &error), CREAM_OK);
+  assert_int_equal(image.width, 25);
+  assert_float_equal(set->mean[0], 0.485, 1e-6);
+  set->destroy(set);
+}
+
+static void test_folder_split(void **state) {
+  (void)state;
+  make_class("one,x/cat", 10, 10);
+  make_class("one,x/dog", 5, 10);
+  cream_dataset *set = open_set("folder", "one,x", "");
+  assert_int_equal(set->count[CREAM_PART_TRAIN], 12);
+  assert_int_equal(count_label(set, CREAM_PART_TEST, 0), 2);
+  assert_int_equal(count_label(set, CREAM_PART_TEST, 1), 1);
+  set->destroy(set);
+
+  char first[2][200], path[200];
+  for (int seed = 0; seed < 2; seed++) {
+    set = open_set("folder", "one,x", seed ? ",seed=5,val=0.4" : ",val=0.4,seed=5");
+    assert_int_equal(count_label(set, CREAM_PART_TEST, 0), 4);
+    assert_int_equal(count_label(set, CREAM_PART_TRAIN, 1), 3);
+    set->path(set, CREAM_PART_TEST, 1, first[seed], sizeof first[seed]);
+    for (size_t i = 0; i < set->count[CREAM_PART_TRAIN]; i++)
+      for (size_t j = 0; j < set->count[CREAM_PART_TEST]; j++) {
+        char other[200];
+        set->path(set, CREAM_PART_TRAIN, i, path, sizeof path);
+        set->path(set, CREAM_PART_TEST, j, other, sizeof other);
+        assert_string_not_equal(path, other);
+      }
+    set->destroy(set);
+  }
+  assert_string_equal(first[0], first[1]);
+  int differ = 0;
+  for (int seed = 6; seed < 10; seed++) {
+    char options[40];
+    snprintf(options, sizeof options, ",val=0.4,seed=%d", seed);
+    set = open_set("folder", "one,x", options);
+    differ += strcmp(set->path(set, CREAM_PART_TEST, 1, path, sizeof path), first[0]) != 0;
+    set->destroy(set);
+  }
+  assert_true(differ > 0);
+  check_refused("folder", "one,x", ",val=1", CREAM_BAD_CONFIG, "'val=1' is not a share, 0 < val < 1");
+  check_refused("folder", "one,x", ",seed=-1", CREAM_BAD_CONFIG, "'seed=-1' is not an integer");
+  check_refused("folder", "one,x", ",vla=0.2", CREAM_BAD_DATA, "No such file");
+  check_refused("folder", "two", ",val=0.2", CREAM_BAD_CONFIG, "leave out val= and seed=");
+}
+
+static void test_folder_broken(void **state) {
+  (void)state;
+  check_refused("folder", "none", "", CREAM_BAD_DATA, "none: the folder cannot be read: No such file");
+  make_folder("empty");
+  check_refused("folder", "empty", "", CREAM_BAD_DATA, "no folders in it; expected one for each class");
+  make_class("half/train/a", 1, 10);
+  check_refused("folder", "half", "", CREAM_BAD_DATA, "has train/ but none of val/");
+  make_class("half/test/b", 1, 10);
+  check_refused("folder", "half", "", CREAM_BAD_DATA,
+                "test/b: a class that the training pictures do not have");
+  make_class("hollow/a", 1, 10);
+  make_folder("hollow/b c");
+  check_refused("folder", "hollow", "", CREAM_BAD_DATA, "hollow/b c: a class without pictures");
+  write_text("hollow/b c/x.txt", "x");
+  check_refused("folder", "hollow", "", CREAM_BAD_DATA, "its files have no image's extension");
+  make_class("few/a", 1, 10);
+  check_refused("folder", "few", "", CREAM_BAD_DATA, "no pictures for testing");
+}
+
+/* Links to pictures that lead nowhere are bad pictures; links to folders are followed, but not in circles. */
+static void test_folder_links(void **state) {
+  (void)state;
+  make_class("links/train/a", 1, 10);
+  make_class("links/val/a", 1, 12);
+  make_class("elsewhere", 1, 14);
+  assert_int_equal(symlink("../../../elsewhere", scratch("links/train/a/more")), 0);
+  assert_int_equal(symlink("nowhere", scratch("links/train/a/1.jpg")), 0);
+  assert_int_equal(symlink("2.jpg", scratch("links/train/a/2.jpg")), 0);
+  assert_int_equal(symlink("0.jpg", scratch("links/train/a/3.jpg")), 0);
+  assert_int_equal(mkfifo(scratch("links/train/a/4.jpg"), 0666), 0);
+  cream_dataset *set = open_set("folder", "links", "");
+  assert_int_equal(set->count[CREAM_PART_TRAIN], 5);
+  assert_int_equal(set->load(set, CREAM_PART_TRAIN, 3, 0, &image, &error), CREAM_OK);
+  assert_fails(set->load(set, CREAM_PART_TRAIN, 1, 0, &image, &error), CREAM_BAD_DATA, error,
+               "1.jpg: cannot be");
+  assert_fails(set->load(set, CREAM_PART_TRAIN, 2, 0, &image, &error), CREAM_BAD_DATA, error,
+               "2.jpg: cannot be");
+  assert_int_equal(set->load(set, CREAM_PART_TRAIN, 4, 0, &image, &error), CREAM_OK);
+  assert_int_equal(image.width, 14);
+  set->destroy(set);
+  make_folder("links/train/a/x/y");
+  assert_int_equal(symlink("../..", scratch("links/train/a/x/y/back")), 0);
+  check_refused("folder", "links", "", CREAM_BAD_DATA, "y/back: the link leads back to a folder");
+  assert_int_equal(unlink(scratch("links/train/a/x/y/back")), 0);
+  assert_int_equal(symlink("nowhere", scratch("links/train/b")), 0);
+  check_refused("folder", "links", "", CREAM_BAD_DATA, "links/train/b: the link leads nowhere");
+}
+
+/* ---- list -------------------------------------------------------------------------------------------- */
+
+static void test_list(void **state) {
+  (void)state;
+  make_class("listed/a b", 4, 20);
+  write_text("listed/list.txt", "\xef\xbb\xbf"
+                                "a b/0.jpg 1\r\n\na b/1.PNG   0  \na b/2.jpg\t1\na b/3.PNG 0");
+  cream_dataset *set = open_set("list", "listed/list.txt", ",val=0.5");
+  assert_int_equal(set->classes, 2);
+  assert_string_equal(set->class_names[1], "1");
+  assert_int_equal(set->count[CREAM_PART_TRAIN], 2);
+  for (int part = 0; part < 2; part++)
+    for (size_t i = 0; i < 2; i++) {
+      assert_int_equal(set->load(set, (cream_part)part, i, 0, &image, &error), CREAM_OK);
+      assert_int_equal(set->labels[part][i], image.width % 2 == 0);
+    }
+  set->destroy(set);
+
+  write_text("listed/parts.txt", "/x/y 1.jpg\tzebra\ttrain\n\xff\xfe.jpg\tant\ttrain\nz.jpg\tzebra\tval\n");
+  set = open_set("list", "listed/parts.txt", "");
+  assert_string_equal(set->class_names[0], "ant");
+  assert_string_equal(set->class_names[1], "zebra");
+  assert_int_equal(set->labels[CREAM_PART_TRAIN][0], 1);
+  assert_int_equal(set->labels[CREAM_PART_TEST][0], 1);
+  check_path(set, CREAM_PART_TRAIN, 0, "/x/y 1.jpg");
+  check_path(set, CREAM_PART_TRAIN, 1, scratch("listed/\xff\xfe.jpg"));
+  set->destroy(set);
+
+  write_text("listed/numbers.txt", "a\t10\ttrain\nb\t9\ttrain\nc\t9\ttest\n");
+  check_refused(
+      "list", "listed/numbers.txt", "", CREAM_BAD_DATA,
+      "numbers.txt:1: a label out of range: there are fewer pictures than such a number of classes: '10'");
+  set = open_set("list", "listed/numbers.txt", ",labels=names");
+  assert_string_equal(set->class_names[0], "10");
+  assert_int_equal(set->labels[CREAM_PART_TEST][0], 1);
+  set->destroy(set);
+}
+
+static void test_list_broken(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *reason;
+  } cases[] = {
+      {"", "has no pictures"},
+      {"\n\r\n\n", "has no pictures"},
+      {"a.jpg 0\nb.jpg\n", ":2: no label"},
+      {"a.jpg\t\n", ":1: no label"},
+      {" 0\n", ":1: no path before the label"},
+      {"\t0\n", ":1: no path before the label"},
+      {"a\t0\ttrain\tx\n", ":1: more than three fields"},
+      {"a\t0\ttrian\n", ":1: the part is not train, val, validation, valid or test: 'trian'"},
+      {"a\t0\ttrain\nb\t0\n", ":2: no part, unlike the lines before"},
+      {"a 0\nb\t0\ttrain\n", ":2: a part, which the lines before do not have"},
+      {"a 0\nb 1\nc -1\n", ":3: expected a whole number from 0"},
+      {"a cat\nb 1\n", ":2: a number among labels that are names"},
+      {"a 0\nb 99999999999999999999\n", ":2: a label out of range"},
+      {"a 0\nb 2\nc 0\n", "class '1' has no training picture"},
+      {"a\tcat\ttrain\nb\tdog\tval\n", "class 'dog' has no training picture"},
+      {"a\tcat\tval\n", "no pictures for training"},
+      {"a\tcat\ttrain\n", "no pictures for testing"},
+      {"a 0\n", "no pictures for testing"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    write_text("broken.txt", cases[i].text);
+    check_refused("list", "broken.txt", "", CREAM_BAD_DATA, cases[i].reason);
+  }
+  scratch_write("zero.txt", "a\0b 0\n", 6);
+  check_refused("list", "zero.txt", "", CREAM_BAD_DATA, "zero.txt:1: a 0 byte");
+  char *text = malloc(6000);
+  memset(text, 'x', 6000);
+  memcpy(text + 5990, " 0\n", 4);
+  write_text("long.txt", text);
+  free(text);
+  check_refused("list", "long.txt", "", CREAM_BAD_DATA, "long.txt:1: a path of more than 4,095 bytes");
+  check_refused("list", "none.txt", "", CREAM_FAILED, "No such file");
+  write_text("parts.txt", "a\t0\ttrain\nb\t0\tval\n");
+  check_refused("list", "parts.txt", ",val=0.1", CREAM_BAD_CONFIG, "has parts of its own");
+  check_refused("list", "parts.txt", ",labels=all", CREAM_BAD_CONFIG, "'labels=all' is not names");
+  assert_fails(cream_dataset_open("list", &(cream_dataset *){0}, &error), CREAM_BAD_CONFIG, error,
+               "list:PATH");
+}
+
+static double seconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* As many pictures and classes as ImageNet: under 2 s and 200 MB where no sanitizer counts too. */
+static void test_list_large(void **state) {
+  (void)state;
+  enum { PICTURES = 1300000, CLASSES = 1000 };
+  FILE *stream = fopen(scratch("large.txt"), "w");
+  assert_non_null(stream);
+  for (int i = 0; i < PICTURES; i++)
+    fprintf(stream, "train/n%08d/n%08d_%d.JPEG n%08d\n", 1440764 + i % CLASSES, 1440764 + i % CLASSES,
+            i / CLASSES, 1440764 + i % CLASSES);
+  assert_int_equal(fclose(stream), 0);
+  struct rusage before, after;
+  getrusage(RUSAGE_SELF, &before);
+  double start = seconds();
+  cream_dataset *set = open_set("list", "large.txt", "");
+  double taken = seconds() - start;
+  getrusage(RUSAGE_SELF, &after);
+  long kilobytes = after.ru_maxrss - before.ru_maxrss;
+  print_message("%d lines: %.2f s, %ld MB\n", PICTURES, taken, kilobytes / 1024);
+  assert_int_equal(set->classes, CLASSES);
+  assert_int_equal(set->count[CREAM_PART_TRAIN], PICTURES * 4 / 5);
+  assert_int_equal(set->count[CREAM_PART_TEST], PICTURES / 5);
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+  assert_true(taken < 2);
+  assert_true(kilobytes < 200 * 1024);
+#endif
+  set->destroy(set);
+}
+
+/* ---- cifar ------------------------------------------------------------------------------------------- */
+
+/* `count` records; picture i has class i % classes, and its pixels tell i, channel and place. */
+static void write_cifar(const char *name, int count, int labels, int classes) {
+  FILE *stream = fopen(scratch(name), "wb");
+  assert_non_null(stream);
+  for (int i = 0; i < count; i++) {
+    if (labels == 2) fputc(i % 20, stream);
+    fputc(i % classes, stream);
+    for (int p = 0; p < 3072; p++) fputc((i * 5 + p / 1024 * 100 + p % 7) & 255, stream);
+  }
+  assert_int_equal(fclose(stream), 0);
+}
+
+static void test_cifar(void **state) {
+  (void)state;
+  char name[100];
+  make_folder("c10/cifar-10-batches-bin");
+  for (int i = 1; i <= 5; i++) {
+    snprintf(name, sizeof name, "c10/cifar-10-batches-bin/data_batch_%d.bin", i);
+    write_cifar(name, 10 + i, 1, 10);
+  }
+  write_cifar("c10/cifar-10-batches-bin/test_batch.bin", 7, 1, 10);
+  write_text("c10/cifar-10-batches-bin/batches.meta.txt", "airplane\nauto\nc\nd\ne\nf\ng\nh\ni\ntruck\n\n");
+  cream_dataset *set = open_set("cifar10", "c10", "");
+  assert_int_equal(set->classes, 10);
+  assert_string_equal(set->class_names[9], "truck");
+  assert_int_equal(set->count[CREAM_PART_TRAIN], 65);
+  assert_int_equal(set->count[CREAM_PART_TEST], 7);
+  assert_int_equal(set->labels[CREAM_PART_TRAIN][13], 2); /* the third of the second file */
+  assert_int_equal(set->load(set, CREAM_PART_TRAIN, 13, 0, &image, &error), CREAM_OK);
+  assert_int_equal(image.width, 32);
+  for (int p = 0; p < 3072; p++)
+    assert_int_equal(image.pixels[p], 10 + p % 3 * 100 + (p % 3 * 1024 + p / 3) % 7);
+  check_path(set, CREAM_PART_TEST, 3, spec_of("", "c10", ":test/3") + 1);
+  assert_true(set->mean[0] > 0.1 && set->mean[2] > set->mean[1] - 0.4 && set->std[0] > 0.05);
+  set->destroy(set);
+  set = open_set("cifar10", "c10/cifar-10-batches-bin", "");
+  set->destroy(set);
+
+  make_folder("c100");
+  write_cifar("c100/train.bin", 200, 2, 100);
+  write_cifar("c100/test.bin", 3, 2, 100);
+  set = open_set("cifar100", "c100", "");
+  assert_int_equal(set->classes, 100);
+  assert_string_equal(set->class_names[42], "42");
+  assert_int_equal(set->labels[CREAM_PART_TRAIN][142], 42);
+  set->destroy(set);
+
+  assert_int_equal(truncate(scratch("c100/test.bin"), 2 * 3074 + 5), 0);
+  check_refused("cifar100", "c100", "", CREAM_BAD_DATA,
+                "test.bin has 6153 bytes, no whole number of pictures");
+  write_cifar("c100/test.bin", 101, 2, 101);
+  check_refused("cifar100", "c100", "", CREAM_BAD_DATA,
+                "picture 100 has label 100, out of range: expected 0 to 99");
+  write_text("c100/test.bin", "");
+  check_refused("cifar100", "c100", "", CREAM_BAD_DATA, "test.bin has 0 bytes");
+  assert_int_equal(unlink(scratch("c10/cifar-10-batches-bin/data_batch_4.bin")), 0);
+  check_refused("cifar10", "c10", "", CREAM_BAD_DATA, "data_batch_4.bin: No such file");
+}
+
+/* ---- idx --------------------------------------------------------------------------------------------- */
+
+static void write_idx(const char *name, uint32_t magic, uint32_t count, uint32_t height, uint32_t width,
+                      const uint8_t *values, size_t size) {
+  uint8_t header[16];
+  const uint32_t words[] = {magic, count, height, width};
+  for (int i = 0; i < 16; i++) header[i] = (uint8_t)(words[i / 4] >> (24 - 8 * (i % 4)));
+  gzFile stream = gzopen(scratch(name), strstr(name, ".gz") ? "wb" : "wbT");
+  assert_non_null(stream);
+  gzwrite(stream, header, height ? 16 : 8);
+  gzwrite(stream, values, (unsigned)size);
+  assert_int_equal(gzclose(stream), Z_OK);
+}
+
+static void test_idx(void **state) {
+  (void)state;
+  static const uint8_t values[24] = {0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120};
+  static const uint8_t labels[] = {7, 3, 7, 3}, others[] = {3, 7, 5};
+  make_folder("mnist/raw");
+  write_idx("mnist/raw/train-images-idx3-ubyte.gz", 0x803, 4, 2, 3, values, 24);
+  write_idx("mnist/raw/train-labels-idx1-ubyte", 0x801, 4, 0, 0, labels, 4);
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "has no t10k-images-idx3-ubyte");
+  write_idx("mnist/raw/t10k-images.idx3-ubyte", 0x803, 2, 2, 3, values + 6, 12);
+  write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 2, 0, 0, others, 2);
+  cream_dataset *set = open_set("idx", "mnist", "");
+  assert_int_equal(set->classes, 2);
+  assert_string_equal(set->class_names[0], "3");
+  assert_string_equal(set->class_names[1], "7");
+  static const int32_t expected[] = {1, 0, 1, 0};
+  assert_memory_equal(set->labels[CREAM_PART_TRAIN], expected, sizeof expected);
+  assert_int_equal(set->load(set, CREAM_PART_TEST, 0, 0, &image, &error), CREAM_OK);
+  assert_int_equal(image.width, 3);
+  assert_int_equal(image.height, 2);
+  for (int i = 0; i < 18; i++) assert_int_equal(image.pixels[i], values[6 + i / 3]);
+  set->destroy(set);
+
+  write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 3, 0, 0, others, 3);
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "has 2 pictures, but");
+  write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 2, 0, 0, others + 1, 2);
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA,
+                "test picture 1 has label 5, which no training picture has");
+  write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x803, 2, 0, 0, others, 2);
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "magic number 0x00000803; expected 0x00000801");
+  write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 2000000000, 0, 0, others, 2);
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "has 2 bytes of values; its header says 2000000000");
+  write_text("mnist/raw/t10k-labels-idx1-ubyte", "short");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "too few for the header");
+  write_idx("mnist/raw/t10k-images.idx3-ubyte", 0x803, 4, 3, 1, values, 12);
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "too few for the header");
+  write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 4, 0, 0, labels, 4);
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "pictures of 1 x 3, those for training are 3 x 2");
+  write_idx("mnist/raw/t10k-images.idx3-ubyte", 0x803, 4, 0xffffffff, 0xffffffff, values, 12);
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "expected sides of 1 to 8192");
+  size_t size;
+  char *packed = scratch_read("mnist/raw/train-images-idx3-ubyte.gz", &size);
+  scratch_write("mnist/raw/train-images-idx3-ubyte.gz", packed, size - 9);
+  free(packed);
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "train-images-idx3-ubyte.gz is damaged");
+}
+
+/* ---- digits, bad pictures ------------------------------------------------------------------------------ */
+
+static void test_digits_load(void **state) {
+  (void)state;
+  cream_dataset *set;
+  assert_int_equal(cream_dataset_open("digits:" CREAM_SOURCE_DIR "/io/dataset/data/digits.csv.gz", &set, &error),
+                   CREAM_OK);
+  uint8_t shown[8 * 8 * 3];
+  for (size_t i = 0; i < 20; i++) {
+    assert_int_equal(set->load(set, CREAM_PART_TRAIN, i, 0, &image, &error), CREAM_OK);
+    assert_int_equal(set->decode(set, CREAM_PART_TRAIN, i, 8, NULL, shown, &error), CREAM_OK);
+    assert_memory_equal(image.pixels, shown, sizeof shown);
+  }
+  char path[300];
+  assert_text_contains(set->path(set, CREAM_PART_TRAIN, 3, path, sizeof path), "digits.csv.gz:");
+  set->destroy(set);
+}
+
+typedef struct reports {
+  int count;
+  char last[200];
+} reports;
+
+static void note(void *context, cream_part part, size_t index, const char *line) {
+  reports *seen = context;
+  seen->count++;
+  snprintf(seen->last, sizeof seen->last, "%d/%zu %s", (int)part, index, line);
+}
+
+static void *add_all(void *context) {
+  cream_bad *bad = context;
+  cream_error reason = {CREAM_BAD_DATA, "broken"};
+  for (size_t i = 0; i < 1000; i++) cream_bad_add(bad, CREAM_PART_TRAIN, i, &reason, NULL);
+  return NULL;
+}
+
+static void test_bad(void **state) {
+  (void)state;
+  cream_dataset set = {.count = {1000, 200}};
+  cream_error reason = {CREAM_BAD_DATA, "a.jpg: torn"};
+  reports seen = {0};
+  cream_bad *bad;
+  assert_int_equal(cream_bad_create(&set, 0.0025, note, &seen, &bad, &error), CREAM_OK); /* 3 of 1,200 */
+  for (int twice = 0; twice < 2; twice++)
+    for (size_t i = 0; i < 3; i++)
+      assert_int_equal(cream_bad_add(bad, CREAM_PART_TRAIN, 300 * i, &reason, &error), 0);
+  assert_int_equal(seen.count, 3);
+  assert_string_equal(seen.last, "0/600 a.jpg: torn");
+  assert_true(cream_bad_known(bad, CREAM_PART_TRAIN, 300));
+  assert_false(cream_bad_known(bad, CREAM_PART_TRAIN, 301));
+  assert_false(cream_bad_known(bad, CREAM_PART_TEST, 0));
+  assert_fails(cream_bad_add(bad, CREAM_PART_TEST, 0, &reason, &error), CREAM_BAD_DATA, error,
+               "4 of 1200 pictures cannot be used, more than max_bad=0.0025 allows; the last: a.jpg: torn");
+  assert_int_equal(cream_bad_add(bad, CREAM_PART_TRAIN, 0, &reason, &error), CREAM_BAD_DATA);
+  assert_int_equal(cream_bad_count(bad), 4);
+  cream_bad_destroy(bad);
+
+  seen.count = 0;
+  pthread_t threads[4];
+  assert_int_equal(cream_bad_create(&set, 1, note, &seen, &bad, &error), CREAM_OK);
+  for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, add_all, bad), 0);
+  for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+  assert_int_equal(seen.count, 1000);
+  assert_int_equal(cream_bad_count(bad), 1000);
+  cream_bad_destroy(bad);
+}
+
+static void test_unknown_kind(void **state) {
+  (void)state;
+  cream_dataset *set;
+  assert_fails(cream_dataset_open("imagenet:/x", &set, &error), CREAM_BAD_CONFIG, error,
+               "digits, digits:FILE, folder:PATH, list:FILE, cifar10:PATH, cifar100:PATH, idx:PATH");
+  assert_fails(cream_dataset_open("folder:", &set, &error), CREAM_BAD_CONFIG, error, "expected folder:PATH");
+  assert_fails(cream_dataset_open("idx", &set, &error), CREAM_BAD_CONFIG, error, "expected idx:PATH");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_folder_of_parts),
+      cmocka_unit_test(test_folder_split),
+      cmocka_unit_test(test_folder_broken),
+      cmocka_unit_test(test_folder_links),
+      cmocka_unit_test(test_list),
+      cmocka_unit_test(test_list_broken),
+      cmocka_unit_test(test_list_large),
+      cmocka_unit_test(test_cifar),
+      cmocka_unit_test(test_idx),
+      cmocka_unit_test(test_digits_load),
+      cmocka_unit_test(test_bad),
+      cmocka_unit_test(test_unknown_kind),
+  };
+  return cmocka_run_group_tests(tests, scratch_setup, teardown);
+}

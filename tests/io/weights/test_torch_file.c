@@ -1,0 +1,336 @@
+#include "tests/io/scratch.h"
+
+#include <math.h>
+
+#include "io/weights/convert.h"
+#include "io/weights/torch_file.h"
+
+#define FOLDER CREAM_SOURCE_DIR "/tests/io/weights/torch/"
+
+static const cream_st_tensor *find(const cream_torch_file *file, const char *name) {
+  const cream_st_tensor *tensors;
+  int count = cream_torch_tensors(file, &tensors);
+  for (int i = 0; i < count; i++)
+    if (strcmp(tensors[i].name, name) == 0) return &tensors[i];
+  fail_msg("no %s", name);
+  return NULL;
+}
+
+static void expect_shape(const cream_st_tensor *tensor, cream_st_dtype dtype, int n_dims,
+                         const uint64_t *dims) {
+  assert_int_equal(tensor->dtype, dtype);
+  assert_int_equal(tensor->n_dims, n_dims);
+  for (int d = 0; d < n_dims; d++) assert_int_equal(tensor->dims[d], dims[d]);
+}
+
+static float value_at(const cream_st_tensor *tensor, size_t i) {
+  float value;
+  memcpy(&value, (const char *)tensor->data + i * sizeof value, sizeof value);
+  return value;
+}
+
+/* The tensors of make_torch.py's checkpoint. */
+static void expect_checkpoint(const char *path, bool ema) {
+  cream_torch_file *file;
+  cream_error err;
+  float factor = ema ? 2 : 1;
+  const cream_st_tensor *tensors;
+  if (cream_torch_open(path, ema, &file, &err)) fail_msg("%s", err.text);
+  assert_int_equal(cream_torch_tensors(file, &tensors), 11);
+  assert_string_equal(tensors[0].name, "module.conv.weight");
+  expect_shape(&tensors[0], CREAM_ST_F32, 4, (const uint64_t[]){2, 3, 2, 2});
+  for (size_t i = 0; i < 24; i++) assert_true(value_at(&tensors[0], i) == factor * (float)i);
+  const cream_st_tensor *turned = find(file, "module.turned"), *part = find(file, "module.part");
+  expect_shape(turned, CREAM_ST_F32, 2, (const uint64_t[]){6, 4});
+  for (size_t i = 0; i < 24; i++) assert_true(value_at(turned, i) == factor * (float)(i % 4 * 6 + i / 4));
+  expect_shape(part, CREAM_ST_F32, 2, (const uint64_t[]){2, 3});
+  for (size_t i = 0; i < 6; i++) assert_true(value_at(part, i) == factor * (float)(8 + i / 3 * 6 + i % 3));
+  expect_shape(find(file, "module.scalar"), CREAM_ST_F32, 0, NULL);
+  assert_true(value_at(find(file, "module.scalar"), 0) == 2.5f * factor);
+  expect_shape(find(file, "module.empty"), CREAM_ST_F32, 2, (const uint64_t[]){0, 3});
+  expect_shape(find(file, "module.half"), CREAM_ST_F16, 1, (const uint64_t[]){4});
+  expect_shape(find(file, "module.brain"), CREAM_ST_BF16, 1, (const uint64_t[]){2});
+  expect_shape(find(file, "module.double"), CREAM_ST_F64, 1, (const uint64_t[]){1});
+  expect_shape(find(file, "module.flags"), CREAM_ST_BOOL, 1, (const uint64_t[]){2});
+  assert_memory_equal(find(file, "module.flags")->data, "\1\0", 2);
+  const cream_st_tensor *counter = find(file, "module.bn.num_batches_tracked");
+  int64_t seven;
+  expect_shape(counter, CREAM_ST_I64, 0, NULL);
+  memcpy(&seven, counter->data, sizeof seven);
+  assert_int_equal(seven, 7);
+  assert_true(value_at(find(file, "module.parameter"), 1) == factor);
+  cream_torch_close(file);
+}
+
+static void checkpoints(void **state) {
+  (void)state;
+  static const char *const files[] = {FOLDER "old.pth.tar", FOLDER "zip.pth", FOLDER "deflated.pth"};
+  for (int i = 0; i < 3; i++) {
+    assert_true(cream_torch_recognise(files[i]));
+    expect_checkpoint(files[i], false);
+    expect_checkpoint(files[i], true);
+  }
+}
+
+/* Prefix and counters are gone, and all floating-point numbers are F32. */
+static void converted(void **state) {
+  (void)state;
+  cream_weights_source *source;
+  cream_weights_report report;
+  cream_error err;
+  if (cream_weights_source_open(FOLDER "zip.pth", false, &source, &err)) fail_msg("%s", err.text);
+  cream_weights_info info = cream_weights_info_imagenet();
+  assert_int_equal(cream_weights_source_save(source, scratch("w"), NULL, 0, &info, &report, &err), CREAM_OK);
+  assert_int_equal(report.loaded, 10);
+  cream_weights_source_close(source);
+
+  cream_st_file *file;
+  assert_int_equal(cream_st_open(scratch("w"), &file, &err), CREAM_OK);
+  const cream_st_tensor *half = cream_st_find(file, "half"), *brain = cream_st_find(file, "brain");
+  assert_int_equal(half->dtype, CREAM_ST_F32);
+  assert_true(value_at(half, 0) == 1.5f && value_at(half, 1) == -2);
+  assert_true(fabsf(value_at(half, 2) - 0x1p-24f) == 0); /* 6e-8 in half precision */
+  assert_true(isinf(value_at(half, 3)));
+  assert_true(value_at(brain, 0) == 1.5f && value_at(brain, 1) == -3);
+  assert_true(value_at(cream_st_find(file, "double"), 0) == 0.1f);
+  assert_int_equal(cream_st_find(file, "flags")->dtype, CREAM_ST_BOOL);
+  assert_null(cream_st_find(file, "bn.num_batches_tracked"));
+  assert_string_equal(cream_st_metadata(file, "mean"), "[0.485, 0.456, 0.406]");
+  cream_st_close(file);
+
+  /* Our own files go through unchanged. */
+  if (cream_weights_source_open(scratch("w"), false, &source, &err)) fail_msg("%s", err.text);
+  assert_int_equal(cream_weights_source_save(source, scratch("again"), NULL, 0,
+                                             cream_weights_source_info(source), &report, &err),
+                   CREAM_OK);
+  cream_weights_source_close(source);
+  size_t first, second;
+  char *one = scratch_read("w", &first), *two = scratch_read("again", &second);
+  assert_int_equal(first, second);
+  assert_memory_equal(one, two, first);
+  free(one);
+  free(two);
+  assert_fails(cream_weights_source_open(scratch("w"), true, &source, &err), CREAM_BAD_CONFIG, err, "--ema");
+}
+
+/* ---- the old form, by hand -------------------------------------------------------------------------- */
+
+typedef struct old_file {
+  char bytes[4096];
+  size_t size;
+} old_file;
+
+static void put(old_file *file, const void *bytes, size_t size) {
+  assert_true(file->size + size <= sizeof file->bytes);
+  memcpy(file->bytes + file->size, bytes, size);
+  file->size += size;
+}
+#define PUT(file, literal) put(file, literal, sizeof literal - 1)
+
+static void put_int(old_file *file, int64_t value) {
+  PUT(file, "\x8a\x08");
+  put(file, &value, sizeof value);
+}
+
+static void put_tuple(old_file *file, const int64_t *values, int count) {
+  PUT(file, "(");
+  for (int i = 0; i < count; i++) put_int(file, values[i]);
+  PUT(file, "t");
+}
+
+/* One tensor `w` on one storage of floats. */
+typedef struct tensor_case {
+  int64_t elements, offset; /* as the pickle has it */
+  int n_dims, n_strides;
+  int64_t dims[9], strides[9];
+  int64_t stored; /* as it stands before the numbers, of which there are four */
+} tensor_case;
+
+static const tensor_case plain = {4, 0, 2, 2, {2, 2}, {2, 1}, 4};
+
+static void put_begin(old_file *file) {
+  file->size = 0;
+  PUT(file, "\x80\x02\x8a\nl\xfc\x9c"
+            "F\xf9 j\xa8P\x19."
+            "\x80\x02M\xe9\x03.");
+  PUT(file, "\x80\x02}X\x0d\0\0\0little_endian\x88s.");
+}
+
+static void put_end(old_file *file, int64_t stored) {
+  const float numbers[4] = {1, 2, 3, 4};
+  PUT(file, "\x80\x02](X\1\0\0\0"
+            "0e.");
+  put(file, &stored, sizeof stored);
+  put(file, numbers, sizeof numbers);
+}
+
+static void put_file(old_file *file, const tensor_case *tensor) {
+  put_begin(file);
+  PUT(file, "\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\n");
+  PUT(file, "X\1\0\0\0"
+            "0X\3\0\0\0cpu");
+  put_int(file, tensor->elements);
+  PUT(file, "NtQ");
+  put_int(file, tensor->offset);
+  put_tuple(file, tensor->dims, tensor->n_dims);
+  put_tuple(file, tensor->strides, tensor->n_strides);
+  PUT(file, "\x89"
+            "ccollections\nOrderedDict\n)RtRs.");
+  put_end(file, tensor->stored);
+}
+
+static cream_status open_bytes(const old_file *bytes, cream_torch_file **file, cream_error *err) {
+  scratch_write("old", bytes->bytes, bytes->size);
+  *file = NULL;
+  return cream_torch_open(scratch("old"), false, file, err);
+}
+
+static void views(void **state) {
+  (void)state;
+  static const tensor_case good[] = {{4, 0, 2, 2, {2, 2}, {2, 1}, 4},  {4, 1, 1, 1, {3}, {1}, 4},
+                                     {4, 3, 0, 0, {0}, {0}, 4},        {4, 0, 2, 2, {2, 2}, {1, 2}, 4},
+                                     {4, 99, 2, 2, {0, 7}, {7, 1}, 4}, {4, 0, 2, 2, {1, 4}, {99, 1}, 4},
+                                     {4, 1, 1, 1, {2}, {2}, 4},        {4, 0, 1, 1, {3}, {0}, 4}};
+  static const float first[] = {1, 2, 4, 1, 0, 1, 2, 1}, last[] = {4, 4, 4, 4, 0, 4, 4, 1};
+  static const struct {
+    tensor_case tensor;
+    const char *says;
+  } bad[] = {
+      {{4, 0, 2, 2, {2, 2}, {-2, 1}, 4}, "not the arguments"},
+      {{4, 0, 2, 2, {-2, 2}, {2, 1}, 4}, "not the arguments"},
+      {{4, -1, 1, 1, {2}, {1}, 4}, "not the arguments"},
+      {{4, 0, 2, 1, {2, 2}, {1}, 4}, "not the arguments"},
+      {{4, 0, 9, 9, {1}, {1}, 4}, "not the arguments"},
+      {{4, 0, 1, 1, {5}, {1}, 4}, "do not all lie in its storage"},
+      {{4, 2, 1, 1, {3}, {1}, 4}, "do not all lie in its storage"},
+      {{4, INT64_MAX, 1, 1, {1}, {1}, 4}, "do not all lie in its storage"},
+      {{4, 0, 2, 2, {2, 2}, {INT64_MAX, 1}, 4}, "do not all lie in its storage"},
+      {{4, 0, 2, 2, {INT64_MAX, INT64_MAX}, {0, 0}, 4}, "do not all lie in its storage"},
+      {{4, 0, 1, 1, {1 << 30}, {0}, 4}, "do not all lie in its storage"},
+      {{5, 0, 1, 1, {1}, {1}, 5}, "the file may be cut"},
+      {{4, 0, 1, 1, {1}, {1}, 5}, "a storage of 5 elements, expected 4"},
+      {{4, 0, 1, 1, {1}, {1}, -1}, "expected 4"},
+      {{-1, 0, 1, 1, {1}, {1}, 4}, "not PyTorch's tuple of a storage"},
+      {{INT64_MAX, 0, 1, 1, {1}, {1}, INT64_MAX}, "larger than the file could hold"},
+      {{1 << 24, 0, 1, 1, {1}, {1}, 1 << 24}, "the file may be cut"},
+  };
+  old_file bytes;
+  cream_torch_file *file;
+  cream_error err;
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    const cream_st_tensor *tensors;
+    put_file(&bytes, &good[i]);
+    if (open_bytes(&bytes, &file, &err)) fail_msg("%zu: %s", i, err.text);
+    assert_int_equal(cream_torch_tensors(file, &tensors), 1);
+    uint64_t count = cream_st_count(tensors);
+    if (count) {
+      assert_true(value_at(tensors, 0) == first[i]);
+      assert_true(value_at(tensors, (size_t)count - 1) == last[i]);
+    }
+    cream_torch_close(file);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    put_file(&bytes, &bad[i].tensor);
+    assert_fails(open_bytes(&bytes, &file, &err), CREAM_BAD_DATA, err, bad[i].says);
+  }
+}
+
+/* What stands where the state dict should be. */
+#define OBJECT(literal, status, says) refuse_object(literal, sizeof literal - 1, status, says)
+static void refuse_object(const char *object, size_t size, cream_status status, const char *says) {
+  old_file bytes;
+  cream_torch_file *file;
+  cream_error err;
+  put_begin(&bytes);
+  put(&bytes, object, size);
+  PUT(&bytes, "\x80\x02].");
+  assert_fails(open_bytes(&bytes, &file, &err), status, err, says);
+}
+
+static void objects(void **state) {
+  (void)state;
+  OBJECT("\x80\x02K\x01.", CREAM_BAD_DATA, "holds a number, and neither a state dict nor a checkpoint");
+  OBJECT("\x80\x02}X\5\0\0\0epochK\x03s.", CREAM_BAD_DATA, "tensor 'epoch': is a number, not a tensor");
+  OBJECT("\x80\x02}K\x01K\x03s.", CREAM_BAD_DATA, "no name of a tensor");
+  OBJECT("\x80\x02}X\3\0\0\0a\nbK\x03s.", CREAM_BAD_DATA, "no name of a tensor");
+  OBJECT("\x80\x02}X\1\0\0\0wcos\nsystem\nX\2\0\0\0ls\x85Rs.", CREAM_BAD_DATA, "`os.system`");
+  OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n)Rs.", CREAM_BAD_DATA, "not the arguments");
+  OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_parameter\n)Rs.", CREAM_BAD_DATA, "not a tensor");
+  OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_parameter\n)RtRs.",
+         CREAM_BAD_DATA, "not a tensor");
+  OBJECT("\x80\x02}X\1\0\0\0wK\x01Qs.", CREAM_BAD_DATA, "not PyTorch's tuple of a storage");
+  /* A state dict that holds itself. */
+  OBJECT("\x80\x02}q\0X\1\0\0\0wh\0s.", CREAM_BAD_DATA, "tensor 'w': is a dict, not a tensor");
+}
+
+static void broken(void **state) {
+  (void)state;
+  old_file bytes;
+  cream_torch_file *file;
+  cream_error err;
+  put_file(&bytes, &plain);
+  size_t whole = bytes.size;
+  for (bytes.size = 1; bytes.size < whole; bytes.size++)
+    assert_fails(open_bytes(&bytes, &file, &err), CREAM_BAD_DATA, err, "old");
+  put_file(&bytes, &plain);
+  bytes.bytes[5] ^= 1;
+  assert_fails(open_bytes(&bytes, &file, &err), CREAM_BAD_DATA, err, "without the magic number");
+  put_file(&bytes, &plain);
+  bytes.bytes[18] ^= 1;
+  assert_fails(open_bytes(&bytes, &file, &err), CREAM_BAD_DATA, err, "protocol other than 1001");
+  put_file(&bytes, &plain);
+  *(char *)memchr(bytes.bytes + 30, '\x88', 20) = '\x89';
+  assert_fails(open_bytes(&bytes, &file, &err), CREAM_BAD_DATA, err, "little-endian");
+
+  size_t size;
+  FILE *stream = fopen(FOLDER "deflated.pth", "rb");
+  char zip[8192];
+  assert_non_null(stream);
+  size = fread(zip, 1, sizeof zip, stream);
+  fclose(stream);
+  for (size_t length = 5; length < size; length += 13) {
+    scratch_write("cut", zip, length);
+    assert_fails(cream_torch_open(scratch("cut"), false, &file, &err), CREAM_BAD_DATA, err, "cut");
+  }
+  /* A flipped bit in some entry: either it is told, or it lies in what nobody reads. */
+  int told = 0;
+  for (size_t at = 0; at < size; at += 7) {
+    zip[at] ^= 0x10;
+    scratch_write("flipped", zip, size);
+    if (cream_torch_open(scratch("flipped"), false, &file, &err))
+      told++;
+    else
+      cream_torch_close(file);
+    zip[at] ^= 0x10;
+  }
+  assert_true(told > 50);
+
+  scratch_write("text", "just text, no weights", 21);
+  assert_false(cream_torch_recognise(scratch("text")));
+  assert_fails(cream_torch_open(scratch("text"), false, &file, &err), CREAM_BAD_DATA, err,
+               "no file of PyTorch's");
+  scratch_write("empty", "", 0);
+  assert_fails(cream_torch_open(scratch("empty"), false, &file, &err), CREAM_BAD_DATA, err, "empty");
+  assert_fails(cream_torch_open(scratch("none"), false, &file, &err), CREAM_FAILED, err, "No such file");
+  assert_fails(cream_torch_open(FOLDER "hostile.pth", false, &file, &err), CREAM_BAD_DATA, err,
+               "`posix.system`");
+  put_file(&bytes, &plain);
+  scratch_write("old", bytes.bytes, bytes.size);
+  assert_fails(cream_torch_open(scratch("old"), true, &file, &err), CREAM_BAD_CONFIG, err,
+               "no averaged weights");
+  /* Who takes a safetensors file for granted is told what to do. */
+  cream_st_file *safetensors;
+  assert_fails(cream_st_open(FOLDER "zip.pth", &safetensors, &err), CREAM_BAD_DATA, err, "cream convert");
+  assert_fails(cream_st_open(FOLDER "old.pth.tar", &safetensors, &err), CREAM_BAD_DATA, err, "cream convert");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(checkpoints),
+      cmocka_unit_test_setup_teardown(converted, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(views, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(objects, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(broken, scratch_setup, scratch_teardown),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# The benchmarks run, and their JSON is complete and consistent; nothing here depends on time.
+# shellcheck source=tests/tools/lib.sh
+source "$(dirname "$0")/../lib.sh" "$1"
+
+tiny=(--space micro --resolution 32 --batch 4 --threads 2 --rounds 2 --warmup 1 --seconds 0.01)
+
+# check NAME EXPRESSION...: every Python expression on the document r in the file out holds.
+check() {
+  command -v python3 >/dev/null || return 0
+  python3 - "$@" <<'PYTHON' || fail "$1"
+import json, sys
+r = json.load(open('out'))
+for expression in sys.argv[2:]:
+    if not eval('(' + expression + ')', {'r': r}):
+        sys.exit('not so: ' + expression)
+PYTHON
+}
+
+expect 0 bench --help
+for word in step ops peaks scaling; do contains out "^  $word "; done
+contains out 'Usage: cream bench MODE \[options\]'
+expect 0 help bench
+contains out 'Usage: cream bench MODE \[options\]'
+
+refuse 2 'expected a mode' bench
+refuse 2 'expected a mode' bench fast
+refuse 2 'unexpected argument "stray"' bench step stray
+refuse 2 '--nonsense' bench step --nonsense
+refuse 2 '--work hard.*plain' bench step --work hard
+refuse 2 '--depths 1,x.*2,2,3' bench step --depths 1,x
+refuse 2 '--rounds.*at least 1' bench step --rounds 0
+refuse 2 '--batch.*at least 1' bench step --batch 0
+refuse 2 '--rounds.*at most' bench scaling --rounds 5000
+refuse 2 'nosuchspace' bench step --space nosuchspace
+
+expect 0 bench peaks --threads 2 --seconds 0.01
+contains out '^peaks: sgemm [0-9.]+ GFLOP/s.*; between threads [0-9]+ ns$'
+expect 0 bench peaks --threads 2 --seconds 0.01 --json
+check 'bench peaks --json' 'r["bench"] == "peaks"' 'min(r["peaks"].values()) > 0' '"handover_ns" in r["peaks"]' \
+  'r["machine"]["threads"] == 2'
+
+expect 0 bench step "${tiny[@]}"
+for word in plain: distill: match: eval: '1x1 backward' 'outside ops'; do contains out "^$word"; done
+expect 0 bench step "${tiny[@]}" --json
+# The operations of an evaluation are two for each MAC of the network; of a training step, six without the
+# gradient that the pictures do not need.
+flops='(lambda w: sum(o["gflops"] * o["ms"] for o in w["ops"] if o["op"] != "optimiser") * 1e6
+        / (w["images"] * w["forward_macs"]))'
+check 'bench step --json' \
+  '[w["work"] for w in r["works"]] == ["plain", "distill", "match", "eval"]' \
+  'r["batch"] == 4 and r["works"][2]["images"] == 40' \
+  'all(abs(sum(o["share_of_step"] for o in w["ops"]) + w["share_outside_ops"] - 1) < 1e-9
+       for w in r["works"])' \
+  "abs($flops(r['works'][3]) - 2) < 1e-6" \
+  "abs($flops(r['works'][2]) - 2) < 1e-3" \
+  "5.7 < $flops(r['works'][0]) < 6" \
+  'any(o["op"] == "optimiser" for o in r["works"][0]["ops"])' \
+  'not any("backward" in o["op"] for o in r["works"][3]["ops"])' \
+  'all(o["calls"] == 1 for o in r["works"][2]["ops"] if o["op"] == "match")'
+
+expect 0 bench ops "${tiny[@]}" --json
+check 'bench ops --json' \
+  '{(o["kernel"], o["stride"]) for o in r["ops"] if o["op"] == "depthwise forward"} >=
+   {(k, s) for k in (3, 5) for s in (1, 2)}' \
+  'all(o["ms"] > 0 and o["calls"] > 0 for o in r["ops"])'
+expect 0 bench ops "${tiny[@]}"
+contains out '^depthwise backward'
+
+expect 0 bench scaling "${tiny[@]}" --json
+check 'bench scaling --json' \
+  '[t["work"] for t in r["threads_speedup"]] == ["plain", "distill", "eval"]' \
+  '[p["batch"] for p in r["against_batch"]["points"]] == [1, 2, 3, 4]' \
+  'len(r["against_macs"]["points"]) == 12' \
+  '0 <= r["search"]["share_outside"] < 1 and r["search"]["steps"] == 10' \
+  'len(r["match"]) == 2'
+expect 0 bench scaling "${tiny[@]}" --rounds 1 --warmup 0
+contains out '^search in micro'
+
+# Steps on request.
+serve() { "$cream" bench step --serve "${tiny[@]}" "$@" >out 2>err; }
+path=0,1,2,3,3,2,1
+printf 'step %s %s\nmemory\n' "$path" "$path" | serve --work distill --depths 2,2,3 ||
+  fail 'bench step --serve'
+[ "$(wc -l <out)" -eq 3 ] || fail 'bench step --serve: expected ready, seconds, memory'
+contains out '^ready$'
+contains out '^0\.[0-9]{9}$'
+for line in "step 6,$path $path" "step $path,0 $path" 'step 0' go; do
+  ! printf '%s\n' "$line" | serve --work plain --depths 2,2,3 || fail "bench step --serve: took \"$line\""
+  [ "$(wc -l <err)" -eq 1 ] || fail "bench step --serve: expected one line of error for \"$line\""
+done
+
+finish

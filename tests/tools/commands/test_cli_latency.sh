@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# cream latency: tables are built, shown and checked; a search keeps to a latency.
+# shellcheck source=tests/tools/lib.sh
+source "$(dirname "$0")/../lib.sh" "$1"
+
+expect 0 latency build --space micro --out table.json --rounds 2 --paths 8 --classes 10
+contains out '^table.json: 25 blocks of micro at 32 pixels on cpu'
+contains table.json '"format": "cream-latency"'
+expect 0 latency show --table table.json
+contains out '^stem  '
+[ "$(grep -cE '^k[35]e[46] .*[0-9]$' out)" -eq 24 ] || fail "show does not print 24 blocks"
+expect 0 latency show --table table.json --json
+same out table.json
+expect 0 latency build --space micro --out other.json --rounds 1 --paths 8 --classes 10 --json
+same out other.json
+
+# Whether predictions are good depends on the machine and what else it does; how they are compared does not.
+code=0
+"$cream" latency check --table table.json --paths 6 --rounds 2 --json >out 2>err || code=$?
+contains out '"spearman": '
+contains out '"mean_error": '
+[ "$(grep -c '"predicted_ms": .*"measured_ms": ' out)" -eq 6 ] || fail "check did not measure 6 paths"
+if grep -q '"good": true' out; then [ "$code" -eq 0 ]; else [ "$code" -eq 1 ]; fi || fail "check: exit code $code"
+
+# A table ten thousand times as slow is wrong on any machine.
+sed -E 's/"ms": ([0-9.e-]+)/"ms": 10000/' table.json >slow.json
+expect 1 latency check --table slow.json --paths 4 --rounds 1
+contains err 'measure it again'
+contains out '^rank correlation'
+
+# Blocks of 1 ms, but the first option of each layer 3 ms: within 10 ms only few paths use it.
+sed -E 's/"ms": [0-9.e-]+/"ms": 1/; s/("op": "k3e4".*)"ms": 1,/\1"ms": 3,/; s/"rest": [^,]*/"rest": 0/' table.json >ones.json
+expect 0 search --data digits --space micro --set depth=1,2,2,2 --epochs 1 --batch 64 --threads 2 \
+  --set search.recalibrate=1 --latency 11 --latency-table ones.json --out run --json
+ms=$(grep -oE '"ms": [0-9.]+' run/result.json | head -n 1 | cut -d' ' -f2)
+case $ms in 9 | 11) ;; *) fail "the network found takes $ms ms, expected 9 or 11" ;; esac
+
+refuse 2 'more than|no path|takes' search "${small[@]}" --latency 1 --latency-table ones.json --out run2
+refuse 2 'no table of latencies' search "${small[@]}" --latency 1 --out run3
+refuse 2 '10 classes, but the networks have 26|measured for the space' search --data digits --space cream --set resolution=32 \
+  --epochs 1 --latency 5 --latency-table table.json --out run4
+refuse 1 'ones2.json' search "${small[@]}" --latency 1 --latency-table ones2.json --out run5
+absent run2/arch.json run3/arch.json run4/arch.json run5/arch.json
+
+refuse 2 'expected a mode: build, check or show' latency
+refuse 2 'expected a mode' latency biuld
+refuse 2 '--out FILE' latency build
+refuse 2 '--table FILE' latency check
+refuse 2 'unexpected argument "x"' latency show x
+refuse 2 'got 0, expected 1 to' latency build --out t --batch 0
+refuse 2 '--depths' latency build --out t --depths none
+refuse 2 'expected' latency build --space micro --out t --depths 1,9,9,9
+absent t
+finish

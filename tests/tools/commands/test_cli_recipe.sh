@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The recipe's switches together, both kinds of weights at the end, and what a test tells.
+# shellcheck source=tests/tools/lib.sh
+source "$(dirname "$0")/../lib.sh" "$1"
+
+expect 0 search "${small[@]}" --set search.clip=1 --set recalibrate.mode=inherit --out found
+recipe=(--run found --epochs 3 --batch 16 --threads 2)
+for setting in accumulate=4 optim=adamw lr.lr=0.05 mixup=0.2 drop_path=0.2 clip=5 ema=0.8; do
+  recipe+=(--set "retrain.$setting")
+done
+expect 0 retrain "${recipe[@]}" --out trained
+contains out '^test +top-1'
+lacks err 'untrained'
+contains out '^unaveraged +top-1'
+contains trained/result.json '"test_trained"'
+contains trained/metrics.jsonl '"test-trained"'
+[ "$(grep -c '"kind": *"step"\|"event": *"step"' trained/metrics.jsonl)" -gt 0 ] || fail "no steps in the metrics"
+refuse 2 'retrain\.accumulate' retrain "${recipe[@]}" --set retrain.accumulate=1000 --out no
+
+expect 0 test --run trained
+contains out '^class +accuracy +images'
+contains out '^confusion'
+cp out plain
+expect 0 test --run trained --set recalibrate.batches=3
+! cmp -s <(grep '^test' out) <(grep '^test' plain) || fail "recalibration changes nothing"
+expect 0 test --run trained --json
+contains out '"confusion"'
+python3 - out <<'PY' 2>message || ! command -v python3 >/dev/null || fail "test --json: $(tail -n 1 message)"
+import json, sys
+t = json.load(open(sys.argv[1]))
+rows = t['confusion']
+assert len(rows) == 10 and all(len(r) == 10 for r in rows), 'size'
+assert sum(map(sum, rows)) == t['images'], 'images'
+assert abs(sum(rows[i][i] for i in range(10)) / t['images'] - t['top1']) < 1e-9, 'top1'
+for c, row in zip(t['classes'], rows):
+    assert c['images'] == sum(row) and abs(c['accuracy'] * sum(row) - row[rows.index(row)]) < 1e-9, c
+PY
+
+# A built-in network takes the number of classes of the data.
+expect 0 retrain --arch cream-14 --data digits --epochs 1 --batch 64 --time-budget 0.01 --set heldout=0.9 --out b
+contains err '^retrain: after 2 steps the averaged weights will still be 100 % untrained, .*retrain\.ema to 0$'
+contains out '^network +cream, 64x64'
+contains b/arch.json '"classes": 10,'
+contains b/weights.safetensors '"class_names": '
+contains b/weights.safetensors '"resolution": "64"'
+
+# All training pictures, and so no curve.
+expect 0 retrain --arch b/arch.json --data digits --epochs 1 --batch 718 --set heldout=0 --set retrain.ema=0 \
+  --threads 1 --out whole
+lacks whole/metrics.jsonl '"split": "heldout'
+contains whole/metrics.jsonl '"kind": "step".*"step": 2,'
+contains whole/result.json '"images_per_second": [0-9.]*[1-9]'
+
+# From the weights of a file: at a rate of next to nothing they stay what they are; --run names settings alone.
+still=(--data digits --epochs 1 --batch 256 --set retrain.optim=sgd --set retrain.lr.warmup_epochs=0
+  --set retrain.lr.lr=1e-20 --set retrain.weight_decay=0 --set retrain.ema=0.5 --threads 1)
+expect 0 retrain --arch b/arch.json "${still[@]}" --weights whole/weights.safetensors --out still
+expect 0 retrain --run whole "${still[@]}" --out fresh
+expect 0 retrain --arch b/arch.json "${still[@]}" --out unnamed
+refuse 3 'absent|missing|no ' retrain --arch cream-43 "${still[@]}" --weights whole/weights.safetensors --out other
+absent other
+"${CREAM_PYTHON:-python3}" - whole still fresh unnamed <<'PY' || fail "the weights that a training starts from"
+import json, struct, sys
+def weights(folder):
+    data = open(folder + '/weights.safetensors', 'rb').read()
+    size, = struct.unpack('<Q', data[:8])
+    first, last = json.loads(data[8:8 + size])['conv_stem.weight']['data_offsets']
+    return data[8 + size + first:8 + size + last]
+whole, still, fresh, unnamed = map(weights, sys.argv[1:])
+a, b = (struct.unpack(f'<{len(w) // 4}f', w) for w in (whole, still))
+assert max(abs(x - y) for x, y in zip(a, b)) < 1e-6 and whole != fresh and fresh == unnamed
+PY
+
+finish

@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# cream report: every section, one run and several, a ranking and a study, hostile names; cream watch; and the
+# page in a browser, where there is one.
+# shellcheck source=tests/tools/lib.sh
+source "$(dirname "$0")/../lib.sh" "$1"
+
+sections=(summary network board pareto losses learning-rate matching choices convergence rank arms retraining
+  resources repeat)
+options=("${small[@]}" --set search.start_epoch=1 --set search.meta.every=4 --set search.board.every=2
+  --set search.board.size=4 --set search.board.images=32)
+
+# page FILE: well-formed, complete, and alone in the world.
+page() {
+  exists "$1"
+  python3 "$root/tests/tools/report_page.py" "$1" "${sections[@]}" >faults || {
+    fail "$1"
+    cat faults
+  }
+  local bytes
+  bytes=$(wc -c <"$1")
+  [ "$bytes" -lt 2000000 ] || fail "$1 has $bytes bytes"
+}
+
+# filled FILE SECTION...: these sections have data, according to --json; the others have none.
+filled() {
+  python3 - "$@" <<'PY' || fail "sections of $1"
+import json, sys
+sections = json.load(open(sys.argv[1]))["sections"]
+expected = set(sys.argv[2:])
+wrong = [k for k, v in sections.items() if v != (k in expected)]
+if wrong:
+    sys.exit(f"other than expected: {wrong}")
+PY
+}
+
+expect 0 search "${options[@]}" --seed 3 --out with
+expect 0 search "${options[@]}" --seed 3 --set search.teacher=none --out without
+expect 0 retrain --run with --epochs 2 --batch 64 --set retrain.eval_every=1 --out trained
+
+# One run.
+expect 0 report with
+contains out '^report +report.html: 1 runs, 0 studies'
+page report.html
+contains report.html 'Search again with --set search.teacher=none'
+contains report.html 'cream rank --run DIR'
+contains report.html 'cream search --data digits --space micro' # the command line
+contains report.html 'fingerprint <code>[0-9a-f]{32}</code>'
+contains report.html '^ +size: 4$' # the settings
+expect 0 report with --json --out again.html
+filled out summary network board pareto losses learning-rate matching choices resources repeat
+same report.html again.html
+
+# Numbers of the page are those of the run.
+python3 - with report.html <<'PY' || fail "the page's numbers"
+import html, json, re, sys
+result = json.load(open(sys.argv[1] + "/result.json"))
+text = open(sys.argv[2], encoding="utf-8").read()
+plain = html.unescape(re.sub(r"<[^>]+>", " ", text))
+assert f"{100 * result['heldout']['top1']:.2f} %" in plain
+assert f"{result['meta_updates']} times" in plain
+assert f"{result['flops'] / 1e6:.4g} M" in plain
+steps = [json.loads(l) for l in open(sys.argv[1] + "/metrics.jsonl")]
+steps = [l for l in steps if l["kind"] == "step"]
+table = text.split('<figure id="losses-all">')[1].split("</figure>")[0]
+rows = re.findall(r"<tr><td>total</td><td>([^<]*)</td><td>([^<]*)</td>", table)
+assert len(rows) == min(len(steps), 80), (len(rows), len(steps))
+assert float(rows[0][0]) == steps[0]["step"] and abs(float(rows[0][1]) - steps[0]["loss"]) < 1e-4
+assert float(rows[-1][0]) == steps[-1]["step"] and abs(float(rows[-1][1]) - steps[-1]["loss"]) < 1e-4
+heat = text.split('<figure id="choices-trained-0">')[1].split("</figure>")[0]
+shares = re.findall(r"<tr><td>1\.0</td><td>([^<]*)</td><td>([^<]*)</td>", heat)
+counts = [0] * len(shares)
+for step in steps:
+    counts[step["path"][1]] += 1
+for (name, share), count in zip(shares, counts):
+    assert abs(float(share) - 100 * count / len(steps)) < 0.01, (name, share, count)
+PY
+
+# Several: overlays, and a ranking and a study beside them.
+python3 - <<'PY'
+import json, os
+path = {"path": [["ds3"], ["k3e4"]], "choices": [0, 0], "flops": 4e6, "macs": 4e6, "params": 1e5}
+def score(x): return {"top1": x, "top5": 1, "loss": 1, "images": 32}
+tau = {"value": 0.41, "low": 0.2, "high": 0.6}
+none = {"value": None, "low": None, "high": None}
+json.dump({"format": "cream-rank", "version": 1, "bootstrap": {"resamples": 10, "level": 0.95},
+           "paths": [dict(path, supernet=score(i / 10), heldout=score(i / 20), test=score(0.5)) for i in range(5)],
+           "correlations": [
+               {"best": 5, "by": "supernet", "measure": "top1", "split": "heldout", "tau": tau, "rho": none}]},
+          open("with/rank.json", "w"))
+os.mkdir("study")
+os.rename("without", "study/none-1")
+os.symlink("../study", "study/up")
+json.dump({"format": "cream-study", "version": 1, "name": "<img src=x onerror=alert(1)>", "seeds": [1],
+           "measures": [{"key": "tau", "title": "tau", "unit": ""}, {"key": "trained", "title": "test", "unit": "%"}],
+           "arms": [{"name": "none", "settings": {"search.teacher": "none"},
+                     "runs": [{"seed": 1, "dir": "none-1", "state": "finished", "values": {"tau": 0.5}}],
+                     "results": [{"key": "tau", "n": 1, "mean": 0.4321, "deviation": None}]},
+                    {"name": "meta", "settings": {}, "runs": [{"seed": 1, "dir": "../with", "state": "failed"}],
+                     "results": [{"key": "tau", "n": 2, "mean": 0.5, "deviation": 0.1, "difference": 0.07,
+                                  "p": 0.25}]}]},
+          open("study/study.json", "w"))
+PY
+expect 0 report with study/ trained --json --out all.html
+filled out "${sections[@]}"
+page all.html
+for text in 'Ranking of with, tau 0.41' '0.410 \(0.200 to 0.600\)' 'not defined' '0.4321' '\+0.07, p 0.250' \
+  'no distillation' 'teacher meta, from epoch 1 on' 'trained, test'; do
+  contains all.html "$text"
+done
+for plot in convergence-loss losses-hard board-best ranking-0 retraining-accuracy matching-distribution net-0 \
+  arms-loss-0 arms-board-flops-0; do
+  contains all.html "<figure id=\"$plot\">"
+done
+contains out '"runs": *3'
+lacks all.html '<img'
+
+# A study alone: lines of arms, in place of those of runs, are means over seeds.
+cp -r with study/meta-1
+cp -r trained study/none-1-trained
+sed -i 's|../with|meta-1|' study/study.json
+expect 0 report study --out one-seed.html
+page one-seed.html
+python3 - <<'PY'
+import json, shutil
+shutil.copytree("study/none-1", "study/none-2")
+lines = [json.loads(l) for l in open("study/none-1/metrics.jsonl")]
+for line in lines:
+    if line["kind"] == "step":
+        line["hard"] += 1
+    if "board_flops" in line:
+        line["board_flops"] = [f + 2e6 for f in line["board_flops"]]
+open("study/none-2/metrics.jsonl", "w").write("".join(json.dumps(l) + "\n" for l in lines))
+study = json.load(open("study/study.json"))
+study["arms"][0]["runs"].append({"seed": 2, "dir": "none-2", "state": "finished", "values": {}})
+study["arms"][1]["results"][0]["p"] = 1e-5
+json.dump(study, open("study/study.json", "w"))
+PY
+expect 0 report study --out two-seeds.html
+page two-seeds.html
+contains two-seeds.html 'p &lt; 0.001'
+python3 - <<'PY' || fail "means over seeds"
+import re
+def rows(page, figure):
+    text = open(page, encoding="utf-8").read().split(f'<figure id="{figure}-0">')[1].split("</figure>")[0]
+    return [tuple(map(float, r)) for r in re.findall(r"<tr><td>none</td><td>([^<]*)</td><td>([^<]*)</td>", text)]
+for figure, more in ("arms-loss", 0.5), ("arms-board-flops", 1):
+    one, two = rows("one-seed.html", figure), rows("two-seeds.html", figure)
+    assert len(one) == len(two) > 3, (figure, len(one), len(two))
+    for a, b in zip(one, two):
+        assert a[0] == b[0] and abs(b[1] - a[1] - more) < 2e-3, (figure, a, b)
+PY
+contains two-seeds.html '<figure id="arms-retraining-0">'
+lacks two-seeds.html '<figure id="(convergence-loss|board-size)">'
+
+# A network and a board for each of several budgets.
+expect 0 search --data digits --space micro --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2 \
+  --set search.start_epoch=1 --set search.board.every=2 --set search.board.images=32 --set search.budgets=3,5 \
+  --out budgets
+expect 0 report budgets --out budgets.html
+page budgets.html
+for text in '<b>3:</b> [0-9.]+ %, <b>5:</b> [0-9.]+ %' 'A network for each budget' 'Network of budgets, budget 3' \
+  'Scores on the board, budget 5' 'id="choices-board-0"'; do
+  contains budgets.html "$text"
+done
+
+# Names that would be markup, files that are damaged, a run that has hardly begun.
+hostile=$'<script>alert(1)<\'"&\xff'
+cp -r with "$hostile"
+head -c 3000 with/metrics.jsonl >"$hostile/metrics.jsonl"
+printf '\n{"kind": "note", "note": "</style><script>x"}\n{"kind": "step", "path": [1e9], "rho": "x"}\nx\n' \
+  >>"$hostile/metrics.jsonl"
+echo '{"entries": [{"path": [["<b>", 1]]}]}' >"$hostile/board.json"
+echo '[' >"$hostile/result.json"
+echo '{"starts": [{"command": "<b>x"}], "data": 3}' >"$hostile/origin.json"
+mkdir empty
+: >empty/metrics.jsonl
+expect 0 report "$hostile" empty --out hostile.html
+page hostile.html
+lacks hostile.html '<script|<b>'
+contains hostile.html 'lines of the metrics could not be read'
+expect 0 report empty --json --out empty.html
+filled out summary repeat
+
+refuse 2 'no folder: expected cream report DIR' report
+refuse 2 'nowhere is no run folder and no study' report nowhere
+refuse 1 'cannot' report with --out nowhere/report.html
+absent nowhere
+
+# In the terminal.
+expect 0 watch with --once --ascii
+contains out '^with  search, finished$'
+contains out '^\[#+\] step ([0-9]+)/\1 '
+contains out '^loss \* all [0-9.]+'
+lacks out $'\033'
+COLUMNS=60 LINES=40 LC_ALL=C.UTF-8 "$cream" watch with >out 2>err </dev/null || fail "watch without a terminal"
+[ "$(wc -l <out)" -le 40 ] || fail "watch: $(wc -l <out) lines in a terminal of 40"
+contains out '│'
+expect 0 watch nowhere --once
+contains out 'waiting for its first line'
+refuse 2 'no folder: expected cream watch DIR' watch
+if command -v script >/dev/null; then
+  # On a terminal, while the run goes on: until its end, and until q.
+  "$cream" search "${options[@]}" --out live >/dev/null 2>&1 </dev/null &
+  pid=$!
+  timeout 120 script -qec "$cream watch live" typed >/dev/null 2>&1 </dev/null || fail "watch on a terminal"
+  wait "$pid" || fail "the search that was watched"
+  contains typed 'live  search, finished'
+  contains typed 'q: quit'
+  started=$SECONDS
+  { sleep 1 && printf q && sleep 3; } | timeout 60 script -qec "$cream watch nowhere" typed >/dev/null 2>&1 ||
+    fail "watch did not end by q"
+  [ $((SECONDS - started)) -lt 40 ] || fail "watch took $((SECONDS - started)) s to quit"
+fi
+
+[ "$failures" -eq 0 ] || finish
+chromium=$(command -v chromium || command -v chromium-browser) || {
+  echo "no chromium: the page was not opened in a browser"
+  exit 77
+}
+# browse ARGUMENT... PAGE: no error on the console.
+browse() {
+  timeout 120 "$chromium" --headless --no-sandbox --disable-gpu --enable-logging=stderr --v=0 \
+    --user-data-dir="$work/profile" "${@:1:$#-1}" "file://$work/${!#}" >dom 2>log || fail "chromium $*"
+  ! grep -E 'CONSOLE' log || fail "messages on the console"
+}
+for one in report.html all.html hostile.html; do
+  browse --dump-dom "$one"
+  for section in "${sections[@]}"; do
+    grep -q "<section id=\"$section\">" dom || fail "$one: no section $section"
+  done
+  [ "$(grep -c '<figure' dom)" -eq "$(grep -c '<figure' "$one")" ] ||
+    fail "$one: other figures in the browser"
+done
+browse --screenshot=page.png --window-size=1200,3000 all.html
+exists page.png
+finish

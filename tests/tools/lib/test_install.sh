@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Installs into a folder of its own, builds docs/examples/search.c against what is there, with pkg-config and with
+# CMake, and runs it; checks what the library exports and that each header stands alone, in C and C++.
+# shellcheck source=tests/tools/lib.sh
+source "$(dirname "$0")/../lib.sh" "$1"
+
+build=$(dirname "$cream")
+grep -q '^CREAM_SANITIZE:STRING=.' "$build/CMakeCache.txt" && {
+  echo "skipped: programs that link a library with sanitizers need them too"
+  exit 77
+}
+prefix=$work/prefix
+cmake --install "$build" --prefix "$prefix" >install.log 2>&1 || {
+  tail install.log
+  fail "cmake --install"
+  finish
+}
+lib=$(dirname "$(find "$prefix" -name libcream.a)")
+export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib CMAKE_PREFIX_PATH=$prefix
+
+exists "$prefix/bin/cream" "$lib/libcream.so" "$lib/libcream.a" "$prefix/share/cream/digits.csv.gz" \
+  "$prefix/share/man/man1/cream.1" "$prefix/share/bash-completion/completions/cream" \
+  "$prefix/share/doc/cream/library.md"
+readelf -d "$lib/libcream.so" | grep -q 'SONAME.*libcream.so.[0-9]' || fail "libcream.so has no SONAME"
+[ "$("$prefix/bin/cream" --version)" = "cream $(pkg-config --modversion cream)" ] || fail "versions differ"
+
+# What is exported is declared in the headers, and the other way round.
+headers=$prefix/include/cream
+grep -rhow 'cream_[a-z0-9_]*' "$headers" | sort -u >declared
+nm -D --defined-only "$lib/libcream.so" | awk '{print $3}' | sort -u >shared
+nm -g --defined-only "$lib/libcream.a" | awk 'NF == 3 {print $3}' | sort -u >static
+[ "$(wc -l <shared)" -gt 100 ] || fail "libcream.so exports next to nothing"
+same shared static
+comm -23 shared declared >undeclared
+[ ! -s undeclared ] || fail "exported, but not declared: $(tr '\n' ' ' <undeclared)"
+
+for header in $(cd "$prefix/include" && find cream -name '*.h'); do
+  for language in c c++; do
+    echo "#include <$header>" | cc -x "$language" -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" - ||
+      fail "$header does not compile alone as $language"
+  done
+done
+
+# check PROGRAM: runs the example in a folder of its own.
+check() {
+  mkdir "run-$1"
+  (cd "run-$1" && "$work/$1") >out 2>err || {
+    fail "the example built with $1: $(tail -n 1 err)"
+    return
+  }
+  contains out '^found ds3 k.*, [34]\.[0-9]+ M FLOPs$'
+  contains out '^top-1 (9[0-9]|100)\.[0-9] % on 360 test pictures$'
+  [ "$(grep -c '^a picture of [0-9]: [0-9]$' out)" -eq 8 ] || fail "the example classified no pictures"
+  exists "run-$1/arch.json" "run-$1/weights.safetensors"
+}
+
+# shellcheck disable=SC2046
+cc -std=gnu11 -Wall -Wextra -Wno-missing-field-initializers -Werror "$root/docs/examples/search.c" -o by-pkg-config \
+  $(pkg-config --cflags --libs cream) || fail "the example does not build with pkg-config"
+check by-pkg-config
+# shellcheck disable=SC2046
+cc -std=gnu11 "$root/docs/examples/search.c" -o by-static -I"$prefix/include" "$lib/libcream.a" \
+  $(pkg-config --static --libs cream | sed 's/-lcream //') || fail "the example does not build with libcream.a"
+
+mkdir project
+cat >project/CMakeLists.txt <<END
+cmake_minimum_required(VERSION 3.20)
+project(example C)
+find_package(cream 0.1 REQUIRED)
+add_executable(by-cmake $root/docs/examples/search.c)
+target_link_libraries(by-cmake PRIVATE cream::cream)
+add_executable(by-cmake-static $root/docs/examples/search.c)
+target_link_libraries(by-cmake-static PRIVATE cream::static)
+set_target_properties(by-cmake by-cmake-static PROPERTIES RUNTIME_OUTPUT_DIRECTORY $work)
+END
+(cmake -S project -B project/build && cmake --build project/build) >cmake.log 2>&1 || {
+  tail cmake.log
+  fail "the example does not build with CMake"
+}
+check by-cmake
+same run-by-pkg-config/weights.safetensors run-by-cmake/weights.safetensors
+if ldd by-cmake-static | grep -q libcream; then fail "cream::static links the shared library"; fi
+
+# complete WORD...: what bash offers for the last of these words.
+complete_words() {
+  bash -c 'source "$0"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _cream 2>/dev/null; printf "%s\n" "${COMPREPLY[@]}"' \
+    "$prefix/share/bash-completion/completions/cream" "$@" >offered
+}
+complete_words cream re
+contains offered '^retrain$'
+lacks offered '^(search|docs)$'
+complete_words cream latency ''
+contains offered '^check$'
+complete_words cream search --ep
+[ "$(cat offered)" = --epochs ] || fail "bash offers $(tr '\n' ' ' <offered)for cream search --ep"
+complete_words cream search --space mi
+contains offered '^micro$'
+complete_words cream search --on-nan ''
+[ "$(tr '\n' ' ' <offered)" = "stop rollback " ] || fail "bash offers $(tr '\n' ' ' <offered)for --on-nan"
+complete_words cream search --set search.board.s
+contains offered '^search.board.size=$'
+touch pictures.list
+complete_words cream search --config pict
+contains offered '^pictures.list$'
+complete_words cream help sea
+contains offered '^search$'
+
+# Every command and every option of its --help stands in the manual.
+if command -v man >/dev/null; then
+  man --warnings -E UTF-8 -l "$prefix/share/man/man1/cream.1" >manual 2>warnings || fail "man cannot show cream.1"
+  [ ! -s warnings ] || fail "cream.1: $(head -n 1 warnings)"
+  contains manual '^ +cream search \[options\]'
+  for command in $("$cream" --help | awk '/^  [a-z]/ {print $1}'); do
+    contains manual "^ +cream $command "
+    for option in $("$cream" "$command" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--.*'); do
+      contains manual "^ +(-., )?$option( |$)"
+    done
+  done
+fi
+finish

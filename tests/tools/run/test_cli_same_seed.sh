@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The same seed gives the same bytes: from run to run, and for 1, 2 and 3 threads.
+# shellcheck source=tests/tools/lib.sh
+source "$(dirname "$0")/../lib.sh" "$1"
+
+options=("${small[@]}" --seed 7 --set search.start_epoch=1 --set search.meta.every=4
+  --set search.board.images=64 --set search.board.every=2 --set search.board.size=4)
+for run in 1:a 2:b 3:c 2:d; do
+  expect 0 search "${options[@]}" --threads "${run%:*}" --out "search-${run#*:}"
+done
+# Every number of every step, matching degrees included; only the fields from "seconds" on depend on the clock.
+for run in a b c d; do sed 's/, "seconds": .*//' "search-$run/metrics.jsonl" >"search-$run/numbers"; done
+for run in b c d; do
+  same search-a/numbers "search-$run/numbers"
+  for file in arch.json board.json split.json supernet.safetensors; do
+    exists "search-$run/$file"
+    same "search-a/$file" "search-$run/$file"
+  done
+done
+
+expect 0 search "${options[@]}" --seed 8 --out other
+! cmp -s search-a/supernet.safetensors other/supernet.safetensors || fail "another seed gave the same weights"
+
+training=(--arch search-a/arch.json --data digits --epochs 2 --batch 64 --seed 3)
+for run in 1:a 2:b 3:c 2:d; do
+  expect 0 retrain "${training[@]}" --threads "${run%:*}" --out "train-${run#*:}"
+done
+for run in b c d; do same train-a/weights.safetensors "train-$run/weights.safetensors"; done
+
+finish

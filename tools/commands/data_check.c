@@ -1,0 +1,229 @@
+/* cream data check. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "data.h"
+#include "io/base/json.h"
+#include "io/base/name.h"
+#include "io/base/parallel.h"
+
+enum { PATH_BYTES = 4096 };
+
+typedef struct bad_picture {
+  cream_part part;
+  size_t index;
+  char reason[512];
+} bad_picture;
+
+/* A picture by what it shows. */
+typedef struct print {
+  uint64_t hash;
+  cream_part part;
+  size_t index;
+} print;
+
+typedef struct checker {
+  const cream_dataset *dataset;
+  cream_image *images; /* [threads] */
+  print *prints;       /* [count of both parts], of a bad picture with hash 0 */
+  pthread_mutex_t lock;
+  bad_picture *bad;
+  size_t n_bad, room;
+  cream_status status; /* not of a picture: no memory */
+  size_t duplicates;   /* test pictures that are among the training pictures too */
+} checker;
+
+/* ---- reading ---------------------------------------------------------------------------------------- */
+
+static void note_bad(checker *self, cream_part part, size_t index, const char *reason) {
+  pthread_mutex_lock(&self->lock);
+  if (self->n_bad == self->room) {
+    size_t room = self->room ? 2 * self->room : 64;
+    bad_picture *bad = realloc(self->bad, room * sizeof *bad);
+    if (bad) {
+      self->bad = bad;
+      self->room = room;
+    }
+  }
+  if (self->n_bad < self->room) {
+    bad_picture *bad = &self->bad[self->n_bad++];
+    bad->part = part;
+    bad->index = index;
+    snprintf(bad->reason, sizeof bad->reason, "%s", reason);
+  } else {
+    self->status = CREAM_FAILED;
+  }
+  pthread_mutex_unlock(&self->lock);
+}
+
+static void look_at(void *context, int thread, size_t i) {
+  checker *self = context;
+  size_t n_train = self->dataset->count[CREAM_PART_TRAIN];
+  cream_part part = i < n_train ? CREAM_PART_TRAIN : CREAM_PART_TEST;
+  size_t index = i < n_train ? i : i - n_train;
+  cream_image *image = &self->images[thread];
+  cream_error reason;
+  self->prints[i] = (print){.part = part, .index = index};
+  if (self->dataset->load(self->dataset, part, index, 0, image, &reason)) {
+    note_bad(self, part, index, reason.text);
+    return;
+  }
+  uint64_t shape = (uint64_t)image->width << 32 | (uint64_t)image->height;
+  size_t bytes = (size_t)image->width * (size_t)image->height * 3;
+  self->prints[i].hash = XXH3_64bits_withSeed(image->pixels, bytes, shape) | 1;
+}
+
+static int by_place(const void *a, const void *b) {
+  const bad_picture *x = a, *y = b;
+  if (x->part != y->part) return x->part < y->part ? -1 : 1;
+  return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int by_hash(const void *a, const void *b) {
+  const print *x = a, *y = b;
+  if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+  if (x->part != y->part) return x->part < y->part ? -1 : 1;
+  return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* Calls `each` for every test picture that a training picture is like, with the first of these. */
+static size_t find_duplicates(const checker *self, size_t count,
+                              void (*each)(const checker *, const print *, const print *, void *),
+                              void *context) {
+  size_t found = 0;
+  const print *first = NULL;
+  for (size_t i = 0; i < count; i++) {
+    const print *p = &self->prints[i];
+    if (!first || first->hash != p->hash) first = p;
+    if (!p->hash || p->part != CREAM_PART_TEST || first->part != CREAM_PART_TRAIN) continue;
+    found++;
+    if (each) each(self, first, p, context);
+  }
+  return found;
+}
+
+/* ---- telling ---------------------------------------------------------------------------------------- */
+
+static char *path_of(const checker *self, cream_part part, size_t index, char text[4 * PATH_BYTES]) {
+  char path[PATH_BYTES];
+  return cream_name_show(self->dataset->path(self->dataset, part, index, path, sizeof path), text,
+                         4 * PATH_BYTES);
+}
+
+static void print_duplicate(const checker *self, const print *train, const print *test, void *context) {
+  char a[4 * PATH_BYTES], b[4 * PATH_BYTES];
+  (void)context;
+  printf("duplicate   %s is the training picture %s\n", path_of(self, test->part, test->index, b),
+         path_of(self, train->part, train->index, a));
+}
+
+static void write_duplicate(const checker *self, const print *train, const print *test, void *context) {
+  cream_json *json = context;
+  char text[4 * PATH_BYTES];
+  cream_json_object(json, NULL, false);
+  cream_json_string(json, "train", path_of(self, train->part, train->index, text));
+  cream_json_string(json, "test", path_of(self, test->part, test->index, text));
+  cream_json_end(json);
+}
+
+/* Pictures of each class in a part; the caller frees it. */
+static size_t *count_classes(const cream_dataset *dataset, cream_part part) {
+  size_t *counts = calloc((size_t)dataset->classes, sizeof *counts);
+  for (size_t i = 0; counts && i < dataset->count[part]; i++) counts[dataset->labels[part][i]]++;
+  return counts;
+}
+
+static void print_balance(const cream_dataset *dataset, const char *name, const size_t *counts) {
+  int least = 0, most = 0;
+  for (int c = 1; c < dataset->classes; c++) {
+    if (counts[c] < counts[least]) least = c;
+    if (counts[c] > counts[most]) most = c;
+  }
+  printf("%-12s%zu (%s) to %zu (%s) pictures a class\n", name, counts[least], dataset->class_names[least],
+         counts[most], dataset->class_names[most]);
+}
+
+static void print_report(const checker *self, size_t count, size_t *const counts[CREAM_PARTS]) {
+  const cream_dataset *dataset = self->dataset;
+  for (size_t i = 0; i < self->n_bad; i++) printf("bad         %s\n", self->bad[i].reason);
+  find_duplicates(self, count, print_duplicate, NULL);
+  printf("pictures    %zu for training, %zu for tests, %d classes\n", dataset->count[CREAM_PART_TRAIN],
+         dataset->count[CREAM_PART_TEST], dataset->classes);
+  print_balance(dataset, "training", counts[CREAM_PART_TRAIN]);
+  print_balance(dataset, "tests", counts[CREAM_PART_TEST]);
+  printf("unusable    %zu\nduplicates  %zu test pictures are training pictures too\n", self->n_bad,
+         self->duplicates);
+}
+
+static void write_report(const checker *self, size_t count, size_t *const counts[CREAM_PARTS]) {
+  const cream_dataset *dataset = self->dataset;
+  char text[4 * PATH_BYTES];
+  cream_json json = cream_json_to(stdout);
+  cream_json_object(&json, NULL, true);
+  cream_json_integer(&json, "train", dataset->count[CREAM_PART_TRAIN]);
+  cream_json_integer(&json, "test", dataset->count[CREAM_PART_TEST]);
+  cream_json_array(&json, "classes", true);
+  for (int c = 0; c < dataset->classes; c++) {
+    cream_json_object(&json, NULL, false);
+    cream_json_string(&json, "name", dataset->class_names[c]);
+    cream_json_integer(&json, "train", counts[CREAM_PART_TRAIN][c]);
+    cream_json_integer(&json, "test", counts[CREAM_PART_TEST][c]);
+    cream_json_end(&json);
+  }
+  cream_json_end(&json);
+  cream_json_array(&json, "bad", true);
+  for (size_t i = 0; i < self->n_bad; i++) {
+    cream_json_object(&json, NULL, false);
+    cream_json_string(&json, "path", path_of(self, self->bad[i].part, self->bad[i].index, text));
+    cream_json_string(&json, "reason", self->bad[i].reason);
+    cream_json_end(&json);
+  }
+  cream_json_end(&json);
+  cream_json_array(&json, "duplicates", true);
+  find_duplicates(self, count, write_duplicate, &json);
+  cream_json_end(&json);
+  cream_json_end(&json);
+  putchar('\n');
+}
+
+static cream_status report(checker *self, size_t count, bool as_json, cream_error *err) {
+  size_t *counts[CREAM_PARTS] = {count_classes(self->dataset, CREAM_PART_TRAIN),
+                                 count_classes(self->dataset, CREAM_PART_TEST)};
+  cream_status status = CREAM_OK;
+  if (counts[0] && counts[1])
+    (as_json ? write_report : print_report)(self, count, counts);
+  else
+    status = cream_fail_memory(err, (size_t)self->dataset->classes * sizeof **counts, "the classes");
+  free(counts[0]);
+  free(counts[1]);
+  return status;
+}
+
+cream_status data_check(const data_options *options, const cream_dataset *dataset, cream_error *err) {
+  size_t count = dataset->count[0] + dataset->count[1], threads = (size_t)options->threads;
+  checker self = {.dataset = dataset,
+                  .images = calloc(threads, sizeof *self.images),
+                  .prints = malloc((count + 1) * sizeof *self.prints)};
+  cream_status status = CREAM_OK;
+  pthread_mutex_init(&self.lock, NULL);
+  if (self.images && self.prints) cream_parallel(options->threads, count, look_at, &self);
+  if (!self.images || !self.prints || self.status) {
+    status = cream_fail_memory(err, count * sizeof *self.prints, "the check");
+  } else {
+    if (self.n_bad) qsort(self.bad, self.n_bad, sizeof *self.bad, by_place);
+    qsort(self.prints, count, sizeof *self.prints, by_hash);
+    self.duplicates = find_duplicates(&self, count, NULL, NULL);
+    status = report(&self, count, options->json, err);
+    if (!status && self.n_bad)
+      status = cream_fail(err, CREAM_BAD_DATA, "%zu of %zu pictures cannot be used", self.n_bad, count);
+  }
+  for (size_t i = 0; self.images && i < threads; i++) cream_image_free(&self.images[i]);
+  pthread_mutex_destroy(&self.lock);
+  free(self.images);
+  free(self.prints);
+  free(self.bad);
+  return status;
+}

@@ -1,0 +1,47 @@
+/* What the modes of `cream latency` share: options, and networks whose forward passes are timed. */
+#ifndef CREAM_TOOLS_LATENCY_H
+#define CREAM_TOOLS_LATENCY_H
+
+#include "core/base/config.h"
+#include "core/net/net.h"
+#include "io/config/latency_table.h"
+
+typedef struct latency_options {
+  cream_config config; /* space, seed, threads, out; resolution 0 and depth 0: the space's largest */
+  char *table;
+  int classes; /* 0: the space's own number */
+  int batch;
+  int depth_limit; /* layers of a stage, where the depths are not given */
+  int paths, rounds;
+  bool json;
+} latency_options;
+
+cream_status latency_build(const latency_options *, cream_error *); /* latency_build.c */
+cream_status latency_check(const latency_options *, cream_error *); /* latency_check.c */
+cream_status latency_show(const latency_options *, cream_error *);  /* latency_check.c */
+
+/* ---- timing (latency_rig.c) ---------------------------------------------------------------------- */
+
+enum { LATENCY_MAX_PARTS = CREAM_MAX_LAYERS + 2 }; /* stem, layers, head */
+
+/* A supernet with folded batch norms on its device, and a random picture. */
+typedef struct latency_rig {
+  cream_backend *backend;
+  cream_net *net;
+  cream_tensor input;
+  int n_parts;
+  int n_marks;
+  double marks[LATENCY_MAX_PARTS + 1]; /* seconds */
+} latency_rig;
+
+/* Pins the process to as many processors as there are threads, before the first of them starts. A rig must
+ * stay where it is; latency_rig_close takes one that failed to open. */
+cream_status latency_rig_open(latency_rig *, const cream_config *, const cream_skeleton *, int batch,
+                              cream_error *);
+void latency_rig_close(latency_rig *);
+
+/* Milliseconds of one forward pass. parts[n_parts] gets those of each part, which waits for the device after
+ * every part; or NULL. */
+cream_status latency_rig_run(latency_rig *, const cream_path *, double *parts, double *total, cream_error *);
+
+#endif

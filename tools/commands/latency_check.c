@@ -1,0 +1,174 @@
+/* cream latency check: the table against the clock. cream latency show: the table for people. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/bench/bench.h"
+#include "core/base/statistics.h"
+#include "io/config/space_yaml.h"
+#include "latency.h"
+#include "tools/cli/progress.h"
+
+static const double least_correlation = 0.95, most_error = 0.10;
+
+typedef struct check_result {
+  int paths;
+  double *predicted, *measured; /* [paths], ms */
+  double spearman, mean_error, worst_error;
+} check_result;
+
+/* The supernet that the table was measured on. */
+static cream_status open_skeleton(const latency_options *options, const cream_latency_table *table,
+                                  cream_skeleton *skeleton, cream_error *err) {
+  cream_space space;
+  cream_status status =
+      cream_space_load(*options->config.space ? options->config.space : table->space, &space, err);
+  if (status != CREAM_OK) return status;
+  return cream_skeleton_init(skeleton, &space, table->depth, table->resolution, table->classes, err);
+}
+
+/* Paths by turns, so that what disturbs the machine for a while does not all meet the same one. */
+static cream_status measure(latency_rig *rig, const cream_skeleton *skeleton, const latency_options *options,
+                            double *measured, cream_error *err) {
+  size_t rounds = (size_t)options->rounds, bytes = (size_t)options->paths * rounds * sizeof(double);
+  double *times = malloc(bytes), warm;
+  if (!times) return cream_fail_memory(err, bytes, "the measurements");
+  cream_status status = CREAM_OK;
+  for (size_t r = 0; r < rounds; r++)
+    for (size_t p = 0; p < (size_t)options->paths && status == CREAM_OK; p++) {
+      cream_path path = bench_path(skeleton, options->config.seed, p);
+      status = latency_rig_run(rig, &path, NULL, &warm, err);
+      if (status == CREAM_OK) status = latency_rig_run(rig, &path, NULL, &times[p * rounds + r], err);
+    }
+  for (size_t p = 0; p < (size_t)options->paths; p++)
+    measured[p] = bench_median(times + p * rounds, options->rounds);
+  free(times);
+  return status;
+}
+
+static void compare(check_result *result) {
+  size_t n = (size_t)result->paths;
+  result->spearman = cream_spearman(result->predicted, result->measured, n);
+  for (size_t p = 0; p < n; p++) {
+    double error = fabs(result->predicted[p] / result->measured[p] - 1);
+    result->mean_error += error / (double)n;
+    result->worst_error = fmax(result->worst_error, error);
+  }
+}
+
+static bool good(const check_result *result) {
+  return result->spearman > least_correlation && result->mean_error < most_error;
+}
+
+static void print(const check_result *result) {
+  printf("%10s %12s %12s %8s\n", "path", "predicted ms", "measured ms", "error");
+  for (int p = 0; p < result->paths; p++)
+    printf("%10d %12.3f %12.3f %7.1f%%\n", p, result->predicted[p], result->measured[p],
+           100 * (result->predicted[p] / result->measured[p] - 1));
+  printf("rank correlation (Spearman) %.4f, expected above %.2f; mean error %.2f %%, expected below %.0f %%; "
+         "largest %.2f %%\n",
+         result->spearman, least_correlation, 100 * result->mean_error, 100 * most_error,
+         100 * result->worst_error);
+}
+
+static void write_json(const check_result *result, const cream_skeleton *skeleton, uint64_t seed) {
+  cream_json json = cream_json_to(stdout);
+  cream_json_object(&json, NULL, true);
+  cream_json_bool(&json, "good", good(result));
+  cream_json_number(&json, "spearman", result->spearman);
+  cream_json_number(&json, "mean_error", result->mean_error);
+  cream_json_number(&json, "worst_error", result->worst_error);
+  cream_json_array(&json, "paths", true);
+  for (int p = 0; p < result->paths; p++) {
+    char text[400];
+    cream_path path = bench_path(skeleton, seed, (uint64_t)p);
+    cream_json_object(&json, NULL, false);
+    cream_json_string(&json, "path", cream_path_format(skeleton, &path, text, sizeof text));
+    cream_json_number(&json, "predicted_ms", result->predicted[p]);
+    cream_json_number(&json, "measured_ms", result->measured[p]);
+    cream_json_end(&json);
+  }
+  cream_json_end(&json);
+  cream_json_end(&json);
+  putchar('\n');
+}
+
+/* On the device, at the number of threads and the batch of the table. */
+static cream_status run(const latency_options *options, const cream_latency_table *table,
+                        const cream_skeleton *skeleton, check_result *result, cream_error *err) {
+  static cream_latencies latencies;
+  static latency_rig rig;
+  cream_config config = options->config;
+  config.threads = table->threads;
+  strcpy(config.device, table->device);
+  cream_status status = cream_latency_table_apply(table, options->table, skeleton, NULL, &latencies, err);
+  if (status == CREAM_OK) status = latency_rig_open(&rig, &config, skeleton, table->batch, err);
+  if (status == CREAM_OK) status = measure(&rig, skeleton, options, result->measured, err);
+  latency_rig_close(&rig);
+  for (int p = 0; p < result->paths && status == CREAM_OK; p++) {
+    cream_path path = bench_path(skeleton, options->config.seed, (uint64_t)p);
+    result->predicted[p] = cream_latencies_path(&latencies, &path);
+  }
+  return status;
+}
+
+cream_status latency_check(const latency_options *options, cream_error *err) {
+  static cream_skeleton skeleton;
+  static cream_latency_table table;
+  check_result result = {.paths = options->paths};
+  cream_status status = cream_latency_table_load(options->table, &table, err);
+  if (status == CREAM_OK) status = open_skeleton(options, &table, &skeleton, err);
+  if (status != CREAM_OK) return status;
+  size_t bytes = (size_t)result.paths * sizeof *result.measured;
+  result.predicted = malloc(bytes);
+  result.measured = malloc(bytes);
+  status = result.predicted && result.measured ? run(options, &table, &skeleton, &result, err)
+                                               : cream_fail_memory(err, bytes, "the measurements");
+  if (status == CREAM_OK) {
+    compare(&result);
+    if (options->json)
+      write_json(&result, &skeleton, options->config.seed);
+    else
+      print(&result);
+    if (!good(&result))
+      status =
+          cream_fail(err, CREAM_FAILED,
+                     "the table %s does not predict this machine's latencies; measure it again with cream "
+                     "latency build while nothing else runs",
+                     options->table);
+  }
+  free(result.predicted);
+  free(result.measured);
+  return status;
+}
+
+/* ---- show ------------------------------------------------------------------------------------------ */
+
+static void print_row(const char *part, const cream_latency *latency) {
+  printf("%-24s %10.3f %10.3f %8d\n", part, latency->ms, latency->iqr, latency->samples);
+}
+
+cream_status latency_show(const latency_options *options, cream_error *err) {
+  static cream_latency_table table;
+  cream_status status = cream_latency_table_load(options->table, &table, err);
+  if (status != CREAM_OK) return status;
+  if (options->json) {
+    cream_latency_table_write(stdout, &table);
+    return CREAM_OK;
+  }
+  printf("%s (%.8s), %d pixels, %d classes, batch %d\n", table.space, table.space_hash, table.resolution,
+         table.classes, table.batch);
+  printf("%s: %s, %d threads, cream %s\n\n", table.device, table.machine, table.threads, table.program);
+  printf("%-24s %10s %10s %8s\n", "part", "median ms", "iqr ms", "samples");
+  print_row("stem", &table.stem);
+  for (int i = 0; i < table.n_blocks; i++) {
+    const cream_latency *block = &table.blocks[i];
+    char part[2 * CREAM_MAX_NAME + 48];
+    snprintf(part, sizeof part, "%-8s %4d %4d>%d /%d", block->op, block->side, block->cin, block->cout,
+             block->stride);
+    print_row(part, block);
+  }
+  print_row("head", &table.head);
+  printf("%-24s %10.3f\n", "rest of a pass", table.rest);
+  return CREAM_OK;
+}

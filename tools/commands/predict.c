@@ -1,0 +1,282 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/run/common.h"
+#include "tools/run/device.h"
+#include "io/image/image.h"
+#include "io/base/name.h"
+#include "io/base/parallel.h"
+#include "io/image/transform.h"
+#include "tools/run/model.h"
+
+enum { BATCH = 32, TOP = 5, MAX_THREADS = 64 };
+
+/* A picture of the batch. */
+typedef struct picture {
+  const char *path;
+  cream_status status; /* of reading it */
+  cream_error error;
+} picture;
+
+/* What a thread that reads pictures needs; memory is used again. */
+typedef struct reader {
+  cream_image image;
+  cream_transform_memory memory;
+} reader;
+
+typedef struct prediction {
+  const tool_options *options;
+  model model;
+  cream_transforms transforms;
+  int n, batch; /* pictures of this batch, and of the largest */
+  picture pictures[BATCH];
+  uint8_t *pixels; /* [batch, side, side, 3] */
+  float *logits;   /* [batch, classes] */
+  int *order;      /* [classes] */
+  reader readers[MAX_THREADS];
+  int threads, bad;
+  cream_json json;
+} prediction;
+
+static size_t picture_bytes(const prediction *p) {
+  size_t side = (size_t)p->model.arch.net.resolution;
+  return side * side * 3;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+static cream_status read_as_is(const prediction *p, const char *path, cream_image *image, uint8_t *pixels,
+                               cream_error *err) {
+  int side = p->model.arch.net.resolution;
+  cream_status status = cream_image_read(path, 0, image, err);
+  if (status != CREAM_OK) return status;
+  if (image->width != side || image->height != side)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %d x %d pixels, but --no-resize takes pictures of %d x %d",
+                      path, image->width, image->height, side, side);
+  memcpy(pixels, image->pixels, picture_bytes(p));
+  return CREAM_OK;
+}
+
+static cream_status read_resized(const prediction *p, const char *path, reader *r, uint8_t *pixels,
+                                 cream_error *err) {
+  cream_transform_work work = cream_transform_begin(&p->transforms, NULL, ~0u);
+  r->image.crop = &work.crop;
+  cream_status status = cream_image_read(path, 0, &r->image, err);
+  r->image.crop = NULL;
+  return status ? status : cream_transform_finish(&work, &r->image, &r->memory, pixels, err);
+}
+
+static void read_one(void *self, int thread, size_t item) {
+  prediction *p = self;
+  picture *one = &p->pictures[item];
+  reader *r = &p->readers[thread];
+  uint8_t *pixels = p->pixels + item * picture_bytes(p);
+  one->status = p->options->no_resize ? read_as_is(p, one->path, &r->image, pixels, &one->error)
+                                      : read_resized(p, one->path, r, pixels, &one->error);
+}
+
+/* Pixels of the pictures that could be read, one after another; their number, or -1. */
+static int gather(prediction *p, cream_error *err) {
+  int good = 0;
+  for (int i = 0; i < p->n; i++) {
+    if (p->pictures[i].status == CREAM_OK) {
+      memmove(p->pixels + (size_t)good++ * picture_bytes(p), p->pixels + (size_t)i * picture_bytes(p),
+              picture_bytes(p));
+    } else if (p->pictures[i].status != CREAM_BAD_DATA) {
+      *err = p->pictures[i].error;
+      return -1;
+    }
+  }
+  return good;
+}
+
+/* ---- answers ------------------------------------------------------------------------------------- */
+
+static const char *name_of(const prediction *p, int label, char *text, size_t size) {
+  if (p->model.info.n_classes) return cream_name_show(p->model.info.class_names[label], text, size);
+  snprintf(text, size, "%d", label);
+  return text;
+}
+
+/* The classes with the largest logits, the lower class first among equals, to the front of p->order. */
+static void sort_classes(prediction *p, const float *logits, int top) {
+  int classes = p->model.arch.net.classes;
+  for (int c = 0; c < classes; c++) p->order[c] = c;
+  for (int i = 0; i < top; i++) {
+    int best = i;
+    for (int c = i + 1; c < classes; c++) {
+      float a = logits[p->order[c]], b = logits[p->order[best]];
+      if (a > b || (a == b && p->order[c] < p->order[best])) best = c;
+    }
+    int label = p->order[best];
+    p->order[best] = p->order[i];
+    p->order[i] = label;
+  }
+}
+
+static void answer_text(const prediction *p, const picture *one, const float *logits, double sum, int top) {
+  char text[CREAM_MAX_FILE_NAME];
+  printf("%s:", cream_name_show(one->path, text, sizeof text));
+  for (int i = 0; i < top; i++) {
+    int label = p->order[i];
+    double probability = exp((double)logits[label] - logits[p->order[0]]) / sum;
+    printf("%s %s %.2f %%", i ? "," : "", name_of(p, label, text, sizeof text), 100 * probability);
+  }
+  putchar('\n');
+}
+
+static void answer_json(prediction *p, const picture *one, const float *logits, double sum, int top) {
+  cream_json *json = &p->json;
+  char text[CREAM_MAX_FILE_NAME];
+  cream_json_object(json, NULL, false);
+  cream_json_string(json, "image", cream_name_show(one->path, text, sizeof text));
+  cream_json_array(json, "top", false);
+  for (int i = 0; i < top; i++) {
+    int label = p->order[i];
+    cream_json_object(json, NULL, false);
+    cream_json_integer(json, "class", (uint64_t)label);
+    cream_json_string(json, "name", name_of(p, label, text, sizeof text));
+    cream_json_number(json, "probability", exp((double)logits[label] - logits[p->order[0]]) / sum);
+    cream_json_end(json);
+  }
+  cream_json_end(json);
+  cream_json_array(json, "logits", false);
+  for (int c = 0; c < p->model.arch.net.classes; c++) cream_json_number(json, NULL, (double)logits[c]);
+  cream_json_end(json);
+  cream_json_end(json);
+}
+
+static void answer(prediction *p, const picture *one, const float *logits) {
+  int classes = p->model.arch.net.classes, top = p->options->top ? p->options->top : TOP;
+  if (top > classes) top = classes;
+  sort_classes(p, logits, top);
+  double sum = 0;
+  for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - logits[p->order[0]]);
+  if (p->options->json)
+    answer_json(p, one, logits, sum, top);
+  else
+    answer_text(p, one, logits, sum, top);
+}
+
+static void answer_bad(prediction *p, const picture *one) {
+  p->bad++;
+  fflush(stdout);
+  fprintf(stderr, "%s\n", one->error.text);
+  if (!p->options->json) return;
+  char text[CREAM_MAX_FILE_NAME];
+  cream_json_object(&p->json, NULL, false);
+  cream_json_string(&p->json, "image", cream_name_show(one->path, text, sizeof text));
+  cream_json_string(&p->json, "error", one->error.text);
+  cream_json_end(&p->json);
+}
+
+/* ---- batches ------------------------------------------------------------------------------------- */
+
+static cream_status forward(prediction *p, int good, cream_error *err) {
+  model *m = &p->model;
+  cream_backend *backend = m->backend;
+  cream_path path = cream_skeleton_first_path(&m->arch.net);
+  cream_tensor x = cream_net_input(m->net, good, m->arch.net.resolution);
+  backend->upload_pixels(backend, &x, p->pixels, m->info.mean, m->info.std);
+  cream_buf logits = cream_net_forward(m->net, &path, &x, CREAM_BN_RUNNING, 0);
+  return backend->download(backend, p->logits, logits, (size_t)good * (size_t)m->arch.net.classes, err);
+}
+
+static cream_status run_batch(prediction *p, cream_error *err) {
+  cream_parallel(p->threads, (size_t)p->n, read_one, p);
+  int good = gather(p, err);
+  if (good < 0) return err->status;
+  cream_status status = good ? forward(p, good, err) : CREAM_OK;
+  const float *logits = p->logits;
+  for (int i = 0; i < p->n && status == CREAM_OK; i++) {
+    if (p->pictures[i].status != CREAM_OK) {
+      answer_bad(p, &p->pictures[i]);
+      continue;
+    }
+    answer(p, &p->pictures[i], logits);
+    logits += p->model.arch.net.classes;
+  }
+  return status;
+}
+
+static cream_status run_all(prediction *p, cream_error *err) {
+  const tool_options *options = p->options;
+  p->json = cream_json_to(stdout);
+  if (options->json) {
+    cream_json_object(&p->json, NULL, true);
+    cream_json_array(&p->json, "images", true);
+  }
+  cream_status status = CREAM_OK;
+  for (int first = 0; first < options->n_arguments && status == CREAM_OK; first += p->batch) {
+    int left = options->n_arguments - first;
+    p->n = left < p->batch ? left : p->batch;
+    for (int i = 0; i < p->n; i++) p->pictures[i] = (picture){.path = options->arguments[first + i]};
+    status = run_batch(p, err);
+  }
+  if (options->json && status == CREAM_OK) {
+    cream_json_end(&p->json);
+    cream_json_end(&p->json);
+    putchar('\n');
+  }
+  return status;
+}
+
+static cream_status open_all(prediction *p, cream_error *err) {
+  const tool_options *options = p->options;
+  const cream_config *config = &options->config;
+  if (options->n_arguments == 0)
+    return cream_fail(err, CREAM_BAD_CONFIG, "no pictures: give the files to classify");
+  p->batch = options->n_arguments < BATCH ? options->n_arguments : BATCH;
+  cream_status status = model_open(&p->model, config, p->batch, err);
+  if (status != CREAM_OK) return status;
+  const model *m = &p->model;
+  device_tell(m->backend);
+  cream_augment_config augment = config->augment;
+  augment.test_crop = m->info.test_crop;
+  augment.interpolation =
+      strcmp(m->info.interpolation, "bilinear") ? CREAM_INTERPOLATION_BICUBIC : CREAM_INTERPOLATION_BILINEAR;
+  status =
+      cream_transforms_init(&p->transforms, &augment, m->arch.net.resolution, m->info.mean, m->info.std, err);
+  if (status != CREAM_OK) return status;
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  p->threads = config->threads ? config->threads : cores < 1 ? 1 : (int)cores;
+  if (p->threads > MAX_THREADS) p->threads = MAX_THREADS;
+  size_t classes = (size_t)m->arch.net.classes, batch = (size_t)p->batch;
+  p->pixels = malloc(batch * picture_bytes(p));
+  p->logits = malloc(batch * classes * sizeof *p->logits);
+  p->order = malloc(classes * sizeof *p->order);
+  if (p->pixels && p->logits && p->order) return CREAM_OK;
+  return cream_fail_memory(err, batch * picture_bytes(p), "pictures");
+}
+
+static cream_status predict_run(const tool_options *options, cream_error *err) {
+  static prediction p;
+  p = (prediction){.options = options};
+  cream_status status = open_all(&p, err);
+  if (status == CREAM_OK) status = run_all(&p, err);
+  if (status == CREAM_OK && p.bad)
+    status =
+        cream_fail(err, CREAM_BAD_DATA, "%d of %d pictures could not be used", p.bad, options->n_arguments);
+  for (int i = 0; i < p.threads; i++) {
+    cream_image_free(&p.readers[i].image);
+    cream_transform_memory_free(&p.readers[i].memory);
+  }
+  free(p.pixels);
+  free(p.logits);
+  free(p.order);
+  model_close(&p.model);
+  return status;
+}
+
+const tool tool_predict = {
+    .name = "predict",
+    .summary = "classify pictures with a trained network",
+    .arguments = "IMAGE...",
+    .options = "arch weights run config set threads device no-resize top json ",
+    .notes = "Pictures (JPEG, PNG) are resized and cut as in cream test. The names of the classes and the\n"
+             "normalisation come from the metadata of the weights; without them classes have numbers and\n"
+             "pictures ImageNet's mean and deviation.\n",
+    .run = predict_run,
+};

@@ -1,0 +1,356 @@
+/* cream rank: does the supernet of a run order its paths as training from scratch does? */
+#include "rank.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/run/common.h"
+#include "core/train/retrain.h"
+#include "tools/run/device.h"
+#include "io/run/path_log.h"
+#include "io/config/settings.h"
+#include "tools/run/jobs.h"
+#include "rank_print.h"
+#include "tools/cli/signals.h"
+
+/* What a ranking works with, in the order of its making. */
+typedef struct rank_run {
+  cream_config config; /* that of a path's training; its threads are a job's */
+  cream_config search; /* of the run, with the settings of the ranking */
+  char supernet[CREAM_MAX_FILE_NAME];
+  cream_run folder;
+  bool locked;
+  common_data data;
+  cream_skeleton skeleton;
+  cream_limits limits; /* of the run: its latencies lie here too */
+  cream_latencies latencies;
+  cream_path paths[CREAM_RANK_MAX_PATHS];
+  int n;
+  cream_path_log scored, trained; /* by the supernet; from scratch */
+  int todo[CREAM_RANK_MAX_PATHS], n_todo;
+  int chunks; /* the supernet scores every chunks-th path in one process */
+  int done;   /* of this run, to tell how long it will take */
+  double started;
+} rank_run;
+
+/* ---- the supernet's scores --------------------------------------------------------------------------- */
+
+/* A supernet in memory, its running statistics as they were stored. */
+typedef struct supernet {
+  cream_backend *backend;
+  cream_source *train, *heldout;
+  cream_net *net;
+  float *statistics;
+} supernet;
+
+static void close_supernet(supernet *s) {
+  free(s->statistics);
+  cream_net_destroy(s->net);
+  cream_source_destroy(s->heldout);
+  cream_source_destroy(s->train);
+  if (s->backend) s->backend->destroy(s->backend);
+}
+
+static cream_status open_supernet(const rank_run *r, supernet *s, cream_error *err) {
+  const cream_config *config = &r->search;
+  int batch = config->search.batch, side = r->skeleton.resolution;
+  const cream_net_options options = {.batch = batch};
+  cream_status status = common_backend(&r->config, &s->backend, err);
+  if (status == CREAM_OK) status = common_train_source(&r->data, config, batch, side, &s->train, err);
+  if (status == CREAM_OK) status = common_heldout_source(&r->data, batch, side, &s->heldout, err);
+  if (status == CREAM_OK) status = cream_net_create(s->backend, &r->skeleton, &options, &s->net, err);
+  if (status == CREAM_OK) status = cream_weights_load(r->supernet, s->backend, s->net, NULL, err);
+  if (status != CREAM_OK) return status;
+  size_t count = cream_net_statistic_count(s->net);
+  s->statistics = malloc((count + 1) * sizeof *s->statistics);
+  if (!s->statistics) return cream_fail_memory(err, count * sizeof *s->statistics, "running statistics");
+  return s->backend->download(s->backend, s->statistics, cream_net_statistics(s->net), count, err);
+}
+
+static cream_status score_path(const rank_run *r, supernet *s, cream_path_scores *scores, cream_error *err) {
+  size_t count = cream_net_statistic_count(s->net);
+  s->backend->upload(s->backend, cream_net_statistics(s->net), s->statistics, count);
+  cream_status status = cream_recalibrate(s->net, &scores->path, s->train, (uint64_t)r->search.search.epochs,
+                                          r->search.recalibrate.mode, r->search.rank.recalibrate, err);
+  if (status != CREAM_OK) return status;
+  return cream_evaluate(s->net, &scores->path, s->heldout, CREAM_BN_RUNNING, &scores->heldout, err);
+}
+
+static cream_status score(void *self, int chunk, jobs_sender *sender, cream_error *err) {
+  const rank_run *r = self;
+  const volatile sig_atomic_t *stop = signals_catch();
+  supernet s = {0};
+  cream_status status = open_supernet(r, &s, err);
+  if (status == CREAM_OK && chunk == 0) device_tell(s.backend);
+  for (int i = chunk; status == CREAM_OK && i < r->n_todo && !*stop; i += r->chunks) {
+    cream_path_scores scores = {.path = r->paths[r->todo[i]]};
+    status = score_path(r, &s, &scores, err);
+    if (status == CREAM_OK) status = jobs_send(sender, &scores, err);
+  }
+  if (status == CREAM_OK && *stop)
+    status = cream_fail(err, CREAM_INTERRUPTED, "interrupted; what is done is kept");
+  close_supernet(&s);
+  return status;
+}
+
+static cream_status take_score(void *self, int job, const void *record, cream_error *err) {
+  rank_run *r = self;
+  (void)job;
+  return cream_path_log_append(&r->scored, record, err);
+}
+
+/* ---- training from scratch --------------------------------------------------------------------------- */
+
+/* The run's way of retraining, cut to rank.epochs; averaged weights would still be near their beginning. */
+static cream_config short_recipe(const cream_config *search) {
+  cream_config config = *search;
+  config.retrain.epochs = search->rank.epochs;
+  if (search->rank.batch) config.retrain.batch = search->rank.batch;
+  config.rank.batch = config.retrain.batch;
+  config.retrain.ema = 0;
+  config.retrain.eval_every = 0;
+  config.time_budget = 0;
+  return config;
+}
+
+static cream_status test_path(const rank_run *r, cream_net *net, cream_path_scores *scores,
+                              cream_error *err) {
+  const cream_skeleton *fixed = cream_net_skeleton(net);
+  cream_path path = cream_skeleton_first_path(fixed);
+  int batch = r->config.retrain.batch;
+  cream_source *heldout;
+  common_test tested;
+  cream_status status = common_heldout_source(&r->data, batch, fixed->resolution, &heldout, err);
+  if (status != CREAM_OK) return status;
+  status = cream_evaluate(net, &path, heldout, CREAM_BN_RUNNING, &scores->heldout, err);
+  cream_source_destroy(heldout);
+  if (status == CREAM_OK) status = common_test_net(net, &r->data, batch, NULL, &tested, err);
+  if (status == CREAM_OK) scores->test = tested.score;
+  return status;
+}
+
+static cream_status train(void *self, int job, jobs_sender *sender, cream_error *err) {
+  const rank_run *r = self;
+  cream_path_scores scores = {.path = r->paths[r->todo[job]]};
+  cream_skeleton fixed = cream_skeleton_fix(&r->skeleton, &scores.path);
+  cream_backend *backend = NULL;
+  cream_source *source = NULL;
+  cream_retrain *retrain = NULL;
+  cream_status status = common_backend(&r->config, &backend, err);
+  if (status == CREAM_OK)
+    status =
+        common_train_source(&r->data, &r->config, r->config.retrain.batch, fixed.resolution, &source, err);
+  const cream_retrain_inputs inputs = {
+      .config = &r->config, .skeleton = &fixed, .train = source, .listener = {.stop = signals_catch()}};
+  if (status == CREAM_OK) status = cream_retrain_create(backend, &inputs, &retrain, err);
+  if (status == CREAM_OK) status = cream_retrain_run(retrain, err);
+  if (status == CREAM_OK) status = test_path(r, cream_retrain_net(retrain), &scores, err);
+  if (status == CREAM_OK) status = jobs_send(sender, &scores, err);
+  cream_retrain_destroy(retrain);
+  cream_source_destroy(source);
+  if (backend) backend->destroy(backend);
+  return status;
+}
+
+static cream_status take_trained(void *self, int job, const void *record, cream_error *err) {
+  rank_run *r = self;
+  (void)job;
+  const cream_path_scores *scores = record;
+  int left = r->n_todo - ++r->done;
+  fprintf(stderr, "path %d of %d: held out %.2f %%, test %.2f %%", r->n - left, r->n,
+          100 * scores->heldout.top1, 100 * scores->test.top1);
+  if (left) fprintf(stderr, "; about %.0f s left", (progress_now() - r->started) / r->done * left);
+  fputc('\n', stderr);
+  return cream_path_log_append(&r->trained, scores, err);
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------- */
+
+static cream_status open_folder(rank_run *r, const tool_options *options, cream_error *err) {
+  if (!*options->run)
+    return cream_fail(err, CREAM_BAD_CONFIG, "no run: give --run DIR, the folder of a search");
+  cream_status status = common_join(r->supernet, sizeof r->supernet, options->run, CREAM_RUN_SUPERNET, err);
+  if (status != CREAM_OK) return status;
+  if (options->config.search.strategy == CREAM_STRATEGY_RANDOM)
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s: a random search has no supernet that could order paths",
+                      options->run);
+  if (access(r->supernet, F_OK))
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s has no %s: expected the folder of a search that trained a supernet and has ended",
+                      options->run, CREAM_RUN_SUPERNET);
+  status = cream_run_reopen(&r->folder, options->run, err);
+  r->locked = status == CREAM_OK;
+  return status;
+}
+
+static const char *const free_of_trained[] = {"out",
+                                              "arch",
+                                              "weights",
+                                              "threads",
+                                              "time_budget",
+                                              "on_nan",
+                                              "device",
+                                              "opencl.parameters",
+                                              "checkpoint.",
+                                              "search.",
+                                              "flops",
+                                              "recalibrate.",
+                                              "retrain.epochs",
+                                              "retrain.batch",
+                                              "retrain.ema",
+                                              "retrain.eval_every",
+                                              "rank.paths",
+                                              "rank.spread",
+                                              "rank.buckets",
+                                              "rank.recalibrate",
+                                              "rank.resamples",
+                                              "rank.jobs",
+                                              "rank.table",
+                                              NULL};
+static const char *const free_of_scores[] = {"out",          "arch",        "weights",    "threads",
+                                             "time_budget",  "on_nan",      "device",     "opencl.parameters",
+                                             "checkpoint.",  "retrain.",    "rank.paths", "rank.spread",
+                                             "rank.buckets", "rank.epochs", "rank.batch", "rank.resamples",
+                                             "rank.jobs",    "rank.table",  NULL};
+
+bool rank_may_share(const cream_config *a, const cream_config *b) {
+  const cream_config x = short_recipe(a), y = short_recipe(b);
+  return cream_settings_differ(&x, &y, free_of_trained) == NULL;
+}
+
+static cream_status open_logs(rank_run *r, bool anew, cream_error *err) {
+  char file[CREAM_MAX_FILE_NAME];
+  const cream_path_log_owner scored = {&r->search, free_of_scores, r->supernet, &r->skeleton};
+  const cream_path_log_owner trained = {&r->config, free_of_trained, NULL, &r->skeleton};
+  const char *table = r->search.rank.table;
+  cream_status status = cream_path_log_open(&r->scored, cream_run_file(&r->folder, CREAM_RANK_SUPERNET, file),
+                                            &scored, anew, err);
+  if (status != CREAM_OK) return status;
+  if (!*table) table = cream_run_file(&r->folder, CREAM_RANK_TRAINED, file);
+  return cream_path_log_open(&r->trained, table, &trained, anew, err);
+}
+
+static cream_status open_all(rank_run *r, const tool_options *options, cream_error *err) {
+  r->search = options->config;
+  r->config = short_recipe(&r->search);
+  cream_status status = open_folder(r, options, err);
+  if (status == CREAM_OK) status = common_data_open(&r->search, &r->data, err);
+  if (status == CREAM_OK) status = common_supernet(&r->search, r->data.dataset->classes, &r->skeleton, err);
+  bool known = false;
+  if (status == CREAM_OK) status = common_latencies(&r->search, &r->skeleton, &r->latencies, &known, err);
+  if (status != CREAM_OK) return status;
+  r->limits.flops = common_range(&r->search);
+  if (known) r->limits.latencies = &r->latencies;
+  if (known) r->limits.ms.max = r->search.search.latency.max;
+  status = cream_rank_draw(&r->search.rank, &r->skeleton, &r->limits, r->search.seed, r->paths, &r->n, err);
+  if (status == CREAM_OK && r->n < 2)
+    status = cream_fail(err, CREAM_BAD_CONFIG, "flops: the range has a single path, nothing to rank");
+  if (status == CREAM_OK) status = open_logs(r, options->force, err);
+  if (status == CREAM_OK && r->n < r->search.rank.paths)
+    fprintf(stderr, "the range has %d paths that could be found, fewer than the %d asked for\n", r->n,
+            r->search.rank.paths);
+  return status;
+}
+
+/* The paths that a log does not have. */
+static void list_missing(rank_run *r, const cream_path_log *log) {
+  r->n_todo = 0;
+  for (int i = 0; i < r->n; i++)
+    if (!cream_path_log_find(log, &r->paths[i])) r->todo[r->n_todo++] = i;
+}
+
+/* Runs what is missing; a job has its share of the threads. */
+static cream_status run_jobs(rank_run *r, jobs *work, bool chunked, cream_error *err) {
+  int share;
+  if (r->n_todo == 0) return CREAM_OK;
+  work->parallel = jobs_share(r->search.threads, r->search.rank.jobs, r->n_todo, &share);
+  work->self = r;
+  work->record = sizeof(cream_path_scores);
+  r->config.threads = share;
+  if (r->data.workers > share) r->data.workers = share;
+  r->chunks = work->parallel;
+  r->started = progress_now();
+  return jobs_run(work, chunked ? r->chunks : r->n_todo, err);
+}
+
+static cream_status run_all(rank_run *r, cream_error *err) {
+  jobs scoring = {.work = score, .take = take_score}, training = {.work = train, .take = take_trained};
+  list_missing(r, &r->trained);
+  int untrained = r->n_todo;
+  list_missing(r, &r->scored);
+  fprintf(stderr, "%d paths, %d to be scored by the supernet, %d to be trained from scratch\n", r->n,
+          r->n_todo, untrained);
+  cream_status status = run_jobs(r, &scoring, true, err);
+  list_missing(r, &r->trained);
+  return status == CREAM_OK ? run_jobs(r, &training, false, err) : status;
+}
+
+static cream_status report(const rank_run *r, const tool_options *options, cream_error *err) {
+  static cream_ranked ranked[CREAM_RANK_MAX_PATHS];
+  cream_correlation correlations[CREAM_RANK_MAX_CORRELATIONS];
+  const cream_bootstrap bootstrap = {r->search.rank.resamples, 0.95, r->search.seed};
+  cream_rank_report report = {.config = &r->search,
+                              .data = r->data.dataset->name,
+                              .skeleton = &r->skeleton,
+                              .flops = &r->limits.flops,
+                              .bootstrap = &bootstrap,
+                              .batch = r->config.retrain.batch,
+                              .paths = ranked,
+                              .n = r->n,
+                              .correlations = correlations};
+  cream_costs costs;
+  cream_costs_init(&costs, &r->skeleton, r->skeleton.resolution);
+  for (int i = 0; i < r->n; i++) {
+    const cream_path_scores *scored = cream_path_log_find(&r->scored, &r->paths[i]);
+    const cream_path_scores *trained = cream_path_log_find(&r->trained, &r->paths[i]);
+    if (!scored || !trained)
+      return cream_fail(err, CREAM_FAILED, "path %d of %d has no scores; the same command goes on", i + 1,
+                        r->n);
+    ranked[i] = (cream_ranked){r->paths[i], cream_costs_path(&costs, &r->paths[i]), scored->heldout,
+                               trained->heldout, trained->test};
+  }
+  char file[CREAM_MAX_FILE_NAME];
+  cream_status status =
+      cream_rank_correlate(ranked, r->n, &bootstrap, correlations, &report.n_correlations, err);
+  if (status == CREAM_OK)
+    status = cream_rank_write(cream_run_file(&r->folder, CREAM_RANK_FILE, file), &report, err);
+  if (status != CREAM_OK) return status;
+  if (options->json) return common_print_file(file, err);
+  rank_print(&report);
+  return CREAM_OK;
+}
+
+static cream_status rank_run_tool(const tool_options *options, cream_error *err) {
+  static rank_run r;
+  memset(&r, 0, sizeof r);
+  signals_catch();
+  cream_status status = open_all(&r, options, err);
+  if (status == CREAM_OK) status = run_all(&r, err);
+  if (status == CREAM_OK) status = report(&r, options, err);
+  cream_path_log_close(&r.trained);
+  cream_path_log_close(&r.scored);
+  common_data_close(&r.data);
+  cream_error late;
+  if (r.locked && cream_run_close(&r.folder, &late) != CREAM_OK && status == CREAM_OK) {
+    *err = late;
+    status = late.status;
+  }
+  return status;
+}
+
+const tool tool_rank = {
+    .name = "rank",
+    .summary = "how well a run's supernet orders its paths",
+    .section = "rank",
+    .options = "run config set paths epochs batch jobs threads device json force ",
+    .notes =
+        "Draws paths inside the run's range, scores each with the supernet's weights on the held-out "
+        "images,\n"
+        "trains each from scratch for rank.epochs, and tells how the two go together: Kendall's tau-b and\n"
+        "Spearman's rho with 95 % bootstrap intervals, of all paths, the 20 and the 10 best. rank.json in "
+        "the\n"
+        "run folder has it all. What is done is kept: the same command goes on after an interruption, more\n"
+        "--paths add to those there are, and --force begins anew.\n",
+    .run = rank_run_tool,
+};

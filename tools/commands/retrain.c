@@ -1,0 +1,216 @@
+#include "core/train/retrain.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/run/common.h"
+#include "tools/run/device.h"
+#include "tools/run/memory_check.h"
+
+/* What a training works with, in the order of its making. */
+typedef struct retrain_run {
+  cream_arch arch;
+  common_data data;
+  cream_backend *backend;
+  cream_source *train, *heldout;
+  cream_retrain *retrain;
+  common_run run;
+} retrain_run;
+
+static void state(void *retrain, cream_state *out) {
+  cream_retrain_state(retrain, out);
+}
+static cream_status restored(void *retrain, cream_error *err) {
+  return cream_retrain_restored(retrain, err);
+}
+
+/* For fit.h. */
+static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
+                         cream_source *heldout, size_t *bytes, cream_error *err) {
+  cream_retrain_inputs inputs = *(const cream_retrain_inputs *)self;
+  cream_config config = *inputs.config;
+  config.retrain.batch = batch;
+  inputs.config = &config;
+  inputs.train = train;
+  inputs.heldout = heldout;
+  cream_retrain *retrain;
+  cream_status status = cream_retrain_create(backend, &inputs, &retrain, err);
+  if (status != CREAM_OK) return status;
+  cream_state kept;
+  cream_retrain_state(retrain, &kept);
+  *bytes += cream_state_bytes(&kept);
+  cream_retrain_destroy(retrain);
+  return CREAM_OK;
+}
+
+static cream_status open_sources(retrain_run *r, const cream_config *config, cream_error *err) {
+  int batch = config->retrain.batch, side = r->arch.net.resolution;
+  cream_status status = common_train_source(&r->data, config, batch, side, &r->train, err);
+  if (status == CREAM_OK && r->data.n_heldout)
+    status = common_heldout_source(&r->data, batch, side, &r->heldout, err);
+  return status;
+}
+
+static void close_sources(retrain_run *r) {
+  cream_source_destroy(r->heldout);
+  cream_source_destroy(r->train);
+  r->heldout = r->train = NULL;
+}
+
+/* A batch that is too large for the device becomes several that fit, whose gradients are added up; told on
+ * stderr. Where none fits, "auto" goes back to the CPU. */
+static cream_status shrink(retrain_run *r, cream_config *config, int fits, const cream_error *reason,
+                           cream_error *err) {
+  int batch = config->retrain.batch, part = fits;
+  while (part > 1 && batch % part) part--;
+  const device_options device = device_options_of(config);
+  if (part <= 1 || !cream_opencl_is(r->backend)) return device_fall_back(&device, &r->backend, reason, err);
+  config->retrain.batch = part;
+  config->retrain.accumulate *= batch / part;
+  fprintf(stderr, "%s: so %d batches of %d images are accumulated (retrain.accumulate)\n", reason->text,
+          config->retrain.accumulate, part);
+  close_sources(r);
+  return open_sources(r, config, err);
+}
+
+/* Where weights are named, and no checkpoint has others. */
+static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
+  if (!*config->weights) return CREAM_OK;
+  cream_weights_report loaded = {0};
+  cream_status status =
+      cream_weights_load(config->weights, r->backend, cream_retrain_net(r->retrain), &loaded, err);
+  if (loaded.text[0]) fprintf(stderr, "%s: %s\n", config->weights, loaded.text);
+  return status;
+}
+
+/* Averaged weights forget the untrained ones that they began with by a factor of retrain.ema a step. */
+static void warn_of_average(const retrain_run *r, const cream_config *config) {
+  size_t per_epoch = cream_source_steps(r->train, true) / (size_t)config->retrain.accumulate;
+  double steps = (double)per_epoch * config->retrain.epochs, kept = pow(config->retrain.ema, steps);
+  if (config->retrain.ema > 0 && kept > 0.05 && !*config->weights)
+    fprintf(stderr,
+            "retrain: after %.0f steps the averaged weights will still be %.0f %% untrained, and they are "
+            "what is tested: for so short a training, set retrain.ema to %.3g\n",
+            steps, 100 * kept, fmax(1 - 10 / steps, 0));
+}
+
+static cream_status open_all(retrain_run *r, tool_options *options, cream_error *err) {
+  cream_config *config = &options->config;
+  cream_status status = common_check_out(config, err);
+  if (status == CREAM_OK) status = common_arch(config, &r->arch, err);
+  if (status == CREAM_OK) status = common_data_open(config, &r->data, err);
+  if (status == CREAM_OK) status = common_check_classes(&r->arch, &r->data, err);
+  if (status == CREAM_OK) status = common_backend(config, &r->backend, err);
+  if (status == CREAM_OK) status = open_sources(r, config, err);
+  if (status != CREAM_OK) return status;
+  cream_retrain_inputs inputs = {.config = config,
+                                 .skeleton = &r->arch.net,
+                                 .train = r->train,
+                                 .heldout = r->heldout,
+                                 .listener = common_run_listener(&r->run),
+                                 .keeper = keep_keeper(&r->run.keep)};
+  fit size = {"retrain.batch", config->retrain.batch, r->train, r->heldout,
+              r->backend,      r->data.workers,       &inputs,  make};
+  int fits;
+  status = fit_check(&size, &fits, err);
+  if (status != CREAM_OK) {
+    cream_error reason = *err;
+    status = shrink(r, config, fits, &reason, err);
+    inputs.train = r->train;
+    inputs.heldout = r->heldout;
+  }
+  if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
+  if (status != CREAM_OK && cream_opencl_failed()) {
+    const device_options device = device_options_of(config);
+    cream_error reason = *err;
+    status = device_fall_back(&device, &r->backend, &reason, err);
+    if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
+  }
+  if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
+  if (status != CREAM_OK) return status;
+  const keep_target target = {"retrain", r->retrain, state, restored};
+  int images = config->retrain.batch * config->retrain.accumulate;
+  status = common_run_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
+  if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
+  if (status != CREAM_OK) return status;
+  warn_of_average(r, config);
+  char file[CREAM_MAX_FILE_NAME];
+  return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
+                         r->arch.space_hash, err);
+}
+
+static cream_status save_weights(retrain_run *r, cream_error *err) {
+  char file[CREAM_MAX_FILE_NAME];
+  return common_save_weights(cream_run_file(&r->run.folder, CREAM_RUN_WEIGHTS, file),
+                             cream_retrain_net(r->retrain), &r->data, NULL, 0, err);
+}
+
+/* One look at the test images; `title`: for people. */
+static cream_status look(retrain_run *r, const tool_options *options, const char *split, const char *title,
+                         common_test *tested, cream_error *err) {
+  cream_status status = common_test_net(cream_retrain_net(r->retrain), &r->data,
+                                        options->config.retrain.batch, NULL, tested, err);
+  if (status == CREAM_OK) status = common_run_tested(&r->run, split, tested, err);
+  if (status == CREAM_OK && !options->json) common_print_test(title, tested);
+  return status;
+}
+
+/* What is tested are the averaged weights where there are any, and then the trained ones too. */
+static cream_status test(retrain_run *r, const tool_options *options, cream_error *err) {
+  common_test tested, trained;
+  cream_path path = cream_skeleton_first_path(&r->arch.net);
+  if (!options->json) common_print_network(&r->arch.net, &path);
+  cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
+  cream_status status = look(r, options, "test", "test", &tested, err);
+  if (status == CREAM_OK && cream_retrain_use_trained(r->retrain)) {
+    status = look(r, options, "test-trained", "unaveraged", &trained, err);
+    result.test_trained = &trained.score;
+  }
+  if (status == CREAM_OK)
+    status = common_run_result(&r->run, options, cream_retrain_net(r->retrain), &result, err);
+  if (status != CREAM_OK || options->json) return status;
+  printf("next        cream test --run %s\n", r->run.folder.dir);
+  return CREAM_OK;
+}
+
+static cream_status retrain_run_tool(const tool_options *given, cream_error *err) {
+  static retrain_run r;
+  static tool_options resolved;
+  resolved = *given;
+  tool_options *options = &resolved;
+  memset(&r, 0, sizeof r);
+  cream_status status = open_all(&r, options, err);
+  if (status == CREAM_OK) {
+    device_begin(r.backend, r.train);
+    status = cream_retrain_run(r.retrain, err);
+    progress_end(&r.run.progress);
+    device_report(r.backend, r.run.steps, stderr);
+    cream_error save_error;
+    if ((status == CREAM_OK || status == CREAM_INTERRUPTED) && save_weights(&r, &save_error) != CREAM_OK) {
+      *err = save_error;
+      status = save_error.status;
+    }
+    if (status == CREAM_OK) status = test(&r, options, err);
+  }
+  status = common_run_close(&r.run, status, err);
+  cream_retrain_destroy(r.retrain);
+  close_sources(&r);
+  if (r.backend) r.backend->destroy(r.backend);
+  common_data_close(&r.data);
+  return status;
+}
+
+const tool tool_retrain = {
+    .name = "retrain",
+    .summary = "train one network from scratch, and test it",
+    .section = "retrain",
+    .options =
+        "arch resolution weights run budget config set data epochs batch seed threads device out time-budget "
+        "on-nan json force resume ",
+    .notes =
+        "The weights are written to the --out folder; the test images are looked at once, after the last\n"
+        "epoch. SIGINT and SIGTERM end the training after the step it is at: the weights are written, and\n"
+        "the exit code is 130. --resume goes on with it, as if nothing had happened.\n",
+    .run = retrain_run_tool,
+};

@@ -1,0 +1,223 @@
+#include "core/search/search.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/run/common.h"
+#include "tools/run/device.h"
+#include "tools/run/memory_check.h"
+
+/* What a search works with, in the order of its making. */
+typedef struct search_run {
+  common_data data;
+  cream_skeleton skeleton;
+  cream_latencies latencies;
+  bool has_latencies;
+  cream_backend *backend;
+  cream_source *train, *heldout;
+  cream_search *search;
+  common_run run;
+  cream_listener listener; /* of the run */
+} search_run;
+
+/* Weights of the supernet, with the meta network's beside them where there is one. */
+static cream_status save_supernet(const search_run *s, cream_error *err) {
+  size_t inputs = cream_search_meta_inputs(s->search);
+  float *theta = malloc((inputs + 1) * sizeof *theta);
+  if (!theta) return cream_fail_memory(err, (inputs + 1) * sizeof *theta, "the meta network");
+  cream_status status = inputs ? cream_search_meta(s->search, theta, err) : CREAM_OK;
+  if (status == CREAM_OK) {
+    const cream_st_tensor meta[] = {
+        {"meta_layer.weight", CREAM_ST_F32, 2, {1, inputs}, theta},
+        {"meta_layer.bias", CREAM_ST_F32, 1, {1}, theta + inputs},
+    };
+    char path[CREAM_MAX_FILE_NAME];
+    status = common_save_weights(cream_run_file(&s->run.folder, CREAM_RUN_SUPERNET, path),
+                                 cream_search_net(s->search), &s->data, meta, inputs ? 2 : 0, err);
+  }
+  free(theta);
+  return status;
+}
+
+static const char *budget_of(const search_run *s, int target) {
+  const cream_budget *budget = cream_search_budget(s->search, target);
+  return budget ? budget->label : NULL;
+}
+
+/* A board and the network found by it; on an interruption the best of the board. */
+static cream_status save_target(const search_run *s, int target, const cream_search_result *found,
+                                cream_error *err) {
+  const cream_board *board = cream_search_board(s->search, target);
+  const char *budget = budget_of(s, target);
+  cream_status status = cream_run_write_board(&s->run.folder, &s->skeleton, board, budget, err);
+  if (status != CREAM_OK || (!found && board->count == 0)) return status;
+  cream_skeleton network = cream_skeleton_fix(&s->skeleton, found ? &found->path : &board->entries[0].path);
+  char name[64], file[CREAM_MAX_FILE_NAME];
+  cream_run_budget_name(CREAM_RUN_ARCH, budget, name);
+  return cream_arch_save(cream_run_file(&s->run.folder, name, file), &network, NULL, err);
+}
+
+/* Boards, networks and supernet; the result where the search came to its end (`found` is not NULL). */
+static cream_status save(search_run *s, const tool_options *options, const cream_search_result *found,
+                         cream_error *err) {
+  static cream_run_network networks[CREAM_MAX_BUDGETS];
+  int n = cream_search_targets(s->search);
+  cream_status status = CREAM_OK;
+  for (int t = 0; t < n && status == CREAM_OK; t++) status = save_target(s, t, found ? &found[t] : NULL, err);
+  if (status == CREAM_OK) status = save_supernet(s, err);
+  if (status != CREAM_OK || !found) return status;
+  for (int t = 0; t < n; t++)
+    networks[t] = (cream_run_network){budget_of(s, t), cream_skeleton_fix(&s->skeleton, &found[t].path),
+                                      found[t].score, found[t].ms};
+  bool several = networks[0].budget != NULL;
+  cream_run_result result = {.command = "search",
+                             .net = several ? NULL : &networks[0].net,
+                             .heldout = several ? NULL : &found->score,
+                             .ms = found->ms,
+                             .budgets = networks,
+                             .n_budgets = several ? n : 0,
+                             .steps = cream_search_step(s->search),
+                             .meta_updates = cream_search_meta_updates(s->search)};
+  return common_run_result(&s->run, options, cream_search_net(s->search), &result, err);
+}
+
+static void report(const search_run *s, const cream_search_result *found) {
+  const char *dir = s->run.folder.dir;
+  for (int t = 0; t < cream_search_targets(s->search); t++) {
+    const char *budget = budget_of(s, t);
+    if (budget) fprintf(stderr, "budget %s\n", budget);
+    progress_print_board(stderr, cream_search_board(s->search, t), &s->skeleton);
+    if (budget) printf("budget      %s\n", budget);
+    common_print_network(&s->skeleton, &found[t].path);
+    if (found[t].ms > 0) printf("latency     %.3f ms by the table\n", found[t].ms);
+    printf("held out    top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %zu images\n", 100 * found[t].score.top1,
+           100 * found[t].score.top5, found[t].score.loss, found[t].score.count);
+    if (budget)
+      printf("next        cream retrain --run %s --budget %s --out %s-%s\n", dir, budget, dir, budget);
+    else
+      printf("next        cream retrain --run %s --out %s-trained\n", dir, dir);
+  }
+}
+
+/* The boards are written after each epoch. */
+static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
+  const search_run *s = self;
+  cream_status status = s->listener.on_event(s->listener.self, event, err);
+  if (event->kind != CREAM_EVENT_EPOCH) return status;
+  for (int t = 0; t < cream_search_targets(s->search) && status == CREAM_OK; t++)
+    status = cream_run_write_board(&s->run.folder, &s->skeleton, cream_search_board(s->search, t),
+                                   budget_of(s, t), err);
+  return status;
+}
+
+static void state(void *search, cream_state *out) {
+  cream_search_state(search, out);
+}
+static cream_status restored(void *search, cream_error *err) {
+  return cream_search_restored(search, err);
+}
+
+/* For fit.h. */
+static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
+                         cream_source *heldout, size_t *bytes, cream_error *err) {
+  cream_search_inputs inputs = *(const cream_search_inputs *)self;
+  cream_config config = *inputs.config;
+  config.search.batch = batch;
+  inputs.config = &config;
+  inputs.train = train;
+  inputs.heldout = heldout;
+  cream_search *search;
+  cream_status status = cream_search_create(backend, &inputs, &search, err);
+  if (status != CREAM_OK) return status;
+  cream_state kept;
+  cream_search_state(search, &kept);
+  *bytes += cream_state_bytes(&kept);
+  cream_search_destroy(search);
+  return CREAM_OK;
+}
+
+static cream_status open_all(search_run *s, const tool_options *options, cream_error *err) {
+  const cream_config *config = &options->config;
+  cream_status status = common_check_out(config, err);
+  if (status == CREAM_OK) status = common_data_open(config, &s->data, err);
+  if (status == CREAM_OK) status = common_supernet(config, s->data.dataset->classes, &s->skeleton, err);
+  if (status == CREAM_OK)
+    status = common_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
+  if (status == CREAM_OK) status = common_backend(config, &s->backend, err);
+  int batch = config->search.batch, side = s->skeleton.resolution;
+  if (status == CREAM_OK) status = common_train_source(&s->data, config, batch, side, &s->train, err);
+  if (status == CREAM_OK) status = common_heldout_source(&s->data, batch, side, &s->heldout, err);
+  if (status != CREAM_OK) return status;
+  tool_options resolved = *options;
+  resolved.config.resolution = side;
+  memcpy(resolved.config.depth, s->skeleton.depth, sizeof resolved.config.depth);
+  s->listener = common_run_listener(&s->run);
+  cream_search_inputs inputs = {.config = &resolved.config,
+                                .skeleton = &s->skeleton,
+                                .range = common_range(config),
+                                .latencies = s->has_latencies ? &s->latencies : NULL,
+                                .max_ms = config->search.latency.max,
+                                .train = s->train,
+                                .heldout = s->heldout,
+                                .listener = {on_event, s, s->listener.stop},
+                                .keeper = keep_keeper(&s->run.keep)};
+  fit size = {"search.batch", batch, s->train, s->heldout, s->backend, s->data.workers, &inputs, make};
+  const device_options device = device_options_of(config);
+  int fits;
+  status = fit_or_fall_back(&size, &device, &s->backend, &fits, err);
+  if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
+  if (status != CREAM_OK && cream_opencl_failed()) {
+    cream_error reason = *err;
+    status = device_fall_back(&device, &s->backend, &reason, err);
+    if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
+  }
+  if (status != CREAM_OK) return status;
+  const keep_target target = {"search", s->search, state, restored};
+  return common_run_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
+}
+
+static cream_status search_run_tool(const tool_options *options, cream_error *err) {
+  static search_run s;
+  memset(&s, 0, sizeof s);
+  cream_search_result found[CREAM_MAX_BUDGETS];
+  cream_status status = open_all(&s, options, err);
+  if (status == CREAM_OK) {
+    device_begin(s.backend, s.train);
+    status = cream_search_run(s.search, found, err);
+    bool done = status == CREAM_OK;
+    progress_end(&s.run.progress);
+    if (done || status == CREAM_INTERRUPTED) {
+      cream_error save_error;
+      cream_status saved = save(&s, options, done ? found : NULL, &save_error);
+      if (saved != CREAM_OK) {
+        *err = save_error;
+        status = saved;
+      }
+    }
+    device_report(s.backend, s.run.steps, stderr);
+    if (status == CREAM_OK && !options->json) report(&s, found);
+  }
+  status = common_run_close(&s.run, status, err);
+  cream_search_destroy(s.search);
+  cream_source_destroy(s.heldout);
+  cream_source_destroy(s.train);
+  if (s.backend) s.backend->destroy(s.backend);
+  common_data_close(&s.data);
+  return status;
+}
+
+const tool tool_search = {
+    .name = "search",
+    .summary = "train a supernet and choose a network in it",
+    .section = "search",
+    .options = "config set data space flops budgets latency latency-table epochs batch seed threads device "
+               "out time-budget "
+               "on-nan json force resume ",
+    .notes =
+        "The network, the board and the supernet's weights are written to the --out folder. SIGINT and\n"
+        "SIGTERM end the search after the step it is at: everything is written, arch.json then being the\n"
+        "best of the board, and the exit code is 130. --resume goes on with it, as if nothing had "
+        "happened.\n",
+    .run = search_run_tool,
+};

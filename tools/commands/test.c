@@ -1,0 +1,205 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/run/common.h"
+#include "core/net/fold.h"
+#include "tools/run/device.h"
+#include "io/weights/weights.h"
+
+/* With more classes than these, people are shown the weakest alone. */
+enum { ALL_CLASSES = 20, WEAKEST = 10 };
+
+/* What a test works with, in the order of its making. */
+typedef struct test_run {
+  cream_arch arch;
+  common_data data;
+  cream_backend *backend;
+  cream_net *net;
+  uint32_t *confusion; /* [classes][classes], by label and answer */
+} test_run;
+
+static cream_status load_net(test_run *t, const cream_config *config, cream_error *err) {
+  cream_net_options options = {.batch = config->retrain.batch};
+  cream_status status = cream_net_create(t->backend, &t->arch.net, &options, &t->net, err);
+  cream_weights_report loaded = {0};
+  if (status == CREAM_OK) status = cream_weights_load(config->weights, t->backend, t->net, &loaded, err);
+  if (loaded.text[0]) fprintf(stderr, "%s: %s\n", config->weights, loaded.text);
+  return status;
+}
+
+static cream_status recalibrate(test_run *t, const cream_config *config, cream_error *err) {
+  if (config->recalibrate.batches == 0) return CREAM_OK;
+  cream_source *train;
+  cream_status status =
+      common_train_source(&t->data, config, config->retrain.batch, t->arch.net.resolution, &train, err);
+  if (status != CREAM_OK) return status;
+  cream_path path = cream_skeleton_first_path(&t->arch.net);
+  status =
+      cream_recalibrate(t->net, &path, train, 0, config->recalibrate.mode, config->recalibrate.batches, err);
+  cream_source_destroy(train);
+  return status;
+}
+
+static cream_status open_all(test_run *t, const cream_config *config, cream_error *err) {
+  cream_status status = common_arch(config, &t->arch, err);
+  if (status == CREAM_OK) status = common_check_weights(config, err);
+  if (status == CREAM_OK) status = common_data_open(config, &t->data, err);
+  if (status == CREAM_OK) status = common_check_classes(&t->arch, &t->data, err);
+  if (status == CREAM_OK) status = common_backend(config, &t->backend, err);
+  if (status == CREAM_OK) device_tell(t->backend);
+  if (status == CREAM_OK) status = load_net(t, config, err);
+  if (status == CREAM_OK) status = recalibrate(t, config, err);
+  if (status == CREAM_OK) status = cream_net_fold(t->net, err);
+  if (status != CREAM_OK) return status;
+  size_t classes = (size_t)t->arch.net.classes;
+  t->confusion = calloc(classes * classes, sizeof *t->confusion);
+  if (t->confusion) return CREAM_OK;
+  return cream_fail_memory(err, classes * classes * sizeof *t->confusion, "the confusion matrix");
+}
+
+/* ---- what came out ----------------------------------------------------------------------------------- */
+
+typedef struct class_score {
+  int label;
+  uint64_t right, images;
+} class_score;
+
+static double share(const class_score *s) {
+  return s->images ? (double)s->right / (double)s->images : 0;
+}
+
+static class_score score_of(const test_run *t, int label) {
+  size_t classes = (size_t)t->arch.net.classes;
+  const uint32_t *row = t->confusion + (size_t)label * classes;
+  class_score score = {label, row[label], 0};
+  for (size_t c = 0; c < classes; c++) score.images += row[c];
+  return score;
+}
+
+static int by_accuracy(const void *a, const void *b) {
+  const class_score *x = a, *y = b;
+  if (share(x) != share(y)) return share(x) < share(y) ? -1 : 1;
+  return x->label - y->label;
+}
+
+/* The label that pictures of a class are most often taken for, if wrongly; -1: never. */
+static int mistaken_for(const test_run *t, int label) {
+  int classes = t->arch.net.classes, most = -1;
+  const uint32_t *row = t->confusion + (size_t)label * (size_t)classes;
+  for (int c = 0; c < classes; c++)
+    if (c != label && row[c] && (most < 0 || row[c] > row[most])) most = c;
+  return most;
+}
+
+/* A class's name in `width` characters of UTF-8: cut off, or filled up with blanks on one side. */
+static void print_name(const char *name, int width, bool right) {
+  int bytes = 0, characters = 0;
+  for (; name[bytes] && characters < width; characters++) {
+    bytes++;
+    while (((unsigned char)name[bytes] & 0xc0) == 0x80) bytes++;
+  }
+  int blanks = width - characters;
+  printf("%*s%.*s%*s", right ? blanks : 0, "", bytes, name, right ? 0 : blanks, "");
+}
+
+static void print_matrix(const test_run *t) {
+  int classes = t->arch.net.classes;
+  const char *const *names = t->data.dataset->class_names;
+  printf("\nconfusion   a row for each label, a column for each answer\n%12s", "");
+  for (int c = 0; c < classes; c++) {
+    putchar(' ');
+    print_name(names[c], 6, true);
+  }
+  for (int label = 0; label < classes; label++) {
+    putchar('\n');
+    print_name(names[label], 12, true);
+    for (int c = 0; c < classes; c++)
+      printf(" %6u", (unsigned)t->confusion[(size_t)label * (size_t)classes + (size_t)c]);
+  }
+  putchar('\n');
+}
+
+static void print_classes(const test_run *t) {
+  int classes = t->arch.net.classes;
+  class_score *scores = malloc((size_t)classes * sizeof *scores);
+  if (!scores) return;
+  for (int c = 0; c < classes; c++) scores[c] = score_of(t, c);
+  bool all = classes <= ALL_CLASSES;
+  if (!all) qsort(scores, (size_t)classes, sizeof *scores, by_accuracy);
+  printf("\n%s\n", all ? "class        accuracy   images   most often taken for"
+                       : "weakest      accuracy   images   most often taken for");
+  for (int i = 0; i < (all ? classes : WEAKEST); i++) {
+    int other = mistaken_for(t, scores[i].label);
+    const char *const *names = t->data.dataset->class_names;
+    print_name(names[scores[i].label], 12, false);
+    printf(" %7.2f %% %8llu%s%s\n", 100 * share(&scores[i]), (unsigned long long)scores[i].images,
+           other < 0 ? "" : "   ", other < 0 ? "" : names[other]);
+  }
+  free(scores);
+  if (all) print_matrix(t);
+}
+
+static void write_json(const test_run *t, const common_test *test) {
+  int classes = t->arch.net.classes;
+  cream_json json = cream_json_to(stdout);
+  cream_json_object(&json, NULL, true);
+  cream_json_number(&json, "top1", test->score.top1);
+  cream_json_number(&json, "top5", test->score.top5);
+  cream_json_number(&json, "loss", test->score.loss);
+  cream_json_integer(&json, "images", test->score.count);
+  cream_json_number(&json, "images_per_second", test->images_per_second);
+  cream_json_array(&json, "classes", true);
+  for (int c = 0; c < classes; c++) {
+    class_score score = score_of(t, c);
+    cream_json_object(&json, NULL, false);
+    cream_json_string(&json, "name", t->data.dataset->class_names[c]);
+    cream_json_integer(&json, "images", score.images);
+    cream_json_number(&json, "accuracy", share(&score));
+    cream_json_end(&json);
+  }
+  cream_json_end(&json);
+  cream_json_array(&json, "confusion", true);
+  for (int label = 0; label < classes; label++) {
+    cream_json_array(&json, NULL, false);
+    for (int c = 0; c < classes; c++)
+      cream_json_integer(&json, NULL, t->confusion[(size_t)label * (size_t)classes + (size_t)c]);
+    cream_json_end(&json);
+  }
+  cream_json_end(&json);
+  cream_json_end(&json);
+  putchar('\n');
+}
+
+static cream_status test_run_tool(const tool_options *options, cream_error *err) {
+  static test_run t;
+  memset(&t, 0, sizeof t);
+  common_test tested;
+  cream_status status = open_all(&t, &options->config, err);
+  if (status == CREAM_OK)
+    status = common_test_net(t.net, &t.data, options->config.retrain.batch, t.confusion, &tested, err);
+  if (status == CREAM_OK && options->json) {
+    write_json(&t, &tested);
+  } else if (status == CREAM_OK) {
+    cream_path path = cream_skeleton_first_path(&t.arch.net);
+    common_print_network(&t.arch.net, &path);
+    common_print_test("test", &tested);
+    print_classes(&t);
+  }
+  free(t.confusion);
+  cream_net_destroy(t.net);
+  if (t.backend) t.backend->destroy(t.backend);
+  common_data_close(&t.data);
+  return status;
+}
+
+const tool tool_test = {
+    .name = "test",
+    .summary = "measure a trained network on the test images",
+    .section = "retrain",
+    .options = "run budget arch resolution weights config set data batch threads device json ",
+    .notes =
+        "Averaged weights are what a retraining writes. --set recalibrate.batches=N first recomputes the\n"
+        "batch-norm statistics over N training batches (recalibrate.mode: reset, or inherit).\n",
+    .run = test_run_tool,
+};

@@ -1,0 +1,221 @@
+#include "jobs.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "tools/cli/signals.h"
+
+/* What goes through a job's pipe, in front of a record or an error. */
+typedef enum message { RECORD = 'r', FAILURE = 'f' } message;
+
+struct jobs_sender {
+  int fd;
+  size_t record;
+};
+
+/* A process at work. */
+typedef struct worker {
+  pid_t pid;
+  int job, fd;
+  bool reported; /* its failure has come */
+} worker;
+
+typedef struct pool {
+  const jobs *jobs;
+  worker *workers;
+  int running;
+  bool stopping; /* nothing new starts */
+  cream_status status;
+  cream_error *err;
+} pool;
+
+/* ---- in a process of its own ------------------------------------------------------------------------- */
+
+static bool put(int fd, const void *bytes, size_t size) {
+  const char *at = bytes;
+  while (size) {
+    ssize_t n = write(fd, at, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    at += n;
+    size -= (size_t)n;
+  }
+  return true;
+}
+
+static bool put_message(int fd, message kind, const void *bytes, size_t size) {
+  char head = (char)kind;
+  return put(fd, &head, 1) && put(fd, bytes, size);
+}
+
+cream_status jobs_send(jobs_sender *sender, const void *record, cream_error *err) {
+  if (put_message(sender->fd, RECORD, record, sender->record)) return CREAM_OK;
+  return cream_fail(err, CREAM_FAILED, "cannot send a result: %s", strerror(errno));
+}
+
+/* Ends when its parent does; a signal from the terminal comes to the parent alone, which hands it on. */
+static void become_worker(pid_t parent) {
+  setpgid(0, 0);
+  signal(SIGPIPE, SIG_IGN);
+#ifdef __linux__
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+  if (getppid() != parent) _exit(CREAM_FAILED);
+}
+
+static _Noreturn void work(const jobs *all, int job, int fd) {
+  cream_error err = {0};
+  jobs_sender sender = {fd, all->record};
+  cream_status status = all->work(all->self, job, &sender, &err);
+  if (status != CREAM_OK) {
+    err.status = status;
+    put_message(fd, FAILURE, &err, sizeof err);
+  }
+  fflush(NULL);
+  _exit(status);
+}
+
+/* ---- in the process that waits ----------------------------------------------------------------------- */
+
+static void stop_all(pool *p) {
+  if (!p->stopping)
+    for (int i = 0; i < p->running; i++) kill(p->workers[i].pid, SIGTERM);
+  p->stopping = true;
+}
+
+static void fail(pool *p, const cream_error *err) {
+  if (p->status == CREAM_OK) {
+    p->status = err->status;
+    *p->err = *err;
+  }
+  stop_all(p);
+}
+
+static void fail_job(pool *p, int job, const cream_error *failure) {
+  cream_error err;
+  if (p->stopping) return; /* it was told to end */
+  if (!p->jobs->failed)
+    fail(p, failure);
+  else if (p->jobs->failed(p->jobs->self, job, failure, &err) != CREAM_OK)
+    fail(p, &err);
+}
+
+static void start(pool *p, int job) {
+  cream_error err;
+  int ends[2];
+  pid_t parent = getpid(), pid = -1;
+  fflush(NULL);
+  bool piped = pipe(ends) == 0;
+  if (piped) pid = fork();
+  if (pid == 0) {
+    close(ends[0]);
+    for (int i = 0; i < p->running; i++) close(p->workers[i].fd);
+    become_worker(parent);
+    work(p->jobs, job, ends[1]);
+  }
+  if (pid < 0) {
+    cream_fail(&err, CREAM_FAILED, "cannot start a process: %s", strerror(errno));
+    if (piped) close(ends[0]);
+    fail(p, &err);
+  } else {
+    p->workers[p->running++] = (worker){pid, job, ends[0], false};
+  }
+  if (piped) close(ends[1]);
+}
+
+static bool get(int fd, void *bytes, size_t size) {
+  char *at = bytes;
+  while (size) {
+    ssize_t n = read(fd, at, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    at += n;
+    size -= (size_t)n;
+  }
+  return true;
+}
+
+/* The worker's pipe has come to its end. */
+static void end(pool *p, int which) {
+  worker *w = &p->workers[which];
+  int code;
+  while (waitpid(w->pid, &code, 0) < 0 && errno == EINTR) {
+  }
+  close(w->fd);
+  int job = w->job;
+  bool reported = w->reported;
+  *w = p->workers[--p->running];
+  if (reported || (WIFEXITED(code) && WEXITSTATUS(code) == 0)) return;
+  cream_error err;
+  if (WIFSIGNALED(code))
+    cream_fail(&err, CREAM_FAILED, "the process of a job crashed: %s", strsignal(WTERMSIG(code)));
+  else
+    cream_fail(&err, CREAM_FAILED, "the process of a job ended early, exit code %d", WEXITSTATUS(code));
+  fail_job(p, job, &err);
+}
+
+static void receive(pool *p, int which, void *record) {
+  worker *w = &p->workers[which];
+  cream_error err;
+  char kind;
+  if (!get(w->fd, &kind, 1)) {
+    end(p, which);
+  } else if (kind == RECORD) {
+    if (!get(w->fd, record, p->jobs->record)) return; /* it died in the middle: the end comes next */
+    if (p->jobs->take(p->jobs->self, w->job, record, &err) != CREAM_OK) fail(p, &err);
+  } else if (get(w->fd, &err, sizeof err)) {
+    w->reported = true;
+    fail_job(p, w->job, &err);
+  }
+}
+
+static void wait_for_some(pool *p, struct pollfd *polled, void *record) {
+  int n = p->running;
+  CREAM_ASSERT(n > 0);
+  for (int i = 0; i < n; i++) polled[i] = (struct pollfd){.fd = p->workers[i].fd, .events = POLLIN};
+  if (poll(polled, (nfds_t)n, 500) <= 0) return; /* a signal, which may also have come just before */
+  for (int i = n - 1; i >= 0; i--) /* the last first: one that ends gives its place to the last */
+    if (polled[i].revents) receive(p, i, record);
+}
+
+cream_status jobs_run(const jobs *all, int n, cream_error *err) {
+  const volatile sig_atomic_t *stop = signals_catch();
+  size_t parallel = (size_t)all->parallel;
+  worker *workers = calloc(parallel, sizeof *workers);
+  struct pollfd *polled = calloc(parallel, sizeof *polled);
+  void *record = malloc(all->record + 1);
+  pool p = {.jobs = all, .workers = workers, .err = err};
+  if (!workers || !polled || !record)
+    p.status = cream_fail_memory(err, parallel * sizeof *workers, "processes");
+  for (int next = 0; p.status == CREAM_OK && (next < n || p.running);) {
+    if (*stop) stop_all(&p);
+    while (next < n && p.running < all->parallel && !p.stopping) start(&p, next++);
+    if (p.stopping && !p.running) break;
+    if (p.running) wait_for_some(&p, polled, record);
+  }
+  while (p.running) wait_for_some(&p, polled, record); /* a failure ended it: they were told */
+  free(record);
+  free(polled);
+  free(workers);
+  if (p.status == CREAM_OK && p.stopping)
+    return cream_fail(err, CREAM_INTERRUPTED, "interrupted; what is done is kept");
+  return p.status;
+}
+
+int jobs_share(int threads, int wanted, int most, int *share) {
+  int cores = threads ? threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
+  if (cores < 1) cores = 1;
+  int processes = wanted ? wanted : cores;
+  if (processes > most) processes = most;
+  if (processes < 1) processes = 1;
+  *share = cores / processes > 0 ? cores / processes : 1;
+  return processes;
+}

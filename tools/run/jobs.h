@@ -1,0 +1,35 @@
+/* Work side by side in processes, so that a crash ends one job alone, and what a job leaves behind does not
+ * change the next. The process that forks must not have run parallel kernels. */
+#ifndef CREAM_TOOLS_JOBS_H
+#define CREAM_TOOLS_JOBS_H
+
+#include <stddef.h>
+
+#include "core/base/status.h"
+
+typedef struct jobs_sender jobs_sender;
+
+typedef struct jobs {
+  int parallel;  /* processes at a time */
+  size_t record; /* bytes of what jobs send */
+  void *self;
+  /* In a process of its own. What it sends arrives in the order it was sent. */
+  cream_status (*work)(void *self, int job, jobs_sender *, cream_error *);
+  /* In this process, of every record as it comes, whichever job's. A failing status ends everything. */
+  cream_status (*take)(void *self, int job, const void *record, cream_error *);
+  /* In this process, of a job that failed or crashed; CREAM_OK: the others go on. NULL: its failure ends
+   * everything. */
+  cream_status (*failed)(void *self, int job, const cream_error *, cream_error *);
+} jobs;
+
+/* Jobs 0..n-1, started in this order. SIGINT and SIGTERM are handed on, then CREAM_INTERRUPTED. All processes
+ * have ended when it returns. */
+cream_status jobs_run(const jobs *, int n, cream_error *);
+/* Sends a record. */
+cream_status jobs_send(jobs_sender *, const void *record, cream_error *);
+
+/* Threads of `threads` (0: all cores) and how many processes use them: `wanted` (0: one a thread), at most
+ * `most`. Each gets *share. */
+int jobs_share(int threads, int wanted, int most, int *share);
+
+#endif
