@@ -5,9 +5,9 @@
 #define CREAM_CORE_STATE_H
 
 #include "core/backend.h"
+#include "core/net/net.h"
 #include "core/search/board.h"
 #include "core/space/budget.h"
-#include "core/net/net.h"
 
 typedef enum cream_state_kind {
   CREAM_STATE_F32, /* floats in device memory */
@@ -67,15 +67,15 @@ void cream_board_image_parts(cream_board_image *, int n, cream_state *);
 cream_status cream_board_unpack(cream_board *, int b, const cream_board_image *, const cream_skeleton *,
                                 int slice, size_t heldout, cream_error *);
 
-/* Who keeps states. Without functions (a zeroed one) nothing is kept. */
-typedef struct cream_keeper {
+/* Saves and restores checkpoints of a run. Functions may be NULL: without them (a zeroed one) nothing is saved. */
+typedef struct cream_checkpointer {
   void *self;
-  /* Asked after every whole step; epoch_end: it was the last of its epoch. */
+  /* Whether to save after this step; asked after every whole step. epoch_end: it was the last of its epoch. */
   bool (*due)(void *self, uint64_t step, bool epoch_end);
   /* Takes a copy. A failing status stops the run; CREAM_BAD_DATA is that of cream_state_snapshot. */
   cream_status (*save)(void *self, const cream_state *, cream_error *);
-  /* Restores the last state that was kept; CREAM_FAILED if there is none. */
+  /* Restores the last state that was saved; CREAM_FAILED if there is none. */
   cream_status (*restore)(void *self, const cream_state *, cream_error *);
-} cream_keeper;
+} cream_checkpointer;
 
 #endif

@@ -16,7 +16,7 @@ cream_status cream_train_init(cream_train *train, cream_backend *backend, const 
                          .time_budget = options->time_budget,
                          .batch = options->batch,
                          .accumulate = options->accumulate ? options->accumulate : 1,
-                         .keeper = options->keeper,
+                         .checkpointer = options->checkpointer,
                          .on_nan = options->on_nan,
                          .lr_scale = 1};
   cream_status status = cream_net_create(backend, options->skeleton, &options->net, &train->net, err);
@@ -82,8 +82,8 @@ void cream_train_update(cream_train *train, const cream_path *path, const cream_
   train->backend->optim_step(train->backend, optim, train->slices, n, &train->blocks);
 }
 
-/* The forward pass moves running statistics, and the optimiser does not touch them: the first layer without
- * finite ones is where the values went astray. "" if there is none. */
+/* The first layer whose running statistics are not finite; "" if there is none. Only the forward pass changes running
+ * statistics, so the values became infinite there. */
 static void find_layer(const cream_train *train, char *text, size_t size) {
   cream_net *net = train->net;
   int count;
@@ -157,16 +157,16 @@ cream_status cream_train_restored(cream_train *train, cream_error *err) {
   train->started = now() - train->seconds;
   if (train->fingerprint == own) return CREAM_OK;
   train->fingerprint = own;
-  return cream_fail(err, CREAM_BAD_DATA, "the state is that of another network");
+  return cream_fail(err, CREAM_BAD_DATA, "the checkpoint belongs to a different network");
 }
 
 bool cream_train_due(const cream_train *train, uint64_t step, bool epoch_end) {
-  return train->keeper.due && train->keeper.due(train->keeper.self, step, epoch_end);
+  return train->checkpointer.due && train->checkpointer.due(train->checkpointer.self, step, epoch_end);
 }
 
 cream_status cream_train_save(cream_train *train, const cream_state *state, cream_error *err) {
-  if (!train->keeper.save) return CREAM_OK;
-  cream_status status = train->keeper.save(train->keeper.self, state, err);
+  if (!train->checkpointer.save) return CREAM_OK;
+  cream_status status = train->checkpointer.save(train->checkpointer.self, state, err);
   if (status != CREAM_BAD_DATA) return status;
   train->diverged = true;
   if (err) err->status = CREAM_FAILED;
@@ -174,7 +174,7 @@ cream_status cream_train_save(cream_train *train, const cream_state *state, crea
 }
 
 bool cream_train_may_roll_back(const cream_train *train) {
-  return train->diverged && train->on_nan == CREAM_ON_NAN_ROLLBACK && train->keeper.restore &&
+  return train->diverged && train->on_nan == CREAM_ON_NAN_ROLLBACK && train->checkpointer.restore &&
          train->rollbacks < CREAM_MAX_ROLLBACKS;
 }
 
@@ -183,7 +183,7 @@ cream_status cream_train_roll_back(cream_train *train, const cream_state *state,
   double scale = train->lr_scale / 2;
   uint64_t rollbacks = train->rollbacks + 1;
   cream_error reason = *err;
-  cream_status status = train->keeper.restore(train->keeper.self, state, err);
+  cream_status status = train->checkpointer.restore(train->checkpointer.self, state, err);
   if (status) return status;
   train->diverged = false;
   train->lr_scale = scale;

@@ -4,15 +4,22 @@
 
 #include "core/search/board.h"
 #include "core/search/rank.h"
+#include "core/search/search.h"
 #include "field.h"
 
 typedef struct setting {
   cream_field field;
   const char *unit, *help;
+  const char *values; /* in the reference, instead of a list of the words; NULL: the list */
+  const char *(*summary)(unsigned value); /* of each word, for a terminal; NULL: none */
 } setting;
 
 static const char *const teachers[] = {"meta", "top1", "random", "none", NULL};
-static const char *const strategies[] = {"cream", "spos", "random", "fair", "sandwich", NULL};
+#define STRATEGY_WORD(name, word) #word,
+static const char *const strategies[] = {CREAM_STRATEGIES(STRATEGY_WORD) NULL};
+static const char *strategy_summary(unsigned strategy) {
+  return cream_strategy_summary((cream_strategy)strategy);
+}
 static const char *const samplings[] = {"range", "everywhere", NULL};
 static const char *const board_rules[] = {"paper", "gap", "pareto", NULL};
 static const char *const meta_inputs[] = {"softmax", "logits", "pair", NULL};
@@ -103,8 +110,11 @@ static const setting settings[] = {
     NUMBER(augment.erase_max, 0, 1, "", "random erasing: largest share of the area"),
     NUMBER(augment.test_crop, 0.1, 1, "", "share of the resized side that tests look at"),
     TRAINING(search),
-    WORD(search.strategy, strategies,
-         "prioritized paths; uniform paths; paths trained from scratch; strict fairness; sandwich rule"),
+    {.field = {.key = "search.strategy", CREAM_FIELD(cream_config, search.strategy), .words = strategies},
+     .unit = "",
+     .help = "how paths are trained and candidates are found",
+     .values = "a strategy of [strategies.md](strategies.md)",
+     .summary = strategy_summary},
     WORD(search.sampling, samplings, "paths are drawn inside the range, or anywhere in the supernet"),
     TEXT(search.budgets, "one network for each: M FLOPs (14,43,114) or milliseconds (6ms,12ms)"),
     NUMBER(search.budget_share, 0, 0.99, "", "least share of a budget that its network uses"),
@@ -354,8 +364,9 @@ void cream_settings_describe(FILE *file) {
     const cream_field *field = &settings[i].field;
     fprintf(file, "| `%s` | `", field->key);
     cream_field_print(field, &defaults, file);
+    cream_field_expected(field, expected, sizeof expected);
     fprintf(file, "` | %s | %s | %s |\n", settings[i].unit,
-            cream_field_expected(field, expected, sizeof expected), settings[i].help);
+            settings[i].values ? settings[i].values : expected, settings[i].help);
   }
 }
 
@@ -368,5 +379,7 @@ void cream_settings_help(FILE *file) {
     cream_settings_get(&defaults, s->field.key, value, sizeof value);
     fprintf(file, "  %-27s %-11s %s%s%s%s\n", s->field.key, value, s->help, s->unit[0] ? " (" : "", s->unit,
             s->unit[0] ? ")" : "");
+    for (unsigned w = 0; s->summary && s->field.words[w]; w++)
+      fprintf(file, "  %-27s %-11s %s\n", "", s->field.words[w], s->summary(w));
   }
 }

@@ -2,9 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/search/search.h"
 #include "io/base/file.h"
-#include "report_data.h"
 #include "io/run/runs.h"
+#include "report_data.h"
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
@@ -59,11 +60,11 @@ static cream_status read_seed(reader *in, const char *dir, const char *budget, c
   return status;
 }
 
-/* Networks that are trained one after the other are no supernet that could converge. */
-static bool is_random(const json_t *arm) {
-  const char *strategy =
-      json_string_value(json_object_get(report_member(arm, "settings"), "search.strategy"));
-  return strategy && !strcmp(strategy, "random");
+/* Whether the arm trained a supernet, whose loss can converge. */
+static bool has_supernet(const json_t *arm) {
+  const char *word = json_string_value(json_object_get(report_member(arm, "settings"), "search.strategy"));
+  cream_strategy strategy;
+  return !word || !cream_strategy_find(word, &strategy) || cream_strategy_has_supernet(strategy);
 }
 
 static cream_status read_arm(const report_study *study, const json_t *from, reader *in, report_arm *arm,
@@ -83,7 +84,7 @@ static cream_status read_arm(const report_study *study, const json_t *from, read
   }
   mean_of(in, offsetof(seed_curves, board_flops), &arm->board_flops);
   mean_of(in, offsetof(seed_curves, board_best), &arm->board_best);
-  if (!is_random(from)) {
+  if (has_supernet(from)) {
     mean_of(in, offsetof(seed_curves, hard), &arm->hard);
     mean_of(in, offsetof(seed_curves, accuracy), &arm->accuracy);
   }

@@ -53,11 +53,11 @@ static void open_bench(bench *b, bool plain, int entries, cream_meta_input input
     assert_int_equal(cream_match_enter(&b->match, &b->data.source, &b->board.entries[at], 5, &err), CREAM_OK);
   }
   b->path = (cream_path){.n_layers = 5, .choice = {0, 0, 3, 1, 2}};
-  size_t picture = b->match.picture;
+  size_t image = b->match.image;
   b->labels = take(b, SLICE);
   b->heldout_labels = take(b, SLICE);
-  b->x_train = take(b, SLICE * picture);
-  b->x_heldout = take(b, SLICE * picture);
+  b->x_train = take(b, SLICE * image);
+  b->x_heldout = take(b, SLICE * image);
   b->target = take(b, SLICE * SYNTHETIC_CLASSES);
   b->problem = (cream_meta_problem){.path = &b->path,
                                     .y_train = b->labels,

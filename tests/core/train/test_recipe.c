@@ -173,8 +173,8 @@ static void test_mixup(void **state) {
   assert_int_equal(cream_mixup_init(&mixup, f.train.net, BATCH, 0.8, 9, &err), CREAM_OK);
   cream_batch batch;
   cream_tensor x = show(&f, 0, &batch);
-  batch.n = x.n = BATCH - 1; /* the middle picture is mixed with itself */
-  size_t picture = (size_t)SIDE * SIDE * 3, count = picture * (size_t)x.n;
+  batch.n = x.n = BATCH - 1; /* the middle image is mixed with itself */
+  size_t image = (size_t)SIDE * SIDE * 3, count = image * (size_t)x.n;
   float *before = fetch(&f, x.raw, count);
   cream_loss loss = {.hard = 1, .smoothing = 0.1f, .labels = f.train.labels};
   cream_mixup_apply(&mixup, 4, &x, batch.labels, &loss);
@@ -182,7 +182,7 @@ static void test_mixup(void **state) {
   double share = cream_mixup_share(0.8, 9, 4);
   assert_true(share > 0.01 && share < 0.99 && loss.hard == 0 && loss.soft == 1);
   for (size_t i = 0; i < count; i++) {
-    size_t n = i / picture, other = ((size_t)x.n - 1 - n) * picture + i % picture;
+    size_t n = i / image, other = ((size_t)x.n - 1 - n) * image + i % image;
     assert_true(fabs(after[i] - (share * before[i] + (1 - share) * before[other])) < 1e-5);
   }
   for (int n = 0; n < x.n; n++)
