@@ -20,6 +20,6 @@
 #include "core/train/retrain.h"
 #include "core/train/schedule.h"
 
-#define CREAM_VERSION "0.1.0"
+#define CREAM_VERSION "0.2.0"
 
 #endif

@@ -24,13 +24,12 @@ bool cream_strategy_has_supernet(cream_strategy);
 int cream_search_batch_paths(const cream_search_config *, const cream_skeleton *);
 
 typedef struct cream_search_inputs {
-  const cream_config *config;     /* copied */
-  const cream_skeleton *skeleton; /* of the supernet; copied */
-  cream_range range; /* in FLOPs (not M); max 0: none; must be none with config->search.budgets */
-  const cream_latencies
-      *latencies;                /* of the skeleton; copied; NULL: unknown, and limits in ms are an error */
-  double max_ms;                 /* largest latency of a network; 0: any */
-  cream_source *train, *heldout; /* not owned; the same batch size as config->search.batch */
+  const cream_config *config;       /* copied */
+  const cream_skeleton *skeleton;   /* of the supernet; copied */
+  cream_range range;                /* FLOPs (not M); max 0: none, as with config->search.budgets */
+  const cream_latencies *latencies; /* of the skeleton; copied; NULL: unknown, no limits in ms */
+  double max_ms;                    /* largest latency of a network; 0: any */
+  cream_source *train, *heldout;    /* not owned; the same batch size as config->search.batch */
   cream_listener listener;
   cream_checkpointer checkpointer; /* may be zeroed */
 } cream_search_inputs;

@@ -3,7 +3,7 @@
 #include "search_internal.h"
 
 /* Evolution over a trained supernet, as in SPOS (Guo et al., ECCV 2020): every path is recalibrated and
- * evaluated once; the best so far have children, by crossover and by mutation, inside the limits. */
+ * evaluated once; children of the best paths so far are made by crossover and mutation, inside the limits. */
 
 enum { TRIES = 100 };
 

@@ -34,7 +34,7 @@ static cream_status open(cream_search *search, cream_error *err) {
   cream_backend *backend = search->backend;
   cream_match_options options = match_options(search);
   self->start_epoch = config->start_epoch >= 0 ? config->start_epoch : config->epochs / 6;
-  /* The board fills during the epoch before distillation starts, or, without any, during the last. */
+  /* The board fills during the epoch before distillation starts, or, without distillation, during the last epoch. */
   self->board_epoch = self->start_epoch < config->epochs ? self->start_epoch - 1 : config->epochs - 1;
   size_t classes = (size_t)search->skeleton.classes, slice = (size_t)config->meta.slice;
   cream_status status = cream_match_init(&self->match, search->train.net, search->heldout, &options, err);
@@ -63,7 +63,7 @@ static void teach(cream_search *search, const cream_board_entry *teacher, int n)
   search->backend->softmax(search->backend, logits, n, search->skeleton.classes, self->soft);
 }
 
-/* Forward, match, distil, backward, update. */
+/* Steps 1 to 4: forward pass, matching, distillation, backward pass, update. */
 static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
   prioritized *self = search->strategy_state;
   const cream_search_config *config = &search->config.search;
@@ -103,7 +103,7 @@ static cream_status update_meta(cream_search *search, const cream_tensor *x, cre
   const cream_path *path = &search->path;
   int slice = config->meta.slice < x->n ? config->meta.slice : x->n;
   cream_teaching teaching;
-  /* The weights have moved since the step's own matching: match again. */
+  /* The weights have changed since the step's matching: match again. */
   cream_status status = cream_match_teacher(match, board, path, CREAM_TEACHER_META, search->config.seed,
                                             search->step, &teaching, err);
   if (status) return status;

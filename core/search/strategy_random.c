@@ -64,8 +64,7 @@ static cream_status open(cream_search *search, cream_error *err) {
   if (!status) status = backend->alloc(backend, targets * weights, &self->weights, err);
   if (!status) status = backend->alloc(backend, targets * statistics, &self->statistics, err);
   if (status) return status;
-  for (int t = 0; t < search->n_targets;
-       t++) { /* of trained paths the better one enters, whatever its FLOPs */
+  for (int t = 0; t < search->n_targets; t++) { /* the better trained path enters, whatever its FLOPs */
     search->targets[t].board.rule = CREAM_BOARD_GAP;
     search->targets[t].board.gap = 0;
   }

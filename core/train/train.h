@@ -32,11 +32,10 @@ typedef struct cream_train {
   int batch;
   cream_checkpointer checkpointer;
   cream_on_nan on_nan;
-  bool diverged;      /* the last failure was a loss that exploded */
-  double lr_scale;    /* factor of the scheduled rate; halved by every rollback */
-  uint64_t rollbacks; /* so far */
-  uint64_t
-      fingerprint; /* of the net; a part of the state, which detects checkpoints of a different network */
+  bool diverged;        /* the last failure was a loss that exploded */
+  double lr_scale;      /* factor of the scheduled rate; halved by every rollback */
+  uint64_t rollbacks;   /* so far */
+  uint64_t fingerprint; /* of the net; a part of the state: detects a different network */
 } cream_train;
 
 typedef struct cream_train_options {

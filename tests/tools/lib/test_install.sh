@@ -66,7 +66,7 @@ mkdir project
 cat >project/CMakeLists.txt <<END
 cmake_minimum_required(VERSION 3.20)
 project(example C)
-find_package(cream 0.1 REQUIRED)
+find_package(cream 0.2 REQUIRED)
 add_executable(by-cmake $root/docs/examples/search.c)
 target_link_libraries(by-cmake PRIVATE cream::cream)
 add_executable(by-cmake-static $root/docs/examples/search.c)
