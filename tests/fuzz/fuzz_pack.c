@@ -1,5 +1,6 @@
 #include "fuzz.h"
 
+#include "io/dataset/formats.h"
 #include "io/dataset/pack_internal.h"
 
 /* Makes the checksums right where header and index lie inside, so that what they guard is reached. */

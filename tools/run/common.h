@@ -2,23 +2,23 @@
 #ifndef CREAM_TOOLS_COMMON_H
 #define CREAM_TOOLS_COMMON_H
 
+#include "checkpoint.h"
 #include "core/space/complexity.h"
-#include "core/train/evaluate.h"
 #include "core/space/latency.h"
+#include "core/train/evaluate.h"
 #include "io/config/arch.h"
-#include "io/dataset/skipped_images.h"
 #include "io/dataset/data.h"
 #include "io/dataset/loader.h"
+#include "io/dataset/skipped_images.h"
 #include "io/run/run.h"
 #include "io/weights/weights.h"
-#include "checkpoint.h"
 #include "tools/cli/options.h"
 #include "tools/cli/progress.h"
 
 /* The images of a run. The held-out ones come out of the training part; both lists are sorted. */
 typedef struct common_data {
   cream_dataset *dataset;
-  cream_bad *bad; /* pictures that could not be used, told on stderr */
+  cream_skipped *bad; /* pictures that could not be used, told on stderr */
   cream_augment_config augment;
   int workers; /* threads that make the batches of a source */
   uint32_t *heldout, *rest;
