@@ -166,7 +166,7 @@ static void destroy(cream_dataset *dataset) {
 cream_status cream_digits_open(const char *path, cream_dataset **out, cream_error *err) {
   static const char *const class_names[CLASSES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
   char found[CREAM_MAX_FILE_NAME];
-  if (!path) path = cream_share_find("digits.csv.gz", found, sizeof found);
+  if (!path) path = cream_data_dir_find("digits.csv.gz", found, sizeof found);
   char *text = NULL;
   size_t size = 0;
   cream_status status = cream_gzip_read(path, MAX_BYTES, &text, &size, err);
