@@ -148,7 +148,8 @@ typedef enum cream_optim_kind {
   CREAM_OPTIM_SGD,
   CREAM_OPTIM_RMSPROP_TF,
   CREAM_OPTIM_ADAM,
-  CREAM_OPTIM_ADAMW
+  CREAM_OPTIM_ADAMW,
+  CREAM_OPTIM_COUNT
 } cream_optim_kind;
 
 /* One optimiser step. With d = g + weight_decay*w (decay only in slices that ask for it):

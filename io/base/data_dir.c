@@ -19,7 +19,7 @@
 static char *own_folder(char *folder, size_t size) {
   folder[0] = '\0';
   Dl_info info;
-  if (dladdr(&cream_share_find, &info) && info.dli_fname && strchr(info.dli_fname, '/')) {
+  if (dladdr(&cream_data_dir_find, &info) && info.dli_fname && strchr(info.dli_fname, '/')) {
     snprintf(folder, size, "%s", info.dli_fname);
   } else { /* a program that was found on the search path */
     ssize_t length = readlink("/proc/self/exe", folder, size - 1);
@@ -30,7 +30,7 @@ static char *own_folder(char *folder, size_t size) {
   return folder;
 }
 
-char *cream_share_find(const char *name, char *path, size_t size) {
+char *cream_data_dir_find(const char *name, char *path, size_t size) {
   char folder[4096];
   CREAM_ASSERT(path);
   own_folder(folder, sizeof folder);

@@ -196,7 +196,7 @@ cream_status cream_digits_open(const char *path, cream_dataset **out, cream_erro
   static const char *const class_names[CLASSES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
   char found[CREAM_MAX_FILE_NAME];
   int32_t labels[COUNT] = {0};
-  if (!path) path = cream_share_find("digits.csv.gz", found, sizeof found);
+  if (!path) path = cream_data_dir_find("digits.csv.gz", found, sizeof found);
   digits *self = calloc(1, sizeof *self);
   if (!self) return cream_fail_memory(err, sizeof *self, "the digits");
   self->dataset = (cream_dataset){.name = "digits",

@@ -41,6 +41,8 @@ static cream_filter choose_filter(const cream_augment_config *config, cream_rng 
   case CREAM_INTERPOLATION_RANDOM:
     if (!rng || cream_rng_below(rng, 2)) filter = CREAM_FILTER_BICUBIC;
     break;
+  case CREAM_INTERPOLATION_COUNT:
+    break;
   }
   return filter;
 }
@@ -190,6 +192,8 @@ static void crop_describe(const cream_augment_config *c, char *text, size_t size
     break;
   case CREAM_INTERPOLATION_RANDOM:
     filter = "bilinear or bicubic";
+    break;
+  case CREAM_INTERPOLATION_COUNT:
     break;
   }
   snprintf(text, size, "area %g to %g, ratio %.3g to %.3g, %s", c->scale_min, c->scale_max, c->ratio_min,

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/config/settings.h"
 #include "tools/cli/describe.h"
+#include "io/config/settings.h"
 #include "tools/cli/options.h"
 
 typedef struct data_mode {

@@ -8,8 +8,8 @@
 #include "core/space/budget.h"
 #include "device.h"
 #include "io/config/latency_table.h"
-#include "io/config/space_yaml.h"
 #include "io/run/origin.h"
+#include "io/config/space_yaml.h"
 #include "io/weights/weights_info.h"
 #include "tools/cli/signals.h"
 

@@ -2,16 +2,16 @@
 #ifndef CREAM_TOOLS_COMMON_H
 #define CREAM_TOOLS_COMMON_H
 
-#include "checkpoint.h"
 #include "core/space/complexity.h"
-#include "core/space/latency.h"
 #include "core/train/evaluate.h"
+#include "core/space/latency.h"
 #include "io/config/arch.h"
+#include "io/dataset/skipped_images.h"
 #include "io/dataset/data.h"
 #include "io/dataset/loader.h"
-#include "io/dataset/skipped_images.h"
 #include "io/run/run.h"
 #include "io/weights/weights.h"
+#include "checkpoint.h"
 #include "tools/cli/options.h"
 #include "tools/cli/progress.h"
 

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/bench/bench.h"
 #include "cpu/cpu.h"
 #include "io/base/file.h"
 #include "io/dataset/loader.h"
-#include "tools/bench/bench.h"
 
 /* Of the step that "auto" measures. */
 enum { MEASURED_BATCH = 32, MEASURED_STEPS = 3 };
