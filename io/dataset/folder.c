@@ -121,7 +121,9 @@ static cream_status take(walker *self, const struct dirent *entry, int32_t label
     if (!image) {
       if (!folders) status = fail_at(self->path, "the link is broken; remove it", err);
       break;
-    } /* fall through: a broken link to an image counts as an image that cannot be used */
+    }
+    /* A broken link to an image counts as an image that cannot be used. */
+    /* fall through */
   case ENTRY_FILE:
     if (folders) break;
     if (image) status = cream_fileset_add(self->set, self->part, self->path + self->root + 1, label, err);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <zlib.h>
 
-#include "io/dataset/digits.h"
+#include "io/dataset/data.h"
 
 #define DIGITS CREAM_SOURCE_DIR "/io/dataset/data/digits.csv.gz"
 
