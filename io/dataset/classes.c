@@ -31,7 +31,7 @@ static cream_status check(const cream_dataset *dataset, const char *place, int c
 static char **copy(const char *const *names, int classes, cream_error *err) {
   size_t pointers = (size_t)classes * sizeof(char *), bytes = pointers;
   for (int c = 0; c < classes; c++)
-    bytes += names ? 4 * strlen(names[c]) + 1 : DIGITS; /* \xNN at the worst */
+    bytes += names ? 4 * strlen(names[c]) + 1 : DIGITS; /* \xNN in the worst case */
   char **block = malloc(bytes + 1);
   if (!block) {
     cream_fail_memory(err, bytes, "the names of the classes");

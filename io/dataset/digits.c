@@ -79,8 +79,8 @@ static cream_status parse(const char *path, const char *text, size_t size, digit
 
 /* ---- images ------------------------------------------------------------------------------------ */
 
-/* The value, 0..WHITE, at (y, x) in pixels, whose centres are integers: bilinear inside the image, where the edge pixels
- * extend to its border; 0 outside. */
+/* The value, 0..WHITE, at (y, x) in pixels, whose centres are integers: bilinear inside the image, with the edge
+ * pixels extended to its border; 0 outside. */
 static float sample(const uint8_t *source, float y, float x) {
   if (y < -0.5f || y > SIDE - 0.5f || x < -0.5f || x > SIDE - 0.5f) return 0;
   y = fminf(fmaxf(y, 0), SIDE - 1);

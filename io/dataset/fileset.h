@@ -40,8 +40,8 @@ void cream_fileset_give_names(cream_fileset *, char *block, size_t size);
 /* Moves the share place->val of the training images to the empty test part, stratified by class and drawn by seed. */
 cream_status cream_fileset_split(cream_fileset *, int classes, const cream_fileset_place *, cream_error *);
 
-/* Completes the set: sets the classes (see cream_classes_set, also for `place` and errors). On success *out owns the set;
- * on failure the caller still does. */
+/* Completes the set: sets the classes (see cream_classes_set, also for `place` and errors). On success *out owns the
+ * set; on failure the caller still does. */
 cream_status cream_fileset_finish(cream_fileset *, const char *place, const char *const *class_names,
                                   int classes, cream_dataset **out, cream_error *);
 void cream_fileset_free(cream_fileset *);

@@ -4,9 +4,9 @@
  *   PATH<TAB>LABEL            separated by a tab, or
  *   PATH<TAB>LABEL<TAB>PART   with the part: train, val, validation, valid or test.
  *
- * A path without a leading slash is relative to the folder of the list; its bytes are used unchanged. Labels are integers
- * from 0 without gaps, or names, sorted by their bytes; with `labels=names` integers are names too. Without parts a share
- * is set aside for testing.
+ * A path without a leading slash is relative to the folder of the list; its bytes are used unchanged. Labels are
+ * integers from 0 without gaps, or names, sorted by their bytes; with `labels=names` integers are names too. Without
+ * parts a share is set aside for testing.
  */
 #define _GNU_SOURCE /* qsort_r */
 #include "list.h"
@@ -109,7 +109,8 @@ static bool read_part(const char *word, cream_part *part) {
   return false;
 }
 
-/* Splits a line, which ends in a 0 byte at `end`, into strings; *part: NULL if it has none. Returns NULL or the problem. */
+/* Splits a line, which ends in a 0 byte at `end`, into strings; *part: NULL if it has none. Returns the problem, or
+ * NULL. */
 static const char *split_line(char *line, char *end, char **label, char **part) {
   char *tab = memchr(line, '\t', (size_t)(end - line));
   *part = NULL;

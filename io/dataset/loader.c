@@ -317,8 +317,9 @@ static cream_status check(const cream_dataset *dataset, const cream_loader_optio
                       count, dataset->classes);
   size_t share = options->ranks > 1 ? count / (size_t)options->ranks : count;
   if (options->train && (size_t)options->batch > share)
-    return cream_fail(err, CREAM_BAD_CONFIG, "batch: got %d, but %s has only %zu training images; lower it",
-                      options->batch, dataset->name, share);
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "batch: got %d, expected at most %zu, the training images of %s; lower it",
+                      options->batch, share, dataset->name);
   for (size_t i = 0; options->indices && i < count; i++)
     if (options->indices[i] >= dataset->count[options->part])
       return cream_fail(err, CREAM_BAD_DATA, "%s: got index %u, but the part has %zu images", dataset->name,

@@ -1,5 +1,5 @@
-/* `pack:FILE`: a file of packed images. Header, names and index are verified when it is opened, the bytes of an image when
- * it is loaded.
+/* `pack:FILE`: a file of packed images. Header, names and index are verified when it is opened, the bytes of an image
+ * when it is loaded.
  */
 #include "pack.h"
 

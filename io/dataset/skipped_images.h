@@ -19,8 +19,8 @@ cream_status cream_skipped_create(const cream_dataset *, double max_share, cream
                                   void *context, cream_skipped **skipped, cream_error *);
 void cream_skipped_destroy(cream_skipped *);
 
-/* Records that an image cannot be used, with the error of its load as the reason. CREAM_BAD_DATA, for this and all later
- * calls, once more images are skipped than the share allows. */
+/* Records that an image cannot be used, with the error of its load as the reason. CREAM_BAD_DATA, for this and all
+ * later calls, once more images are skipped than the share allows. */
 cream_status cream_skipped_add(cream_skipped *, cream_part, size_t index, const cream_error *reason,
                                cream_error *);
 

@@ -17,15 +17,11 @@ static const struct {
   size_t size; /* bytes of `magic` */
   const char *word;
   cream_image_decoder *decode; /* or NULL */
-} formats[] = {
+} formats[] = {{"GIF8", 4, "GIF", NULL},   {"RIFF", 4, "WebP", NULL}, {"II*\0", 4, "TIFF", NULL},
+               {"MM\0*", 4, "TIFF", NULL}, {"BM", 2, "BMP", NULL},
 #define FORMAT(name, word, magic) {magic, sizeof(magic) - 1, word, cream_##name##_decode},
-    CREAM_IMAGE_FORMATS(FORMAT)
+               CREAM_IMAGE_FORMATS(FORMAT)
 #undef FORMAT
-        {"GIF8", 4, "GIF", NULL},
-    {"RIFF", 4, "WebP", NULL},
-    {"II*\0", 4, "TIFF", NULL},
-    {"MM\0*", 4, "TIFF", NULL},
-    {"BM", 2, "BMP", NULL},
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 

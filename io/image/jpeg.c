@@ -96,9 +96,8 @@ static unsigned scale_for_part(const cream_image_crop *part) {
  * the position of the image. */
 static cream_status start_part(j_decompress_ptr jpeg, const cream_image_crop *part, cream_image *image,
                                cream_error *err) {
-  enum {
-    MARGIN = 2
-  }; /* colours at the edges of the decoded region are interpolated without their neighbours */
+  /* Colours at the edges of the decoded region are interpolated without their neighbours. */
+  enum { MARGIN = 2 };
   int shrink = (int)(jpeg->scale_denom / jpeg->scale_num);
   int left = part->left / shrink - MARGIN, right = (part->left + part->width - 1) / shrink + 1 + MARGIN;
   int top = part->top / shrink - MARGIN, bottom = (part->top + part->height - 1) / shrink + 1 + MARGIN;

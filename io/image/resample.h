@@ -16,11 +16,9 @@
   X(BILINEAR, bilinear, 1)                                                                                   \
   X(BICUBIC, bicubic, 2)
 
-typedef enum cream_filter {
 #define CREAM_FILTER_ID(id, function, support) CREAM_FILTER_##id,
-  CREAM_FILTERS(CREAM_FILTER_ID)
+typedef enum cream_filter { CREAM_FILTERS(CREAM_FILTER_ID) } cream_filter;
 #undef CREAM_FILTER_ID
-} cream_filter;
 
 /* Memory that is reused between calls and only grows. Initialise with {0}. */
 typedef struct cream_scratch {

@@ -19,12 +19,9 @@
   X(COLOUR, colour)                                                                                          \
   X(ERASE, erase)
 
-typedef enum cream_transform {
 #define CREAM_TRANSFORM_ID(id, name) CREAM_TRANSFORM_##id,
-  CREAM_TRANSFORM_LIST(CREAM_TRANSFORM_ID)
+typedef enum cream_transform { CREAM_TRANSFORM_LIST(CREAM_TRANSFORM_ID) CREAM_TRANSFORMS } cream_transform;
 #undef CREAM_TRANSFORM_ID
-      CREAM_TRANSFORMS
-} cream_transform;
 
 enum { CREAM_ERASE_LEVELS = 4096 };
 

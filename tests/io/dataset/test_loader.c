@@ -252,7 +252,8 @@ static void bad_options(void **state) {
   REFUSED(o.workers = -1, CREAM_BAD_CONFIG, "workers: got -1");
   REFUSED(o.workers = 100000, CREAM_BAD_CONFIG, "workers: got 100000");
   REFUSED(o.train = false, CREAM_BAD_CONFIG, "augment: expected only with train");
-  REFUSED(o.batch = COUNT + 1, CREAM_BAD_CONFIG, "batch: got 104, but fake has only 103");
+  REFUSED(o.batch = COUNT + 1, CREAM_BAD_CONFIG,
+          "batch: got 104, expected at most 103, the training images of fake");
   REFUSED((o.indices = two, o.count = 0), CREAM_BAD_DATA, "no images");
   REFUSED((o.indices = two, o.count = 2), CREAM_BAD_DATA, "got 2 images for 3 classes");
   REFUSED((o.indices = indices, o.count = 3, o.batch = 1), CREAM_BAD_DATA,
