@@ -7,9 +7,9 @@
 static const struct {
   const char *name;
   cream_dataset_opener *open;
-  const char *usage, *summary;
+  const char *usage;
 } formats[] = {
-#define FORMAT(name, usage, summary) {#name, cream_##name##_open, usage, summary},
+#define FORMAT(name, usage, summary) {#name, cream_##name##_open, usage},
     CREAM_DATASET_FORMATS(FORMAT)
 #undef FORMAT
 };
@@ -37,8 +37,4 @@ cream_status cream_dataset_open(const char *spec, cream_dataset **dataset, cream
     snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", formats[i].usage);
   }
   return cream_fail(err, CREAM_BAD_CONFIG, "data: unknown format '%.200s'; expected one of: %s", spec, known);
-}
-
-void cream_dataset_print_formats(FILE *stream) {
-  for (int i = 0; i < N_FORMATS; i++) fprintf(stream, "  %-21s%s\n", formats[i].usage, formats[i].summary);
 }

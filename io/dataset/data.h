@@ -45,7 +45,4 @@ struct cream_dataset {
  * cannot be used. */
 cream_status cream_dataset_open(const char *spec, cream_dataset **, cream_error *);
 
-/* Prints a line of help for each format. */
-void cream_dataset_print_formats(FILE *);
-
 #endif

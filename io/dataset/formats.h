@@ -6,7 +6,7 @@
 
 #include "data.h"
 
-/* X(name, usage, summary), for `--data NAME` and `--data NAME:PLACE`; usage and summary are printed by help. */
+/* X(name, usage, summary), for `--data NAME` and `--data NAME:PLACE`; usage and summary are printed in help. */
 #define CREAM_DATASET_FORMATS(X)                                                                             \
   X(digits, "digits, digits:FILE", "the bundled handwritten digits")                                         \
   X(folder, "folder:PATH", "images in a folder per class")                                                   \
@@ -15,6 +15,9 @@
   X(cifar100, "cifar100:PATH", "CIFAR-100, binary version, fine labels")                                     \
   X(idx, "idx:PATH", "MNIST and other data sets of IDX files")                                               \
   X(pack, "pack:FILE", "images packed by cream data pack")
+
+/* A line of help per format, as one string: CREAM_DATASET_FORMATS(CREAM_DATASET_HELP). */
+#define CREAM_DATASET_HELP(name, usage, summary) "  " usage ": " summary "\n"
 
 /* Opens a data set; `place` is the text after the colon, or NULL. On success the caller ends *dataset with its
  * destroy. CREAM_BAD_CONFIG: `place` is missing or malformed; CREAM_BAD_DATA: the data cannot be used. */

@@ -519,11 +519,8 @@ static void test_every_format(void **state) {
       CREAM_DATASET_FORMATS(FORMAT)
 #undef FORMAT
   };
-  char *help = NULL;
+  static const char help[] = CREAM_DATASET_FORMATS(CREAM_DATASET_HELP);
   size_t size;
-  FILE *stream = open_memstream(&help, &size);
-  cream_dataset_print_formats(stream);
-  fclose(stream);
   char *page;
   if (cream_file_read(CREAM_SOURCE_DIR "/docs/data.md", 1 << 20, &page, &size, &error))
     fail_msg("%s", error.text);
@@ -536,7 +533,6 @@ static void test_every_format(void **state) {
     snprintf(documented, sizeof documented, "`%s:", formats[i].name);
     assert_text_contains(page, documented);
   }
-  free(help);
   free(page);
 }
 
