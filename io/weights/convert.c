@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "torch_file.h"
+#include "torch_magic.h"
 
 struct cream_weights_source {
   char *path;
