@@ -1,4 +1,4 @@
-/* How the values of a pickle are kept. Internal to io/weights/pickle*.c. */
+/* The graph of values of a pickle. Internal to io/weights/pickle*.c. */
 #ifndef CREAM_IO_PICKLE_GRAPH_H
 #define CREAM_IO_PICKLE_GRAPH_H
 
@@ -6,7 +6,7 @@
 
 #include "pickle.h"
 
-/* An item of a container; 0 is no cell. */
+/* An item of a container. Cell 0 is not used: index 0 ends a list of cells. */
 typedef struct cream_pickle_cell {
   cream_pickle_ref value;
   uint32_t next;
