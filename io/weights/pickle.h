@@ -37,7 +37,7 @@ typedef enum cream_pickle_kind {
 /* How a global may be used. */
 typedef enum cream_pickle_use {
   CREAM_PICKLE_NAMED,  /* it may be named, not called */
-  CREAM_PICKLE_CALLED, /* a call of it is kept as CREAM_PICKLE_CALL */
+  CREAM_PICKLE_CALLED, /* a call of it becomes a CREAM_PICKLE_CALL */
   CREAM_PICKLE_HOLDS,  /* a container or an object with fields: its call is a CREAM_PICKLE_DICT, empty or with
                         * the pairs of a list */
 } cream_pickle_use;

@@ -272,7 +272,7 @@ static cream_status sort_tensors(cream_st_file *file, const char *path, const un
 }
 
 static cream_status parse_header(cream_st_file *file, const char *path, cream_error *err) {
-  uint64_t length;
+  uint64_t length = 0;
   cream_status status = read_length(file, path, &length, err);
   if (status) return status;
   const unsigned char *text = file->map + sizeof length, *data = text + length;
