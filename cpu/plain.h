@@ -110,11 +110,11 @@ void plain_dwconv_backward_weight(cpu_backend *, const cream_conv *, const cream
 void plain_dwconv_backward_input(cpu_backend *, const cream_conv *, const cream_tensor *x,
                                  const cream_tensor *y, const cream_grad *dy, const cream_sink *sink);
 
-/* ---- the table's slots, file by file ----------------------------------------------------------------- */
-void plain_conv_init(cream_backend *);
-void plain_se_init(cream_backend *);
-void plain_pool_init(cream_backend *);
-void plain_loss_init(cream_backend *);
-void plain_optim_init(cream_backend *);
+/* ---- table ------------------------------------------------------------------------------------------- */
+
+/* Sets the slots of one group of ops (core/backend_ops.h) to the plain kernels, which are static functions of the
+ * group's file: plain_conv.c, plain_se.c, plain_pool.c, plain_loss.c, plain_optim.c (flat). */
+#define PLAIN_DECLARE_GROUP(group, ops) void plain_##group##_init(cream_backend *);
+CREAM_COMPUTE_GROUPS(PLAIN_DECLARE_GROUP)
 
 #endif

@@ -147,8 +147,7 @@ static void pack_weights(cream_backend *backend, const cream_conv *conv, cream_b
 }
 
 void plain_conv_init(cream_backend *backend) {
+  CREAM_CONV_OPS(CREAM_SET_OP)
   backend->packed_size = packed_size;
   backend->pack_weights = pack_weights;
-  backend->conv_forward = conv_forward;
-  backend->conv_backward = conv_backward;
 }

@@ -67,10 +67,6 @@ static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, 
   cpu_at(out)[0] = (float)sum;
 }
 
-void plain_optim_init(cream_backend *backend) {
-  backend->optim_step = optim_step;
-  backend->fill = fill;
-  backend->copy = copy;
-  backend->axpy = axpy;
-  backend->dot = dot;
+void plain_flat_init(cream_backend *backend) {
+  CREAM_FLAT_OPS(CREAM_SET_OP)
 }

@@ -103,6 +103,5 @@ static void se_backward(cream_backend *backend, const cream_se *se, const cream_
 }
 
 void plain_se_init(cream_backend *backend) {
-  backend->se_forward = se_forward;
-  backend->se_backward = se_backward;
+  CREAM_SE_OPS(CREAM_SET_OP)
 }

@@ -23,7 +23,6 @@ float cpu_act(cream_act act, float z) {
   case CREAM_ACT_HARD_SIGMOID:
     return hard_sigmoid(z);
   case CREAM_ACT_NONE:
-  case CREAM_ACT_COUNT:
     break;
   }
   return z;
@@ -45,7 +44,6 @@ float cpu_act_gradient(cream_act act, float z) {
   case CREAM_ACT_HARD_SIGMOID:
     return z > -3.0f && z < 3.0f ? 1.0f / 6.0f : 0.0f;
   case CREAM_ACT_NONE:
-  case CREAM_ACT_COUNT:
     break;
   }
   return 1.0f;

@@ -318,7 +318,6 @@ static float activate(cream_act act, float z) {
   case CREAM_ACT_HARD_SIGMOID:
     return fminf(fmaxf(z + 3, 0), 6) / 6;
   case CREAM_ACT_NONE:
-  case CREAM_ACT_COUNT:
     break;
   }
   return z;

@@ -71,8 +71,8 @@ static float *block_at(cream_buf block, size_t i) {
   return cream_buf_present(block) ? cpu_at(block) + i : NULL;
 }
 
-void CPU_NAME(cpu_optim_step)(cream_backend *backend, const cream_optim *optim, const cream_slice *slices,
-                              int count, const cream_blocks *blocks) {
+static void optim_step(cream_backend *backend, const cream_optim *optim, const cream_slice *slices, int count,
+                       const cream_blocks *blocks) {
   const bool moments = cream_buf_present(blocks->m);
   const double n = (double)optim->step;
   const float rate = (float)(optim->lr / (1.0 - pow(optim->momentum, n)));
@@ -109,7 +109,7 @@ CPU_INLINE void fill_step(float *dst, vf value, int i, int lanes) {
   vf_store_n(dst + i, value, lanes);
 }
 
-void CPU_NAME(cpu_fill)(cream_backend *backend, cream_buf dst, size_t count, float value) {
+static void fill(cream_backend *backend, cream_buf dst, size_t count, float value) {
   float *out = cpu_at(dst);
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > PARALLEL)
   for (size_t i = 0; i < count; i += CHUNK) {
@@ -117,7 +117,7 @@ void CPU_NAME(cpu_fill)(cream_backend *backend, cream_buf dst, size_t count, flo
   }
 }
 
-void CPU_NAME(cpu_copy)(cream_backend *backend, cream_buf dst, cream_buf src, size_t count) {
+static void copy(cream_backend *backend, cream_buf dst, cream_buf src, size_t count) {
   float *out = cpu_at(dst);
   const float *in = cpu_at(src);
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > PARALLEL)
@@ -129,7 +129,7 @@ CPU_INLINE void axpy_step(float *y, float alpha, const float *x, int i, int lane
   vf_store_n(y + i, vf_load_n(y + i, lanes) + alpha * vf_load_n(x + i, lanes), lanes);
 }
 
-void CPU_NAME(cpu_axpy)(cream_backend *backend, cream_buf y, float alpha, cream_buf x, size_t count) {
+static void axpy(cream_backend *backend, cream_buf y, float alpha, cream_buf x, size_t count) {
   float *out = cpu_at(y);
   const float *in = cpu_at(x);
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > PARALLEL)
@@ -141,7 +141,7 @@ void CPU_NAME(cpu_axpy)(cream_backend *backend, cream_buf y, float alpha, cream_
 /* Partial sums of a dot product: a fixed number, so that their lengths follow from `count` alone. */
 enum { DOT_PARTS = 64 };
 
-void CPU_NAME(cpu_dot)(cream_backend *backend, cream_buf x, cream_buf y, size_t count, cream_buf out) {
+static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, cream_buf out) {
   const float *a = cpu_at(x), *b = cpu_at(y);
   double part[DOT_PARTS], sum = 0;
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > CHUNK)
@@ -151,4 +151,8 @@ void CPU_NAME(cpu_dot)(cream_backend *backend, cream_buf x, cream_buf y, size_t 
   }
   for (int p = 0; p < DOT_PARTS; p++) sum += part[p];
   cpu_at(out)[0] = (float)sum;
+}
+
+void CPU_NAME(cpu_tuned_flat_init)(cream_backend *backend) {
+  CREAM_FLAT_OPS(CREAM_SET_OP)
 }

@@ -25,8 +25,8 @@ cream_status cream_file_read(const char *path, size_t limit, char **data, size_t
     goto fail;
   }
   if ((uintmax_t)info.st_size > limit) {
-    status = cream_fail(err, CREAM_BAD_DATA, "%s: got %jd bytes, expected at most %zu",
-                        path, (intmax_t)info.st_size, limit);
+    status = cream_fail(err, CREAM_BAD_DATA, "%s: got %jd bytes, expected at most %zu", path,
+                        (intmax_t)info.st_size, limit);
     goto fail;
   }
   size_t expected = (size_t)info.st_size;

@@ -31,8 +31,8 @@ static cream_status read_stream(gzFile stream, const char *path, size_t limit, c
     if (got == 0) return CREAM_OK;
     *size += (size_t)got;
     if (*size > limit)
-      return cream_fail(err, CREAM_BAD_DATA, "%s: got more than %zu bytes when decompressed, expected at most that",
-                        path, limit);
+      return cream_fail(err, CREAM_BAD_DATA,
+                        "%s: got more than %zu bytes when decompressed, expected at most that", path, limit);
   }
 }
 
@@ -45,8 +45,7 @@ cream_status cream_gzip_read(const char *path, size_t limit, char **data, size_t
   cream_status status = read_stream(stream, path, limit, data, size, err);
   /* A truncated stream is only reported by gzclose. */
   if (gzclose(stream) != Z_OK && !status)
-    status =
-        cream_fail(err, CREAM_BAD_DATA, "%s: damaged: the compressed data are truncated", path);
+    status = cream_fail(err, CREAM_BAD_DATA, "%s: damaged: the compressed data are truncated", path);
   if (status) {
     free(*data);
     *data = NULL;

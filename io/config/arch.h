@@ -10,7 +10,8 @@
 typedef struct cream_arch {
   cream_skeleton net;  /* fixed; its space has only the ops of the file and these depths */
   char space_hash[33]; /* of the space that the network was found in */
-  bool builtin;        /* loaded by name or list: the classes are ImageNet's, and any other number may replace them */
+  bool
+      builtin; /* loaded by name or list: the classes are ImageNet's, and any other number may replace them */
 } cream_arch;
 
 /* Writes a fixed skeleton atomically; the same network gives the same bytes. space_hash: the hash from the file that the

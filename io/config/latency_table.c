@@ -164,20 +164,23 @@ static cream_status check_same(const cream_latency_table *table, const char *nam
     space_hash = own;
   }
   if (strcmp(table->space_hash, space_hash))
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "latency table %s: measured for the space %s (hash %.8s), expected %s (hash %.8s); measure a new "
-                      "one with cream latency build",
-                      name, table->space, table->space_hash, skeleton->space.name, space_hash);
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "latency table %s: measured for the space %s (hash %.8s), expected %s (hash %.8s); measure a new "
+        "one with cream latency build",
+        name, table->space, table->space_hash, skeleton->space.name, space_hash);
   if (table->resolution != skeleton->resolution)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "latency table %s: measured at %d pixels, expected %d; measure a new one with cream latency build "
-                      "--resolution %d",
-                      name, table->resolution, skeleton->resolution, skeleton->resolution);
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "latency table %s: measured at %d pixels, expected %d; measure a new one with cream latency build "
+        "--resolution %d",
+        name, table->resolution, skeleton->resolution, skeleton->resolution);
   if (table->classes != skeleton->classes)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "latency table %s: measured with %d classes, expected %d; measure a new one with cream latency "
-                      "build --classes %d",
-                      name, table->classes, skeleton->classes, skeleton->classes);
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "latency table %s: measured with %d classes, expected %d; measure a new one with cream latency "
+        "build --classes %d",
+        name, table->classes, skeleton->classes, skeleton->classes);
   return CREAM_OK;
 }
 

@@ -9,8 +9,9 @@ enum { CREAM_MAX_LATENCIES = 2 * CREAM_MAX_STAGES * CREAM_MAX_OPS }; /* a stage 
 /* The latency of one part of a network. */
 typedef struct cream_latency {
   char op[CREAM_MAX_NAME];
-  int side, cin, cout, stride; /* side: of the input in pixels; identical shapes are measured once and shared */
-  double ms, iqr;              /* median and interquartile range of the samples, in milliseconds */
+  int side, cin, cout,
+      stride;     /* side: of the input in pixels; identical shapes are measured once and shared */
+  double ms, iqr; /* median and interquartile range of the samples, in milliseconds */
   int samples;
 } cream_latency;
 

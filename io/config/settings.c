@@ -28,8 +28,7 @@ static CREAM_WORDS(strategies, CREAM_STRATEGY_COUNT, STRATEGIES);
 #define SAMPLINGS(X) X(CREAM_SAMPLING_RANGE, "range") X(CREAM_SAMPLING_EVERYWHERE, "everywhere")
 static CREAM_WORDS(samplings, CREAM_SAMPLING_COUNT, SAMPLINGS);
 
-#define BOARD_RULES(X)                                                                                       \
-  X(CREAM_BOARD_PAPER, "paper") X(CREAM_BOARD_GAP, "gap") X(CREAM_BOARD_PARETO, "pareto")
+#define BOARD_RULES(X) X(CREAM_BOARD_PAPER, "paper") X(CREAM_BOARD_GAP, "gap") X(CREAM_BOARD_PARETO, "pareto")
 static CREAM_WORDS(board_rules, CREAM_BOARD_COUNT, BOARD_RULES);
 
 #define META_INPUTS(X)                                                                                       \
@@ -53,10 +52,8 @@ static CREAM_WORDS(interpolations, CREAM_INTERPOLATION_COUNT, INTERPOLATIONS);
 #define ON_NANS(X) X(CREAM_ON_NAN_STOP, "stop") X(CREAM_ON_NAN_ROLLBACK, "rollback")
 static CREAM_WORDS(on_nan_words, CREAM_ON_NAN_COUNT, ON_NANS);
 
-#define OPTIMISERS(X)                                                                                        \
-  X(CREAM_OPTIM_SGD, "sgd")                                                                                  \
-  X(CREAM_OPTIM_RMSPROP_TF, "rmsprop-tf") X(CREAM_OPTIM_ADAM, "adam") X(CREAM_OPTIM_ADAMW, "adamw")
-static CREAM_WORDS(optimisers, CREAM_OPTIM_COUNT, OPTIMISERS);
+#define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
+static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
 
 #define RECALIBRATIONS(X) X(CREAM_RECALIBRATION_RESET, "reset") X(CREAM_RECALIBRATION_INHERIT, "inherit")
 static CREAM_WORDS(recalibrations, CREAM_RECALIBRATION_COUNT, RECALIBRATIONS);
@@ -77,23 +74,23 @@ static CREAM_WORDS(spreads, CREAM_SPREAD_COUNT, SPREADS);
 
 #define LEARNING_RATE(part)                                                                                  \
   NUMBER(part.lr.lr, 0, 100, "", "learning rate for a batch of 1,024; scales linearly with the batch"),      \
-      WORD(part.lr.schedule, schedules, "decay of the learning rate"),                                      \
-      NUMBER(part.lr.warmup_epochs, 0, 10000, "epochs", "length of the linear warm-up"),                  \
+      WORD(part.lr.schedule, schedules, "decay of the learning rate"),                                       \
+      NUMBER(part.lr.warmup_epochs, 0, 10000, "epochs", "length of the linear warm-up"),                     \
       NUMBER(part.lr.warmup_lr, 0, 100, "", "learning rate at the start of the warm-up, not scaled"),        \
       NUMBER(part.lr.decay_rate, 0, 1, "", "factor of the step schedule"),                                   \
       NUMBER(part.lr.decay_epochs, 0.001, 100000, "epochs",                                                  \
-             "interval at which the step schedule applies its factor"),                                             \
+             "interval at which the step schedule applies its factor"),                                      \
       NUMBER(part.lr.min_lr, 0, 100, "", "learning rate at the end of linear and cosine schedules"),         \
       NUMBER(part.lr.cycle_epochs, 0, 100000, "epochs",                                                      \
-             "restart linear and cosine schedules after this time; 0: never"),                                        \
-      NUMBER(part.lr.cycle_mul, 1, 100, "", "length of a cycle relative to the previous one"),                        \
+             "restart linear and cosine schedules after this time; 0: never"),                               \
+      NUMBER(part.lr.cycle_mul, 1, 100, "", "length of a cycle relative to the previous one"),               \
       NUMBER(part.lr.cycle_decay, 0, 1, "", "peak of a cycle relative to the previous one")
 
 #define TRAINING(part)                                                                                       \
   NUMBER(part.epochs, 1, 100000, "epochs", "length of the training"),                                        \
       NUMBER(part.batch, 1, 65536, "images", "images of a step"), LEARNING_RATE(part),                       \
       NUMBER(part.momentum, 0, 1, "", "momentum"),                                                           \
-      NUMBER(part.weight_decay, 0, 1, "", "weight decay, except for biases and batch norm"),                    \
+      NUMBER(part.weight_decay, 0, 1, "", "weight decay, except for biases and batch norm"),                 \
       NUMBER(part.smoothing, 0, 1, "", "label smoothing"),                                                   \
       NUMBER(part.clip, 0, 1e6, "", "largest norm of the gradient of all weights; 0: no clipping")
 
@@ -102,12 +99,10 @@ static const setting settings[] = {
     TEXT(data, "data set: digits, folder:PATH, list:FILE, ... (docs/data.md)"),
     TEXT(space, "search space: a built-in name or a YAML file"),
     TEXT(arch, "architecture: a built-in name, a JSON file, or a list of choices"),
-    TEXT(weights,
-         "safetensors file of the network to test, use or export, or to start a retraining from"),
+    TEXT(weights, "safetensors file of the network to test, use or export, or to start a retraining from"),
     TEXT(out, "run folder"),
     NUMBER(flops, 0, 1e9, "M FLOPs", "range of the network's FLOPs, counted as in the paper"),
-    NUMBER(resolution, 0, 4096, "pixels",
-           "side of the input; 0: from the architecture or the FLOPs range"),
+    NUMBER(resolution, 0, 4096, "pixels", "side of the input; 0: from the architecture or the FLOPs range"),
     NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers", "depth of every stage; empty: from the FLOPs range"),
     NUMBER(
         heldout, 0, 0.9, "",
@@ -123,14 +118,16 @@ static const setting settings[] = {
     TEXT(opencl.parameters, "file of CLBlast parameters, written by cream bench --tune"),
     NUMBER(opencl.half, 0, 0, "", "store activations in half precision on an OpenCL device"),
     NUMBER(threads, 0, 1024, "", "threads; 0: all cores"),
-    NUMBER(time_budget, 0, 1e6, "minutes", "training stops and saves its results after this time; 0: no limit"),
+    NUMBER(time_budget, 0, 1e6, "minutes",
+           "training stops and saves its results after this time; 0: no limit"),
     WORD(on_nan, on_nan_words,
          "loss not finite or exploding: stop, or return to the last checkpoint and halve the learning rate"),
     NUMBER(checkpoint.every_steps, 0, 1e9, "steps", "interval between checkpoints; 0: only by time"),
     NUMBER(checkpoint.every_minutes, 0, 1e6, "minutes",
            "interval between checkpoints, half of it at the end of an epoch; 0: only by steps"),
     NUMBER(checkpoint.keep, 1, 1e6, "files", "number of latest checkpoints to keep, besides the best one"),
-    NUMBER(augment.enabled, 0, 0, "", "augment training images at random; the digits have their own augmentation"),
+    NUMBER(augment.enabled, 0, 0, "",
+           "augment training images at random; the digits have their own augmentation"),
     NUMBER(augment.scale_min, 0, 1, "", "random crop: smallest share of the area"),
     NUMBER(augment.scale_max, 0, 1, "", "random crop: largest share of the area"),
     NUMBER(augment.ratio_min, 0.01, 100, "", "random crop: smallest width / height"),
@@ -158,7 +155,8 @@ static const setting settings[] = {
          "probabilities of ops in drawn paths: uniform, search.fixed_prior, or their frequency on the board"),
     NUMBER(search.fixed_prior, 0, 1e6, "", "weight of each op, in the order of the space; empty: uniform"),
     WORD(search.board.rule, board_rules,
-         "paths that enter a full board: better and no larger; or also better by the gap; or best of a bucket"),
+         "paths that enter a full board: better and no larger; or also better by the gap; or best of a "
+         "bucket"),
     NUMBER(search.board.buckets, 1, CREAM_MAX_BOARD, "", "FLOPs buckets of a pareto board"),
     NUMBER(search.board.size, 1, CREAM_MAX_BOARD, "paths", "paths on the board (K)"),
     NUMBER(search.board.gap, 0, 100, "points", "accuracy by which a larger path must be better to enter"),
@@ -182,12 +180,14 @@ static const setting settings[] = {
     NUMBER(search.recalibrate, 0, 1e6, "batches",
            "batches to recompute batch-norm statistics with before the final selection"),
     TRAINING(retrain),
-    NUMBER(retrain.accumulate, 1, 65536, "batches", "batches accumulated for one update; their images count as one batch"),
+    NUMBER(retrain.accumulate, 1, 65536, "batches",
+           "batches accumulated for one update; their images count as one batch"),
     WORD(retrain.optim, optimisers, "optimiser"),
     NUMBER(retrain.nesterov, 0, 0, "", "Nesterov momentum (sgd)"),
     NUMBER(retrain.alpha, 0, 0.999999, "",
            "decay of the mean of squared gradients; 0: 0.9 for rmsprop-tf, 0.999 for adam and adamw"),
-    NUMBER(retrain.eps, 0, 1, "", "epsilon in the denominator; 0: 0.001 for rmsprop-tf, 1e-8 for adam and adamw"),
+    NUMBER(retrain.eps, 0, 1, "",
+           "epsilon in the denominator; 0: 0.001 for rmsprop-tf, 1e-8 for adam and adamw"),
     NUMBER(retrain.dropout, 0, 0.99, "", "dropout before the classifier"),
     NUMBER(retrain.drop_path, 0, 0.99, "",
            "stochastic depth: block l of n (from 0) is dropped with probability drop_path * l / n"),

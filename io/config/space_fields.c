@@ -5,13 +5,8 @@
   X(CREAM_BLOCK_SEPARABLE, "separable") X(CREAM_BLOCK_BOTTLENECK, "bottleneck") X(CREAM_BLOCK_SKIP, "skip")
 CREAM_WORDS(cream_block_words, CREAM_BLOCK_COUNT, BLOCKS);
 
-#define ACTIVATIONS(X)                                                                                       \
-  X(CREAM_ACT_NONE, "none")                                                                                  \
-  X(CREAM_ACT_RELU, "relu")                                                                                  \
-  X(CREAM_ACT_SWISH, "swish")                                                                                \
-  X(CREAM_ACT_HARD_SWISH, "hard-swish")                                                                      \
-  X(CREAM_ACT_SIGMOID, "sigmoid") X(CREAM_ACT_HARD_SIGMOID, "hard-sigmoid")
-CREAM_WORDS(cream_act_words, CREAM_ACT_COUNT, ACTIVATIONS);
+#define ACT_WORD(name, word) [CREAM_ACT_##name] = word,
+const char *const cream_act_words[] = {CREAM_ACTS(ACT_WORD) NULL};
 
 #define NUMBER(owner, name, member, low, high)                                                               \
   { .key = name, CREAM_FIELD(owner, member), .min = low, .max = high, .required = true }

@@ -61,12 +61,13 @@ static cream_status load(yaml_parser_t *parser, yaml_document_t *document, const
 cream_status cream_yaml_parse(const char *name, const char *text, size_t size, cream_yaml **out,
                               cream_error *err) {
   if (size > CREAM_YAML_MAX_BYTES)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%s: got %zu bytes, expected at most %d", name, size, CREAM_YAML_MAX_BYTES);
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s: got %zu bytes, expected at most %d", name, size,
+                      CREAM_YAML_MAX_BYTES);
   size_t count = 0;
   for (size_t i = 0; i < size; i++) count += text[i] && strchr(costly, text[i]);
   if (count > MAX_COSTLY)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s: got %zu of the characters %s, expected at most %d", name, count, costly, MAX_COSTLY);
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s: got %zu of the characters %s, expected at most %d", name,
+                      count, costly, MAX_COSTLY);
   yaml_parser_t parser;
   yaml_document_t second = {0};
   cream_yaml *yaml = calloc(1, sizeof *yaml);

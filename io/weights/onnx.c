@@ -158,7 +158,6 @@ static char *add_act(model *m, cream_act act, const cream_param *base, char *x) 
   case CREAM_ACT_HARD_SIGMOID:
     return add_hard_sigmoid(m, base, x);
   case CREAM_ACT_NONE:
-  case CREAM_ACT_COUNT:
     break;
   }
   return x;

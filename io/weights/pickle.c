@@ -220,8 +220,7 @@ static cream_status extend(machine *m, cream_pickle_kind kind, uint32_t first, b
     return fail(m, "there is no container on the stack to add to");
   cream_pickle_ref container = m->stack[first - below];
   if (m->pickle->values[container].kind != kind)
-    return fail(m, kind == CREAM_PICKLE_LIST ? "it needs a list to add to"
-                                             : "it needs a dict to add to");
+    return fail(m, kind == CREAM_PICKLE_LIST ? "it needs a list to add to" : "it needs a dict to add to");
   if (kind == CREAM_PICKLE_DICT && (m->depth - first) % 2) return fail(m, "a key without a value");
   cream_status status = CREAM_OK;
   for (uint32_t i = first; i < m->depth && !status; i++) status = append(m, container, m->stack[i]);
@@ -297,8 +296,7 @@ static cream_status push_global(machine *m, const char *module, size_t module_le
         cream_pickle_equal(m->globals[g].name, name, name_length))
       return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_NAME, .items = {.global = g}});
   char text[240], module_text[64], name_text[64];
-  snprintf(text, sizeof text,
-           "it names `%s.%s`, expected only tensors and containers; nothing was run",
+  snprintf(text, sizeof text, "it names `%s.%s`, expected only tensors and containers; nothing was run",
            shown(module, module_length, module_text), shown(name, name_length, name_text));
   return fail(m, text);
 }
@@ -471,7 +469,7 @@ enum opcode {
 #define OPCODE(name, byte, action) OPCODE_##name = (byte),
   OPCODES(OPCODE)
 #undef OPCODE
-  OPCODE_STOP = '.'
+      OPCODE_STOP = '.'
 };
 
 /* Runs one opcode. */
@@ -502,7 +500,8 @@ static cream_status run_all(machine *m) {
     m->opcode = m->at;
     if (m->at == m->size)
       return cream_fail(m->err, CREAM_BAD_DATA,
-                        "%.200s: byte %zu: the pickle does not end; the file may be truncated", m->name, m->at);
+                        "%.200s: byte %zu: the pickle does not end; the file may be truncated", m->name,
+                        m->at);
     unsigned char opcode = m->data[m->at++];
     if (opcode == OPCODE_STOP) break;
     status = run(m, opcode);

@@ -156,7 +156,8 @@ static cream_status parse_tensor(const char *path, const char *name, const json_
     return cream_fail(err, CREAM_BAD_DATA, "%s: tensor '%.100s': unknown dtype '%.20s'", path, name, dtype);
   out->dtype = (cream_st_dtype)type;
 
-  if (json_array_size(shape) > CREAM_ST_DIMS) return bad_tensor(err, path, name, "got more than 8 dimensions, expected at most 8");
+  if (json_array_size(shape) > CREAM_ST_DIMS)
+    return bad_tensor(err, path, name, "got more than 8 dimensions, expected at most 8");
   out->n_dims = (int)json_array_size(shape);
   uint64_t needed = dtypes[type].size;
   for (int d = 0; d < out->n_dims; d++) {
@@ -174,11 +175,11 @@ static cream_status parse_tensor(const char *path, const char *name, const json_
   if (to > bytes)
     return cream_fail(
         err, CREAM_BAD_DATA,
-        "%s: tensor '%.100s': ends at byte %ju of the data, expected at most %ju; the file may be truncated", path,
-        name, (uintmax_t)to, (uintmax_t)bytes);
+        "%s: tensor '%.100s': ends at byte %ju of the data, expected at most %ju; the file may be truncated",
+        path, name, (uintmax_t)to, (uintmax_t)bytes);
   if (to - from != needed)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: tensor '%.100s': got %ju bytes, expected %ju for its shape", path,
-                      name, (uintmax_t)(to - from), (uintmax_t)needed);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: tensor '%.100s': got %ju bytes, expected %ju for its shape",
+                      path, name, (uintmax_t)(to - from), (uintmax_t)needed);
   out->data = data + from;
   return CREAM_OK;
 }
@@ -199,13 +200,15 @@ static int by_name(const void *a, const void *b) {
 static cream_status read_length(const cream_st_file *file, const char *path, uint64_t *length,
                                 cream_error *err) {
   if (file->size < sizeof *length)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: got %zu bytes, too few for a safetensors file", path, file->size);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: got %zu bytes, too few for a safetensors file", path,
+                      file->size);
   memcpy(length, file->map, sizeof *length);
   if (*length > CREAM_ST_MAX_HEADER && cream_torch_recognise(path))
-    return cream_fail(err, CREAM_BAD_DATA,
-                      "%s: got a file saved by PyTorch, expected safetensors; convert it with cream convert %s "
-                      "weights.safetensors",
-                      path, path);
+    return cream_fail(
+        err, CREAM_BAD_DATA,
+        "%s: got a file saved by PyTorch, expected safetensors; convert it with cream convert %s "
+        "weights.safetensors",
+        path, path);
   if (*length > CREAM_ST_MAX_HEADER)
     return cream_fail(err, CREAM_BAD_DATA,
                       "%s: not a safetensors file: got a header of %ju bytes, expected at most %d", path,

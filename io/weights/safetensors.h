@@ -31,7 +31,7 @@ typedef enum cream_st_dtype {
 #define CREAM_ST_DTYPE(name, bytes) CREAM_ST_##name,
   CREAM_ST_DTYPE_LIST(CREAM_ST_DTYPE)
 #undef CREAM_ST_DTYPE
-  CREAM_ST_DTYPES
+      CREAM_ST_DTYPES
 } cream_st_dtype;
 
 const char *cream_st_dtype_name(cream_st_dtype); /* "F32" */

@@ -120,7 +120,8 @@ static cream_status read_tensor(cream_torch_file *file, const cream_pickle_value
   cream_status status = torch_source_fetch(&file->source, id, &v.storage, err);
   if (status) return status;
   if (!fits(&v))
-    return bad_tensor(file, tensor->name, "its elements are not all inside its storage, or they overlap", err);
+    return bad_tensor(file, tensor->name, "its elements are not all inside its storage, or they overlap",
+                      err);
   tensor->dtype = v.storage->dtype;
   tensor->n_dims = v.n_dims;
   memcpy(tensor->dims, v.dims, sizeof tensor->dims);
@@ -138,8 +139,8 @@ static cream_status read_name(const cream_torch_file *file, const cream_pickle_v
   if (!plain)
     return cream_fail(
         err, CREAM_BAD_DATA,
-        "%s: pickle, byte %zu: got %s as the name of a tensor, expected printable text of up to 255 bytes", file->path,
-        key->at, cream_pickle_kind_name(key->kind));
+        "%s: pickle, byte %zu: got %s as the name of a tensor, expected printable text of up to 255 bytes",
+        file->path, key->at, cream_pickle_kind_name(key->kind));
   *name = strndup(key->text.bytes, key->text.length);
   return *name ? CREAM_OK : cream_fail_memory(err, key->text.length, "a tensor's name");
 }
@@ -201,13 +202,12 @@ static cream_status choose_state(const cream_torch_file *file, bool ema, const c
   const cream_pickle *p = file->source.pickle;
   const cream_pickle_value *root = cream_pickle_at(p, cream_pickle_root(p));
   if (root->kind != CREAM_PICKLE_DICT)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: got %s, expected a state dict or a checkpoint",
-                      file->path, cream_pickle_kind_name(root->kind));
+    return cream_fail(err, CREAM_BAD_DATA, "%s: got %s, expected a state dict or a checkpoint", file->path,
+                      cream_pickle_kind_name(root->kind));
   *state = find_dict(p, root, ema ? averaged : plain);
   if (ema && !*state)
     return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s: no averaged weights (`state_dict_ema`); omit --ema to use the others",
-                      file->path);
+                      "%s: no averaged weights (`state_dict_ema`); omit --ema to use the others", file->path);
   if (!*state) *state = root;
   return CREAM_OK;
 }

@@ -69,7 +69,8 @@ static cream_status read_id(const torch_source *s, const cream_pickle_value *id,
       part[4]->kind != CREAM_PICKLE_INT || part[4]->integer < 0)
     return bad_id(s, id, "a persistent id that is not PyTorch's tuple of a storage", err);
   if (tuple->items.count == 6 && part[5]->kind != CREAM_PICKLE_NONE)
-    return bad_id(s, id, "a storage that is a view of another one; save the file again with a current PyTorch", err);
+    return bad_id(s, id,
+                  "a storage that is a view of another one; save the file again with a current PyTorch", err);
   *storage = (torch_storage){.key = part[2]->text.bytes,
                              .key_length = part[2]->text.length,
                              .dtype = storage_dtypes[part[1]->items.global],
@@ -117,8 +118,8 @@ static cream_status list_storages(torch_source *s, cream_error *err) {
     if (!last || by_key(last, now) != 0)
       s->storages[kept++] = *now;
     else if (last->dtype != now->dtype || last->count != now->count)
-      return cream_fail(err, CREAM_BAD_DATA, "%s: storage '%.*s' has two types or sizes, expected one", s->path,
-                        (int)now->key_length, now->key);
+      return cream_fail(err, CREAM_BAD_DATA, "%s: storage '%.*s' has two types or sizes, expected one",
+                        s->path, (int)now->key_length, now->key);
   }
   s->n_storages = kept;
   return CREAM_OK;
@@ -149,10 +150,11 @@ static cream_status check_head(const torch_source *s, size_t *at, cream_error *e
              (little = cream_pickle_find(pickle, value, "little_endian")) &&
              little->kind == CREAM_PICKLE_BOOL && little->integer;
     cream_pickle_free(pickle);
-    static const char *const wrong[] = {"got a pickle without the magic number of PyTorch, expected a checkpoint",
-                                        "got a protocol other than 1001, expected 1001",
-                                        "got a file that was not written on a little-endian machine, expected "
-                                        "little-endian data"};
+    static const char *const wrong[] = {
+        "got a pickle without the magic number of PyTorch, expected a checkpoint",
+        "got a protocol other than 1001, expected 1001",
+        "got a file that was not written on a little-endian machine, expected "
+        "little-endian data"};
     if (!good) return cream_fail(err, CREAM_BAD_DATA, "%s: %s", s->path, wrong[i]);
   }
   return CREAM_OK;
@@ -171,16 +173,16 @@ static cream_status place_storages(torch_source *s, const cream_pickle *keys, si
         find(s, &(torch_storage){.key = key->text.bytes, .key_length = key->text.length});
     uint64_t count;
     if (!storage || storage->data)
-      return cream_fail(err, CREAM_BAD_DATA, "%s: byte %zu: got a storage that no tensor uses, or a duplicate one",
-                        s->path, at);
+      return cream_fail(err, CREAM_BAD_DATA,
+                        "%s: byte %zu: got a storage that no tensor uses, or a duplicate one", s->path, at);
     if (s->size - at < sizeof count || byte_count(storage) > s->size - at - sizeof count)
       return cream_fail(err, CREAM_BAD_DATA,
-                        "%s: byte %zu: expected a storage of %ju bytes, got %zu; the file may be truncated", s->path,
-                        at, (uintmax_t)byte_count(storage), s->size - at);
+                        "%s: byte %zu: expected a storage of %ju bytes, got %zu; the file may be truncated",
+                        s->path, at, (uintmax_t)byte_count(storage), s->size - at);
     memcpy(&count, s->map + at, sizeof count);
     if (count != storage->count)
-      return cream_fail(err, CREAM_BAD_DATA, "%s: byte %zu: got a storage of %ju elements, expected %ju", s->path,
-                        at, (uintmax_t)count, (uintmax_t)storage->count);
+      return cream_fail(err, CREAM_BAD_DATA, "%s: byte %zu: got a storage of %ju elements, expected %ju",
+                        s->path, at, (uintmax_t)count, (uintmax_t)storage->count);
     storage->data = s->map + at + sizeof count;
     at += sizeof count + byte_count(storage);
   }
@@ -209,8 +211,8 @@ static cream_status read_entry(torch_source *s, zip_uint64_t index, const char *
   if (zip_stat_index(s->zip, index, 0, &info) || (info.valid & wanted) != wanted)
     return cream_fail(err, CREAM_BAD_DATA, "%s: %s: %s", s->path, name, zip_strerror(s->zip));
   if (info.comp_method != ZIP_CM_STORE && info.comp_method != ZIP_CM_DEFLATE)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: %s: unsupported compression, expected stored or deflated", s->path,
-                      name);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s: unsupported compression, expected stored or deflated",
+                      s->path, name);
   if (info.comp_size > s->size || info.size > limit || info.size > unpacked_limit(s) - s->unpacked)
     return cream_fail(err, CREAM_BAD_DATA, "%s: %s: got %ju bytes, more than a file of %zu bytes may hold",
                       s->path, name, (uintmax_t)info.size, s->size);
@@ -243,8 +245,8 @@ static cream_status find_pickle(torch_source *s, zip_uint64_t *index, cream_erro
     *index = (zip_uint64_t)i;
     return CREAM_OK;
   }
-  return cream_fail(err, CREAM_BAD_DATA, "%s: got a zip archive without data.pkl, expected a file saved by PyTorch",
-                    s->path);
+  return cream_fail(err, CREAM_BAD_DATA,
+                    "%s: got a zip archive without data.pkl, expected a file saved by PyTorch", s->path);
 }
 
 static cream_status check_byte_order(torch_source *s, cream_error *err) {
@@ -257,7 +259,10 @@ static cream_status check_byte_order(torch_source *s, cream_error *err) {
   cream_status status = read_entry(s, (zip_uint64_t)index, name, 16, &order, &size, err);
   if (status) return status;
   if (size != 6 || memcmp(order, "little", 6))
-    status = cream_fail(err, CREAM_BAD_DATA, "%s: got a file that was not written on a little-endian machine, expected little-endian data", s->path);
+    status = cream_fail(
+        err, CREAM_BAD_DATA,
+        "%s: got a file that was not written on a little-endian machine, expected little-endian data",
+        s->path);
   free(order);
   return status;
 }
@@ -268,7 +273,8 @@ static cream_status open_zip(torch_source *s, cream_error *err) {
   if (!s->zip) {
     zip_error_t problem;
     zip_error_init_with_code(&problem, code);
-    cream_fail(err, CREAM_BAD_DATA, "%s: %s; the file may be truncated", s->path, zip_error_strerror(&problem));
+    cream_fail(err, CREAM_BAD_DATA, "%s: %s; the file may be truncated", s->path,
+               zip_error_strerror(&problem));
     zip_error_fini(&problem);
     return CREAM_BAD_DATA;
   }
@@ -291,8 +297,8 @@ static cream_status fetch_zipped(torch_source *s, torch_storage *storage, cream_
   snprintf(name, sizeof name, "%s/data/%.*s", s->prefix, (int)storage->key_length, storage->key);
   zip_int64_t index = zip_name_locate(s->zip, name, ZIP_FL_ENC_RAW);
   if (index < 0)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: %s, the storage of a tensor, is missing from the archive", s->path,
-                      name);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s, the storage of a tensor, is missing from the archive",
+                      s->path, name);
   size_t size;
   cream_status status =
       read_entry(s, (zip_uint64_t)index, name, byte_count(storage), &storage->owned, &size, err);
@@ -317,7 +323,9 @@ static cream_status map_file(torch_source *s, cream_error *err) {
   if (fd < 0 || fstat(fd, &info))
     status = cream_fail(err, CREAM_FAILED, "cannot open %s: %s", s->path, strerror(errno));
   else if (!S_ISREG(info.st_mode) || info.st_size == 0)
-    status = cream_fail(err, CREAM_BAD_DATA, "%s: got an empty file or one that is not regular, expected a file saved by PyTorch", s->path);
+    status = cream_fail(err, CREAM_BAD_DATA,
+                        "%s: got an empty file or one that is not regular, expected a file saved by PyTorch",
+                        s->path);
   else if ((map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
     status = cream_fail(err, CREAM_FAILED, "cannot read %s: %s", s->path, strerror(errno));
   if (fd >= 0) close(fd);
@@ -339,8 +347,9 @@ cream_status torch_source_open(torch_source *s, const char *path, cream_error *e
     status = open_old(s, err);
     break;
   case CREAM_TORCH_NONE:
-    status = cream_fail(err, CREAM_BAD_DATA,
-                        "%s: not a file saved by PyTorch, expected a zip archive or a pickle at its beginning", path);
+    status = cream_fail(
+        err, CREAM_BAD_DATA,
+        "%s: not a file saved by PyTorch, expected a zip archive or a pickle at its beginning", path);
     break;
   }
   if (status) torch_source_close(s);

@@ -113,8 +113,8 @@ cream_status cream_weights_info_read(const char *path, const cream_st_file *file
   if (std && !read_channels(std, true, read.std))
     return wrong(err, path, key_std, std, "[RED, GREEN, BLUE], all above 0");
   if (!mean != !std)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: metadata: got `%s` without `%s`, expected both or neither", path,
-                      mean ? key_mean : key_std, mean ? key_std : key_mean);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: metadata: got `%s` without `%s`, expected both or neither",
+                      path, mean ? key_mean : key_std, mean ? key_std : key_mean);
   read.has_normalisation = mean != NULL;
   if ((text = cream_st_metadata(file, key_interpolation))) {
     if (strlen(text) >= sizeof read.interpolation || text[strcspn(text, "\r\n")])

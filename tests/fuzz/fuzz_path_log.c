@@ -1,7 +1,7 @@
 #include "fuzz.h"
 
-#include "io/run/path_log.h"
 #include "io/config/space_yaml.h"
+#include "io/run/path_log.h"
 
 static cream_skeleton skeleton;
 static cream_config config;

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "core/base/memory.h"
+#include "core/net/memory.h"
 
 /* Everything that a run tells, the clock left out. */
 typedef struct record {

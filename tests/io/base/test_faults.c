@@ -12,9 +12,9 @@
 #include <xxhash.h>
 
 #include "core/base/rng.h"
+#include "io/config/settings.h"
 #include "io/run/checkpoint.h"
 #include "io/run/run.h"
-#include "io/config/settings.h"
 
 /* ---- the calls --------------------------------------------------------------------------------------- */
 

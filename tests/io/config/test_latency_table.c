@@ -1,8 +1,8 @@
 /* Latency tables: files that read back unchanged, tables of other networks, sums over paths. */
 #include "tests/io/scratch.h"
 
-#include "core/space/latency.h"
 #include "core/base/rng.h"
+#include "core/space/latency.h"
 #include "io/base/file.h"
 #include "io/config/latency_table.h"
 #include "io/config/space_yaml.h"

@@ -234,7 +234,8 @@ static void bad_spaces_are_explained(void **state) {
       "s.yaml:2: key `ops.a`: given twice, first on line 2");
   BAD(ops, "ops: {a-b: {block: skip}}\n",
       "s.yaml:2: key `ops.a-b`: the name of an op may have letters, digits and _ only");
-  BAD(ops, "ops: {'': {block: skip}}\n", "s.yaml:2: key `ops.`: the name of an op must have 1 to 31 characters");
+  BAD(ops, "ops: {'': {block: skip}}\n",
+      "s.yaml:2: key `ops.`: the name of an op must have 1 to 31 characters");
   BAD(ops, "ops: {a: {block: mbconv, kernel: 3, expand: 4, se_of_input: yes}}\n",
       "s.yaml:2: key `ops.a.se_of_input`: got `yes`, expected true or false");
   BAD(ops, "ops: &o {a: *o}\n", "s.yaml:2: key `ops.a.a`: no such key");
@@ -296,7 +297,8 @@ static void unknown_names_list_or_suggest(void **state) {
   assert_string_equal(err.text, "space `creem`: no such file or built-in space, did you mean `cream`?");
   assert_int_equal(cream_space_load("elsewhere", &space, &err), CREAM_BAD_CONFIG);
   assert_string_equal(
-      err.text, "space `elsewhere`: no such file or built-in space; the built-in spaces are cream-hard, cream, micro");
+      err.text,
+      "space `elsewhere`: no such file or built-in space; the built-in spaces are cream-hard, cream, micro");
 }
 
 int main(void) {

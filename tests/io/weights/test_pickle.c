@@ -281,8 +281,9 @@ static void bombs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(scalars), cmocka_unit_test(containers), cmocka_unit_test(calls), cmocka_unit_test(memo),
-      cmocka_unit_test(hostile), cmocka_unit_test(broken),     cmocka_unit_test(bombs),
+      cmocka_unit_test(scalars), cmocka_unit_test(containers), cmocka_unit_test(calls),
+      cmocka_unit_test(memo),    cmocka_unit_test(hostile),    cmocka_unit_test(broken),
+      cmocka_unit_test(bombs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,7 +255,8 @@ static void objects(void **state) {
   OBJECT("\x80\x02}K\x01K\x03s.", CREAM_BAD_DATA, "got a number as the name of a tensor");
   OBJECT("\x80\x02}X\3\0\0\0a\nbK\x03s.", CREAM_BAD_DATA, "as the name of a tensor");
   OBJECT("\x80\x02}X\1\0\0\0wcos\nsystem\nX\2\0\0\0ls\x85Rs.", CREAM_BAD_DATA, "`os.system`");
-  OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n)Rs.", CREAM_BAD_DATA, "unexpected arguments");
+  OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n)Rs.", CREAM_BAD_DATA,
+         "unexpected arguments");
   OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_parameter\n)Rs.", CREAM_BAD_DATA, "expected a tensor");
   OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_parameter\n)RtRs.",
          CREAM_BAD_DATA, "expected a tensor");
