@@ -415,7 +415,7 @@ static cream_status duplicate(machine *m) {
   return status ? status : push(m, m->stack[m->depth - 1]);
 }
 
-/* The opcodes X(name in pickletools, byte, what it does), except STOP. Any other is refused. */
+/* The opcodes X(name in pickletools, byte, action), except STOP. All others are refused. */
 #define OPCODES(X)                                                                                           \
   X(PROTO, 0x80, protocol(m))                                                                                \
   X(FRAME, 0x95, frame(m))                                                                                   \
