@@ -51,7 +51,7 @@ cream_yaml_value cream_yaml_find(const cream_yaml_value *map, const char *key);
 /* The text of a scalar without control characters, or NULL. Lives as long as the document. */
 const char *cream_yaml_text(const cream_yaml_value *);
 
-/* Fails if the value is not of that kind. */
+/* Fails if the kind of the value is another one. */
 cream_status cream_yaml_expect(const cream_yaml_value *, cream_yaml_kind, cream_error *);
 /* Fails with file, line and key of the value, then the formatted text. */
 cream_status cream_yaml_fail(const cream_yaml_value *, cream_error *, const char *format, ...)
