@@ -34,7 +34,7 @@ static inline float plain_gate(const cream_tensor *t, size_t pixel, int c) {
 }
 
 static inline float plain_value(const cream_tensor *t, size_t pixel, int c) {
-  return plain_gate(t, pixel, c) * cpu_act(t->act, plain_z(t, pixel, c));
+  return plain_gate(t, pixel, c) * cream_act_value(t->act, plain_z(t, pixel, c));
 }
 
 /* The gradient of t's raw output at (pixel, c). */
@@ -42,7 +42,7 @@ static inline float plain_draw(const cream_tensor *t, const cream_grad *grad, si
   float dz = cream_buf_present(grad->g) ? cpu_at(grad->g)[plain_index(t, pixel, c)] : 0.0f;
   if (grad->kind == CREAM_GRAD_VALUE) {
     float pool = cream_buf_present(grad->pool) ? cpu_at(grad->pool)[plain_image_index(t, pixel, c)] : 0.0f;
-    dz = (dz * plain_gate(t, pixel, c) + pool) * cpu_act_gradient(t->act, plain_z(t, pixel, c));
+    dz = (dz * plain_gate(t, pixel, c) + pool) * cream_act_slope(t->act, plain_z(t, pixel, c));
   }
   if (!cream_buf_present(grad->a)) return dz;
   return cpu_at(grad->a)[c] * dz + cpu_at(grad->b)[c] * plain_raw(t, pixel, c) + cpu_at(grad->c)[c];
@@ -64,7 +64,7 @@ static inline void plain_sink_store(const cream_sink *sink, size_t pixel, int c,
   size_t i = plain_index(node, pixel, c);
   if (cream_buf_present(sink->add)) d += cpu_at(sink->add)[i];
   if (!plain_sink_keeps_value(sink))
-    d *= plain_gate(node, pixel, c) * cpu_act_gradient(node->act, plain_z(node, pixel, c));
+    d *= plain_gate(node, pixel, c) * cream_act_slope(node->act, plain_z(node, pixel, c));
   cpu_at(sink->g)[i] = (float)d;
 }
 

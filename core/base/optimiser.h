@@ -14,6 +14,6 @@
 typedef enum cream_optim_kind { CREAM_OPTIMS(CREAM_OPTIM_ENUM) } cream_optim_kind;
 
 #define CREAM_OPTIM_ONE(name, word) +1
-#define CREAM_OPTIM_COUNT (0 CREAM_OPTIMS(CREAM_OPTIM_ONE))
+#define CREAM_OPTIM_COUNT           (0 CREAM_OPTIMS(CREAM_OPTIM_ONE))
 
 #endif

@@ -104,12 +104,12 @@ const profiled_op *profiled_by_kind(const cream_backend *backend) {
   return ((const profiled *)backend)->kinds;
 }
 
-int profiled_by_shape(const cream_backend *backend, profiled_op *ops) {
+int profiled_by_shape(const cream_backend *backend, profiled_op *out) {
   const profiled *p = (const profiled *)backend;
   int count = 0;
   for (int k = 0; k < PROFILED_KINDS; k++)
     for (int i = 0; i < p->n_shapes; i++)
-      if (p->shapes[i].kind == (profiled_kind)k) ops[count++] = p->shapes[i];
+      if (p->shapes[i].kind == (profiled_kind)k) out[count++] = p->shapes[i];
   return count;
 }
 
