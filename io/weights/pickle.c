@@ -1,4 +1,4 @@
-#include "pickle_graph.h"
+#include "pickle.h"
 
 #include <string.h>
 
