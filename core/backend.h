@@ -34,6 +34,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/backend_ops.h"
+#include "core/base/activation.h"
+#include "core/base/optimiser.h"
 #include "core/base/status.h"
 
 /* Part of a backend allocation: `offset` counts 4-byte elements. mem == NULL: absent. */
@@ -49,16 +52,6 @@ static inline bool cream_buf_present(cream_buf buf) {
   return buf.mem != NULL;
 }
 #define CREAM_NO_BUF ((cream_buf){NULL, 0})
-
-typedef enum cream_act {
-  CREAM_ACT_NONE,
-  CREAM_ACT_RELU,
-  CREAM_ACT_SWISH,      /* x * sigmoid(x) */
-  CREAM_ACT_HARD_SWISH, /* x * relu6(x+3)/6 */
-  CREAM_ACT_SIGMOID,
-  CREAM_ACT_HARD_SIGMOID, /* relu6(x+3)/6 */
-  CREAM_ACT_COUNT
-} cream_act;
 
 /* [N,H,W,C] with its pending map. scale and shift are absent together (then 1 and 0). */
 typedef struct cream_tensor {
@@ -144,14 +137,6 @@ typedef struct cream_loss {
   cream_buf target; /* [N,K] probabilities; absent where soft is 0 */
 } cream_loss;
 
-typedef enum cream_optim_kind {
-  CREAM_OPTIM_SGD,
-  CREAM_OPTIM_RMSPROP_TF,
-  CREAM_OPTIM_ADAM,
-  CREAM_OPTIM_ADAMW,
-  CREAM_OPTIM_COUNT
-} cream_optim_kind;
-
 /* One optimiser step. With d = g + weight_decay*w (decay only in slices that ask for it):
  *   SGD:        m = momentum*m + d;  w -= lr*(nesterov ? d + momentum*m : m)
  *   RMSPROP_TF: v += (1-alpha)*(d^2 - v);  m = momentum*m + lr*d/sqrt(v + eps);  w -= m
@@ -185,83 +170,11 @@ struct cream_backend {
   bool no_data;     /* it only counts (memory.h): values need not be computed for it */
   size_t memory;    /* bytes of the device that buffers live on; 0: the host's memory */
 
-  /* ---- memory ---------------------------------------------------------------------------------- */
-  /* `count` elements, zeroed, aligned to 64 bytes. */
-  cream_status (*alloc)(cream_backend *, size_t count, cream_buf *out, cream_error *);
-  void (*release)(cream_backend *, cream_buf);
-  void (*upload)(cream_backend *, cream_buf dst, const void *src, size_t count);
-  cream_status (*download)(cream_backend *, void *dst, cream_buf src, size_t count, cream_error *);
-  cream_status (*synchronise)(cream_backend *, cream_error *);
-  /* Activations in NHWC order: dst may be padded or permuted by the backend, so a picture batch goes in
-   * this way. value = (pixel/255 - mean[c]) / std[c]; pixels are [n,h,w,c] bytes. */
-  void (*upload_pixels)(cream_backend *, const cream_tensor *dst, const uint8_t *pixels, const float *mean,
-                        const float *std);
-  /* Reads an activation back as NHWC values (map applied). For tests. */
-  cream_status (*download_tensor)(cream_backend *, float *dst, const cream_tensor *, cream_error *);
-  /* Writes an NHWC float array as a raw activation. For tests. */
-  void (*upload_tensor)(cream_backend *, const cream_tensor *dst, const float *src);
-  /* Elements that a raw activation of this shape takes. */
-  size_t (*tensor_size)(cream_backend *, int n, int h, int w, int c);
-  /* Makes room for the workspace of conv_forward and conv_backward of `conv` on inputs up to [n,h,w,cin],
-   * with what follows it (se, pool, add, loss on the same shapes). Only this may allocate. */
-  cream_status (*reserve)(cream_backend *, const cream_conv *conv, int n, int h, int w, cream_error *);
-  /* Elements of workspace that reserve would see to. NULL: little, and in the host's memory. */
-  size_t (*workspace)(cream_backend *, const cream_conv *conv, int n, int h, int w);
-  void (*destroy)(cream_backend *);
-
-  /* ---- convolution with batch norm ------------------------------------------------------------- */
-  /* y->raw = conv(value of x) + bias. bn may be NULL; else its statistics by `mode`, complete on return. */
-  void (*conv_forward)(cream_backend *, const cream_conv *, const cream_tensor *x, const cream_bn *bn,
-                       cream_bn_mode mode, float momentum, const cream_tensor *y);
-  /* Reads the pending gradient `dy` of y and gives dweight, dbias and, through `sink`, the gradient of x.
-   * `sink->g` must not overlap dy->g. */
-  void (*conv_backward)(cream_backend *, const cream_conv *, const cream_tensor *x, const cream_tensor *y,
-                        const cream_grad *dy, const cream_sink *sink);
-
-  /* Both NULL on backends without a form of their own for inference. Elements that `conv` takes packed (0: it
-   * gains nothing), and the packing: `packed` serves as conv->packed until the weights change. */
-  size_t (*packed_size)(cream_backend *, const cream_conv *);
-  void (*pack_weights)(cream_backend *, const cream_conv *, cream_buf packed);
-
-  /* ---- squeeze-excite, pooling, residual ------------------------------------------------------- */
-  /* x: the tensor without its gate. Writes se->pooled, hidden, gate_z, gate. */
-  void (*se_forward)(cream_backend *, const cream_se *, const cream_tensor *x);
-  /* gate_sums as in cream_sink. Writes dw1..db2, pool [N,C] (the gradient that the squeeze adds to every
-   * pixel: d pooled / (h*w)) and completes bn: dgamma, dbeta, a, b, c. */
-  void (*se_backward)(cream_backend *, const cream_se *, const cream_tensor *x, cream_buf gate_sums,
-                      const cream_bn *bn, cream_buf pool);
-  /* out [N,C] = mean over h, w of the value of x. */
-  void (*pool_forward)(cream_backend *, const cream_tensor *x, cream_buf out);
-  /* dout [N,C] -> pool [N,C] = dout/(h*w) (may be the same memory) and completes bn from
-   * dz = pool * act'(x); bn may be NULL. */
-  void (*pool_backward)(cream_backend *, const cream_tensor *x, cream_buf dout, const cream_bn *bn,
-                        cream_buf pool);
-  /* out->raw = value of a + value of b, same shapes. */
-  void (*add_forward)(cream_backend *, const cream_tensor *a, const cream_tensor *b, const cream_tensor *out);
-  /* gate[i] = 0 with probability p, else 1/(1-p): a function of key and i alone (Philox, see rng.h). */
-  void (*dropout_gate)(cream_backend *, cream_buf gate, size_t count, float p, uint64_t seed, uint64_t step);
-
-  /* ---- losses and the meta network ------------------------------------------------------------- */
-  /* out [N,K] = softmax of logits [N,K]. */
-  void (*softmax)(cream_backend *, cream_buf logits, int n, int k, cream_buf out);
-  /* Writes dlogits [N,K] (may be absent) and result[4]: loss, hard CE (smoothed), soft CE, and how many
-   * of the batch have their label on top (first of equals). */
-  void (*loss)(cream_backend *, const cream_loss *, cream_buf logits, int n, int k, cream_buf dlogits,
-               cream_buf result);
-  /* diff [K][len] = p - phi, scores[k] = <theta, diff_k> + theta[len].  (section 2, step 3) */
-  void (*match)(cream_backend *, cream_buf p, cream_buf phi, cream_buf theta, int entries, int len,
-                cream_buf diff, cream_buf scores);
-
-  /* ---- flat blocks ----------------------------------------------------------------------------- */
-  void (*optim_step)(cream_backend *, const cream_optim *, const cream_slice *, int slices,
-                     const cream_blocks *);
-  void (*fill)(cream_backend *, cream_buf dst, size_t count, float value);
-  void (*copy)(cream_backend *, cream_buf dst, cream_buf src, size_t count);
-  /* y += alpha * x */
-  void (*axpy)(cream_backend *, cream_buf y, float alpha, cream_buf x, size_t count);
-  /* out[0] = <x, y> */
-  void (*dot)(cream_backend *, cream_buf x, cream_buf y, size_t count, cream_buf out);
+  CREAM_REQUIRED_OPS(CREAM_OP_SLOT)
+  CREAM_OPTIONAL_OPS(CREAM_OP_SLOT)
 };
+_Static_assert(CREAM_COMPUTE_GROUPS(CREAM_OP_GROUP_COUNT) == CREAM_COMPUTE_OPS(CREAM_OP_ONE),
+               "every group is in CREAM_COMPUTE_GROUPS and in CREAM_COMPUTE_OPS");
 
 static inline int cream_conv_out(const cream_conv *conv, int in) {
   return (in + 2 * conv->pad - conv->dilation * (conv->kernel - 1) - 1) / conv->stride + 1;

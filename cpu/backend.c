@@ -43,7 +43,7 @@ static size_t byte_count(size_t floats) {
   return floats > SIZE_MAX / sizeof(float) ? SIZE_MAX : floats * sizeof(float);
 }
 
-static cream_status backend_alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
+static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
   (void)backend;
   float *memory = allocate(count);
   if (!memory) return cream_fail_memory(err, byte_count(count), "tensors");
@@ -51,7 +51,7 @@ static cream_status backend_alloc(cream_backend *backend, size_t count, cream_bu
   return CREAM_OK;
 }
 
-static void backend_release(cream_backend *backend, cream_buf buf) {
+static void release(cream_backend *backend, cream_buf buf) {
   (void)backend;
   free(buf.mem);
 }
@@ -139,12 +139,12 @@ static void destroy(cream_backend *backend) {
 
 /* ---- table ----------------------------------------------------------------------------------------- */
 
+#define INIT_GROUP(group, ops) plain_##group##_init(backend);
+
 void cpu_plain_init(cpu_backend *cpu) {
-  plain_conv_init(&cpu->base);
-  plain_se_init(&cpu->base);
-  plain_pool_init(&cpu->base);
-  plain_loss_init(&cpu->base);
-  plain_optim_init(&cpu->base);
+  cream_backend *backend = &cpu->base;
+  CREAM_MEMORY_OPS(CREAM_SET_OP)
+  CREAM_COMPUTE_GROUPS(INIT_GROUP)
 }
 
 cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **out, cream_error *err) {
@@ -158,20 +158,7 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   cpu->threads = options->threads ? options->threads : omp_get_num_procs();
   cpu->isa = options->isa == CREAM_ISA_AUTO ? cream_isa_best() : options->isa;
   cpu->plain = options->plain;
-  cpu->base = (cream_backend){
-      .name = options->plain ? "cpu-plain" : "cpu",
-      .alloc = backend_alloc,
-      .release = backend_release,
-      .upload = upload,
-      .download = download,
-      .synchronise = synchronise,
-      .upload_pixels = upload_pixels,
-      .download_tensor = download_tensor,
-      .upload_tensor = upload_tensor,
-      .tensor_size = tensor_size,
-      .reserve = reserve,
-      .destroy = destroy,
-  };
+  cpu->base.name = options->plain ? "cpu-plain" : "cpu";
   cpu->ranges = cpu_tasks_create(cpu->threads);
   if (!cpu->ranges) {
     const size_t bytes = (size_t)cpu->threads * 64;

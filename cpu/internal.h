@@ -53,8 +53,4 @@ void cpu_tuned_init_avx512(cpu_backend *);
 void cpu_tuned_workspace_avx512(const cpu_backend *, const cream_conv *, int n, int h, int w,
                                 cpu_workspace *);
 
-/* ---- scalar maps, used by the plain kernels and by tails ------------------------------------------- */
-float cpu_act(cream_act act, float z);
-float cpu_act_gradient(cream_act act, float z);
-
 #endif

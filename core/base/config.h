@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/backend.h"
-#include "core/space/range.h"
-#include "core/space/space.h"
+#include "bounds.h"
+#include "optimiser.h"
+#include "status.h"
 
 typedef enum cream_teacher {
   CREAM_TEACHER_META,

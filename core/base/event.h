@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 
-#include "core/space/space.h"
+#include "status.h"
 
 typedef enum cream_event_kind {
   CREAM_EVENT_START,  /* totals are known */
@@ -19,8 +19,9 @@ typedef enum cream_event_kind {
   CREAM_EVENT_NOTE,   /* a line of text */
 } cream_event_kind;
 
-struct cream_board;
+struct cream_board; /* core/search/board.h */
 struct cream_board_entry;
+struct cream_path; /* core/space/space.h */
 
 typedef struct cream_event {
   cream_event_kind kind;
@@ -36,7 +37,7 @@ typedef struct cream_event {
   double meta_gradient;            /* norm, before clipping */
   const char *split;               /* "heldout", "test", "heldout-ema" ... of an evaluation */
   const struct cream_board *board; /* BOARD, EPOCH, SELECT of a search */
-  const cream_path *path;          /* STEP, SELECT */
+  const struct cream_path *path;   /* STEP, SELECT */
   const char *budget;              /* BOARD, EPOCH, SELECT: whose board it is, where there are several */
   int entry;                       /* BOARD: entry that changed; SELECT: entry evaluated */
   const char *note;

@@ -1,5 +1,5 @@
-#include "net_internal.h"
 #include "core/base/rng.h"
+#include "net_internal.h"
 
 static cream_tensor without_gate(const cream_tensor *t) {
   cream_tensor bare = *t;

@@ -5,15 +5,6 @@
 #include "complexity.h"
 #include "latency.h"
 
-/* In FLOPs as the paper counts them (not M). max = 0: no range. */
-typedef struct cream_range {
-  double min, max;
-} cream_range;
-
-static inline bool cream_range_holds(const cream_range *range, double flops) {
-  return range->max == 0 || (flops >= range->min && flops <= range->max);
-}
-
 /* What a network may cost. */
 typedef struct cream_limits {
   cream_range flops;

@@ -7,16 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/backend.h"
+#include "core/base/activation.h"
+#include "core/base/bounds.h"
 #include "core/base/status.h"
-
-enum {
-  CREAM_MAX_NAME = 32,
-  CREAM_MAX_OPS = 32, /* ops of a space, and choices of a layer */
-  CREAM_MAX_STAGES = 12,
-  CREAM_MAX_LAYERS = 64, /* choice layers of a network */
-  CREAM_MAX_UNITS = 3,   /* convolutions of a block */
-};
 
 typedef enum cream_block_kind {
   CREAM_BLOCK_MBCONV,     /* 1x1 expand, depthwise, squeeze-excite, 1x1 project (section 1) */

@@ -73,6 +73,8 @@ typedef struct vf_pair {
 CPU_INLINE vf_pair vf_act_pair(cream_act act, vf z) {
   const vf one = vf_set(1.0f);
   switch (act) {
+  case CREAM_ACT_NONE:
+    return (vf_pair){z, one};
   case CREAM_ACT_RELU:
     return (vf_pair){vf_max((vf){0}, z), vf_where(z > 0, one)};
   case CREAM_ACT_SWISH: {
@@ -90,9 +92,10 @@ CPU_INLINE vf_pair vf_act_pair(cream_act act, vf z) {
   }
   case CREAM_ACT_HARD_SIGMOID:
     return (vf_pair){vf_hard_sigmoid(z), vf_where((z > -3) & (z < 3), vf_set(1.0f / 6))};
-  default:
-    return (vf_pair){z, one};
+  case CREAM_ACT_RELU6:
+    return (vf_pair){vf_min(vf_set(6.0f), vf_max((vf){0}, z)), vf_where((z > 0) & (z < 6), one)};
   }
+  __builtin_unreachable();
 }
 
 CPU_INLINE vf vf_act(cream_act act, vf z) {
@@ -102,10 +105,13 @@ CPU_INLINE vf vf_act_slope(cream_act act, vf z) {
   return vf_act_pair(act, z).slope;
 }
 
-/* Calls `call(ACT)` with the constant that equals `act`, so that loops are compiled once for each. */
+/* Calls `call(ACT)` with the constant that equals `act`, so that a loop is compiled once for each activation. */
 #define CPU_ACT_SWITCH(act, call)                                                                            \
   do {                                                                                                       \
     switch (act) {                                                                                           \
+    case CREAM_ACT_NONE:                                                                                     \
+      call(CREAM_ACT_NONE);                                                                                  \
+      break;                                                                                                 \
     case CREAM_ACT_RELU:                                                                                     \
       call(CREAM_ACT_RELU);                                                                                  \
       break;                                                                                                 \
@@ -121,8 +127,8 @@ CPU_INLINE vf vf_act_slope(cream_act act, vf z) {
     case CREAM_ACT_HARD_SIGMOID:                                                                             \
       call(CREAM_ACT_HARD_SIGMOID);                                                                          \
       break;                                                                                                 \
-    default:                                                                                                 \
-      call(CREAM_ACT_NONE);                                                                                  \
+    case CREAM_ACT_RELU6:                                                                                    \
+      call(CREAM_ACT_RELU6);                                                                                 \
       break;                                                                                                 \
     }                                                                                                        \
   } while (0)

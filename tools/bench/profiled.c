@@ -104,12 +104,12 @@ const profiled_op *profiled_by_kind(const cream_backend *backend) {
   return ((const profiled *)backend)->kinds;
 }
 
-int profiled_by_shape(const cream_backend *backend, profiled_op *ops) {
+int profiled_by_shape(const cream_backend *backend, profiled_op *out) {
   const profiled *p = (const profiled *)backend;
   int count = 0;
   for (int k = 0; k < PROFILED_KINDS; k++)
     for (int i = 0; i < p->n_shapes; i++)
-      if (p->shapes[i].kind == (profiled_kind)k) ops[count++] = p->shapes[i];
+      if (p->shapes[i].kind == (profiled_kind)k) out[count++] = p->shapes[i];
   return count;
 }
 
@@ -374,6 +374,11 @@ static void upload_tensor(cream_backend *backend, const cream_tensor *dst, const
   inner->upload_tensor(inner, dst, src);
 }
 
+static size_t workspace(cream_backend *backend, const cream_conv *conv, int n, int h, int w) {
+  cream_backend *inner = profiled_of(backend)->inner;
+  return inner->workspace(inner, conv, n, h, w);
+}
+
 static size_t packed_size(cream_backend *backend, const cream_conv *conv) {
   cream_backend *inner = profiled_of(backend)->inner;
   return inner->packed_size(inner, conv);
@@ -408,37 +413,12 @@ cream_status profiled_create(cream_backend *inner, cream_backend **out, cream_er
     return cream_fail_memory(err, sizeof *p, "the measurements");
   }
   p->inner = inner;
-  p->base = (cream_backend){.name = inner->name,
-                            .alloc = alloc,
-                            .release = release,
-                            .upload = upload,
-                            .download = download,
-                            .synchronise = synchronise,
-                            .upload_pixels = upload_pixels,
-                            .download_tensor = download_tensor,
-                            .upload_tensor = upload_tensor,
-                            .tensor_size = tensor_size,
-                            .reserve = reserve,
-                            .destroy = destroy,
-                            .conv_forward = conv_forward,
-                            .conv_backward = conv_backward,
-                            .packed_size = inner->packed_size ? packed_size : NULL,
-                            .pack_weights = inner->pack_weights ? pack_weights : NULL,
-                            .se_forward = se_forward,
-                            .se_backward = se_backward,
-                            .pool_forward = pool_forward,
-                            .pool_backward = pool_backward,
-                            .add_forward = add_forward,
-                            .dropout_gate = dropout_gate,
-                            .softmax = softmax,
-                            .loss = loss,
-                            .match = match,
-                            .optim_step = optim_step,
-                            .fill = fill,
-                            .copy = copy,
-                            .axpy = axpy,
-                            .dot = dot};
-  profiled_reset(&p->base);
-  *out = &p->base;
+  cream_backend *backend = &p->base;
+  *backend = (cream_backend){.name = inner->name, .no_data = inner->no_data, .memory = inner->memory};
+  CREAM_REQUIRED_OPS(CREAM_SET_OP)
+#define SET_OPTIONAL(result, name, parameters) backend->name = inner->name ? name : NULL;
+  CREAM_OPTIONAL_OPS(SET_OPTIONAL)
+  profiled_reset(backend);
+  *out = backend;
   return CREAM_OK;
 }

@@ -427,7 +427,7 @@ static void test_idx(void **state) {
   char *packed = scratch_read("mnist/raw/train-images-idx3-ubyte.gz", &size);
   scratch_write("mnist/raw/train-images-idx3-ubyte.gz", packed, size - 9);
   free(packed);
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "train-images-idx3-ubyte.gz is damaged");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "train-images-idx3-ubyte.gz: damaged");
 }
 
 /* ---- digits, skipped images -------------------------------------------------------------------------- */

@@ -1,13 +1,28 @@
-/* What a pickle that was read holds. */
-#include <stdlib.h>
-
 #include "pickle_graph.h"
 
+#include <stdlib.h>
+
+#include "io/base/words.h"
+
+#define KINDS(X)                                                                                             \
+  X(CREAM_PICKLE_NONE, "None")                                                                               \
+  X(CREAM_PICKLE_BOOL, "a bool")                                                                             \
+  X(CREAM_PICKLE_INT, "a number")                                                                            \
+  X(CREAM_PICKLE_BIG_INT, "a number")                                                                        \
+  X(CREAM_PICKLE_FLOAT, "a number")                                                                          \
+  X(CREAM_PICKLE_TEXT, "a text")                                                                             \
+  X(CREAM_PICKLE_BYTES, "bytes")                                                                             \
+  X(CREAM_PICKLE_TUPLE, "a tuple")                                                                           \
+  X(CREAM_PICKLE_LIST, "a list")                                                                             \
+  X(CREAM_PICKLE_DICT, "a dict")                                                                             \
+  X(CREAM_PICKLE_NAME, "a name")                                                                             \
+  X(CREAM_PICKLE_CALL, "an object")                                                                          \
+  X(CREAM_PICKLE_PERSISTENT, "an id")                                                                        \
+  X(CREAM_PICKLE_MARK, "a mark")
+static CREAM_WORDS(kind_words, CREAM_PICKLE_KIND_COUNT, KINDS);
+
 const char *cream_pickle_kind_name(cream_pickle_kind kind) {
-  static const char *const names[] = {"None",   "a bool",    "a number", "a number", "a number",
-                                      "a text", "bytes",     "a tuple",  "a list",   "a dict",
-                                      "a name", "an object", "an id",    "a mark"};
-  return names[kind];
+  return kind_words[kind];
 }
 
 cream_pickle_ref cream_pickle_root(const cream_pickle *pickle) {
