@@ -92,7 +92,7 @@ static bool write_pareto(FILE *out, const report *r, int index) {
       "no "
       "smaller path beats; the board's entries as measured by the final selection (batch statistics "
       "recalibrated, all held-out images); and the network found. "
-      "Early scores are low because the supernet was hardly trained.");
+      "Early scores are low because the supernet had hardly been trained.");
   cream_plot_series *scored =
       cream_plot_add(&plot, "scored", CREAM_SERIES_DOTS, m->scored.points, m->scored.count);
   scored->style = 7, scored->faint = true;

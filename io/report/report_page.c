@@ -13,7 +13,7 @@ bool report_missing(FILE *out, const char *what, const char *how) {
 }
 
 bool report_no_search(FILE *out) {
-  return report_missing(out, "None of the folders is of a search.",
+  return report_missing(out, "None of the folders contains a search.",
                         "Give one: cream report DIR, with the --out of cream search.");
 }
 

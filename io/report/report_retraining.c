@@ -53,7 +53,7 @@ bool report_retraining(FILE *out, const report *r) {
   if (any) return true;
   if (report_searches(r) < r->n_runs)
     return report_missing(out, "No step was logged.", "Let the training run.");
-  return report_missing(out, "None of the folders is of a retraining.",
+  return report_missing(out, "None of the folders contains a retraining.",
                         "Train the network found with cream retrain --run DIR --out DIR-trained, "
                         "then write the report with cream report DIR DIR-trained.");
 }

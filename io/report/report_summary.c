@@ -221,7 +221,7 @@ bool report_summary(FILE *out, const report *r) {
   if (has_latency(r)) put_row(out, r, "latency by the table", put_latency);
   put_row(out, r, "resolution", put_resolution);
   put_row(out, r, "steps", put_steps);
-  put_row(out, r, "updates of the meta network", put_updates);
+  put_row(out, r, "meta network updated", put_updates);
   put_row(out, r, "time", put_time);
   put_row(out, r, "memory", put_memory);
   put_row(out, r, "speed", put_speed);

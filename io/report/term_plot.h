@@ -27,8 +27,7 @@ typedef struct cream_term {
  * its y axis, and a line with the labels of the x axis. */
 typedef struct cream_term_canvas {
   int width, height;
-  unsigned char mask[CREAM_TERM_MAX_HEIGHT]
-                    [CREAM_TERM_MAX_WIDTH]; /* the 2 x 4 dots of a cell, as in braille */
+  unsigned char mask[CREAM_TERM_MAX_HEIGHT][CREAM_TERM_MAX_WIDTH];  /* 2 x 4 dots, as in braille */
   unsigned char curve[CREAM_TERM_MAX_HEIGHT][CREAM_TERM_MAX_WIDTH]; /* number of the curve, from 1; 0: none */
   char head[1 + CREAM_TERM_CURVES][64]; /* the title, then the legend of each curve */
   char foot[CREAM_TERM_MAX_WIDTH + 1];

@@ -52,7 +52,7 @@ contains out '^\| retrained, test \(%\) +\| '
 contains out '^\| hard loss, end \(nats\) +\| +[0-9.]+ ± '
 contains out '^\| board FLOPs, half way \(M\) +\| +[345]\.[0-9]{3} ± '
 lacks out 'latency' # there is no table
-contains out '^Beside meta, paired by seed'
+contains out '^Compared with meta, paired by seed'
 contains a/study.json '"settings": \{"search.teacher": "none"\}'
 contains a/study.json '"key": "tau", "n": 2, "mean": .*"difference": .*"wilcoxon": '
 # Paths trained from scratch serve all arms of a seed.
