@@ -23,8 +23,8 @@ static const isa_entry isas[CREAM_ISA_COUNT] = {
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-/* `count` zeroed floats, 64-byte aligned; NULL when there is no memory. Large blocks ask for large pages: a step
- * walks through more memory than the processor keeps addresses of small ones. */
+/* `count` zeroed floats, 64-byte aligned; NULL when there is no memory. Large blocks ask for large pages: a
+ * step walks through more memory than the processor keeps addresses of small ones. */
 static float *allocate(size_t count) {
   if (count > (SIZE_MAX - 2 * LARGE_PAGE) / sizeof(float)) return NULL;
   const size_t wanted = count * sizeof(float) + ALIGNMENT;

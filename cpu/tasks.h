@@ -1,6 +1,7 @@
-/* The tasks of one parallel region, handed out so that a thread works on the same part of the tensors in every
- * op: what it wrote before is then in its own core's caches, or its own core complex' or socket's, where reading
- * what another core wrote can take five times as long.
+/* The tasks of one parallel region, handed out so that a thread works on the same part of the tensors in
+ * every
+ * op: what it wrote before is then in its own core's caches, or its own core complex' or socket's, where
+ * reading what another core wrote can take five times as long.
  *
  * Tasks are numbered in the order of the tensor's rows. Each thread has a range of them; once that is done,
  * it takes from the far end of others'. Results must not depend on who runs a task.

@@ -43,7 +43,8 @@ static inline cpu_pieces cpu_pieces_scratch(cpu_backend *cpu, int thread) {
   return (cpu_pieces){cpu_scratch(cpu, thread), cpu->scratch_size};
 }
 
-/* dst[i] = sum over `parts` of partials[p*stride + i], in double in the order of p, for count <= the block. */
+/* dst[i] = sum over `parts` of partials[p*stride + i], in double in the order of p, for count <= the
+ * block. */
 enum { CPU_MERGE_BLOCK = 512 };
 static inline void cpu_merge_block(const float *partials, size_t parts, size_t stride, size_t count,
                                    float *dst) {

@@ -93,8 +93,8 @@ static void gemm_panel(int m, int n, int k, cpu_matrix a, const float *b, size_t
   }
 }
 
-/* OpenBLAS is quicker where a product has few columns (of a panel, most would be padding) and where this file is
- * compiled without vectors worth the name. Measured on tiles of 256 rows with AVX-512: 16 and 24 columns
+/* OpenBLAS is quicker where a product has few columns (of a panel, most would be padding) and where this file
+ * is compiled without vectors worth the name. Measured on tiles of 256 rows with AVX-512: 16 and 24 columns
  * 105 to 127 GFLOP/s a core against 80 to 111; from 40 columns on 87 to 104 against 94 to 117. */
 static bool by_openblas(int m, int n, int k, cpu_matrix a) {
   const bool few = CPU_LANES < 8 || n <= 2 * CPU_LANES;

@@ -5,8 +5,8 @@
 #include "cpu/tasks.h"
 #include "simd.h"
 
-/* Sets the slots of one group of ops (core/backend_ops.h) to this ISA's kernels, which are static functions of the
- * group's file: conv.c, se.c, pool.c, loss.c, optim.c (flat). */
+/* Sets the slots of one group of ops (core/backend_ops.h) to this ISA's kernels, which are static functions
+ * of the group's file: conv.c, se.c, pool.c, loss.c, optim.c (flat). */
 #define CPU_DECLARE_GROUP(group, ops) void CPU_NAME(cpu_tuned_##group##_init)(cream_backend *);
 CREAM_COMPUTE_GROUPS(CPU_DECLARE_GROUP)
 

@@ -38,8 +38,8 @@ static double hard_swish(double z) {
   return z * hard_sigmoid(z);
 }
 
-/* Formulas independent of core/base/activation.h. An activation without one is compared with its definition there,
- * whose slope test_activation checks. */
+/* Formulas independent of core/base/activation.h. An activation without one is compared with its definition
+ * there, whose slope test_activation checks. */
 static double (*const formulas[CREAM_ACT_COUNT])(double) = {
     [CREAM_ACT_RELU] = relu,       [CREAM_ACT_SWISH] = swish,
     [CREAM_ACT_RELU6] = relu6,     [CREAM_ACT_HARD_SWISH] = hard_swish,

@@ -1,4 +1,6 @@
-/* Tasks of a parallel region: each is handed out once, to the thread whose part it is if that comes in time. */
+/* Tasks of a parallel region: each is handed out once, to the thread whose part it is if that comes in
+ * time.
+ */
 #include "cpu/tasks.h"
 
 #include <omp.h>

@@ -1,9 +1,8 @@
-/* A backend that measures another. Every op is passed on, and its calls, seconds, floating-point operations
- * and least memory traffic are added up by kind of op and by shape. A network sees nothing but the interface,
- * so any backend can be measured in any program.
+/* A backend that measures another. It forwards every op and adds up calls, seconds, floating-point operations
+ * and least memory traffic, by kind and by shape. It works with any backend.
  *
- * Operations are those of the products and of the optimiser: two for each multiply-add. Maps, activations and
- * sums are not counted. Bytes are those of every operand read or written once, from no cache.
+ * Floating-point operations are those of products and of the optimiser, two for each multiply-add; maps,
+ * activations and sums are not counted. Least memory traffic: every operand is read or written once.
  */
 #ifndef CREAM_TOOLS_PROFILED_H
 #define CREAM_TOOLS_PROFILED_H
@@ -40,18 +39,18 @@ typedef struct profiled_op {
   double seconds, flops, bytes;
 } profiled_op;
 
-enum { PROFILED_SHAPES = 4096 }; /* shapes that are told apart; calls of further ones count by kind alone */
+enum { PROFILED_SHAPES = 4096 }; /* distinct shapes; calls of further ones are counted by kind only */
 
 /* "1x1 forward" */
 const char *profiled_name(profiled_kind);
 
-/* Takes `inner` over, also on failure: destroy() of the new backend destroys it. */
+/* Owns `inner` from now on, also on failure: destroy() of the new backend destroys it. */
 cream_status profiled_create(cream_backend *inner, cream_backend **out, cream_error *);
 void profiled_reset(cream_backend *);
 /* PROFILED_KINDS sums, by kind; valid until `destroy`. */
 const profiled_op *profiled_by_kind(const cream_backend *);
-/* Copies the sums by shape to ops[PROFILED_SHAPES], ordered by kind, then as they first came; returns their
- * number. */
+/* Copies the sums by shape to ops[PROFILED_SHAPES], in the order of kinds, then of first calls; returns
+ * their number. */
 int profiled_by_shape(const cream_backend *, profiled_op *ops);
 
 #endif

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/space/range.h"
 #include "core/base/rng.h"
+#include "core/space/range.h"
 
 enum { LAYERS = 4, OPTIONS = 3, PATHS = 81 };
 

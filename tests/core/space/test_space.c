@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/rng.h"
 #include "core/space/complexity.h"
 #include "core/space/range.h"
-#include "core/base/rng.h"
 #include "io/config/space_yaml.h"
 
 typedef struct published {
