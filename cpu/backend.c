@@ -23,8 +23,8 @@ static const isa_entry isas[CREAM_ISA_COUNT] = {
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-/* `count` zeroed floats, 64-byte aligned; NULL when there is no memory. Large blocks ask for large pages: a
- * step walks through more memory than the processor keeps addresses of small ones. */
+/* `count` zeroed floats, 64-byte aligned; NULL when out of memory. Large blocks ask for large pages, because
+ * a step touches more small pages than the processor's address cache (TLB) holds. */
 static float *allocate(size_t count) {
   if (count > (SIZE_MAX - 2 * LARGE_PAGE) / sizeof(float)) return NULL;
   const size_t wanted = count * sizeof(float) + ALIGNMENT;
@@ -33,7 +33,7 @@ static float *allocate(size_t count) {
   float *memory = aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (!memory) return NULL;
 #ifdef MADV_HUGEPAGE
-  if (alignment == LARGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE); /* no harm where it is refused */
+  if (alignment == LARGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE); /* may be refused */
 #endif
   memset(memory, 0, bytes);
   return memory;
@@ -106,7 +106,7 @@ static void upload_tensor(cream_backend *backend, const cream_tensor *dst, const
   upload(backend, dst->raw, src, tensor_size(backend, dst->n, dst->h, dst->w, dst->c));
 }
 
-/* Makes *memory hold `pieces` pieces of `wanted` floats, if those are more than *size. */
+/* Grows *memory to `pieces` pieces of `wanted` floats where a piece has fewer (*size). */
 static cream_status grow(float **memory, size_t *size, size_t wanted, size_t pieces, cream_error *err) {
   if (wanted <= *size) return CREAM_OK;
   size_t rounded = (wanted + 15) / 16 * 16;

@@ -168,8 +168,7 @@ typedef struct cream_config {
   cream_range flops;           /* in M, as in the setting */
   int resolution;              /* 0: from the range */
   int depth[CREAM_MAX_STAGES]; /* all 0: from the range */
-  double
-      heldout; /* share of the training images held out: for the scores of a search, the curve of a retraining */
+  double heldout; /* share of the training images held out: for a search's scores, a retraining's curve */
   cream_augment_config augment;
   struct {
     cream_recalibration mode;

@@ -1,4 +1,6 @@
-/* The tuned kernels' entries in the backend's table, and what they share. Compiled once for each ISA. */
+/* The tuned kernels: their groups in the backend's table, and functions that they share. Compiled once for
+ * each ISA.
+ */
 #ifndef CREAM_CPU_KERNELS_KERNELS_H
 #define CREAM_CPU_KERNELS_KERNELS_H
 

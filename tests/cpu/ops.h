@@ -24,7 +24,7 @@ typedef struct ops_block {
   float tolerance;
 } ops_block;
 
-/* A backend and everything one test case has allocated on it. */
+/* A backend and all that a test case has allocated on it. */
 typedef struct ops {
   cream_backend *backend;
   cream_rng rng;

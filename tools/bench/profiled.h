@@ -9,27 +9,29 @@
 
 #include "core/backend.h"
 
-typedef enum profiled_kind {
-  PROFILED_POINTWISE_FORWARD,
-  PROFILED_POINTWISE_BACKWARD,
-  PROFILED_DEPTHWISE_FORWARD,
-  PROFILED_DEPTHWISE_BACKWARD,
-  PROFILED_DENSE_FORWARD, /* k x k: the stem */
-  PROFILED_DENSE_BACKWARD,
-  PROFILED_LINEAR_FORWARD,
-  PROFILED_LINEAR_BACKWARD,
-  PROFILED_SE_FORWARD,
-  PROFILED_SE_BACKWARD,
-  PROFILED_POOL_FORWARD,
-  PROFILED_POOL_BACKWARD,
-  PROFILED_ADD,
-  PROFILED_LOSS, /* with softmax */
-  PROFILED_MATCH,
-  PROFILED_OPTIM,
-  PROFILED_FLAT,     /* fill, copy, axpy, dot, dropout */
-  PROFILED_TRANSFER, /* upload, download */
-  PROFILED_KINDS
-} profiled_kind;
+/* Kinds of ops: X(NAME, text). A backward kind follows its forward kind. */
+#define PROFILED_KIND_LIST(X)                                                                                \
+  X(POINTWISE_FORWARD, "1x1 forward")                                                                        \
+  X(POINTWISE_BACKWARD, "1x1 backward")                                                                      \
+  X(DEPTHWISE_FORWARD, "depthwise forward")                                                                  \
+  X(DEPTHWISE_BACKWARD, "depthwise backward")                                                                \
+  X(DENSE_FORWARD, "dense forward") /* k x k: the stem */                                                    \
+  X(DENSE_BACKWARD, "dense backward")                                                                        \
+  X(LINEAR_FORWARD, "linear forward")                                                                        \
+  X(LINEAR_BACKWARD, "linear backward")                                                                      \
+  X(SE_FORWARD, "se forward")                                                                                \
+  X(SE_BACKWARD, "se backward")                                                                              \
+  X(POOL_FORWARD, "pool forward")                                                                            \
+  X(POOL_BACKWARD, "pool backward")                                                                          \
+  X(ADD, "add")                                                                                              \
+  X(LOSS, "loss") /* with softmax */                                                                         \
+  X(MATCH, "match")                                                                                          \
+  X(OPTIM, "optimiser")                                                                                      \
+  X(FLAT, "fill, copy, dot") /* with axpy and dropout */                                                     \
+  X(TRANSFER, "upload, download")
+
+#define PROFILED_KIND_ENUM(name, text) PROFILED_##name,
+typedef enum profiled_kind { PROFILED_KIND_LIST(PROFILED_KIND_ENUM) PROFILED_KINDS } profiled_kind;
 
 /* Sums over the calls of one kind (then the shape is 0), or of one kind and shape. */
 typedef struct profiled_op {

@@ -1,4 +1,4 @@
-/* FLOPs ranges: nothing outside is drawn, and what is drawn follows the prior restricted to the range. */
+/* FLOPs ranges: all draws lie inside, and follow the prior restricted to the range. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
