@@ -27,17 +27,9 @@ typedef struct cream_ranked {
 void cream_rank_order(const cream_ranked *paths, int n, int *order);
 
 /* By what a ranking orders the paths. */
-typedef enum cream_rank_by { CREAM_RANK_BY_SUPERNET, CREAM_RANK_BY_FLOPS, CREAM_RANK_BY_COUNT } cream_rank_by;
-typedef enum cream_rank_measure {
-  CREAM_RANK_TOP1,
-  CREAM_RANK_LOSS,
-  CREAM_RANK_MEASURE_COUNT
-} cream_rank_measure;
-typedef enum cream_rank_split {
-  CREAM_RANK_HELDOUT,
-  CREAM_RANK_TEST,
-  CREAM_RANK_SPLIT_COUNT
-} cream_rank_split;
+typedef enum cream_rank_by { CREAM_RANK_BY_SUPERNET, CREAM_RANK_BY_FLOPS } cream_rank_by;
+typedef enum cream_rank_measure { CREAM_RANK_TOP1, CREAM_RANK_LOSS } cream_rank_measure;
+typedef enum cream_rank_split { CREAM_RANK_HELDOUT, CREAM_RANK_TEST } cream_rank_split;
 
 /* Correlation of `by` (SUPERNET: its `measure`) with the trained paths' `measure` on `split`, over the first `best` paths
  * of cream_rank_order. A loss counts with the opposite sign, so that more is better. */

@@ -6,8 +6,8 @@
 #include "core/base/config.h"
 #include "core/base/data.h"
 #include "core/base/event.h"
-#include "core/base/state.h"
 #include "core/net/net.h"
+#include "core/net/state.h"
 #include "core/space/budget.h"
 #include "core/train/evaluate.h"
 

@@ -3,6 +3,7 @@
 #ifndef CREAM_CORE_SEARCH_INTERNAL_H
 #define CREAM_CORE_SEARCH_INTERNAL_H
 
+#include "board_state.h"
 #include "core/base/rng.h"
 #include "core/train/schedule.h"
 #include "core/train/train.h"

@@ -4,8 +4,8 @@
 #define CREAM_CORE_STRATEGY_H
 
 #include "core/base/event.h"
-#include "core/base/state.h"
 #include "core/base/strategies.h"
+#include "core/net/state.h"
 #include "search.h"
 
 /* The meta network of a strategy, in device memory. */

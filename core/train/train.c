@@ -47,7 +47,7 @@ cream_status cream_train_init(cream_train *train, cream_backend *backend, const 
   }
   if (options->optim == CREAM_OPTIM_RMSPROP_TF) backend->fill(backend, train->blocks.v, weights, 1);
   if (options->ema) backend->copy(backend, train->blocks.ema, train->blocks.w, weights);
-  train->fingerprint = cream_state_fingerprint(train->net);
+  train->fingerprint = cream_net_fingerprint(train->net);
   train->started = train->epoch_started = now();
   return CREAM_OK;
 }
@@ -153,7 +153,7 @@ void cream_train_state(cream_train *train, cream_state *state) {
 }
 
 cream_status cream_train_restored(cream_train *train, cream_error *err) {
-  uint64_t own = cream_state_fingerprint(train->net);
+  uint64_t own = cream_net_fingerprint(train->net);
   train->started = now() - train->seconds;
   if (train->fingerprint == own) return CREAM_OK;
   train->fingerprint = own;

@@ -12,7 +12,7 @@ enum {
   NAME = 128,
   MAX_INPUTS = 3,
   MAX_ATTRIBUTES = 5,
-  LAYER_NODES = 12,       /* flatten, convolution, activation (2), squeeze-excite (8) */
+  LAYER_NODES = 15,       /* flatten, convolution, activation (3), squeeze-excite (10) */
   LAYER_INITIALIZERS = 6, /* weight and bias, those of a squeeze-excite */
   OTHER_NODES = 1,        /* global average pool */
 };
@@ -31,9 +31,9 @@ typedef struct initializer {
   int64_t dims[4];
 } initializer;
 
-/* A model under construction. Its messages point into each other: it stays where it is. */
+/* A model under construction. Its messages point into each other, so it must not be moved or copied. */
 typedef struct model {
-  float *weights; /* the host's copy of the net's weight block */
+  float *weights; /* a copy of the net's weight block in host memory */
   node *nodes;
   Onnx__NodeProto **node_list;
   initializer *initializers;
@@ -43,12 +43,12 @@ typedef struct model {
   Onnx__GraphProto graph;
 } model;
 
-/* Values are known by the name of the node that makes them; the messages' strings are not const. */
+/* A value has the name of the node that computes it. The strings of messages are not const. */
 static char input_name[] = "input", output_name[] = "logits", batch_name[] = "batch";
 
 /* ---- nodes --------------------------------------------------------------------------------------- */
 
-/* "BASE/LABEL", BASE being the parameter's name without ".weight". */
+/* Adds a node "BASE/LABEL", where BASE is the parameter's name without ".weight". */
 static node *add_node(model *m, const char *op, const cream_param *base, const char *label) {
   CREAM_ASSERT((int)m->graph.n_node < m->max_nodes);
   node *n = &m->nodes[m->graph.n_node];
@@ -94,7 +94,7 @@ static void add_float(node *n, const char *name, float value) {
   a->f = value;
 }
 
-/* `count` times the same value. */
+/* Adds a list of `count` equal values. */
 static void add_ints(node *n, const char *name, int count, int value) {
   attribute *a = add_attribute(n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
   a->n_ints = (size_t)count;
@@ -102,7 +102,7 @@ static void add_ints(node *n, const char *name, int count, int value) {
   for (int i = 0; i < count; i++) a->ints[i] = value;
 }
 
-/* Adds the parameter's values; returns their name. */
+/* Adds the values of a parameter as an initializer. Returns its name. */
 static char *add_param(model *m, const cream_param *param) {
   CREAM_ASSERT((int)m->graph.n_initializer < m->max_initializers);
   initializer *in = &m->initializers[m->graph.n_initializer];
@@ -145,8 +145,26 @@ static char *add_hard_sigmoid(model *m, const cream_param *base, char *x) {
   return n->output;
 }
 
+static char *add_constant(model *m, const cream_param *base, const char *label, float value) {
+  node *n = add_node(m, "Constant", base, label);
+  add_float(n, "value_float", value);
+  return n->output;
+}
+
+/* x clipped to [low, high]; `Clip` takes its bounds as inputs. */
+static char *add_clip(model *m, const cream_param *base, char *x, float low, float high) {
+  char *min = add_constant(m, base, "Clip.min", low), *max = add_constant(m, base, "Clip.max", high);
+  node *n = add_node(m, "Clip", base, "Clip");
+  add_input(n, x);
+  add_input(n, min);
+  add_input(n, max);
+  return n->output;
+}
+
 static char *add_act(model *m, cream_act act, const cream_param *base, char *x) {
   switch (act) {
+  case CREAM_ACT_NONE:
+    return x;
   case CREAM_ACT_RELU:
     return add_unary(m, "Relu", base, x);
   case CREAM_ACT_SWISH:
@@ -157,10 +175,10 @@ static char *add_act(model *m, cream_act act, const cream_param *base, char *x) 
     return add_unary(m, "Sigmoid", base, x);
   case CREAM_ACT_HARD_SIGMOID:
     return add_hard_sigmoid(m, base, x);
-  case CREAM_ACT_NONE:
-  case CREAM_ACT_COUNT:
-    break;
+  case CREAM_ACT_RELU6:
+    return add_clip(m, base, x, 0, 6);
   }
+  CREAM_ASSERT(!"an activation of the list");
   return x;
 }
 
@@ -269,7 +287,7 @@ static cream_status write_model(const char *path, const Onnx__ModelProto *proto,
   size_t size = onnx__model_proto__get_packed_size(proto);
   if (size > INT32_MAX)
     return cream_fail(err, CREAM_FAILED,
-                      "%s: the model would take %zu MB; an ONNX file can have 2 GB at most", path,
+                      "%s: the model needs %zu MB, expected less than 2 GB, the limit of ONNX files", path,
                       size >> 20);
   cream_file file;
   cream_status status = cream_file_create(&file, path, err);

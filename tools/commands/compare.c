@@ -10,9 +10,9 @@
 
 #include "core/search/search.h"
 #include "io/config/settings.h"
-#include "io/report/study_report.h"
 #include "io/run/metrics_read.h"
 #include "io/run/rank.h"
+#include "io/run/study_results.h"
 #include "rank.h"
 #include "tools/cli/describe.h"
 #include "tools/cli/signals.h"

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/run/common.h"
-#include "core/base/memory.h"
+#include "core/net/memory.h"
 #include "cpu/cpu.h"
 #include "tools/cli/describe.h"
+#include "tools/run/common.h"
 
 typedef struct convert_options {
   char *arch, *names; /* popt's, to be freed; NULL: not given */

@@ -1,9 +1,9 @@
 #include <stdio.h>
 
-#include "tools/run/common.h"
+#include "core/net/memory.h"
 #include "core/space/complexity.h"
-#include "core/base/memory.h"
 #include "io/config/latency_table.h"
+#include "tools/run/common.h"
 
 /* What is told of a network. */
 typedef struct profile {

@@ -2,7 +2,8 @@
 #ifndef CREAM_TOOLS_KEEP_H
 #define CREAM_TOOLS_KEEP_H
 
-#include "core/base/state.h"
+#include "core/net/state.h"
+#include "io/run/checkpoint_rotation.h"
 #include "io/run/run.h"
 
 /* The run whose state it is: "search" or "retrain". */

@@ -2,8 +2,8 @@
 #ifndef CREAM_TOOLS_FIT_H
 #define CREAM_TOOLS_FIT_H
 
-#include "core/base/memory.h"
 #include "core/base/status.h"
+#include "core/net/memory.h"
 #include "device.h"
 
 /* The run in question, with some other batch. */

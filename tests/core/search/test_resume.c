@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "core/base/memory.h"
+#include "core/net/memory.h"
 
 /* The events of a run without clock times. */
 typedef struct record {
@@ -327,7 +327,7 @@ static void test_other_states_are_refused(void **unused) {
   cream_buf weights = cream_net_weights(cream_search_net(j.search));
   j.backend->upload(j.backend, cream_buf_at(weights, 7), &nan_value, 1);
   assert_int_equal(save(&w, &state, &err), CREAM_BAD_DATA);
-  assert_non_null(strstr(err.text, "step 14: weights has a value that is no finite number"));
+  assert_non_null(strstr(err.text, "step 14: weights has a value that is not a finite number"));
   free(w.kept);
   job_close(&j);
 }
