@@ -213,7 +213,7 @@ static void bad_spaces_are_explained(void **state) {
   BAD(defaults, "defaults: {block: mbconv}\n", "s.yaml:2: key `defaults.block`: no such key");
   BAD(defaults, "defaults: {act: swich}\n",
       "s.yaml:2: key `defaults.act`: got `swich`, expected one of none, relu, swish, hard-swish, sigmoid, "
-      "hard-sigmoid (did you mean `swish`?)");
+      "hard-sigmoid, relu6 (did you mean `swish`?)");
   BAD(ops, "ops: {}\n", "s.yaml:2: key `ops`: got 0 ops, expected 1 to 32");
   BAD(ops, "ops: [a]\n", "s.yaml:2: key `ops`: got a list, expected a map of keys and values");
   BAD(ops, "ops: {a: {kernel: 3}}\n",
