@@ -3,7 +3,7 @@
 #include <omp.h>
 #include <string.h>
 
-/* Output channels whose weight gradients are summed side by side. */
+/* Output channels whose weight gradients are summed together. */
 enum { BLOCK = 16 };
 
 static int tap_count(const cream_conv *conv) {
@@ -44,7 +44,7 @@ static void gather_values(const cream_conv *conv, const cream_tensor *x, const c
   }
 }
 
-/* Gradients of the outputs that read input pixel p, [cout][taps]; 0 where none did. */
+/* Gradients of the outputs that read input pixel p, [cout][taps]; 0 where there is none. */
 static void gather_draws(const cream_conv *conv, const cream_tensor *x, const cream_tensor *y,
                          const cream_grad *dy, size_t p, float *patch) {
   int taps = tap_count(conv);

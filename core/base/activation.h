@@ -1,6 +1,6 @@
-/* Activations: X(name, word), `word` being their name in spaces, architectures and PyTorch's loader
- * (docs/torch_model.py). All backends, the readers of files and the ONNX export are made from this list or switch
- * over it. The OpenCL kernels include this header too: outside the last part it must stay valid OpenCL C.
+/* Activations: X(name, word), `word` being their name in spaces, architectures and docs/torch_model.py. All
+ * backends, the readers of files and the ONNX export are made from this list or switch over it. The OpenCL
+ * kernels include this header too: outside `#ifndef __OPENCL_VERSION__` it must be valid OpenCL C.
  */
 #ifndef CREAM_CORE_ACTIVATION_H
 #define CREAM_CORE_ACTIVATION_H

@@ -67,7 +67,7 @@ static cream_status allocate(cream_net *net, size_t count, cream_buf *out, cream
   return net->backend->alloc(net->backend, count, out, err);
 }
 
-/* What does not outlive a call: regions of inference, over them those of gradients. */
+/* Allocates `passing`: the regions of inference, in the same memory as those of gradients. */
 static cream_status allocate_passing(cream_net *net, cream_error *err) {
   size_t gradients = 0, inference = 2 * net->vectors_size + net->tail_size;
   for (int i = 0; i < 3 && net->options.train; i++) gradients += net->grad[i].size;
@@ -96,7 +96,7 @@ static int widest(const cream_net *net) {
   return channels;
 }
 
-/* `gates`: elements of the largest [N,C]. */
+/* `gates`: elements of the largest tensor [N,C]. */
 static cream_status allocate_drop_path(cream_net *net, size_t gates, cream_error *err) {
   net->drop_gates = malloc(gates * sizeof *net->drop_gates);
   if (!net->drop_gates) return cream_fail_memory(err, gates * sizeof *net->drop_gates, "drop path");

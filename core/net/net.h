@@ -1,9 +1,9 @@
 /* A network on a backend: a supernet of all choices, or one network (a fixed skeleton). It owns its parameter
  * blocks and activation memory. One path runs at a time; switching paths allocates nothing.
  *
- * Parameters lie in two blocks: trainable weights and running statistics. Gradients exist for one path only, in a
- * block of the largest path's size. Names and shapes are timm's (docs/formats.md). The batch norms of a network for
- * inference can be folded (fold.h).
+ * Parameters lie in two blocks: trainable weights and running statistics. Gradients exist for one path only,
+ * in a block of the largest path's size. Names and shapes are timm's (docs/formats.md). The batch norms of a
+ * network for inference can be folded (fold.h).
  */
 #ifndef CREAM_CORE_NET_H
 #define CREAM_CORE_NET_H
@@ -41,8 +41,8 @@ typedef struct cream_net_options {
   int batch;     /* largest batch that runs */
   bool train;    /* allocate gradients, and the activations that backward reads */
   uint64_t seed; /* of the initial weights */
-  /* Stochastic depth as in timm: in CREAM_BN_TRAIN mode, the branch of residual block l of n (from 0) is dropped
-   * for an image with probability p = drop_path * l/n, and otherwise divided by 1 - p. */
+  /* Stochastic depth as in timm: in CREAM_BN_TRAIN mode, the branch of residual block l of n (from 0) is
+   * dropped for an image with probability p = drop_path * l/n, and otherwise divided by 1 - p. */
   double drop_path;
 } cream_net_options;
 
@@ -58,8 +58,8 @@ int cream_net_batch(const cream_net *); /* largest batch that runs */
 /* Bytes of all buffers: weights, statistics, gradients, activations. */
 size_t cream_net_memory(const cream_net *);
 
-/* A hash of the names and shapes of all parameters and of the resolution: networks whose checkpoints can be exchanged
- * have the same. */
+/* A hash of the names and shapes of all parameters and of the resolution: networks whose checkpoints can be
+ * exchanged have the same. */
 uint64_t cream_net_fingerprint(const cream_net *);
 
 /* The table of parameters in the order of their offsets, statistics after weights; owned by the net. */
@@ -76,28 +76,30 @@ size_t cream_net_gradient_count(const cream_net *); /* of the largest path */
 int cream_net_max_slices(const cream_net *);
 int cream_net_slices(const cream_net *, const cream_path *, cream_slice *slices);
 
-/* The input images: a tensor [n, side, side, 3] that upload_pixels fills; n and side are at most the net's. */
+/* The input images: a tensor [n, side, side, 3] that upload_pixels fills; n and side are at most the
+ * net's. */
 cream_tensor cream_net_input(const cream_net *, int n, int side);
 
 /* Logits of `x` [n, classes], in memory of the net, valid until its next run. */
 cream_buf cream_net_forward(cream_net *, const cream_path *, const cream_tensor *x, cream_bn_mode mode,
                             float momentum);
 
-/* The same, but keeps what backward needs. dropout: probability before the classifier, 0 in a search; drop_seed
- * and drop_step also decide which blocks stochastic depth drops. */
+/* The same, but keeps what backward needs. dropout: probability before the classifier, 0 in a search;
+ * drop_seed and drop_step also decide which blocks stochastic depth drops. */
 cream_buf cream_net_forward_train(cream_net *, const cream_path *, const cream_tensor *x, cream_bn_mode mode,
                                   float momentum, float dropout, uint64_t drop_seed, uint64_t drop_step);
 
-/* Logits of another path (the teacher) on the input of the last forward_train, in CREAM_BN_BATCH mode. The first
- * layers that both paths share are not computed again. What backward needs stays; read the logits before it runs. */
+/* Logits of another path (the teacher) on the input of the last forward_train, in CREAM_BN_BATCH mode. The
+ * first layers that both paths share are not computed again. What backward needs stays; read the logits
+ * before it runs. */
 cream_buf cream_net_forward_teacher(cream_net *, const cream_path *);
 
-/* Makes every later forward pass call mark(self) before each of its parts (stem, layers, head, pooling) and at its
- * end, for measurements. NULL: no calls. */
+/* Makes every later forward pass call mark(self) before each of its parts (stem, layers, head, pooling) and
+ * at its end, for measurements. NULL: no calls. */
 void cream_net_set_mark(cream_net *, void (*mark)(void *self), void *self);
 
-/* Writes (=) the gradients of the path of the last forward_train into the gradient block, from dlogits. May be called
- * again with other dlogits. */
+/* Writes (=) the gradients of the path of the last forward_train into the gradient block, from dlogits. May
+ * be called again with other dlogits. */
 void cream_net_backward(cream_net *, cream_buf dlogits);
 
 /* Scratch of [batch, classes] elements for dlogits or soft targets. */

@@ -67,8 +67,9 @@ typedef struct net_tape {
   cream_buf logits;
 } net_tape;
 
-/* A part of `passing` for tensors that overwrite each other. Each lies about the middle of the region: a thread that
- * takes the same share of every tensor then writes where it wrote before, in its own core's cache. */
+/* A part of `passing` for tensors that overwrite each other. Each lies about the middle of the region: a
+ * thread that takes the same share of every tensor then writes where it wrote before, in its own core's
+ * cache. */
 typedef struct net_region {
   cream_buf start;
   size_t size;
@@ -124,8 +125,8 @@ cream_status net_init_weights(cream_net *, cream_error *);
 /* ---- net_layout.c ------------------------------------------------------------------------------------ */
 
 /* Lays a path out in memory: for training (nothing is overwritten, from the start of the activations) or for
- * inference (a block's inner tensors overwrite those of the block before, outputs alternate between two places).
- * Starts at step `first_step`, whose input is `input`. */
+ * inference (a block's inner tensors overwrite those of the block before, outputs alternate between two
+ * places). Starts at step `first_step`, whose input is `input`. */
 typedef enum net_layout_kind { NET_LAYOUT_TRAIN, NET_LAYOUT_INFER } net_layout_kind;
 typedef struct net_drops {
   bool dropout, path; /* gates before the classifier; gates on what residual blocks add */

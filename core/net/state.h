@@ -1,6 +1,6 @@
-/* Everything that a run needs to resume after a step, as a list of named parts: a file can hold it without knowing
- * what the parts mean. Random numbers have no state (rng.h) and a batch is a function of epoch and step (data.h), so
- * the step counter stands for both.
+/* Everything that a run needs to resume after a step, as a list of named parts: a file can hold it without
+ * knowing what the parts mean. Random numbers have no state (rng.h) and a batch is a function of epoch and
+ * step (data.h), so the step counter stands for both.
  */
 #ifndef CREAM_CORE_STATE_H
 #define CREAM_CORE_STATE_H
@@ -40,8 +40,8 @@ void cream_state_add_host(cream_state *, const char *name, cream_state_kind, voi
 /* Bytes of one part, and of all parts without gaps. */
 size_t cream_state_part_bytes(const cream_state_part *);
 size_t cream_state_bytes(const cream_state *);
-/* Copies all parts, in order, to or from memory of cream_state_bytes(). A snapshot fails with CREAM_BAD_DATA, which
- * names the part, where a float is not finite: such a state is not worth a checkpoint. */
+/* Copies all parts, in order, to or from memory of cream_state_bytes(). A snapshot fails with CREAM_BAD_DATA,
+ * which names the part, where a float is not finite: such a state is not worth a checkpoint. */
 cream_status cream_state_snapshot(const cream_state *, void *memory, cream_error *);
 cream_status cream_state_restore(const cream_state *, const void *memory, cream_error *);
 

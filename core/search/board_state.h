@@ -20,8 +20,8 @@ typedef struct cream_board_image {
 void cream_board_pack(const cream_board *, int b, cream_board_image *);
 /* Adds the parts of the first `n` boards to a state. */
 void cream_board_image_parts(cream_board_image *, int n, cream_state *);
-/* Copies place `b` of the image into a board. Fails with CREAM_BAD_DATA, the board unchanged, where a value is
- * impossible for a board of this network with slices of `slice` out of `heldout` images. */
+/* Copies place `b` of the image into a board. Fails with CREAM_BAD_DATA, the board unchanged, where a value
+ * is impossible for a board of this network with slices of `slice` out of `heldout` images. */
 cream_status cream_board_unpack(cream_board *, int b, const cream_board_image *, const cream_skeleton *,
                                 int slice, size_t heldout, cream_error *);
 

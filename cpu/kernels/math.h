@@ -1,7 +1,8 @@
 /* Activations on vectors.
  *
- * vf_exp: relative error below 8e-7 for |x| <= 16 and 2e-6 on [-87, 88], clamped outside, NaN kept. vf_sigmoid:
- * relative error below 9e-7 from -16 on, 2e-6 down to -87. Swish and its derivative follow from the sigmoid.
+ * vf_exp: relative error below 8e-7 for |x| <= 16 and 2e-6 on [-87, 88], clamped outside, NaN kept.
+ * vf_sigmoid: relative error below 9e-7 from -16 on, 2e-6 down to -87. Swish and its derivative follow from
+ * the sigmoid.
  */
 #ifndef CREAM_CPU_KERNELS_MATH_H
 #define CREAM_CPU_KERNELS_MATH_H
@@ -23,8 +24,8 @@ CPU_INLINE vf vf_reciprocal(vf x) {
 }
 
 #if defined(__AVX512F__)
-/* exp(x) = 2^n * 2^(i/16) * 2^f, n + i/16 = x/ln 2 rounded to sixteenths, |f| <= 1/32; a table for i, a minimax
- * polynomial of degree 2 for 2^f. */
+/* exp(x) = 2^n * 2^(i/16) * 2^f, n + i/16 = x/ln 2 rounded to sixteenths, |f| <= 1/32; a table for i, a
+ * minimax polynomial of degree 2 for 2^f. */
 CPU_INLINE vf vf_exp(vf x) {
   static const float sixteenths[CPU_LANES] __attribute__((aligned(64))) = {
       0x1p+0f,        0x1.0b5586p+0f, 0x1.172b84p+0f, 0x1.2387a6p+0f, 0x1.306fe0p+0f, 0x1.3dea64p+0f,
@@ -105,7 +106,8 @@ CPU_INLINE vf vf_act_slope(cream_act act, vf z) {
   return vf_act_pair(act, z).slope;
 }
 
-/* Calls `call(ACT)` with the constant that equals `act`, so that a loop is compiled once for each activation. */
+/* Calls `call(ACT)` with the constant that equals `act`, so that a loop is compiled once for each
+ * activation. */
 #define CPU_ACT_SWITCH(act, call)                                                                            \
   do {                                                                                                       \
     switch (act) {                                                                                           \

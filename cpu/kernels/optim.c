@@ -97,7 +97,7 @@ static void optim_step(cream_backend *backend, const cream_optim *optim, const c
 #pragma omp parallel num_threads(cpu_of(backend)->threads)
   {
     const size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
-    size_t turn = 0; /* chunks are dealt out in turn, over all slices: most slices are shorter than one */
+    size_t turn = 0; /* chunks of all slices go to threads in turn: most slices are shorter than a chunk */
     for (const cream_slice *slice = slices; slice < slices + count; slice++) {
       const step_factors f = {.lr = optim->lr,
                               .momentum = moments ? optim->momentum : 0.0f,
@@ -119,7 +119,7 @@ static void optim_step(cream_backend *backend, const cream_optim *optim, const c
 }
 
 /* ---- flat ops ----------------------------------------------------------------------------------------- */
-/* Shorter vectors are not worth a parallel region. */
+/* Shorter vectors run without a parallel region. */
 enum { PARALLEL = 4 * CHUNK };
 
 CPU_INLINE void fill_step(float *dst, vf value, int i, int lanes) {

@@ -9,7 +9,7 @@
 #define EXACT 1e-5f /* elementwise */
 #define SUM   1e-4f /* reductions */
 
-/* What a case has; the rest is absent. */
+/* What a case has; all else is absent. */
 enum {
   MAP = 1 << 0,      /* scale, shift and an activation on x */
   GATE = 1 << 1,     /* gate on x; with RESIDUAL: on the sink's node */
@@ -22,7 +22,7 @@ enum {
   POOL = 1 << 8,     /* dy has pool and y a gate */
   NO_G = 1 << 9,     /* dy is pool alone */
   AFFINE = 1 << 10,  /* dy has a, b, c */
-  NO_SINK = 1 << 11, /* the input's gradient is not wanted */
+  NO_SINK = 1 << 11, /* the input's gradient is not computed */
 };
 
 typedef struct shape {
@@ -384,7 +384,7 @@ static void run_optim(ops *o, const op_case *in) {
 typedef struct machine {
   char name[32];
   cream_backend *backend;
-  bool leads;  /* else its results are those of the one before, bit for bit */
+  bool leads;  /* false: its results equal those of the machine before, bit for bit */
   int repeats; /* runs of a case, all the same bit for bit */
 } machine;
 
@@ -563,12 +563,12 @@ static const variant optim_variants[] = {{MAP, 0, 0},
                                          {VALUE | BIAS | MAP, 0, 0}};
 static const variant one_variant[] = {{0, 0, 0}};
 
-/* Too large to meet every variant in a test that should be quick. */
+/* Too large for every variant in a quick test. */
 static bool is_large(const shape *s, bool depthwise) {
   return s->n * s->h * s->w * s->cin > 8000 || (!depthwise && s->cin * s->cout > 8000);
 }
 
-/* Every shape with every variant; large ones take every third, by turns. */
+/* Every shape with every variant; large shapes with every third, in turn. */
 static void check_table(run_case *run, bool depthwise, const shape *shapes, int shape_count,
                         const variant *variants, int variant_count) {
   for (int s = 0; s < shape_count; s++)

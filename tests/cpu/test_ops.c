@@ -38,8 +38,8 @@ static double hard_swish(double z) {
   return z * hard_sigmoid(z);
 }
 
-/* Formulas independent of core/base/activation.h. An activation without one is compared with its definition there,
- * whose slope test_activation checks. */
+/* Formulas independent of core/base/activation.h. An activation without one is compared with its definition
+ * there, whose slope test_activation checks. */
 static double (*const formulas[CREAM_ACT_COUNT])(double) = {
     [CREAM_ACT_RELU] = relu,       [CREAM_ACT_SWISH] = swish,
     [CREAM_ACT_RELU6] = relu6,     [CREAM_ACT_HARD_SWISH] = hard_swish,
@@ -93,7 +93,7 @@ typedef struct host_tensor {
   float *raw, *scale, *shift, *gate;
 } host_tensor;
 
-/* The swished, gated value at a place that may be padding. */
+/* The value, with swish and gate, at a place that may be padding. */
 static double value_at(const host_tensor *t, int n, int y, int x, int c) {
   if (y < 0 || y >= t->h || x < 0 || x >= t->w) return 0.0;
   double z = t->raw[((n * t->h + y) * t->w + x) * t->c + c] * (double)t->scale[c] + t->shift[c];

@@ -1,5 +1,5 @@
-/* Every backend's table is complete: plain, tuned for each instruction set, the one that counts memory, and the one
- * that measures another. tests/opencl has the same for OpenCL.
+/* Every backend's table is complete: plain, tuned for each instruction set, the one that counts memory, and
+ * the one that measures another. tests/opencl has the same for OpenCL.
  */
 #include "complete.h"
 #include "core/net/memory.h"

@@ -1,5 +1,6 @@
 #include "fuzz.h"
 
+#include "io/dataset/formats.h"
 #include "io/dataset/pack_internal.h"
 
 /* Corrects the checksums if header and index are inside the file, so that the code behind the checks is reached. */

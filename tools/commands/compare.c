@@ -14,7 +14,7 @@
 #include "io/run/metrics_read.h"
 #include "io/run/rank.h"
 #include "io/config/settings.h"
-#include "io/report/study_report.h"
+#include "io/run/study_results.h"
 #include "tools/run/jobs.h"
 #include "rank.h"
 #include "tools/cli/signals.h"

@@ -1,4 +1,6 @@
-/* The list of activations: slopes, words, and that the loader for PyTorch and the formats page have every word. */
+/* The list of activations: slopes, words, and that the loader for PyTorch and the formats page have every
+ * word.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -14,7 +14,7 @@
 #include "core/base/rng.h"
 #include "io/base/words.h"
 #include "io/config/settings.h"
-#include "io/run/checkpoint.h"
+#include "io/run/checkpoint_rotation.h"
 #include "io/run/run.h"
 
 /* ---- the calls --------------------------------------------------------------------------------------- */
@@ -427,7 +427,7 @@ static void test_newer_version(void **unused) {
   bool found;
   assert_int_equal(cream_checkpoints_create(scratch_dir, 2, &checkpoints, &err), CREAM_OK);
   assert_fails(cream_checkpoints_load(checkpoints, &state, &reader, &info, &found, &err), CREAM_BAD_CONFIG,
-               err, "has version 2, this program knows those up to 1");
+               err, "version 2 of the format; expected at most 1");
   assert_false(found);
   cream_checkpoints_destroy(checkpoints);
   assert_int_equal(access(scratch("checkpoint-000000001.safetensors"), F_OK), 0);

@@ -1,4 +1,5 @@
-/* The checkpoints of a folder: when they are written, and which stay. */
+#include "checkpoint_rotation.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -10,30 +11,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "checkpoint.h"
 #include "io/base/file.h"
 
 static const char prefix[] = "checkpoint-", suffix[] = ".safetensors";
 
-typedef struct kept_file {
+typedef struct rotation_file {
   uint64_t step;
   double score;
-} kept_file;
+} rotation_file;
 
 struct cream_checkpoints {
   char dir[1024];
   int keep;
-  void *memory; /* the snapshot */
+  void *memory; /* [bytes] the snapshot */
   size_t bytes;
-  bool whole; /* the snapshot is one */
-  uint64_t step;
-  kept_file *files; /* known to be whole, ascending by step; the writer's while it runs */
+  bool whole;           /* `memory` holds a complete snapshot, */
+  uint64_t step;        /* of this step */
+  rotation_file *files; /* [n_files], ascending by step; used by the thread alone while it runs */
   int n_files, capacity;
 
   pthread_t thread;
-  bool running; /* the thread has to be joined */
+  bool running; /* the thread must be joined */
   atomic_bool busy;
-  cream_state state; /* of what is being written */
+  cream_state state; /* that is being written */
   cream_checkpoint_info info;
   cream_status status;
   cream_error error;
@@ -55,7 +55,7 @@ static char *path_of(const char *dir, uint64_t step, char path[CREAM_MAX_FILE_NA
   return path;
 }
 
-/* "NAME.tmp-PID-N": what cream_file leaves when the process is killed. */
+/* "NAME.tmp-PID-N": a temporary file of cream_file, which a killed process leaves behind. */
 static bool is_unfinished(const char *name) {
   const char *mark = strstr(name, ".tmp-");
   return mark && mark[5] && strspn(mark + 5, "0123456789-") == strlen(mark + 5);
@@ -92,14 +92,14 @@ cream_status cream_checkpoints_clear(const char *dir, bool only_unfinished, crea
 static bool make_room(cream_checkpoints *self) {
   if (self->n_files < self->capacity) return true;
   int capacity = self->capacity ? 2 * self->capacity : 16;
-  kept_file *grown = realloc(self->files, (size_t)capacity * sizeof *grown);
+  rotation_file *grown = realloc(self->files, (size_t)capacity * sizeof *grown);
   if (!grown) return false;
   self->files = grown;
   self->capacity = capacity;
   return true;
 }
 
-/* There has to be room. */
+/* make_room() must have succeeded. */
 static void insert(cream_checkpoints *self, uint64_t step, double score) {
   int at = self->n_files;
   while (at > 0 && self->files[at - 1].step >= step) at--;
@@ -107,15 +107,15 @@ static void insert(cream_checkpoints *self, uint64_t step, double score) {
     memmove(self->files + at + 1, self->files + at, (size_t)(self->n_files - at) * sizeof *self->files);
     self->n_files++;
   }
-  self->files[at] = (kept_file){step, score};
+  self->files[at] = (rotation_file){step, score};
 }
 
-static void forget(cream_checkpoints *self, int at) {
+static void remove_at(cream_checkpoints *self, int at) {
   self->n_files--;
   memmove(self->files + at, self->files + at + 1, (size_t)(self->n_files - at) * sizeof *self->files);
 }
 
-static cream_status note(void *context, const char *dir, const char *name, cream_error *err) {
+static cream_status add_file(void *context, const char *dir, const char *name, cream_error *err) {
   cream_checkpoints *self = context;
   uint64_t step;
   cream_checkpoint_info info = {.score = NAN};
@@ -123,25 +123,26 @@ static cream_status note(void *context, const char *dir, const char *name, cream
   if (!cream_checkpoint_step_of(name, &step)) return CREAM_OK;
   if (!make_room(self)) return cream_fail_memory(err, sizeof *self->files, "the list of checkpoints");
   snprintf(path, sizeof path, "%s/%s", dir, name);
-  /* A broken one may stay; one that cannot be read now may be the best. */
+  /* A broken file stays, without a score. If a file cannot be read, its score is unknown: it might be the
+   * best. */
   cream_status status = cream_checkpoint_read(path, NULL, NULL, NULL, &info, err);
   if (status == CREAM_FAILED) return status;
   insert(self, step, status ? NAN : info.score);
   return CREAM_OK;
 }
 
-/* All but the last ones and the best. What cannot be removed is tried again next time. */
+/* Removes all but the newest files and the best. A file that cannot be removed is tried again next time. */
 static void remove_old(cream_checkpoints *self) {
   double best = -INFINITY;
   for (int i = 0; i < self->n_files; i++)
     if (self->files[i].score >= best) best = self->files[i].score;
-  bool kept_best = false;
+  bool found_best = false;
   for (int i = self->n_files - 1; i >= 0; i--) {
-    bool is_best = !kept_best && self->files[i].score >= best;
-    kept_best |= is_best;
+    bool is_best = !found_best && self->files[i].score >= best;
+    found_best |= is_best;
     char path[CREAM_MAX_FILE_NAME];
     if (i >= self->n_files - self->keep || is_best) continue;
-    if (!unlink(path_of(self->dir, self->files[i].step, path)) || errno == ENOENT) forget(self, i);
+    if (!unlink(path_of(self->dir, self->files[i].step, path)) || errno == ENOENT) remove_at(self, i);
   }
 }
 
@@ -152,7 +153,7 @@ cream_status cream_checkpoints_create(const char *dir, int keep, cream_checkpoin
   if (!self) return cream_fail_memory(err, sizeof *self, "the checkpoints");
   strcpy(self->dir, dir);
   self->keep = keep;
-  cream_status status = visit(dir, note, self, err);
+  cream_status status = visit(dir, add_file, self, err);
   if (status)
     cream_checkpoints_destroy(self);
   else
@@ -185,7 +186,7 @@ static void *write_snapshot(void *argument) {
   return NULL;
 }
 
-/* Signals stay with the thread that trains. Where no thread can be had the run waits. */
+/* Signals are left to the training thread. If no thread can be created, the run itself writes. */
 static void start_writing(cream_checkpoints *self) {
   sigset_t all, before;
   sigfillset(&all);
@@ -256,18 +257,18 @@ cream_status cream_checkpoints_restore(cream_checkpoints *self, const cream_stat
     self->step = step;
   }
   if (!self->whole)
-    return cream_fail(err, CREAM_FAILED, "there is no checkpoint in %s yet to go back to", self->dir);
+    return cream_fail(err, CREAM_FAILED, "%s: there is no checkpoint yet to restore", self->dir);
   return cream_state_restore(state, self->memory, err);
 }
 
-/* Out of the way of later ones, but not gone. */
+/* Renames a broken checkpoint, so that it is not read again, and logs it. */
 static void set_aside(const char *path, const cream_checkpoint_reader *reader, const char *reason) {
   char aside[CREAM_MAX_FILE_NAME + 16], line[1200];
   snprintf(aside, sizeof aside, "%s.broken", path);
   bool renamed = rename(path, aside) == 0;
-  snprintf(line, sizeof line, "passed over a broken checkpoint: %.500s%s", reason,
+  snprintf(line, sizeof line, "skipped a broken checkpoint: %.500s%s", reason,
            renamed ? "; renamed to *.broken" : "");
-  if (reader && reader->tell) reader->tell(reader->self, line);
+  if (reader && reader->log) reader->log(reader->self, line);
 }
 
 cream_status cream_checkpoints_load(cream_checkpoints *self, const cream_state *state,
@@ -283,11 +284,12 @@ cream_status cream_checkpoints_load(cream_checkpoints *self, const cream_state *
     status =
         cream_checkpoint_read(path_of(self->dir, step, path), state, self->memory, reader, info, &reason);
     if (!status && info->step != step)
-      status = cream_fail(&reason, CREAM_BAD_DATA, "%s: it is of step %" PRIu64, path, info->step);
+      status = cream_fail(&reason, CREAM_BAD_DATA,
+                          "%s: it is of step %" PRIu64 "; expected the step in its name", path, info->step);
     *found = !status;
     if (status == CREAM_BAD_DATA) {
       set_aside(path, reader, reason.text);
-      forget(self, self->n_files - 1);
+      remove_at(self, self->n_files - 1);
       status = CREAM_OK;
     } else if (status && err) {
       *err = reason;
@@ -301,6 +303,7 @@ cream_status cream_checkpoints_load(cream_checkpoints *self, const cream_state *
   return status;
 }
 
+/* *self: one more than the newest step so far; 0: none. */
 static cream_status newest(void *self, const char *dir, const char *name, cream_error *err) {
   (void)dir, (void)err;
   uint64_t step, *last = self;

@@ -1,5 +1,4 @@
-/* One checkpoint: a safetensors file whose last tensor is the checksum of all that lies before it. */
-#include "checkpoint.h"
+#include "checkpoint_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,26 +10,34 @@
 #include <xxhash.h>
 
 #include "io/base/file.h"
-#include "run.h"
-#include "io/weights/safetensors.h"
 #include "io/config/settings.h"
+#include "io/weights/safetensors.h"
 
 static const char format[] = "cream-checkpoint", checksum_name[] = "checksum";
 
-enum { PAIRS = 7 + CREAM_CHECKPOINT_LOGS, NUMBER = 32 };
+enum { MOST_PAIRS = 7 + CREAM_LOGS, NUMBER = 32 };
 
 static cream_st_dtype dtype_of(cream_state_kind kind) {
-  return kind == CREAM_STATE_F32 ? CREAM_ST_F32 : kind == CREAM_STATE_U64 ? CREAM_ST_U64 : CREAM_ST_F64;
+  switch (kind) {
+  case CREAM_STATE_F32:
+    return CREAM_ST_F32;
+  case CREAM_STATE_U64:
+    return CREAM_ST_U64;
+  case CREAM_STATE_F64:
+    return CREAM_ST_F64;
+  }
+  CREAM_ASSERT(!"a kind of state");
+  return CREAM_ST_F64;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
-/* The header's strings, and the memory that they lie in. */
+/* The metadata of the file's header, and the memory of their texts. */
 typedef struct metadata {
-  cream_pair pairs[PAIRS];
+  cream_pair pairs[MOST_PAIRS];
   int n;
-  char texts[PAIRS][NUMBER];
-  char names[CREAM_CHECKPOINT_LOGS][80];
+  char texts[MOST_PAIRS][NUMBER];
+  char names[CREAM_LOGS][80];
   char *config;
 } metadata;
 
@@ -48,6 +55,7 @@ static void put_number(metadata *m, const char *key, const char *number_format, 
   put(m, key, m->texts[m->n]);
 }
 
+/* The caller frees m->config. */
 static cream_status describe(metadata *m, const cream_checkpoint_info *info, cream_error *err) {
   m->n = 0;
   m->config = cream_settings_text(&info->config);
@@ -66,7 +74,7 @@ static cream_status describe(metadata *m, const cream_checkpoint_info *info, cre
   return CREAM_OK;
 }
 
-/* Parts of eight bytes first, so that all data are aligned: in what order, as indices. */
+/* The order of the parts in the file, as indices: elements of eight bytes first, so that all are aligned. */
 static void order_parts(const cream_state *state, int *order) {
   int n = 0;
   for (int wide = 1; wide >= 0; wide--)
@@ -74,6 +82,7 @@ static void order_parts(const cream_state *state, int *order) {
       if ((state->parts[i].kind != CREAM_STATE_F32) == wide) order[n++] = i;
 }
 
+/* Offset of a part in the snapshot, in bytes. */
 static size_t offset_of(const cream_state *state, int part) {
   size_t offset = 0;
   for (int i = 0; i < part; i++) offset += cream_state_part_bytes(&state->parts[i]);
@@ -153,7 +162,7 @@ static cream_status check_sum(const char *path, const cream_st_file *file, cream
   uint64_t stored;
   if (!tensor || tensor->dtype != CREAM_ST_U64 || cream_st_count(tensor) != 1 ||
       (const char *)tensor->data != bytes + size - sizeof stored)
-    return broken(err, path, "it does not end in a checksum");
+    return broken(err, path, "it does not end with a checksum");
   memcpy(&stored, tensor->data, sizeof stored);
   if (XXH3_64bits(bytes, size - sizeof stored) == stored) return CREAM_OK;
   return broken(err, path, "its checksum does not match its content");
@@ -165,8 +174,6 @@ static bool parse_count(const char *text, uint64_t *out) {
   *out = strtoull(text, NULL, 10);
   return errno == 0;
 }
-
-static const char *const log_names[] = {CREAM_RUN_METRICS, CREAM_RUN_SUMMARY, CREAM_RUN_EVENTS};
 
 static cream_status read_info(const char *path, const cream_st_file *file, cream_checkpoint_info *info,
                               cream_error *err) {
@@ -180,21 +187,23 @@ static cream_status read_info(const char *path, const cream_st_file *file, cream
     return broken(err, path, "it has no version");
   if (version > CREAM_CHECKPOINT_VERSION)
     return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s has version %" PRIu64 ", this program knows those up to %d: use a newer program",
+                      "%s: version %" PRIu64
+                      " of the format; expected at most %d; use a newer version of cream",
                       path, version, CREAM_CHECKPOINT_VERSION);
   if (!command || strlen(command) >= sizeof info->command || !config ||
       !parse_count(cream_st_metadata(file, "step"), &info->step))
-    return broken(err, path, "its metadata are not complete");
+    return broken(err, path, "its metadata are incomplete");
   strcpy(info->command, command);
   info->score = score ? strtod(score, NULL) : NAN;
   info->seconds = seconds ? strtod(seconds, NULL) : 0;
-  if (!(info->seconds >= 0 && info->seconds < 1e12)) return broken(err, path, "its seconds are no time");
-  for (size_t i = 0; i < sizeof log_names / sizeof *log_names; i++) {
+  if (!(info->seconds >= 0 && info->seconds < 1e12))
+    return broken(err, path, "its seconds are not a valid time");
+  for (int i = 0; i < CREAM_LOGS; i++) {
     char key[80];
-    snprintf(key, sizeof key, "bytes:%s", log_names[i]);
+    snprintf(key, sizeof key, "bytes:%s", cream_run_log_names[i]);
     cream_checkpoint_log *log = &info->logs[info->n_logs];
     if (!parse_count(cream_st_metadata(file, key), &log->bytes)) continue;
-    snprintf(log->name, sizeof log->name, "%s", log_names[i]);
+    snprintf(log->name, sizeof log->name, "%s", cream_run_log_names[i]);
     log->fd = -1;
     info->n_logs++;
   }
@@ -202,33 +211,36 @@ static cream_status read_info(const char *path, const cream_st_file *file, cream
   return cream_settings_parse(&info->config, path, config, strlen(config), err);
 }
 
+/* The parts in the file have to be those of the state. */
 static cream_status copy_parts(const char *path, const cream_st_file *file, const cream_state *state,
                                void *memory, cream_error *err) {
+  static const char other[] = "the checkpoint belongs to a different network";
+  static const char advice[] = "start a new run with another --out";
   const cream_st_tensor *all;
   int n = cream_st_tensors(file, &all);
   char *to = memory;
   for (int i = 0; i < state->n; i++) {
     const cream_state_part *part = &state->parts[i];
     const cream_st_tensor *tensor = cream_st_find(file, part->name);
-    if (!tensor || tensor->dtype != dtype_of(part->kind) || cream_st_count(tensor) != part->count)
-      return cream_fail(err, CREAM_BAD_CONFIG,
-                        "%s is not a checkpoint of this run: it has %s%s; start a new run with another --out",
-                        path, tensor ? "another size or type of " : "no ", part->name);
+    if (!tensor)
+      return cream_fail(err, CREAM_BAD_CONFIG, "%s: %s: it has no %s; %s", path, other, part->name, advice);
+    if (tensor->dtype != dtype_of(part->kind) || cream_st_count(tensor) != part->count)
+      return cream_fail(err, CREAM_BAD_CONFIG, "%s: %s: its %s has another size or type; %s", path, other,
+                        part->name, advice);
     memcpy(to, tensor->data, cream_state_part_bytes(part));
     to += cream_state_part_bytes(part);
   }
   if (n == state->n + 1) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_CONFIG,
-                    "%s is not a checkpoint of this run: it has %d parts, expected %d; start a new run with "
-                    "another --out",
-                    path, n - 1, state->n);
+  return cream_fail(err, CREAM_BAD_CONFIG, "%s: %s: it has %d parts, expected %d; %s", path, other, n - 1,
+                    state->n, advice);
 }
 
 static cream_status ask(const char *path, const cream_checkpoint_reader *reader,
                         const cream_checkpoint_info *info, cream_error *err) {
   if (reader->command && strcmp(info->command, reader->command))
-    return cream_fail(err, CREAM_BAD_CONFIG, "%s is of a cream %s, not of a cream %s", path, info->command,
-                      reader->command);
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s: it is a checkpoint of cream %s; expected one of cream %s; choose another --out",
+                      path, info->command, reader->command);
   return reader->check ? reader->check(reader->self, info, err) : CREAM_OK;
 }
 

@@ -1,6 +1,6 @@
-/* Golden pictures by name, and comparison of pictures. */
-#ifndef CREAM_TESTS_IO_GOLDEN_PICTURES_H
-#define CREAM_TESTS_IO_GOLDEN_PICTURES_H
+/* Golden images by name, and a comparison of pixels. */
+#ifndef CREAM_TESTS_IO_GOLDEN_IMAGES_H
+#define CREAM_TESTS_IO_GOLDEN_IMAGES_H
 
 #include "tests/io/scratch.h"
 
@@ -23,7 +23,7 @@ static inline int golden_close(void **state) {
   return 0;
 }
 
-/* The tensor, or NULL. */
+/* Finds a tensor; NULL: there is none. */
 static inline __attribute__((format(printf, 1, 2))) const cream_st_tensor *golden_get(const char *format,
                                                                                       ...) {
   char name[64];
@@ -34,7 +34,7 @@ static inline __attribute__((format(printf, 1, 2))) const cream_st_tensor *golde
   return cream_st_find(golden, name);
 }
 
-/* No value may differ by more than `most`. */
+/* Fails if a value differs by more than `most`. */
 static inline void assert_pixels(const uint8_t *got, const uint8_t *expected, size_t bytes, int most,
                                  const char *what) {
   for (size_t i = 0; i < bytes; i++)

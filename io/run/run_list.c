@@ -1,4 +1,4 @@
-#include "runs.h"
+#include "run_list.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,11 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "checkpoint.h"
+#include "checkpoint_rotation.h"
+#include "event_names.h"
 #include "run.h"
 
 const char *cream_run_state_name(cream_run_state state) {
-  static const char *const names[] = {"running", "finished", "interrupted", "broken"};
+  static const char *const names[] = {
+#define NAME(state, name) [CREAM_RUN_##state] = name,
+      CREAM_RUN_STATE_LIST(NAME)
+#undef NAME
+  };
   return names[state];
 }
 
@@ -27,24 +32,35 @@ bool cream_is_run(const char *dir) {
   return has(dir, CREAM_RUN_CONFIG) || has(dir, CREAM_RUN_METRICS);
 }
 
+static uint64_t whole(const json_t *line, const char *key) {
+  return (uint64_t)json_integer_value(json_object_get(line, key));
+}
+
+/* Lines of `cream test` (phase "test") count only with the accuracy of the test. */
 static void take_line(cream_run_summary *run, const json_t *line) {
-  const char *kind = json_string_value(json_object_get(line, "kind"));
+  const char *word = json_string_value(json_object_get(line, "kind"));
   const char *phase = json_string_value(json_object_get(line, "phase"));
-  const json_t *accuracy = json_object_get(line, "accuracy"), *best = json_object_get(line, "best");
-  if (!kind || !phase) return;
-  const char *split = json_string_value(json_object_get(line, "split"));
-  bool test = strcmp(phase, "test") == 0;
-  if (test && (!split || strcmp(split, "test"))) return;
-  if (!test) snprintf(run->phase, sizeof run->phase, "%.15s", phase);
-  if (!strcmp(kind, "start")) run->steps = (uint64_t)json_integer_value(json_object_get(line, "steps"));
-  if (!test) run->step = (uint64_t)json_integer_value(json_object_get(line, "step"));
-  if (!strcmp(kind, "eval") || !strcmp(kind, "select"))
-    run->best = test ? json_number_value(accuracy) : fmax(run->best, json_number_value(accuracy));
+  const json_t *best = json_object_get(line, "best");
+  double accuracy = json_number_value(json_object_get(line, "accuracy"));
+  cream_event_kind kind = CREAM_EVENT_NOTE; /* also for a kind that is not known */
+  if (!word || !phase) return;
+  cream_event_parse(word, &kind);
+  if (!strcmp(phase, "test")) {
+    const char *split = json_string_value(json_object_get(line, "split"));
+    cream_eval eval;
+    if (kind == CREAM_EVENT_EVAL && cream_eval_parse(split, &eval) && eval == CREAM_EVAL_TEST)
+      run->best = accuracy;
+    return;
+  }
+  snprintf(run->phase, sizeof run->phase, "%.15s", phase);
+  run->step = whole(line, "step");
+  if (kind == CREAM_EVENT_START) run->steps = whole(line, "steps");
+  if (kind == CREAM_EVENT_EVAL || kind == CREAM_EVENT_SELECT) run->best = fmax(run->best, accuracy);
   if (json_is_number(best)) run->best = fmax(run->best, json_number_value(best));
 }
 
-/* Steps are many and say little: of them only the last is parsed. A line that a killed run did not end does
- * not count. */
+/* Of the many lines of steps only the last is parsed. A last line without an end, left by a killed run, is
+ * ignored. */
 static void read_metrics(const char *dir, cream_run_summary *run) {
   char path[CREAM_MAX_FILE_NAME], *line = NULL, *last = NULL;
   size_t room = 0, last_room = 0;
@@ -65,7 +81,7 @@ static void read_metrics(const char *dir, cream_run_summary *run) {
     }
   }
   json_t *json = last ? json_loads(last, 0, NULL) : NULL;
-  uint64_t step = (uint64_t)json_integer_value(json_object_get(json, "step"));
+  uint64_t step = whole(json, "step");
   if (step > run->step) run->step = step;
   json_decref(json);
   free(line);
@@ -93,7 +109,7 @@ static int by_name(const void *a, const void *b) {
   return strcmp(((const cream_run_summary *)a)->name, ((const cream_run_summary *)b)->name);
 }
 
-/* Adds the folder if it is a run's. */
+/* Adds the folder if it is a run folder. */
 static cream_status add(const char *dir, const char *name, cream_run_summary **runs, int *count,
                         cream_error *err) {
   if (!cream_is_run(dir)) return CREAM_OK;

@@ -1,4 +1,4 @@
-#include "study_report.h"
+#include "study_results.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -15,27 +15,12 @@ typedef struct measure {
 } measure;
 
 static const measure measures[CREAM_STUDY_MEASURES] = {
-    [CREAM_STUDY_TAU10] = {"tau10", "tau, 10 best", "", 3},
-    [CREAM_STUDY_TAU20] = {"tau20", "tau, 20 best", "", 3},
-    [CREAM_STUDY_TAU] = {"tau", "tau, all", "", 3},
-    [CREAM_STUDY_RHO] = {"rho", "rho, all", "", 3},
-    [CREAM_STUDY_TAU_LOSS] = {"tau_loss", "tau of losses", "", 3},
-    [CREAM_STUDY_TAU_TEST] = {"tau_test", "tau, test", "", 3},
-    [CREAM_STUDY_TRAINED] = {"trained", "retrained, test", "%", 2},
-    [CREAM_STUDY_SUPERNET] = {"supernet", "in the supernet", "%", 2},
-    [CREAM_STUDY_LOSS_HALF] = {"loss_half", "hard loss, half way", "nats", 3},
-    [CREAM_STUDY_LOSS_END] = {"loss_end", "hard loss, end", "nats", 3},
-    [CREAM_STUDY_BOARD_FULL] = {"board_full", "board FLOPs, once full", "M", 3},
-    [CREAM_STUDY_BOARD_HALF] = {"board_half", "board FLOPs, half way", "M", 3},
-    [CREAM_STUDY_BOARD_END] = {"board_end", "board FLOPs, end", "M", 3},
-    [CREAM_STUDY_FLOPS] = {"flops", "FLOPs", "M", 3},
-    [CREAM_STUDY_PARAMS] = {"params", "parameters", "M", 4},
-    [CREAM_STUDY_LATENCY] = {"latency", "latency by the table", "ms", 3},
-    [CREAM_STUDY_TIME] = {"seconds", "search", "s", 1},
-    [CREAM_STUDY_MEMORY] = {"memory", "memory", "MB", 1},
+#define MEASURE(measure, key, title, unit, digits) [CREAM_STUDY_##measure] = {key, title, unit, digits},
+    CREAM_STUDY_MEASURE_LIST(MEASURE)
+#undef MEASURE
 };
 
-/* A row's measure over its seeds, and beside the first row. */
+/* A measure of a row over its seeds, and compared with the first row. */
 typedef struct result {
   size_t n;
   double mean, deviation;
@@ -68,7 +53,7 @@ static result result_of(const cream_study *study, const cream_study_run *runs, i
 
 /* ---- JSON -------------------------------------------------------------------------------------------- */
 
-/* Settings in which an arm is not the base. */
+/* The settings that the arm changes. */
 static void put_settings(cream_json *json, const cream_study *study, const cream_config *config) {
   const char *except[256] = {NULL}, *key;
   cream_json_object(json, "settings", false);
@@ -171,7 +156,7 @@ static void put_study(const cream_study *study, const cream_study_run *runs, FIL
 
 enum { CELL = 64 };
 
-/* Characters on a terminal: bytes that do not go on with one before. */
+/* Width on a terminal: the number of UTF-8 characters. */
 static int width_of(const char *text) {
   int width = 0;
   for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
@@ -197,7 +182,7 @@ static void put_cell(table *t, int row, int column, const char *format, ...) {
   va_end(args);
 }
 
-/* The first column is text, the others are numbers. A line under the first row. */
+/* The first column is text, the others are numbers; the first row is the head. */
 static void print_table(const table *t, FILE *out) {
   for (int row = 0; row < t->rows; row++) {
     for (int column = 0; column < t->columns; column++) {
@@ -232,7 +217,7 @@ static void put_mean(table *t, int row, int column, const result *r, int digits)
     put_cell(t, row, column, "%.*f ± %.*f", digits, r->mean, digits, r->deviation);
 }
 
-/* Too small to be told apart from 0 is said so. */
+/* A p that would be rounded to 0 is given as an upper bound. */
 static void write_p(char text[32], double p) {
   if (isnan(p))
     strcpy(text, "-");
@@ -253,12 +238,12 @@ static void put_difference(table *t, int row, int column, const result *r, int d
   put_cell(t, row, column, "%+.*f (%s, %s)", digits, r->paired.difference, p, wilcoxon);
 }
 
-/* Measures by arms: means, or (`beside`) differences from the first. */
+/* A row for each measure, a column for each arm: means, or with `beside` differences from the first arm. */
 static void print_measures(const cream_study *study, const cream_study_run *runs, bool beside, FILE *out) {
   table t;
   if (!table_init(&t, CREAM_STUDY_MEASURES + 1, study->n_rows + !beside)) return;
   t.rows = 1;
-  put_cell(&t, 0, 0, "%s", beside ? "difference (p of t, of Wilcoxon)" : study->name);
+  put_cell(&t, 0, 0, "%s", beside ? "difference (p: t test, Wilcoxon)" : study->name);
   for (int row = beside; row < study->n_rows; row++)
     put_cell(&t, 0, row + !beside, "%s", study->rows[row].name);
   for (int m = 0; m < CREAM_STUDY_MEASURES; m++) {
@@ -307,10 +292,10 @@ void cream_study_print(const cream_study *study, const cream_study_run *runs, FI
           study->n_seeds > 1 ? "s" : "");
   print_measures(study, runs, false, out);
   if (study->n_rows > 1) {
-    fprintf(out, "\nBeside %s, paired by seed.\n\n", study->rows[0].name);
+    fprintf(out, "\nCompared with %s, paired by seed.\n\n", study->rows[0].name);
     print_measures(study, runs, true, out);
   }
-  fputs("\nEvery run.\n\n", out);
+  fputs("\nAll runs.\n\n", out);
   print_runs(study, runs, out);
 }
 

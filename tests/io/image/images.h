@@ -1,6 +1,6 @@
-/* JPEG and PNG files made on the spot by the libraries themselves. */
-#ifndef CREAM_TESTS_IO_PICTURES_H
-#define CREAM_TESTS_IO_PICTURES_H
+/* JPEG and PNG files, encoded by libjpeg and libpng. */
+#ifndef CREAM_TESTS_IO_IMAGES_H
+#define CREAM_TESTS_IO_IMAGES_H
 
 #include "tests/io/scratch.h"
 
@@ -8,13 +8,13 @@
 #include <png.h>
 #include <zlib.h>
 
-typedef struct picture_file {
+typedef struct image_file {
   unsigned char *data;
   unsigned long size;
-} picture_file;
+} image_file;
 
-/* A picture of its own for every seed: [height, width, 3], the caller frees it. */
-__attribute__((unused)) static uint8_t *picture_pixels(int width, int height, unsigned seed) {
+/* An image, [height, width, 3], that depends on the seed. The caller frees it. */
+__attribute__((unused)) static uint8_t *image_pixels(int width, int height, unsigned seed) {
   uint8_t *pixels = malloc((size_t)width * (size_t)height * 3);
   assert_non_null(pixels);
   for (int i = 0, y = 0; y < height; y++)
@@ -24,11 +24,11 @@ __attribute__((unused)) static uint8_t *picture_pixels(int width, int height, un
   return pixels;
 }
 
-__attribute__((unused)) static picture_file picture_jpeg(int width, int height, unsigned seed) {
+__attribute__((unused)) static image_file image_jpeg(int width, int height, unsigned seed) {
   struct jpeg_compress_struct jpeg;
   struct jpeg_error_mgr errors;
-  picture_file file = {0};
-  uint8_t *pixels = picture_pixels(width, height, seed);
+  image_file file = {0};
+  uint8_t *pixels = image_pixels(width, height, seed);
   jpeg.err = jpeg_std_error(&errors);
   jpeg_create_compress(&jpeg);
   jpeg_mem_dest(&jpeg, &file.data, &file.size);
@@ -49,14 +49,14 @@ __attribute__((unused)) static picture_file picture_jpeg(int width, int height, 
   return file;
 }
 
-__attribute__((unused)) static picture_file picture_png(int width, int height, unsigned seed) {
+__attribute__((unused)) static image_file image_png(int width, int height, unsigned seed) {
   png_image png = {.version = PNG_IMAGE_VERSION,
                    .width = (png_uint_32)width,
                    .height = (png_uint_32)height,
                    .format = PNG_FORMAT_RGB};
-  uint8_t *pixels = picture_pixels(width, height, seed);
+  uint8_t *pixels = image_pixels(width, height, seed);
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
-  picture_file file = {.data = malloc(size)};
+  image_file file = {.data = malloc(size)};
   assert_non_null(file.data);
   assert_true(png_image_write_to_memory(&png, file.data, &size, 0, pixels, 0, NULL));
   file.size = size;
@@ -64,8 +64,8 @@ __attribute__((unused)) static picture_file picture_png(int width, int height, u
   return file;
 }
 
-/* Writes NAME in the scratch folder and frees the file. */
-__attribute__((unused)) static void picture_write(const char *name, picture_file file) {
+/* Writes NAME in the scratch folder and frees the data of the file. */
+__attribute__((unused)) static void image_write(const char *name, image_file file) {
   scratch_write(name, file.data, file.size);
   free(file.data);
 }
