@@ -14,7 +14,7 @@ contains err "^ +[0-9.]+ ms  CLBlast's own$"
 [ "$(grep -c ' ms  ' err)" -eq 1 ] || fail "--sets 0 tried sets of parameters"
 contains own '^# its own are the quickest$'
 expect 0 "${tune[@]}" 1 --tune tuned
-contains out '^tuned is written; --set opencl.parameters=tuned uses it$'
+contains out '^wrote tuned; use it with --set opencl.parameters=tuned$'
 contains err '^ +[0-9.]+ ms  XgemmDirect .*WGD=8$'
 contains tuned "^# CLBlast's parameters for .*, driver "
 grep -v '^#' tuned >lines || grep -q '^# its own are the quickest$' tuned || fail "tuned has no parameters"
