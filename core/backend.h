@@ -2,11 +2,11 @@
  * backend runs them.
  *
  * Pending maps. A convolution writes its output raw. Batch norm, activation and the squeeze-excite gate
- * are a map that whoever reads the tensor applies on the fly:
+ * are a map that the ops that read the tensor apply on the fly:
  *
  *     value[n,h,w,c] = gate[n,c] * act(scale[c] * raw[n,h,w,c] + shift[c])
  *
- * Pending gradients. Likewise the gradient of a raw output is never written; whoever needs it reads
+ * Pending gradients. The gradient of a raw output is never written either; an op that needs it computes
  *
  *     draw = a[c] * dz + b[c] * raw + c[c],
  *     dz   = g                                                       (CREAM_GRAD_Z)
@@ -20,12 +20,12 @@
  * Zero padding pads *values* (after the map), as in PyTorch.
  *
  * Buffers hold 4-byte elements (float, or int32 for labels). Weights are in PyTorch's order
- * (O, I/groups, kh, kw); activations are NHWC in shape, their memory order is the backend's business.
+ * (O, I/groups, kh, kw). Activations are NHWC in shape; a backend chooses their order in memory.
  *
- * Ops are queued or run at once; they return nothing. What goes wrong on a device is kept and comes back
- * from the next `synchronise` or `download`. No op allocates: workspace is reserved at plan time.
- * Results are bit-identical whatever the number of threads: partial sums are over fixed tiles, reduced in
- * a fixed order, in double or by pairwise merging of (mean, M2).
+ * Ops run at once or are queued, and return nothing. The next `synchronise` or `download` returns what went
+ * wrong on a device. No op allocates: workspace is reserved when a network is planned.
+ * Results do not depend on the number of threads, to the bit: partial sums are over fixed tiles and are
+ * reduced in a fixed order, in double or by pairwise merging of (mean, M2).
  */
 #ifndef CREAM_CORE_BACKEND_H
 #define CREAM_CORE_BACKEND_H
@@ -39,7 +39,7 @@
 #include "core/base/optimiser.h"
 #include "core/base/status.h"
 
-/* Part of a backend allocation: `offset` counts 4-byte elements. mem == NULL: absent. */
+/* A place in an allocation of a backend: `offset` counts 4-byte elements. mem == NULL: absent. */
 typedef struct cream_buf {
   void *mem;
   size_t offset;
@@ -66,7 +66,7 @@ typedef struct cream_tensor {
 typedef struct cream_bn {
   cream_buf gamma, beta;
   cream_buf running_mean, running_var;
-  cream_buf dgamma, dbeta; /* written (=) by the op that completes the sums; absent: not wanted */
+  cream_buf dgamma, dbeta; /* written (=) by the op that completes the sums; absent: not computed */
   cream_buf mean, invstd;  /* written by forward (not in CREAM_BN_RUNNING) */
   cream_buf scale, shift;  /* written by forward: gamma*invstd, beta - mean*gamma*invstd */
   cream_buf a, b, c;       /* written by the op that completes the sums of dz */
@@ -74,14 +74,14 @@ typedef struct cream_bn {
 } cream_bn;
 
 typedef enum cream_bn_mode {
-  CREAM_BN_TRAIN,   /* this batch's statistics; running ones move by `momentum` (unbiased variance) */
-  CREAM_BN_BATCH,   /* this batch's statistics; running ones untouched */
-  CREAM_BN_RUNNING, /* running statistics; nothing is measured */
+  CREAM_BN_TRAIN,   /* the batch's statistics; running ones are updated by `momentum` (unbiased variance) */
+  CREAM_BN_BATCH,   /* the batch's statistics; running ones are unchanged */
+  CREAM_BN_RUNNING, /* running statistics */
 } cream_bn_mode;
 
 typedef enum cream_grad_kind { CREAM_GRAD_Z, CREAM_GRAD_VALUE } cream_grad_kind;
 
-/* The gradient of the tensor that it stands beside; see the top. */
+/* The pending gradient of a tensor; see the top. */
 typedef struct cream_grad {
   cream_grad_kind kind;
   cream_buf g;       /* [N,H,W,C]; absent: 0 (then kind is CREAM_GRAD_VALUE and pool present) */
@@ -89,7 +89,7 @@ typedef struct cream_grad {
   cream_buf a, b, c; /* [C]; absent together: 1, 0, 0 (a layer without batch norm) */
 } cream_grad;
 
-/* What becomes of dL/d(value of the input x) of a backward op. With d = that gradient (+ `add`):
+/* Where a backward op writes dL/d(value of its input x). With d = that gradient (+ `add`):
  *   - `node` is the tensor whose raw output produced x: x itself, or, where x is a materialised residual
  *     sum, the last convolution of the block (act none; a gate on it is that of drop path).
  *   - bn present, node without gate: g = d * act'(node) = dz (CREAM_GRAD_Z); m1, m2 are taken and bn's
@@ -100,23 +100,23 @@ typedef struct cream_grad {
  *   - bn absent: g = d * gate * act'(node).
  */
 typedef struct cream_sink {
-  cream_buf g;   /* [N,H,W,C], written (=); absent: the input gradient is not wanted at all */
+  cream_buf g;   /* [N,H,W,C], written (=); absent: the input gradient is not computed */
   cream_buf add; /* [N,H,W,C] or absent; may be the same memory as g */
   const cream_tensor *node;
   const cream_bn *bn;
   cream_buf gate_sums; /* [N,5,C] or absent */
 } cream_sink;
 
-/* A convolution, dense or depthwise, and (1x1 on 1x1 pictures) a linear layer.
+/* A convolution, dense or depthwise, or (1x1 on 1x1 images) a linear layer.
  * Output height = (h + 2*pad - dilation*(kernel-1) - 1) / stride + 1. Depthwise: cin == cout. */
 typedef struct cream_conv {
   int cin, cout, kernel, stride, pad, dilation;
   bool depthwise;
   cream_buf weight, bias;   /* (cout, cin or 1, kernel, kernel); [cout] or absent */
   cream_buf dweight, dbias; /* written (=) by backward */
-  /* Of networks for inference alone, on backends with pack_weights: */
-  cream_act act;    /* y->raw = act(conv(value of x) + bias): nothing is left pending; bn is NULL then */
-  cream_buf packed; /* what pack_weights made of `weight`, or absent */
+  /* In networks for inference, on backends with pack_weights: */
+  cream_act act;    /* y->raw = act(conv(value of x) + bias), nothing is pending; bn is NULL */
+  cream_buf packed; /* `weight` as pack_weights packed it, or absent */
 } cream_conv;
 
 /* Squeeze-excite: gate = gate_act(W2 * act(W1 * mean_hw(value) + b1) + b2). */
@@ -125,8 +125,8 @@ typedef struct cream_se {
   cream_act act, gate_act;
   cream_buf w1, b1, w2, b2;       /* (r,c,1,1), [r], (c,r,1,1), [c] */
   cream_buf dw1, db1, dw2, db2;   /* written (=) by se_backward */
-  cream_buf pooled, hidden, gate; /* [N,C], [N,r] before act, [N,C]: kept by forward */
-  cream_buf gate_z;               /* [N,C] before gate_act: kept by forward */
+  cream_buf pooled, hidden, gate; /* [N,C], [N,r] before act, [N,C]; written by forward */
+  cream_buf gate_z;               /* [N,C] before gate_act; written by forward */
 } cream_se;
 
 /* Loss = mean over the batch of  hard*CE(smoothed y, logits) + soft*CE(target, logits). */
@@ -137,12 +137,13 @@ typedef struct cream_loss {
   cream_buf target; /* [N,K] probabilities; absent where soft is 0 */
 } cream_loss;
 
-/* One optimiser step. With d = g + weight_decay*w (decay only in slices that ask for it):
+/* One optimiser step. With d = g + weight_decay*w (decay only in slices with `decay`):
  *   SGD:        m = momentum*m + d;  w -= lr*(nesterov ? d + momentum*m : m)
  *   RMSPROP_TF: v += (1-alpha)*(d^2 - v);  m = momentum*m + lr*d/sqrt(v + eps);  w -= m
  *               (v starts at 1, eps inside the root: TensorFlow's form, as in timm)
  *   ADAM:       m += (1-momentum)*(d - m);  v += (1-alpha)*(d^2 - v);
- *               w -= lr * m/(1-momentum^step) / (sqrt(v/(1-alpha^step)) + eps)   (m needed; v starts at 0)
+ *               w -= lr * m/(1-momentum^step) / (sqrt(v/(1-alpha^step)) + eps)   (m is required; v starts at
+ *               0)
  *   ADAMW:      w -= lr*weight_decay*w, then ADAM with d = g
  * then, where ema is present: ema += (1-ema_decay)*(w - ema). */
 typedef struct cream_optim {
@@ -152,8 +153,8 @@ typedef struct cream_optim {
   uint64_t step; /* ADAM, ADAMW: number of this update, from 1 */
 } cream_optim;
 
-/* A run of parameters that belong together: `w` counts in the weight block (and moments, EMA),
- * `g` in the gradient block. */
+/* A run of `count` parameters: `w` is its place in the weight block (and in those of moments and EMA), `g`
+ * that in the gradient block. */
 typedef struct cream_slice {
   size_t w, g, count;
   bool decay;
@@ -167,8 +168,8 @@ typedef struct cream_blocks {
 typedef struct cream_backend cream_backend;
 struct cream_backend {
   const char *name; /* "cpu", "cpu-plain", ... */
-  bool no_data;     /* it only counts (memory.h): values need not be computed for it */
-  size_t memory;    /* bytes of the device that buffers live on; 0: the host's memory */
+  bool no_data;     /* it stores no values, it only counts memory (core/net/memory.h) */
+  size_t memory;    /* bytes of the device's memory; 0: buffers are in the host's memory */
 
   CREAM_REQUIRED_OPS(CREAM_OP_SLOT)
   CREAM_OPTIONAL_OPS(CREAM_OP_SLOT)

@@ -26,8 +26,8 @@
  * upload_tensor: writes an NHWC array as a raw activation. For tests.
  * tensor_size: elements that a raw activation of this shape takes.
  * reserve: makes room for the workspace of conv_forward and conv_backward of `conv` on inputs up to
- *   [n,h,w,cin], and of the ops that follow it (se, pool, add, loss on the same shapes). Only this op and alloc
- *   allocate.
+ *   [n,h,w,cin], and of the ops that follow it (se, pool, add, loss on the same shapes). Only this op and
+ *   alloc allocate.
  * destroy: frees the backend and its workspace. */
 #define CREAM_MEMORY_OPS(X)                                                                                  \
   X(cream_status, alloc, (cream_backend *backend, size_t count, cream_buf *out, cream_error *err))           \
@@ -95,7 +95,7 @@
  * loss: writes dlogits [N,K] (may be absent) and result[4]: loss, hard CE (smoothed), soft CE, and the number
  *   of images whose label has the largest logit (the first of equals).
  * match: diff [entries][len] = p - phi, scores[k] = <theta, diff[k]> + theta[len], the matching degrees of
- *   docs/method.md, "One step of the search". */
+ *   docs/method.md, section 2. */
 #define CREAM_LOSS_OPS(X)                                                                                    \
   X(void, softmax, (cream_backend *backend, cream_buf logits, int n, int k, cream_buf out))                  \
   X(void, loss,                                                                                              \
@@ -121,9 +121,9 @@
 /* Optional ops.
  *
  * workspace: elements of workspace that `reserve` would take. NULL: little, and in the host's memory.
- * packed_size, pack_weights (both or neither): a form of the weights for inference. packed_size: elements that
- *   the weights of `conv` take packed, 0 where packing gains nothing. pack_weights: fills `packed`, which serves
- *   as conv->packed until the weights change. */
+ * packed_size, pack_weights (both or neither): a form of the weights for inference. packed_size: elements
+ *   that the weights of `conv` take packed, 0 where packing gains nothing. pack_weights: fills `packed`,
+ *   which serves as conv->packed until the weights change. */
 #define CREAM_OPTIONAL_OPS(X)                                                                                \
   X(size_t, workspace, (cream_backend *backend, const cream_conv *conv, int n, int h, int w))                \
   X(size_t, packed_size, (cream_backend *backend, const cream_conv *conv))                                   \

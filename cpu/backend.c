@@ -13,18 +13,31 @@ typedef struct isa_entry {
   void (*workspace)(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
 } isa_entry;
 
-static const isa_entry isas[CREAM_ISA_COUNT] = {
-    [CREAM_ISA_GENERIC] = {cpu_tuned_init_generic, cpu_tuned_workspace_generic},
+/* The tuned kernels of a set that is present; `isa` is never AUTO. */
+static isa_entry entry_of(cream_isa isa) {
+  switch (isa) {
+  case CREAM_ISA_GENERIC:
+    return (isa_entry){cpu_tuned_init_generic, cpu_tuned_workspace_generic};
 #ifdef CREAM_X86
-    [CREAM_ISA_AVX2] = {cpu_tuned_init_avx2, cpu_tuned_workspace_avx2},
-    [CREAM_ISA_AVX512] = {cpu_tuned_init_avx512, cpu_tuned_workspace_avx512},
+  case CREAM_ISA_AVX2:
+    return (isa_entry){cpu_tuned_init_avx2, cpu_tuned_workspace_avx2};
+  case CREAM_ISA_AVX512:
+    return (isa_entry){cpu_tuned_init_avx512, cpu_tuned_workspace_avx512};
+#else
+  case CREAM_ISA_AVX2:
+  case CREAM_ISA_AVX512:
 #endif
-};
+  case CREAM_ISA_AUTO:
+  case CREAM_ISA_COUNT:
+    break;
+  }
+  abort();
+}
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-/* `count` zeroed floats, 64-byte aligned; NULL when there is no memory. Large blocks ask for large pages: a step
- * walks through more memory than the processor keeps addresses of small ones. */
+/* `count` zeroed floats, 64-byte aligned; NULL when out of memory. Large blocks ask for large pages, because
+ * a step touches more small pages than the processor's address cache (TLB) holds. */
 static float *allocate(size_t count) {
   if (count > (SIZE_MAX - 2 * LARGE_PAGE) / sizeof(float)) return NULL;
   const size_t wanted = count * sizeof(float) + ALIGNMENT;
@@ -33,7 +46,7 @@ static float *allocate(size_t count) {
   float *memory = aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (!memory) return NULL;
 #ifdef MADV_HUGEPAGE
-  if (alignment == LARGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE); /* no harm where it is refused */
+  if (alignment == LARGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE); /* may be refused */
 #endif
   memset(memory, 0, bytes);
   return memory;
@@ -106,7 +119,7 @@ static void upload_tensor(cream_backend *backend, const cream_tensor *dst, const
   upload(backend, dst->raw, src, tensor_size(backend, dst->n, dst->h, dst->w, dst->c));
 }
 
-/* Makes *memory hold `pieces` pieces of `wanted` floats, if those are more than *size. */
+/* Grows *memory to `pieces` pieces of `wanted` floats where a piece has fewer (*size). */
 static cream_status grow(float **memory, size_t *size, size_t wanted, size_t pieces, cream_error *err) {
   if (wanted <= *size) return CREAM_OK;
   size_t rounded = (wanted + 15) / 16 * 16;
@@ -123,7 +136,7 @@ static cream_status reserve(cream_backend *backend, const cream_conv *conv, int 
   cpu_backend *cpu = cpu_of(backend);
   cpu_workspace workspace = {cpu->scratch_size, cpu->shared_size};
   cpu_plain_workspace(cpu, conv, n, h, w, &workspace);
-  if (!cpu->plain) isas[cpu->isa].workspace(cpu, conv, n, h, w, &workspace);
+  if (!cpu->plain) entry_of(cpu->isa).workspace(cpu, conv, n, h, w, &workspace);
   cream_status status = grow(&cpu->scratch, &cpu->scratch_size, workspace.scratch, (size_t)cpu->threads, err);
   if (status) return status;
   return grow(&cpu->shared, &cpu->shared_size, workspace.shared, 1, err);
@@ -167,7 +180,7 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   }
   openblas_set_num_threads(1);
   cpu_plain_init(cpu);
-  if (!cpu->plain) isas[cpu->isa].init(cpu);
+  if (!cpu->plain) entry_of(cpu->isa).init(cpu);
   *out = &cpu->base;
   return CREAM_OK;
 }

@@ -1,5 +1,5 @@
-/* The list of optimisers: X(name, word), `word` being the value of the setting retrain.optim. Their updates are
- * described at cream_optim (core/backend.h). Like activation.h, this header must stay valid OpenCL C.
+/* Optimisers: X(name, word), `word` being the value of the setting retrain.optim. Their updates are described
+ * at cream_optim (core/backend.h). The OpenCL kernels include this header too: it must be valid OpenCL C.
  */
 #ifndef CREAM_CORE_OPTIMISER_H
 #define CREAM_CORE_OPTIMISER_H
@@ -14,6 +14,6 @@
 typedef enum cream_optim_kind { CREAM_OPTIMS(CREAM_OPTIM_ENUM) } cream_optim_kind;
 
 #define CREAM_OPTIM_ONE(name, word) +1
-#define CREAM_OPTIM_COUNT (0 CREAM_OPTIMS(CREAM_OPTIM_ONE))
+#define CREAM_OPTIM_COUNT           (0 CREAM_OPTIMS(CREAM_OPTIM_ONE))
 
 #endif

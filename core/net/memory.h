@@ -1,5 +1,6 @@
-/* How much memory a run would take, without taking it: a backend that only counts. Searches, retrainings and nets
- * are created on it as on any other backend, but not run; then it holds the sizes of what they allocated.
+/* How much memory a run would take, without taking it: a backend that only counts. Searches, retrainings and
+ * nets are created on it as on any other backend, but not run; then it holds the sizes of what they
+ * allocated.
  */
 #ifndef CREAM_CORE_MEMORY_H
 #define CREAM_CORE_MEMORY_H

@@ -75,7 +75,7 @@ void CPU_NAME(cpu_conv_workspace)(const cpu_backend *cpu, const cream_conv *conv
   case CONV_SPATIAL:
     CPU_NAME(cpu_spatial_workspace)(conv, n, h, w, work);
     break;
-  case CONV_POINTWISE: /* smaller batches may take the other path */
+  case CONV_POINTWISE: /* smaller batches may use the other path */
     CPU_NAME(cpu_pointwise_workspace)(conv, n, rows, work);
     CPU_NAME(cpu_linear_workspace)(conv, n, CPU_LINEAR_ROWS, work);
     break;

@@ -1,12 +1,14 @@
-/* The tuned kernels' entries in the backend's table, and what they share. Compiled once for each ISA. */
+/* The tuned kernels: their groups in the backend's table, and functions that they share. Compiled once for
+ * each ISA.
+ */
 #ifndef CREAM_CPU_KERNELS_KERNELS_H
 #define CREAM_CPU_KERNELS_KERNELS_H
 
 #include "cpu/tasks.h"
 #include "simd.h"
 
-/* Sets the slots of one group of ops (core/backend_ops.h) to this ISA's kernels, which are static functions of the
- * group's file: conv.c, se.c, pool.c, loss.c, optim.c (flat). */
+/* Sets the slots of one group of ops (core/backend_ops.h) to this ISA's kernels, which are static functions
+ * of the group's file: conv.c, se.c, pool.c, loss.c, optim.c (flat). */
 #define CPU_DECLARE_GROUP(group, ops) void CPU_NAME(cpu_tuned_##group##_init)(cream_backend *);
 CREAM_COMPUTE_GROUPS(CPU_DECLARE_GROUP)
 

@@ -109,7 +109,7 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
                                  .train = r->train,
                                  .heldout = r->heldout,
                                  .listener = common_run_listener(&r->run),
-                                 .keeper = keep_keeper(&r->run.keep)};
+                                 .checkpointer = keep_keeper(&r->run.keep)};
   fit size = {"retrain.batch", config->retrain.batch, r->train, r->heldout,
               r->backend,      r->data.workers,       &inputs,  make};
   int fits;

@@ -161,7 +161,7 @@ static cream_status open_all(search_run *s, const tool_options *options, cream_e
                                 .train = s->train,
                                 .heldout = s->heldout,
                                 .listener = {on_event, s, s->listener.stop},
-                                .keeper = keep_keeper(&s->run.keep)};
+                                .checkpointer = keep_keeper(&s->run.keep)};
   fit size = {"search.batch", batch, s->train, s->heldout, s->backend, s->data.workers, &inputs, make};
   const device_options device = device_options_of(config);
   int fits;

@@ -30,8 +30,8 @@ static cream_status restore(void *self, const cream_state *state, cream_error *e
   return cream_checkpoints_restore(k->checkpoints, state, err);
 }
 
-cream_keeper keep_keeper(keep *k) {
-  return (cream_keeper){k, due, save, restore};
+cream_checkpointer keep_keeper(keep *k) {
+  return (cream_checkpointer){k, due, save, restore};
 }
 
 cream_status keep_open(keep *k, cream_run *folder, const char *command, const cream_config *config,

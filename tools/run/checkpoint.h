@@ -2,7 +2,7 @@
 #ifndef CREAM_TOOLS_KEEP_H
 #define CREAM_TOOLS_KEEP_H
 
-#include "core/base/state.h"
+#include "core/net/state.h"
 #include "io/run/run.h"
 
 /* The run whose state it is: "search" or "retrain". */
@@ -25,7 +25,7 @@ typedef struct keep {
 const char *const *keep_free(const char *command);
 
 /* For the core; `keep` must stay where it is, and be open when the first state comes. */
-cream_keeper keep_keeper(keep *);
+cream_checkpointer keep_keeper(keep *);
 /* The folder is open, `config` as resolved. */
 cream_status keep_open(keep *, cream_run *folder, const char *command, const cream_config *, cream_error *);
 /* Restores the newest checkpoint and cuts the logs to it; says on stderr what it took, and what it passed
