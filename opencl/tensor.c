@@ -76,36 +76,6 @@ static uint16_t float_to_half(float value) {
   return (uint16_t)(sign | (exponent + 14) << 10 | (mantissa & 1023));
 }
 
-static inline float act_NONE(float z) {
-  return z;
-}
-static inline float act_RELU(float z) {
-  return fmaxf(z, 0);
-}
-static inline float act_RELU6(float z) {
-  return fminf(fmaxf(z, 0), 6);
-}
-static inline float act_SIGMOID(float z) {
-  return 1 / (1 + expf(-z));
-}
-static inline float act_SWISH(float z) {
-  return z / (1 + expf(-z));
-}
-static inline float act_HARD_SIGMOID(float z) {
-  return fminf(fmaxf(z + 3, 0), 6) / 6;
-}
-static inline float act_HARD_SWISH(float z) {
-  return z * fminf(fmaxf(z + 3, 0), 6) / 6;
-}
-
-#define ACT_CASE(name, word)                                                                                 \
-  case CREAM_ACT_##name:                                                                                     \
-    return act_##name(z);
-static float activate(cream_act act, float z) {
-  switch (act) { CREAM_ACTS(ACT_CASE) }
-  return z;
-}
-
 /* A host copy of `count` elements, freed by the caller; absent buffers give NULL. */
 static cream_status fetch(ocl_runtime *ocl, cream_buf buf, size_t count, float **out, cream_error *err) {
   *out = NULL;
@@ -129,7 +99,7 @@ cream_status ocl_download_tensor(cream_backend *backend, float *dst, const cream
     size_t c = i % channels;
     float value = is_half(ocl, x->h, x->w, x->c) ? half_to_float(((const uint16_t *)raw)[i]) : raw[i];
     if (scale) value = scale[c] * value + shift[c];
-    value = activate(x->act, value);
+    value = cream_act_value(x->act, value);
     dst[i] = gate ? gate[i / image * channels + c] * value : value;
   }
   free(raw);
