@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that is done with this repository, from one place; ./build.sh help says what.
+# Builds, tests and measures this repository; ./build.sh help lists the commands.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -10,7 +10,7 @@ usage() {
 usage: ./build.sh COMMAND [NAME...]
 
   demo     build, search a network for the bundled digits, train it and test it (under 5 minutes)
-  build    build build/cream
+  build    build build/cream and the OpenCL module
   test     build with warnings as errors and run all tests: plain, valgrind, ASan and UBSan, fuzz targets;
            with NAMEs only the tests that match one of these expressions
   bench    build and run all benchmarks; `bench peers ...` compares with PyTorch alone,
@@ -21,7 +21,8 @@ usage: ./build.sh COMMAND [NAME...]
   help     this text
 
 Packages that are missing are installed with apt-get where that is allowed (root, or sudo without a
-password); otherwise their names are printed.
+password); otherwise their names are printed. demo and build do without those of OpenCL where they
+cannot be installed.
 TEXT
 }
 
@@ -31,8 +32,8 @@ die() {
   exit 1
 }
 
-# By purpose: package and how to tell that it is there: a command, a path, a module of pkg-config or of Python
-# after "pc:" or "py:", or "fuzzer".
+# By purpose: package=sign that it is installed: a command, a path, a module of pkg-config or of Python after "pc:"
+# or "py:", or "fuzzer".
 declare -A packages=(
   [build]="build-essential=cc build-essential=make cmake=cmake ninja-build=ninja pkg-config=pkg-config
     libopenblas-dev=pc:openblas libyaml-dev=pc:yaml-0.1 libjansson-dev=pc:jansson libpopt-dev=pc:popt
@@ -67,29 +68,43 @@ missing() {
   done | sort -u
 }
 
-# need GROUP...: installs what the groups of packages lack.
-need() {
-  local group lacking=() root=() items=() wanted=()
+# install PACKAGE...: whether apt-get installed them all. Sets `problem` where it did not.
+install() {
+  local root=()
+  if [ "$(id -u)" -ne 0 ]; then root=(sudo -n); fi
+  if ! command -v apt-get >/dev/null || ! "${root[@]}" true 2>/dev/null; then
+    problem="missing packages (Debian's names): $*; install them and try again"
+    return 1
+  fi
+  say "installing $*"
+  local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q
+    --no-install-recommends "$@")
+  if ! "${apt[@]}" >&2; then
+    problem="could not install $*: apt-get update failed; is there a network?"
+    "${root[@]}" apt-get update -q >&2 || return 1
+    problem="could not install $*"
+    "${apt[@]}" >&2 || return 1
+  fi
+}
+
+# have GROUP...: whether all packages of the groups are there, after installing the missing ones. Sets `problem` where
+# they are not.
+have() {
+  local group lacking=() items=() wanted=()
   for group in "$@"; do
     read -r -d '' -a items <<<"${packages[$group]}" || true
     wanted+=("${items[@]}")
   done
   mapfile -t lacking < <(missing "${wanted[@]}")
   [ ${#lacking[@]} -gt 0 ] || return 0
-  if [ "$(id -u)" -ne 0 ]; then root=(sudo -n); fi
-  if ! command -v apt-get >/dev/null || ! "${root[@]}" true 2>/dev/null; then
-    die "missing packages (Debian's names): ${lacking[*]}; install them and try again"
-  fi
-  say "installing ${lacking[*]}"
-  local install=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q
-    --no-install-recommends "${lacking[@]}")
-  if ! "${install[@]}" >&2; then
-    "${root[@]}" apt-get update -q >&2 || die "apt-get update failed; is there a network?"
-    "${install[@]}" >&2 || die "could not install ${lacking[*]}"
-  fi
+  install "${lacking[@]}" || return 1
   mapfile -t lacking < <(missing "${wanted[@]}")
-  [ ${#lacking[@]} -eq 0 ] || die "still missing after the installation: ${lacking[*]}"
+  problem="still missing after the installation: ${lacking[*]}"
+  [ ${#lacking[@]} -eq 0 ]
 }
+
+# need GROUP...: ends the script where packages of the groups cannot be had.
+need() { have "$@" || die "$problem"; }
 
 # configure FOLDER [CMake argument...]
 configure() {
@@ -106,16 +121,16 @@ configure() {
 
 compile() { cmake --build "$1" -j "$jobs" --target "$2" >&2; }
 
-# Settings of an existing build folder are kept, so that `demo` after `test` compiles nothing. The OpenCL backend is
-# built where what it needs is there.
+# Settings of an existing build folder are kept, so that `demo` after `test` compiles nothing, except for OpenCL, which
+# follows its packages.
 build() {
   need build
-  local args=() items=()
-  if [ ! -f build/CMakeCache.txt ]; then
-    args=(-DBUILD_TESTING=OFF)
-    read -r -d '' -a items <<<"${packages[opencl]}" || true
-    [ -n "$(missing "${items[@]}")" ] || args+=(-DCREAM_OPENCL=ON)
+  local args=(-DCREAM_OPENCL=ON)
+  if ! have opencl; then
+    say "without OpenCL devices: $problem"
+    args=(-DCREAM_OPENCL=OFF)
   fi
+  [ -f build/CMakeCache.txt ] || args+=(-DBUILD_TESTING=OFF)
   configure build "${args[@]}"
   compile build cream
 }
@@ -126,7 +141,7 @@ run_tests() {
 
 test_all() {
   need build test opencl opencl-test
-  # Reports are looked at in a browser where Debian has one for this machine.
+  # Reports are checked in a browser where Debian has one for this machine.
   if apt-cache show chromium >/dev/null 2>&1; then need browser; fi
   local filter=() expression
   if [ $# -gt 0 ]; then
@@ -154,7 +169,7 @@ test_all() {
   [ ${#failed[@]} -eq 0 ] || die "tests failed in: ${failed[*]}"
 }
 
-# docs/benchmarks.md tells what the numbers mean.
+# docs/benchmarks.md explains the numbers.
 bench() {
   case ${1:-} in
     peers | onnx) exec "tools/bench/bench_$1" "${@:2}" ;;
@@ -169,7 +184,7 @@ bench() {
   if /usr/bin/python3 -c 'import torch' 2>/dev/null; then
     tools/bench/bench_peers
   else
-    say "/usr/bin/python3 has no PyTorch (Debian: python3-torch), so there is nothing to compare with"
+    say "/usr/bin/python3 has no PyTorch (Debian: python3-torch), so nothing is compared"
   fi
 }
 
@@ -184,7 +199,7 @@ lint() {
   say "clang-tidy"
   c_files | grep '\.c$' | grep -v '^tests/' | xargs -n 4 -P "$jobs" clang-tidy --quiet -p build 2>/dev/null
   if command -v cppcheck >/dev/null; then
-    say "cppcheck (what it suspects is shown, and fails nothing)"
+    say "cppcheck (its findings are printed and do not fail the command)"
     cppcheck --quiet --std=c11 -j "$jobs" --enable=warning,performance,portability \
       --inline-suppr --suppress=missingIncludeSystem -I . core cpu io opencl tools
   fi

@@ -1,5 +1,8 @@
 /* Products through CLBlast. */
-#include "internal.h"
+#include "blas.h"
+#include "error.h"
+#include "launch.h"
+#include "queue.h"
 
 #include <clblast_c.h>
 #include <pthread.h>
@@ -7,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* CLBlast's strided products are wrong on the indirect path for some offsets and strides, without a word.
- * Below this size, cubed, the direct path is taken; it must not be above 2^21. */
+/* CLBlast's strided products are wrong on the indirect path for some offsets and strides, and report success.
+ * It takes the direct path for products smaller than this size cubed; the size must not exceed 2^21. */
 enum { ALWAYS_DIRECT = 1 << 20, MAX_PARAMETERS = 16, WARM_SIDE = 4 };
 
 /* A thread that compiles a routine by calling it. */
@@ -50,7 +53,7 @@ static CLBlastStatusCode call(const product *p, cl_command_queue *queue, cl_even
 
 /* ---- warming --------------------------------------------------------------------------------------- */
 
-/* Every way to transpose that is in use, for each is a kernel. */
+/* Calls the routine with every combination of transpositions that is used; each is a kernel of its own. */
 static cl_int call_all(ocl_routine routine, cl_command_queue *queue, cream_buf buf) {
   cl_int code = CL_SUCCESS;
   for (int way = 0; way < 3 && !code; way++) {
@@ -62,8 +65,8 @@ static cl_int call_all(ocl_routine routine, cl_command_queue *queue, cream_buf b
   return code ? code : clFinish(*queue);
 }
 
-/* On a queue and memory of its own: the runtime's queue belongs to another thread, and the runtime may end
- * before this does where the device is lost. */
+/* Uses a queue and memory of its own: the runtime's queue belongs to another thread, and the runtime may end
+ * before this thread where the device is lost. */
 static void *warm_up(void *argument) {
   ocl_warm *warm = argument;
   double started = ocl_now();
@@ -78,7 +81,7 @@ static void *warm_up(void *argument) {
   return NULL;
 }
 
-/* Signals stay with the other threads. */
+/* Starts the thread with all signals blocked. */
 static bool start(ocl_warm *warm) {
   sigset_t all, before;
   sigfillset(&all);
@@ -97,11 +100,11 @@ void ocl_blas_warm(ocl_runtime *ocl) {
     ocl_warm *warm = &ocl->warm[i];
     if (!warm->planned || warm->begun || ocl->own_blas || ocl->failed) continue;
     warm->begun = true;
-    warm->running = start(warm); /* else it is compiled when it is first called */
+    warm->running = start(warm); /* otherwise the first call compiles it */
   }
 }
 
-/* Until the routine has been compiled. */
+/* Waits until the routine is compiled. */
 static void wait_for(ocl_runtime *ocl, ocl_routine routine) {
   ocl_warm *warm = &ocl->warm[routine];
   warm->begun = true;
@@ -127,10 +130,9 @@ static void run_own(ocl_runtime *ocl, const product *p) {
   enum { TILE = 8 };
   const ocl_matrix *a = &p->a, *b = &p->b, *c = &p->c;
   ocl_size groups = {ocl_groups((size_t)p->m, TILE), ocl_groups((size_t)p->n, TILE), (size_t)p->batch};
-  ocl_run(ocl, "gemm_own", groups, ((ocl_size){TILE, TILE, 1}), OCL(p->m), OCL(p->n), OCL(p->k),
-          OCL(p->alpha), OCL(a->at), OCL(a->ld), OCL((uint64_t)a->stride), OCL(a->transposed), OCL(b->at),
-          OCL(b->ld), OCL((uint64_t)b->stride), OCL(b->transposed), OCL(p->beta), OCL(c->at), OCL(c->ld),
-          OCL((uint64_t)c->stride));
+  ocl_run_gemm_own(ocl, groups, (ocl_size){TILE, TILE, 1}, p->m, p->n, p->k, p->alpha, a->at, a->ld,
+                   a->stride, a->transposed, b->at, b->ld, b->stride, b->transposed, p->beta, c->at, c->ld,
+                   c->stride);
 }
 
 static void run(ocl_runtime *ocl, const product *p) {
@@ -144,7 +146,7 @@ static void run(ocl_runtime *ocl, const product *p) {
   cl_event event, *wanted = ocl_timing(ocl, &event);
   cl_int code = ocl_fault(OCL_FAULT_LAUNCH, (cl_int)call(p, &ocl->queue, wanted));
   if (ocl_no_memory(code)) {
-    ocl_wait(ocl); /* what is done gives its memory back */
+    ocl_wait(ocl); /* commands that have ended free their memory */
     if (ocl->failed) return;
     code = (cl_int)call(p, &ocl->queue, wanted);
   }
@@ -191,10 +193,10 @@ const char *ocl_blas_override(ocl_runtime *ocl, const char *line) {
   if (problem) return problem;
   CLBlastStatusCode code =
       CLBlastOverrideParameters(ocl->device, kernel, CLBlastPrecisionSingle, (size_t)n, names, values);
-  return code ? "CLBlast does not take this: unknown kernel, or not all of its parameters" : NULL;
+  return code ? "CLBlast refuses this line: the kernel is unknown, or parameters are missing" : NULL;
 }
 
-static cream_status load(ocl_runtime *ocl, const cream_opencl_options *options, cream_error *err) {
+static cream_status load(ocl_runtime *ocl, const cream_device_options *options, cream_error *err) {
   const char *at = options->parameters;
   for (int number = 1; *at; number++) {
     size_t length = strcspn(at, "\n");
@@ -210,8 +212,10 @@ static cream_status load(ocl_runtime *ocl, const cream_opencl_options *options, 
   return CREAM_OK;
 }
 
-cream_status ocl_blas_init(ocl_runtime *ocl, const cream_opencl_options *options, cream_error *err) {
-  static const char *const names[OCL_ROUTINES] = {"clblast gemm", "clblast gemm batched"};
+cream_status ocl_blas_init(ocl_runtime *ocl, const cream_device_options *options, cream_error *err) {
+  static const char *const names[] = {
+      [OCL_GEMM] = "clblast gemm", [OCL_GEMM_BATCHED] = "clblast gemm batched"};
+  _Static_assert(sizeof names / sizeof *names == OCL_ROUTINES, "a name for each routine");
   ocl->warm = calloc(OCL_ROUTINES, sizeof *ocl->warm);
   if (!ocl->warm) return cream_fail_memory(err, OCL_ROUTINES * sizeof *ocl->warm, "CLBlast");
   for (int i = 0; i < OCL_ROUTINES; i++) {
@@ -229,8 +233,9 @@ cream_status ocl_blas_init(ocl_runtime *ocl, const cream_opencl_options *options
   }
   const char *problem = ocl_blas_override(ocl, line);
   if (!problem) return CREAM_OK;
-  return cream_fail(err, CREAM_FAILED,
-                    "CLBlast does not take its direct path on %s, and its other one gives wrong numbers: use "
-                    "CLBlast 1.5.3 or later, or --device cpu",
-                    ocl->name);
+  return cream_fail(
+      err, CREAM_FAILED,
+      "CLBlast refuses the direct path on %s, and its indirect path gives wrong results; install "
+      "CLBlast 1.5.3 or later, or use --device cpu",
+      ocl->name);
 }

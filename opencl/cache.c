@@ -1,7 +1,7 @@
-/* Compiled kernels, kept in $XDG_CACHE_HOME/cream or ~/.cache/cream, a file for each program:
- * "CREAMCL1", length and hash of the binary (64 bits each, the machine's order), the binary.
- * Drivers that keep what they compile are left to it, for a binary may cost them more than they save: PoCL
- * compiles every kernel for one. CREAM_OPENCL_CACHE=0 keeps nothing, =1 keeps it whatever the driver does. */
+/* Compiled kernels in $XDG_CACHE_HOME/cream or ~/.cache/cream, a file for each program: "CREAMCL1", length and
+ * hash of the binary (64 bits each, in the machine's byte order), the binary.
+ * Not used with drivers that cache programs themselves, where loading a binary may take longer than it saves:
+ * PoCL compiles every kernel for one. CREAM_OPENCL_CACHE=0 switches the cache off, =1 on for every driver. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "internal.h"
+#include "cache.h"
 
 enum { MAX_PATH = 2048, MAX_BINARY = 256 << 20 };
 
@@ -24,8 +24,7 @@ typedef struct cache_header {
 bool ocl_driver_caches(const ocl_runtime *ocl) {
   const char *text = getenv("CREAM_OPENCL_CACHE");
   if (text && strcmp(text, "1") == 0) return false;
-  return strstr(ocl->about.platform_name, "Portable Computing Language") ||
-         strstr(ocl->about.platform_name, "NVIDIA");
+  return strstr(ocl->about.platform, "Portable Computing Language") || strstr(ocl->about.platform, "NVIDIA");
 }
 
 static bool is_used(const ocl_runtime *ocl) {
@@ -33,7 +32,7 @@ static bool is_used(const ocl_runtime *ocl) {
   return !(text && strcmp(text, "0") == 0) && !ocl_driver_caches(ocl);
 }
 
-/* The cache's folder, made if need be; false: there is no place for one. */
+/* The cache's folder, created where it is missing; false: it cannot be. */
 static bool folder(char *path, size_t size) {
   const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
   int length;
@@ -70,7 +69,7 @@ ocl_cache_key ocl_cache_key_of(const ocl_runtime *ocl, const char *const *source
   hash_text(state, ocl->about.vendor);
   hash_text(state, ocl->about.version);
   hash_text(state, ocl->about.driver);
-  hash_text(state, ocl->about.platform_name);
+  hash_text(state, ocl->about.platform);
   hash_text(state, ocl->about.platform_version);
   XXH128_hash_t h = XXH3_128bits_digest(state);
   XXH3_freeState(state);
@@ -79,7 +78,7 @@ ocl_cache_key ocl_cache_key_of(const ocl_runtime *ocl, const char *const *source
   return key;
 }
 
-/* The binary of a file, freed by the caller; NULL unless it is whole. */
+/* The binary of a file, freed by the caller; NULL where the file is damaged. */
 static unsigned char *read_binary(FILE *file, size_t *length) {
   cache_header header;
   if (fread(&header, sizeof header, 1, file) != 1) return NULL;
@@ -115,7 +114,7 @@ cl_program ocl_cache_load(const ocl_runtime *ocl, const ocl_cache_key *key) {
   return NULL;
 }
 
-/* Written beside its place and renamed, so that another process sees all of it or nothing. */
+/* Writes a temporary file and renames it, so that other processes see the whole file or none. */
 static void write_binary(const char *path, const unsigned char *binary, size_t length) {
   char temporary[MAX_PATH + 16];
   snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);

@@ -1,8 +1,7 @@
-#include <ctype.h>
+#include "device.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "internal.h"
 
 enum { MAX_PLATFORMS = 16, MAX_DEVICES = 32 };
 
@@ -24,7 +23,7 @@ static const char *type_name(cl_device_type type) {
   return type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator" : "other";
 }
 
-/* $CREAM_OPENCL_MEMORY: so many MB are taken for all that there is. */
+/* $CREAM_OPENCL_MEMORY: MB that the device is taken to have. */
 static void limit(cl_ulong *memory, cl_ulong *largest) {
   const char *text = getenv("CREAM_OPENCL_MEMORY");
   cl_ulong most = text ? 1000000 * strtoull(text, NULL, 10) : 0;
@@ -33,8 +32,8 @@ static void limit(cl_ulong *memory, cl_ulong *largest) {
 }
 
 static void describe(ocl_choice *choice) {
-  cream_opencl_device *about = &choice->about;
-  platform_text(choice->platform, CL_PLATFORM_NAME, about->platform_name, sizeof about->platform_name);
+  cream_device *about = &choice->about;
+  platform_text(choice->platform, CL_PLATFORM_NAME, about->platform, sizeof about->platform);
   platform_text(choice->platform, CL_PLATFORM_VERSION, about->platform_version,
                 sizeof about->platform_version);
   device_text(choice->device, CL_DEVICE_NAME, about->name, sizeof about->name);
@@ -74,7 +73,8 @@ cream_status ocl_choices(ocl_choice **choices, int *count, cream_error *err) {
     if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, devices, &n_devices)) continue;
     for (cl_uint d = 0; d < n_devices && d < MAX_DEVICES; d++) {
       ocl_choice *choice = &all[(*count)++];
-      *choice = (ocl_choice){platforms[p], devices[d], {.platform = (int)p, .device = (int)d}};
+      *choice = (ocl_choice){.platform = platforms[p], .device = devices[d]};
+      snprintf(choice->about.id, sizeof choice->about.id, "opencl:%u:%u", p, d);
       describe(choice);
     }
   }
@@ -83,26 +83,11 @@ cream_status ocl_choices(ocl_choice **choices, int *count, cream_error *err) {
     return CREAM_OK;
   }
   free(all);
-  return cream_fail(err, CREAM_FAILED, "the OpenCL platforms that are installed have no device; %s", install);
+  return cream_fail(err, CREAM_FAILED, "the installed OpenCL platforms have no device; %s", install);
 }
 
-static bool contains(const char *text, const char *part) {
-  size_t length = strlen(part);
-  for (; *text; text++) {
-    size_t i = 0;
-    while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) i++;
-    if (i == length) return true;
-  }
-  return false;
-}
-
-/* Whether the device is one of those that the word means. */
 static bool is_meant(const char *word, const ocl_choice *choice) {
-  int platform, device, length = 0;
-  if (strcmp(word, "opencl") == 0) return true;
-  if (sscanf(word, "opencl:%d:%d%n", &platform, &device, &length) == 2 && word[length] == '\0')
-    return choice->about.platform == platform && choice->about.device == device;
-  return contains(choice->about.name, word) || contains(choice->about.platform_name, word);
+  return strcmp(word, "opencl") == 0 || cream_device_is_meant(&choice->about, word);
 }
 
 static int rank(const ocl_choice *choice) {
@@ -117,8 +102,8 @@ cream_status ocl_choose(const char *word, ocl_choice *choices, int *count, cream
   char names[300] = "";
   for (int i = 0; i < all; i++) {
     size_t used = strlen(names);
-    snprintf(names + used, sizeof names - used, "%sopencl:%d:%d %.60s", i ? ", " : "",
-             choices[i].about.platform, choices[i].about.device, choices[i].about.name);
+    snprintf(names + used, sizeof names - used, "%s%s %.60s", i ? ", " : "", choices[i].about.id,
+             choices[i].about.name);
   }
   for (int i = 0; i < all; i++) {
     if (!is_meant(word, &choices[i])) continue;
@@ -129,35 +114,6 @@ cream_status ocl_choose(const char *word, ocl_choice *choices, int *count, cream
   }
   *count = n;
   if (n > 0) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_CONFIG, "device: no \"%.60s\" here; there are cpu and %s", word, names);
-}
-
-cream_status ocl_devices(bool test, cream_opencl_device **devices, int *count, cream_error *err) {
-  ocl_choice *choices;
-  cream_status status = ocl_choices(&choices, count, err);
-  if (status) return status;
-  *devices = calloc((size_t)*count, sizeof **devices);
-  if (!*devices) {
-    free(choices);
-    return cream_fail_memory(err, (size_t)*count * sizeof **devices, "OpenCL devices");
-  }
-  for (int i = 0; i < *count; i++) {
-    cream_opencl_device *about = &(*devices)[i];
-    *about = choices[i].about;
-    if (!test) continue;
-    const cream_opencl_options options = {0};
-    ocl_runtime *ocl;
-    cream_error problem;
-    about->works = ocl_open(&choices[i], &options, &ocl, &problem) == CREAM_OK;
-    if (about->works) {
-      about->compiled = ocl->compiled;
-      about->cached = ocl->cached;
-      about->driver_caches = ocl_driver_caches(ocl);
-      ocl_close(ocl);
-    } else {
-      snprintf(about->problem, sizeof about->problem, "%.255s", problem.text);
-    }
-  }
-  free(choices);
-  return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG, "device: \"%.60s\" was not found; there are cpu and %s", word,
+                    names);
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "internal.h"
+#include "error.h"
 
 enum { DEVICE_LOST_NVIDIA = -9999, NO_PLATFORM = -1001 };
 
@@ -44,8 +44,12 @@ const char *ocl_code_name(cl_int code) {
 }
 
 cl_int ocl_fault(ocl_fault_kind kind, cl_int code) {
-  static const char *const kinds[] = {"alloc", "launch", "wait", "build"};
-  static int calls[sizeof kinds / sizeof *kinds];
+  static const char *const kinds[] = {[OCL_FAULT_ALLOC] = "alloc",
+                                      [OCL_FAULT_LAUNCH] = "launch",
+                                      [OCL_FAULT_WAIT] = "wait",
+                                      [OCL_FAULT_BUILD] = "build"};
+  _Static_assert(sizeof kinds / sizeof *kinds == OCL_FAULT_KINDS, "a word for each kind of fault");
+  static int calls[OCL_FAULT_KINDS];
   const char *text = getenv("CREAM_OPENCL_FAULT");
   size_t length = strlen(kinds[kind]);
   if (!text || strncmp(text, kinds[kind], length) != 0 || text[length] != ':') return code;
@@ -60,7 +64,7 @@ bool ocl_no_memory(cl_int code) {
          code == CL_OUT_OF_HOST_MEMORY || code == CL_INVALID_BUFFER_SIZE;
 }
 
-/* Nothing but a device that is gone gives these when it is asked for nothing new. */
+/* Only a device that is gone returns these from calls that create nothing. */
 static bool is_lost(cl_int code) {
   return code == CL_DEVICE_NOT_AVAILABLE || code == CL_INVALID_COMMAND_QUEUE || code == CL_INVALID_CONTEXT ||
          code == DEVICE_LOST_NVIDIA;
@@ -84,17 +88,17 @@ void ocl_fail(ocl_runtime *ocl, cl_int code, const char *what) {
   if (!ocl->failed) ocl->lost = is_lost(code) || code == CL_OUT_OF_RESOURCES;
   if (is_lost(code))
     cream_fail(&error, CREAM_FAILED,
-               "the device %s no longer answers (%s: %s, %d); go on from the last checkpoint with --resume, "
+               "the device %s no longer answers (%s: %s, %d); resume from the last checkpoint with --resume, "
                "here or with --device cpu",
                ocl->name, what, ocl_code_name(code), code);
   else if (ocl_no_memory(code))
     cream_fail(&error, CREAM_FAILED,
-               "the device %s ran out of memory or was lost (%s: %s, %d); halve the batch, or go on with "
-               "--resume and --device cpu",
+               "the device %s ran out of memory or was lost (%s: %s, %d); halve the batch, or resume with "
+               "--resume --device cpu",
                ocl->name, what, ocl_code_name(code), code);
   else
     cream_fail(&error, CREAM_FAILED,
-               "the device %s failed (%s: %s, %d); `cream devices` tests it, --device cpu does without",
+               "the device %s failed (%s: %s, %d); test it with `cream devices`, or use --device cpu",
                ocl->name, what, ocl_code_name(code), code);
   ocl_keep_failure(ocl, &error);
 }
@@ -103,16 +107,4 @@ cream_status ocl_status(const ocl_runtime *ocl, cream_error *err) {
   if (!ocl->failed) return CREAM_OK;
   if (err) *err = ocl->error;
   return ocl->error.status;
-}
-
-void ocl_wait(ocl_runtime *ocl) {
-  if (ocl->failed) return;
-  double started = ocl_now();
-  cl_int code = ocl_fault(OCL_FAULT_WAIT, clFinish(ocl->queue));
-  ocl->waited += ocl_now() - started;
-  ocl->queued = 0;
-  if (code)
-    ocl_fail(ocl, code, "waiting for its work");
-  else if (ocl->profile)
-    ocl_harvest(ocl);
 }

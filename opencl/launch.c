@@ -1,47 +1,8 @@
-#include <stdlib.h>
-#include <string.h>
+#include "launch.h"
 
-#include "internal.h"
-
-/* So many commands may wait in the queue: some drivers hang on longer ones. */
-enum { MAX_QUEUED = 8192 };
-
-cl_event *ocl_timing(ocl_runtime *ocl, cl_event *place) {
-  *place = NULL;
-  return ocl->profile ? place : NULL;
-}
-
-static bool keep_event(ocl_runtime *ocl, ocl_kernel *kernel, cl_event event) {
-  if (ocl->n_timed == ocl->timed_room) {
-    size_t room = ocl->timed_room ? 2 * ocl->timed_room : 1024;
-    ocl_timed *grown = realloc(ocl->timed, room * sizeof *grown);
-    if (!grown) return false;
-    ocl->timed = grown;
-    ocl->timed_room = room;
-  }
-  ocl->timed[ocl->n_timed++] = (ocl_timed){event, kernel};
-  return true;
-}
-
-void ocl_queued(ocl_runtime *ocl, ocl_kernel *kernel, cl_event event, cl_int code) {
-  if (code) ocl_fail(ocl, code, kernel->name);
-  if (event && (code || !keep_event(ocl, kernel, event))) clReleaseEvent(event);
-  ocl->launches++;
-  if (++ocl->queued >= MAX_QUEUED || ocl->sync_each) ocl_wait(ocl);
-}
-
-void ocl_harvest(ocl_runtime *ocl) {
-  for (size_t i = 0; i < ocl->n_timed; i++) {
-    ocl_timed *timed = &ocl->timed[i];
-    cl_ulong start = 0, end = 0;
-    clGetEventProfilingInfo(timed->event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
-    clGetEventProfilingInfo(timed->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
-    timed->kernel->calls++;
-    timed->kernel->nanoseconds += end > start ? end - start : 0;
-    clReleaseEvent(timed->event);
-  }
-  ocl->n_timed = 0;
-}
+#include "error.h"
+#include "program.h"
+#include "queue.h"
 
 static cl_int set_buffer(cl_kernel kernel, cl_uint *at, cream_buf buf) {
   cl_mem mem = ocl_handle(buf);
@@ -96,34 +57,9 @@ void ocl_run_args(ocl_runtime *ocl, const char *name, ocl_size groups, ocl_size 
       code = ocl_fault(OCL_FAULT_LAUNCH, clEnqueueNDRangeKernel(ocl->queue, kernel->handle, 3, NULL, all,
                                                                 items, 0, NULL, wanted));
     if (!ocl_no_memory(code) || attempt) break;
-    ocl_wait(ocl); /* what is done gives its memory back */
+    ocl_wait(ocl); /* commands that have ended free their memory */
     if (ocl->failed) return;
     code = CL_SUCCESS;
   }
   ocl_queued(ocl, kernel, event, code);
-}
-
-static int by_time(const void *a, const void *b) {
-  const cream_opencl_time *x = a, *y = b;
-  if (x->seconds != y->seconds) return x->seconds < y->seconds ? 1 : -1;
-  return strcmp(x->kernel, y->kernel);
-}
-
-static void take_time(ocl_kernel *kernel, cream_opencl_time *times, int room, int *n) {
-  if (kernel->calls == 0 || *n >= room) return;
-  cream_opencl_time *time = &times[(*n)++];
-  snprintf(time->kernel, sizeof time->kernel, "%s", kernel->name);
-  time->calls = kernel->calls;
-  time->seconds = 1e-9 * (double)kernel->nanoseconds;
-  kernel->calls = kernel->nanoseconds = 0;
-}
-
-int ocl_times(cream_backend *backend, cream_opencl_time *times, int room) {
-  ocl_runtime *ocl = ocl_of(backend);
-  int n = 0;
-  ocl_wait(ocl);
-  for (int i = 0; i < OCL_KERNEL_SLOTS; i++) take_time(&ocl->kernels[i], times, room, &n);
-  for (int i = 0; i < OCL_ROUTINES; i++) take_time(&ocl->products[i], times, room, &n);
-  qsort(times, (size_t)n, sizeof *times, by_time);
-  return n;
 }

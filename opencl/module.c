@@ -1,137 +1,51 @@
+/* What cream-opencl.so exports. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "internal.h"
+#include "backend.h"
+#include "blas.h"
+#include "cache.h"
+#include "driver.h"
+#include "error.h"
+#include "queue.h"
+#include "stage.h"
+#include "tune.h"
 
-ocl_runtime *ocl_of(cream_backend *backend) {
-  return (ocl_runtime *)backend;
+/* Opens the device, which tests it, and records the result. */
+static void test_device(const ocl_choice *choice, cream_device *about) {
+  const cream_device_options options = {0};
+  ocl_runtime *ocl;
+  cream_error problem;
+  about->works = ocl_open(choice, &options, &ocl, &problem) == CREAM_OK;
+  if (!about->works) {
+    snprintf(about->problem, sizeof about->problem, "%.255s", problem.text);
+    return;
+  }
+  about->compiled = ocl->compiled;
+  about->cached = ocl->cached;
+  about->driver_caches = ocl_driver_caches(ocl);
+  ocl_close(ocl);
 }
 
-const ocl_info *ocl_device(const ocl_runtime *ocl) {
-  return &ocl->info;
-}
-
-static bool is_set(const char *variable) {
-  const char *text = getenv(variable);
-  return text && strcmp(text, "0") != 0 && *text;
-}
-
-/* Kernels are written for two kinds of device; CREAM_OPENCL_KERNELS=cpu|gpu takes those of the other kind,
- * for tests. */
-static bool takes_cpu_kernels(const ocl_runtime *ocl) {
-  const char *kind = getenv("CREAM_OPENCL_KERNELS");
-  return strcmp(kind && *kind ? kind : ocl->about.type, "cpu") == 0;
-}
-
-/* CLBlast on GPUs; on CPUs the own products, which do without a pass before and one after, were quicker. Half
- * storage is known to the own ones alone. CREAM_OPENCL_PRODUCTS=own|clblast, for tests and measurements. */
-static bool takes_blas(const ocl_info *info) {
-  const char *products = getenv("CREAM_OPENCL_PRODUCTS");
-  if (info->half) return false;
-  return products && *products ? strcmp(products, "clblast") == 0 : !info->cpu;
-}
-
-static void read_info(ocl_runtime *ocl, const cream_opencl_options *options) {
-  size_t group = 0;
-  clGetDeviceInfo(ocl->device, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
-  ocl->info = (ocl_info){.compute_units = ocl->about.units,
-                         .max_group = group < OCL_MAX_GROUP ? (int)group : OCL_MAX_GROUP,
-                         .cpu = takes_cpu_kernels(ocl),
-                         .half = options->half};
-  ocl->info.blas = takes_blas(&ocl->info);
-  cl_uint native = 0;
-  clGetDeviceInfo(ocl->device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof native, &native, NULL);
-  ocl->info.lanes = !ocl->info.cpu ? 4 : native >= 16 ? 16 : 8;
-}
-
-static cream_status check_device(const ocl_runtime *ocl, cream_error *err) {
-  cl_bool compiler = CL_FALSE;
-  cl_ulong local = 0;
-  clGetDeviceInfo(ocl->device, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
-  clGetDeviceInfo(ocl->device, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
-  if (!compiler)
-    return cream_fail(err, CREAM_FAILED, "the driver of %s has no compiler; install a complete one",
-                      ocl->name);
-  if (ocl->info.max_group < OCL_MAX_GROUP || local < OCL_MAX_LOCAL_BYTES)
-    return cream_fail(err, CREAM_FAILED,
-                      "the device %s is too small: work-groups of %d and %d KiB of local memory are needed",
-                      ocl->name, OCL_MAX_GROUP, OCL_MAX_LOCAL_BYTES >> 10);
+static cream_status list(bool test, cream_device **devices, int *count, cream_error *err) {
+  ocl_choice *choices;
+  cream_status status = ocl_choices(&choices, count, err);
+  if (status) return status;
+  *devices = calloc((size_t)*count, sizeof **devices);
+  if (!*devices) {
+    free(choices);
+    return cream_fail_memory(err, (size_t)*count * sizeof **devices, "OpenCL devices");
+  }
+  for (int i = 0; i < *count; i++) {
+    (*devices)[i] = choices[i].about;
+    if (test) test_device(&choices[i], &(*devices)[i]);
+  }
+  free(choices);
   return CREAM_OK;
 }
 
-static cream_status create_queues(ocl_runtime *ocl, cream_error *err) {
-  cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)ocl->platform, 0};
-  cl_command_queue_properties timing = ocl->profile ? CL_QUEUE_PROFILING_ENABLE : 0;
-  cl_int code;
-  ocl->context = clCreateContext(properties, 1, &ocl->device, NULL, NULL, &code);
-  if (!code) ocl->queue = clCreateCommandQueue(ocl->context, ocl->device, timing, &code);
-  if (!code) ocl->transfer = clCreateCommandQueue(ocl->context, ocl->device, 0, &code);
-  if (!code) return CREAM_OK;
-  return cream_fail(
-      err, CREAM_FAILED,
-      "the device %s cannot be opened (%s, %d); is it in use or without permission? --device cpu "
-      "does without",
-      ocl->name, ocl_code_name(code), code);
-}
-
-static void destroy(cream_backend *backend) {
-  ocl_close(ocl_of(backend));
-}
-
-cream_status ocl_open(const ocl_choice *choice, const cream_opencl_options *options, ocl_runtime **out,
-                      cream_error *err) {
-  ocl_runtime *ocl = calloc(1, sizeof *ocl);
-  if (ocl) ocl->ring.host = malloc(OCL_RING);
-  if (!ocl || !ocl->ring.host) {
-    free(ocl);
-    return cream_fail_memory(err, sizeof *ocl, "the OpenCL backend");
-  }
-  ocl->platform = choice->platform;
-  ocl->device = choice->device;
-  ocl->about = choice->about;
-  ocl->name = ocl->about.name;
-  ocl->profile = options->profile;
-  ocl->sync_each = is_set("CREAM_OPENCL_SYNC");
-  ocl->base = (cream_backend){.name = "opencl", .memory = ocl->about.memory, .destroy = destroy};
-  read_info(ocl, options);
-  ocl_memory_init(&ocl->base);
-  ocl_ops_init(&ocl->base);
-  cream_status status = check_device(ocl, err);
-  if (!status) status = create_queues(ocl, err);
-  if (!status) status = ocl_build(ocl, err);
-  if (!status) status = ocl_self_test(ocl, err);
-  if (!status) status = ocl_blas_init(ocl, options, err);
-  if (status)
-    ocl_close(ocl);
-  else
-    *out = ocl;
-  return status;
-}
-
-/* A device that is lost may never answer: nothing is asked of it. */
-void ocl_close(ocl_runtime *ocl) {
-  if (!ocl->lost) {
-    ocl_blas_end(ocl);
-    if (ocl->queue) clFinish(ocl->queue);
-    if (ocl->transfer) clFinish(ocl->transfer);
-    if (ocl->queue) ocl_harvest(ocl);
-  }
-  ocl_memory_end(ocl);
-  if (!ocl->lost) {
-    for (int i = 0; i < OCL_KERNEL_SLOTS; i++)
-      if (ocl->kernels[i].handle) clReleaseKernel(ocl->kernels[i].handle);
-    for (int i = 0; i < ocl->n_programs; i++) clReleaseProgram(ocl->programs[i]);
-    if (ocl->transfer) clReleaseCommandQueue(ocl->transfer);
-    if (ocl->queue) clReleaseCommandQueue(ocl->queue);
-    if (ocl->context) clReleaseContext(ocl->context);
-  }
-  free(ocl->timed);
-  free(ocl);
-}
-
-/* The first device meant that works. What is wrong with better ones is told on stderr, or, when none works,
- * what is wrong with the best. */
-static cream_status create(const cream_opencl_options *options, cream_backend **out, cream_error *err) {
+/* Opens the first of the devices meant that works. Prints why better ones do not, on stderr; when none works, *err says
+ * why the best does not. */
+static cream_status open(const cream_device_options *options, cream_backend **out, cream_error *err) {
   ocl_choice *choices;
   int count;
   cream_status status = ocl_choices(&choices, &count, err);
@@ -146,16 +60,16 @@ static cream_status create(const cream_opencl_options *options, cream_backend **
       break;
     }
     if (status == CREAM_BAD_CONFIG || i + 1 == count) break;
-    fprintf(stderr, "device      the next one is tried: %s\n", (i == 0 ? err : &problem)->text);
+    fprintf(stderr, "device      skipped: %s\n", (i == 0 ? err : &problem)->text);
     status = CREAM_OK;
   }
   free(choices);
   return status;
 }
 
-static void stats(cream_backend *backend, cream_opencl_stats *out) {
+static void stats(cream_backend *backend, cream_device_stats *out) {
   const ocl_runtime *ocl = ocl_of(backend);
-  *out = (cream_opencl_stats){.up_bytes = ocl->up_bytes,
+  *out = (cream_device_stats){.up_bytes = ocl->up_bytes,
                               .down_bytes = ocl->down_bytes,
                               .launches = ocl->launches,
                               .waited = ocl->waited,
@@ -165,27 +79,29 @@ static void stats(cream_backend *backend, cream_opencl_stats *out) {
                               .cached = ocl->cached,
                               .driver_caches = ocl_driver_caches(ocl),
                               .timed = ocl->profile};
-  snprintf(out->device, sizeof out->device, "%s (%s, driver %s)", ocl->about.name, ocl->about.platform_name,
+  snprintf(out->device, sizeof out->device, "%s (%s, driver %s)", ocl->about.name, ocl->about.platform,
            ocl->about.driver);
 }
 
-static void ahead(cream_backend *backend, cream_opencl_next *next, void *context) {
+static void prefetch(cream_backend *backend, cream_device_next *next, void *context) {
   ocl_runtime *ocl = ocl_of(backend);
-  ocl->ahead = next;
-  ocl->ahead_context = context;
+  ocl_stage_set_next(ocl, next, context);
   if (next) ocl_blas_warm(ocl);
-  for (int i = 0; i < OCL_STAGES; i++) ocl->stages[i].source = NULL;
 }
 
 __attribute__((visibility("default"))) extern const cream_opencl_module cream_opencl_module_table;
 
 const cream_opencl_module cream_opencl_module_table = {
     .version = CREAM_OPENCL_INTERFACE,
-    .create = create,
-    .devices = ocl_devices,
-    .failed = ocl_any_failed,
-    .stats = stats,
-    .times = ocl_times,
-    .ahead = ahead,
-    .tune = ocl_tune,
+    .driver =
+        {
+            .name = "opencl",
+            .list = list,
+            .open = open,
+            .failed = ocl_any_failed,
+            .stats = stats,
+            .times = ocl_times,
+            .prefetch = prefetch,
+            .tune = ocl_tune,
+        },
 };

@@ -1,4 +1,9 @@
-#include "ops.h"
+#include "ops_blas.h"
+
+#include "blas.h"
+#include "memory.h"
+#include "ops_map.h"
+#include "ops_norm.h"
 
 /* In CLBlast's column-major terms a row-major [rows][c] is a matrix of c rows and `rows` columns. */
 
@@ -6,7 +11,7 @@ static ocl_matrix weights(cream_buf at, int ld, bool transposed) {
   return (ocl_matrix){.at = at, .ld = ld, .transposed = transposed};
 }
 
-/* The values of x: where they are, or written out. */
+/* The values of x: x itself where no map is pending, else OCL_VALUES. */
 static ocl_matrix values(ocl_runtime *ocl, const cream_tensor *x) {
   bool plain = !cream_buf_present(x->scale) && !cream_buf_present(x->gate) && x->act == CREAM_ACT_NONE;
   if (plain) return (ocl_matrix){.at = x->raw, .ld = x->c};
@@ -27,8 +32,8 @@ void ocl_blas_forward(ocl_runtime *ocl, const cream_tensor *x, cream_buf weight,
   cream_buf partial = CREAM_NO_BUF;
   if (mode != CREAM_BN_RUNNING) {
     partial = ocl_scratch(ocl, OCL_PARTIAL, (size_t)k.chunks * 2 * (size_t)k.c);
-    ocl_run(ocl, "map_moments", ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl), OCL(y->raw),
-            OCL(partial), OCL_CHUNKS(&k));
+    ocl_run_map_moments(ocl, ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl), y->raw, partial,
+                        OCL_CHUNKS(&k));
   }
   ocl_norm_forward(ocl, bn, mode, momentum, y, partial, k.chunks, k.parts, k.area, k.rows);
 }
@@ -63,7 +68,7 @@ void ocl_blas_backward_data(ocl_runtime *ocl, const cream_tensor *y, cream_buf g
   ocl_gemm(ocl, n, ocl_pixels(y), y->c, 1, weights(weight, n, false), (ocl_matrix){gradients, y->c, 0, false},
            0, c);
   if (plain) return;
-  ocl_run(ocl, "map_sink", ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl), OCL(c.at),
-          OCL_SINK(&s), OCL_CHUNKS(&k));
+  ocl_run_map_sink(ocl, ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl), c.at, OCL_SINK(&s),
+                   OCL_CHUNKS(&k));
   ocl_sink_end(ocl, &s, k.chunks, k.parts);
 }

@@ -1,14 +1,20 @@
+#include "blas.h"
+#include "error.h"
+#include "memory.h"
 #include "ops.h"
+#include "ops_blas.h"
+#include "ops_depthwise.h"
+#include "ops_norm.h"
 
-/* Products that weight gradients are cut into: as many as give WEIGHT_TILES work-groups, of WEIGHT_ROWS
- * rows or more. */
+/* Weight gradients are cut into enough products for WEIGHT_TILES work-groups, each over at least WEIGHT_ROWS
+ * rows. */
 enum { WEIGHT_TILES = 256, WEIGHT_ROWS = 256 };
 
 static bool by_blas(const ocl_runtime *ocl) {
-  return ocl_device(ocl)->blas;
+  return ocl->info.blas;
 }
 
-/* Not a plain product of all rows: its patches are. */
+/* Whether the convolution is a product of patches and not of the input's rows. */
 static bool needs_patches(const cream_conv *conv) {
   return conv->kernel != 1 || conv->stride != 1 || conv->pad != 0;
 }
@@ -18,25 +24,25 @@ static int tiles(int n) {
 }
 
 static ocl_size tile_items(const ocl_runtime *ocl) {
-  return (ocl_size){ocl_device(ocl)->cpu ? 1 : 128, 1, 1};
+  return (ocl_size){ocl->info.cpu ? 1 : 128, 1, 1};
 }
 
-/* Rows of a chunk of the weights' gradients [m][n] over `rows`; whole slices of any kernel's depth. */
+/* Rows of a chunk of the weight gradients [m][n] over `rows`: a multiple of the depth of every product kernel. */
 static int weight_chunk(int rows, int m, int n) {
   int chunks = (WEIGHT_TILES + tiles(m) * tiles(n) - 1) / (tiles(m) * tiles(n));
   int chunk = (rows + chunks - 1) / chunks;
   return ((chunk > WEIGHT_ROWS ? chunk : WEIGHT_ROWS) + 31) / 32 * 32;
 }
 
-/* The input as the matrix that the product takes: itself, or its patches. */
+/* The matrix of the product: the input itself or its patches. */
 static cream_tensor matrix_of(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
                               const cream_tensor *y) {
   if (!needs_patches(conv)) return *x;
   int pixels = ocl_pixels(y), taps = ocl_taps(conv);
   cream_tensor patches = {.n = pixels, .h = 1, .w = 1, .c = x->c * taps};
   patches.raw = ocl_scratch(ocl, OCL_VALUES, (size_t)pixels * (size_t)patches.c);
-  ocl_run(ocl, "map_patches", ocl_flat_groups((size_t)pixels * (size_t)taps), OCL_FLAT_ITEMS, OCL_TENSOR(x),
-          OCL(patches.raw), OCL(x->c), OCL(pixels), OCL_GEOMETRY(conv, x, y));
+  ocl_run_map_patches(ocl, ocl_flat_groups((size_t)pixels * (size_t)taps), OCL_FLAT_ITEMS, OCL_TENSOR(x),
+                      patches.raw, x->c, pixels, OCL_GEOMETRY(conv, x, y));
   return patches;
 }
 
@@ -51,9 +57,9 @@ static void dense_forward(ocl_runtime *ocl, const cream_conv *conv, const cream_
   }
   if (bn && mode != CREAM_BN_RUNNING)
     partial = ocl_scratch(ocl, OCL_PARTIAL, (size_t)row_tiles * 2 * (size_t)y->c);
-  ocl_run(ocl, "product_forward", ((ocl_size){(size_t)tiles(y->c), (size_t)row_tiles, 1}), tile_items(ocl),
-          OCL_TENSOR(&matrix), OCL(conv->weight), OCL(conv->bias), OCL(y->raw), OCL(partial), OCL(rows),
-          OCL(matrix.c), OCL(y->c), OCL(ocl_area(&matrix)), OCL(ocl_area(y)));
+  ocl_run_product_forward(ocl, (ocl_size){(size_t)tiles(y->c), (size_t)row_tiles, 1}, tile_items(ocl),
+                          OCL_TENSOR(&matrix), conv->weight, conv->bias, y->raw, partial, rows, matrix.c,
+                          y->c, ocl_area(&matrix), ocl_area(y));
   if (bn) ocl_norm_forward(ocl, bn, mode, momentum, y, partial, row_tiles, row_tiles, rows, OCL_TILE);
 }
 
@@ -66,14 +72,14 @@ static void backward_weight(ocl_runtime *ocl, const cream_conv *conv, const crea
   if (by_blas(ocl))
     ocl_blas_backward_weight(ocl, matrix, y, dy->g, chunk, out);
   else
-    ocl_run(ocl, "product_backward_weight",
-            ((ocl_size){(size_t)tiles(matrix->c), (size_t)tiles(y->c), (size_t)chunks}), tile_items(ocl),
-            OCL_TENSOR(y), OCL_GRAD(dy), OCL_TENSOR(matrix), OCL(out), OCL(rows), OCL(y->c), OCL(matrix->c),
-            OCL(ocl_area(y)), OCL(ocl_area(matrix)), OCL(chunk));
+    ocl_run_product_backward_weight(ocl,
+                                    (ocl_size){(size_t)tiles(matrix->c), (size_t)tiles(y->c), (size_t)chunks},
+                                    tile_items(ocl), OCL_TENSOR(y), OCL_GRAD(dy), OCL_TENSOR(matrix), out,
+                                    rows, y->c, matrix->c, ocl_area(y), ocl_area(matrix), chunk);
   if (chunks > 1) ocl_sum_parts(ocl, out, conv->dweight, 1, (int)size, chunks, 1);
 }
 
-/* Pending gradient times weights [y->c][n], to the sink. */
+/* Writes the product of the pending gradient and the weights [y->c][n] to the sink. */
 static void product_backward_data(ocl_runtime *ocl, const cream_tensor *y, const cream_grad *dy,
                                   cream_buf weight, int n, const cream_sink *sink) {
   const cream_tensor *node = sink->node;
@@ -84,13 +90,13 @@ static void product_backward_data(ocl_runtime *ocl, const cream_tensor *y, const
   int rows = ocl_pixels(y), span = ocl_sink_sums(sink) == 5 ? ocl_area(node) : rows;
   int parts = tiles(span), row_tiles = rows / span * parts;
   ocl_sink s = ocl_sink_begin(ocl, sink, row_tiles, parts);
-  ocl_run(ocl, "product_backward_data", ((ocl_size){(size_t)tiles(n), (size_t)row_tiles, 1}), tile_items(ocl),
-          OCL_TENSOR(y), OCL_GRAD(dy), OCL(weight), OCL_SINK(&s), OCL(rows), OCL(y->c), OCL(n),
-          OCL(ocl_area(y)), OCL(ocl_area(node)), OCL(span), OCL(parts));
+  ocl_run_product_backward_data(ocl, (ocl_size){(size_t)tiles(n), (size_t)row_tiles, 1}, tile_items(ocl),
+                                OCL_TENSOR(y), OCL_GRAD(dy), weight, OCL_SINK(&s), rows, y->c, n, ocl_area(y),
+                                ocl_area(node), span, parts);
   ocl_sink_end(ocl, &s, row_tiles, parts);
 }
 
-/* The same by way of the gradients of the patches. */
+/* The same through the gradients of the patches. */
 static void patches_backward_data(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
                                   const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
   cream_tensor patches = {.n = ocl_pixels(y), .h = 1, .w = 1, .c = x->c * ocl_taps(conv)};
@@ -99,8 +105,8 @@ static void patches_backward_data(ocl_runtime *ocl, const cream_conv *conv, cons
   product_backward_data(ocl, y, dy, conv->weight, patches.c, &plain);
   ocl_chunks k = ocl_chunks_of(x, 1);
   ocl_sink s = ocl_sink_begin(ocl, sink, k.chunks, k.parts);
-  ocl_run(ocl, "map_patch_gradients", ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl),
-          OCL(plain.g), OCL_SINK(&s), OCL_CHUNKS(&k), OCL_GEOMETRY(conv, x, y));
+  ocl_run_map_patch_gradients(ocl, ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl), plain.g,
+                              OCL_SINK(&s), OCL_CHUNKS(&k), OCL_GEOMETRY(conv, x, y));
   ocl_sink_end(ocl, &s, k.chunks, k.parts);
 }
 
@@ -135,8 +141,7 @@ static void conv_backward(cream_backend *backend, const cream_conv *conv, const 
 }
 
 void ocl_conv_init(cream_backend *backend) {
-  backend->conv_forward = conv_forward;
-  backend->conv_backward = conv_backward;
+  CREAM_CONV_OPS(CREAM_SET_OP)
 }
 
 /* ---- workspace ----------------------------------------------------------------------------------------- */
@@ -145,7 +150,7 @@ static void raise(size_t *size, size_t wanted) {
   if (*size < wanted) *size = wanted;
 }
 
-/* Partial sums of `sums` numbers a channel, in chunks of pixels or tiles of rows of images of their own. */
+/* Elements of partial sums, `sums` numbers a channel, for any chunks of pixels and tiles of rows. */
 static size_t partial_sums(const cream_tensor *t, size_t sums) {
   ocl_chunks any = ocl_chunks_of(t, 1), lines = ocl_chunks_of(t, t->w);
   int most = any.chunks > lines.chunks ? any.chunks : lines.chunks;
@@ -153,8 +158,10 @@ static size_t partial_sums(const cream_tensor *t, size_t sums) {
   return (size_t)(most > row_tiles ? most : row_tiles) * sums * (size_t)t->c;
 }
 
-void ocl_ops_workspace(const ocl_runtime *ocl, const cream_conv *conv, int n, int h, int w,
-                       size_t size[OCL_SCRATCHES]) {
+/* Elements of each scratch that conv_forward and conv_backward of `conv` on [n,h,w,cin] and what follows them
+ * need (their maximum, not their sum). */
+static void scratch_sizes(const ocl_runtime *ocl, const cream_conv *conv, int n, int h, int w,
+                          size_t size[OCL_SCRATCHES]) {
   cream_tensor x = {.n = n, .h = h, .w = w, .c = conv->cin};
   cream_tensor y = {.n = n, .h = cream_conv_out(conv, h), .w = cream_conv_out(conv, w), .c = conv->cout};
   size_t in = (size_t)ocl_pixels(&x), out = (size_t)ocl_pixels(&y);
@@ -175,4 +182,21 @@ void ocl_ops_workspace(const ocl_runtime *ocl, const cream_conv *conv, int n, in
   ocl_gemm_plan(ocl, true);
   raise(&size[OCL_VALUES], in * (size_t)ocl_pitch(ocl, x.c));
   raise(&size[OCL_GRADIENTS], out * (size_t)ocl_pitch(ocl, y.c));
+}
+
+cream_status ocl_reserve(cream_backend *backend, const cream_conv *conv, int n, int h, int w,
+                         cream_error *err) {
+  ocl_runtime *ocl = ocl_of(backend);
+  size_t size[OCL_SCRATCHES] = {0};
+  scratch_sizes(ocl, conv, n, h, w, size);
+  for (int slot = 0; slot < OCL_SCRATCHES; slot++)
+    if (size[slot]) ocl_scratch(ocl, slot, size[slot]);
+  return ocl_status(ocl, err);
+}
+
+size_t ocl_workspace(cream_backend *backend, const cream_conv *conv, int n, int h, int w) {
+  size_t size[OCL_SCRATCHES] = {0}, all = 0;
+  scratch_sizes(ocl_of(backend), conv, n, h, w, size);
+  for (int slot = 0; slot < OCL_SCRATCHES; slot++) all += size[slot];
+  return all;
 }

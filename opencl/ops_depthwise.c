@@ -1,28 +1,30 @@
-#include "ops.h"
+#include "ops_depthwise.h"
+
+#include "memory.h"
+#include "ops_map.h"
+#include "ops_norm.h"
 
 enum { WEIGHT_CHUNKS = 256, WEIGHT_PIXELS = 512 };
 
-/* The kernel `name`, or its variant for one kernel size and stride (and dilation 1). */
-typedef struct variant {
-  char name[64];
-  bool own; /* there is one */
-} variant;
-
-static variant variant_of(const cream_conv *conv, const char *name) {
-  variant v = {.own = conv->dilation == 1 && (conv->kernel == 3 || conv->kernel == 5 || conv->kernel == 7) &&
-                      (conv->stride == 1 || conv->stride == 2)};
-  if (v.own)
-    snprintf(v.name, sizeof v.name, "%s_%d_%d", name, conv->kernel, conv->stride);
-  else
-    snprintf(v.name, sizeof v.name, "%s", name);
-  return v;
+/* Whether depthwise.cl has a variant for this kernel size and stride. */
+static bool has_variant(const cream_conv *conv) {
+  return conv->dilation == 1 && (conv->kernel == 3 || conv->kernel == 5 || conv->kernel == 7) &&
+         (conv->stride == 1 || conv->stride == 2);
 }
 
+/* The function run of the variant for the convolution's kernel size and stride, or of the kernel for any. */
+#define VARIANT(run, conv)                                                                                   \
+  (has_variant(conv)                                                                                         \
+       ? ((__typeof__(&run)[3][2]){{run##_3_1, run##_3_2},                                                   \
+                                   {run##_5_1, run##_5_2},                                                   \
+                                   {run##_7_1, run##_7_2}})[(conv)->kernel / 2 - 1][(conv)->stride - 1]      \
+       : run)
+
 /* Local memory for a group's weights. */
-static ocl_arg local_taps(const ocl_runtime *ocl, const cream_conv *conv) {
+static ocl_local local_taps(const ocl_runtime *ocl, const cream_conv *conv) {
   size_t bytes = (size_t)(ocl_taps(conv) * ocl_lanes(ocl)) * ocl_chunk_items(ocl).x * sizeof(float);
   CREAM_ASSERT(bytes <= OCL_MAX_LOCAL_BYTES);
-  return OCL_LOCAL(bytes);
+  return (ocl_local){bytes};
 }
 
 void ocl_depthwise_forward(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
@@ -31,9 +33,9 @@ void ocl_depthwise_forward(ocl_runtime *ocl, const cream_conv *conv, const cream
   ocl_chunks k = ocl_chunks_of(y, y->w);
   if (bn && mode != CREAM_BN_RUNNING)
     partial = ocl_scratch(ocl, OCL_PARTIAL, (size_t)k.chunks * 2 * (size_t)k.c);
-  ocl_run(ocl, variant_of(conv, "depthwise_forward").name, ocl_chunk_groups(ocl, k.c, k.chunks),
-          ocl_chunk_items(ocl), OCL(values), OCL(conv->weight), OCL(conv->bias), OCL(y->raw), OCL(partial),
-          local_taps(ocl, conv), OCL_CHUNKS(&k), OCL(ocl_pitch(ocl, x->c)), OCL_GEOMETRY(conv, x, y));
+  VARIANT(ocl_run_depthwise_forward, conv)
+  (ocl, ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl), values, conv->weight, conv->bias, y->raw,
+   partial, local_taps(ocl, conv), OCL_CHUNKS(&k), ocl_pitch(ocl, x->c), OCL_GEOMETRY(conv, x, y));
   if (bn) ocl_norm_forward(ocl, bn, mode, momentum, y, partial, k.chunks, k.parts, k.area, k.rows);
 }
 
@@ -52,14 +54,13 @@ static void backward_weight(ocl_runtime *ocl, const cream_conv *conv, const crea
                             const cream_tensor *y, cream_buf values, cream_buf gradients) {
   int total = y->n * y->h, lines = weight_lines(total, y->w), c = conv->cout;
   int chunks = (total + lines - 1) / lines;
-  variant v = variant_of(conv, "depthwise_backward_weight");
-  int items = v.own ? conv->kernel : ocl_taps(conv);
+  int items = has_variant(conv) ? conv->kernel : ocl_taps(conv);
   cream_buf partial = ocl_scratch(ocl, OCL_PARTIAL, ocl_depthwise_partial(conv, y->n, y->h, y->w));
-  ocl_run(ocl, v.name, ocl_chunk_groups(ocl, c, chunks * items), ocl_chunk_items(ocl), OCL(values),
-          OCL(gradients), OCL(partial), OCL(c), OCL(total), OCL(chunks), OCL(lines), OCL(ocl_pitch(ocl, c)),
-          OCL_GEOMETRY(conv, x, y));
-  ocl_run(ocl, "depthwise_weight_finish", ocl_flat_groups((size_t)(c * ocl_taps(conv))), OCL_FLAT_ITEMS,
-          OCL(partial), OCL(conv->dweight), OCL(c), OCL(ocl_taps(conv)), OCL(chunks));
+  VARIANT(ocl_run_depthwise_backward_weight, conv)
+  (ocl, ocl_chunk_groups(ocl, c, chunks * items), ocl_chunk_items(ocl), values, gradients, partial, c, total,
+   chunks, lines, ocl_pitch(ocl, c), OCL_GEOMETRY(conv, x, y));
+  ocl_run_depthwise_weight_finish(ocl, ocl_flat_groups((size_t)(c * ocl_taps(conv))), OCL_FLAT_ITEMS, partial,
+                                  conv->dweight, c, ocl_taps(conv), chunks);
 }
 
 void ocl_depthwise_backward(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,
@@ -69,8 +70,8 @@ void ocl_depthwise_backward(ocl_runtime *ocl, const cream_conv *conv, const crea
   if (!cream_buf_present(sink->g)) return;
   ocl_chunks k = ocl_chunks_of(x, x->w);
   ocl_sink s = ocl_sink_begin(ocl, sink, k.chunks, k.parts);
-  ocl_run(ocl, variant_of(conv, "depthwise_backward_data").name, ocl_chunk_groups(ocl, k.c, k.chunks),
-          ocl_chunk_items(ocl), OCL(gradients), OCL(conv->weight), OCL_SINK(&s), local_taps(ocl, conv),
-          OCL_CHUNKS(&k), OCL(ocl_pitch(ocl, x->c)), OCL_GEOMETRY(conv, x, y));
+  VARIANT(ocl_run_depthwise_backward_data, conv)
+  (ocl, ocl_chunk_groups(ocl, k.c, k.chunks), ocl_chunk_items(ocl), gradients, conv->weight, OCL_SINK(&s),
+   local_taps(ocl, conv), OCL_CHUNKS(&k), ocl_pitch(ocl, x->c), OCL_GEOMETRY(conv, x, y));
   ocl_sink_end(ocl, &s, k.chunks, k.parts);
 }

@@ -1,8 +1,10 @@
 #include <math.h>
 
+#include "chunks.h"
+#include "memory.h"
 #include "ops.h"
 
-/* Elements of a work-group's share of a dot product, and most work-groups. */
+/* Elements of a dot product for a work-group, and the largest number of work-groups. */
 enum { DOT_SHARE = 4096, DOT_GROUPS = 256, MAX_RUNS = 256 };
 
 static ocl_size vector_groups(const ocl_runtime *ocl, size_t count) {
@@ -11,19 +13,17 @@ static ocl_size vector_groups(const ocl_runtime *ocl, size_t count) {
 
 static void fill(cream_backend *backend, cream_buf dst, size_t count, float value) {
   ocl_runtime *ocl = ocl_of(backend);
-  ocl_run(ocl, "flat_fill", vector_groups(ocl, count), OCL_FLAT_ITEMS, OCL(dst), OCL((int)count), OCL(value));
+  ocl_run_flat_fill(ocl, vector_groups(ocl, count), OCL_FLAT_ITEMS, dst, (int)count, value);
 }
 
 static void copy(cream_backend *backend, cream_buf dst, cream_buf src, size_t count) {
   ocl_runtime *ocl = ocl_of(backend);
-  ocl_run(ocl, "flat_copy", vector_groups(ocl, count), OCL_FLAT_ITEMS, OCL(src), OCL(dst), OCL((int)count),
-          OCL(1.0f));
+  ocl_run_flat_copy(ocl, vector_groups(ocl, count), OCL_FLAT_ITEMS, src, dst, (int)count, 1.0f);
 }
 
 static void axpy(cream_backend *backend, cream_buf y, float alpha, cream_buf x, size_t count) {
   ocl_runtime *ocl = ocl_of(backend);
-  ocl_run(ocl, "flat_axpy", vector_groups(ocl, count), OCL_FLAT_ITEMS, OCL(x), OCL(y), OCL((int)count),
-          OCL(alpha));
+  ocl_run_flat_axpy(ocl, vector_groups(ocl, count), OCL_FLAT_ITEMS, x, y, (int)count, alpha);
 }
 
 static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, cream_buf out) {
@@ -32,21 +32,19 @@ static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, 
   if (groups > DOT_GROUPS) groups = DOT_GROUPS;
   if (groups == 0) groups = 1;
   cream_buf partial = groups > 1 ? ocl_scratch(ocl, OCL_SMALL, groups) : out;
-  ocl_run(ocl, "flat_dot", ((ocl_size){groups, 1, 1}), OCL_FLAT_ITEMS, OCL(x), OCL(y), OCL(partial),
-          OCL((int)count));
+  ocl_run_flat_dot(ocl, (ocl_size){groups, 1, 1}, OCL_FLAT_ITEMS, x, y, partial, (int)count);
   if (groups > 1)
-    ocl_run(ocl, "flat_dot", ((ocl_size){1, 1, 1}), OCL_FLAT_ITEMS, OCL(partial), OCL(CREAM_NO_BUF), OCL(out),
-            OCL((int)groups));
+    ocl_run_flat_dot(ocl, (ocl_size){1, 1, 1}, OCL_FLAT_ITEMS, partial, CREAM_NO_BUF, out, (int)groups);
 }
 
 /* ---- optimisers ---------------------------------------------------------------------------------------- */
 
-/* A run of the weight block, as in kernels/flat.cl. */
+/* A run of parameters, as in kernels/flat.cl. */
 typedef struct run {
   cl_uint w, g, count, decayed, item;
 } run;
 
-/* Slices that follow one another, with decay before without, are one run. */
+/* Joins adjacent slices into runs; in a run those with decay come first. */
 static int join_slices(const cream_slice *slices, int count, cl_uint lanes, run runs[MAX_RUNS],
                        cl_uint *items) {
   int n = 0;
@@ -71,7 +69,7 @@ static int join_slices(const cream_slice *slices, int count, cl_uint lanes, run 
   return n;
 }
 
-/* 1 / (1 - decay^step), what corrects a mean that began at 0. */
+/* 1 / (1 - decay^step), which corrects a mean that began at 0; infinite at step 0. */
 static float correction(float decay, uint64_t step) {
   return (float)(1.0 / (1.0 - pow(decay, (double)step)));
 }
@@ -83,23 +81,17 @@ static void optim_step(cream_backend *backend, const cream_optim *optim, const c
   cl_uint items;
   int n = join_slices(slices, count, (cl_uint)ocl_lanes(ocl), runs, &items);
   if (n == 0) return;
-  bool adam = optim->kind == CREAM_OPTIM_ADAM || optim->kind == CREAM_OPTIM_ADAMW;
   float momentum = cream_buf_present(blocks->m) ? optim->momentum : 0;
   cream_buf table = ocl_scratch(ocl, OCL_TABLE, MAX_RUNS * sizeof(run) / sizeof(cl_uint));
   if (!cream_buf_present(table)) return;
-  ocl_upload(ocl, table, runs, (size_t)n * sizeof *runs);
-  ocl_run(ocl, "flat_optim", ocl_flat_groups(items), OCL_FLAT_ITEMS, OCL(table), OCL(n), OCL((int)items),
-          OCL(blocks->w), OCL(blocks->g), OCL(blocks->m), OCL(blocks->v), OCL(blocks->ema),
-          OCL((int)optim->kind), OCL(optim->lr), OCL(momentum), OCL(optim->weight_decay),
-          OCL((float)(1.0 - optim->alpha)), OCL(optim->eps), OCL((float)(1.0 - optim->ema_decay)),
-          OCL(optim->nesterov), OCL(adam ? correction(momentum, optim->step) : 1.0f),
-          OCL(adam ? correction(optim->alpha, optim->step) : 1.0f));
+  ocl_upload_bytes(ocl, table, runs, (size_t)n * sizeof *runs);
+  ocl_run_flat_optim(ocl, ocl_flat_groups(items), OCL_FLAT_ITEMS, table, n, (int)items, blocks->w, blocks->g,
+                     blocks->m, blocks->v, blocks->ema, (int)optim->kind, optim->lr, momentum,
+                     optim->weight_decay, (float)(1.0 - optim->alpha), optim->eps,
+                     (float)(1.0 - optim->ema_decay), optim->nesterov, correction(momentum, optim->step),
+                     correction(optim->alpha, optim->step));
 }
 
 void ocl_flat_init(cream_backend *backend) {
-  backend->optim_step = optim_step;
-  backend->fill = fill;
-  backend->copy = copy;
-  backend->axpy = axpy;
-  backend->dot = dot;
+  CREAM_FLAT_OPS(CREAM_SET_OP)
 }

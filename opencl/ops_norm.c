@@ -1,4 +1,6 @@
-#include "ops.h"
+#include "ops_norm.h"
+
+#include "memory.h"
 
 enum { COLUMNS = 16, LANES = 16 };
 #define FINISH_ITEMS ((ocl_size){COLUMNS, LANES, 1})
@@ -10,29 +12,28 @@ static ocl_size finish_groups(int c) {
 void ocl_norm_forward(ocl_runtime *ocl, const cream_bn *bn, cream_bn_mode mode, float momentum,
                       const cream_tensor *y, cream_buf partial, int chunks, int parts, int span, int rows) {
   if (mode == CREAM_BN_RUNNING) chunks = 0;
-  ocl_run(ocl, "norm_forward", finish_groups(y->c), FINISH_ITEMS, OCL(partial), OCL(bn->gamma), OCL(bn->beta),
-          OCL(bn->running_mean), OCL(bn->running_var), OCL(bn->mean), OCL(bn->invstd), OCL(bn->scale),
-          OCL(bn->shift), OCL(y->c), OCL(chunks), OCL(parts), OCL(span), OCL(rows), OCL(ocl_pixels(y)),
-          OCL((int)mode), OCL(momentum), OCL(bn->eps));
+  ocl_run_norm_forward(ocl, finish_groups(y->c), FINISH_ITEMS, partial, bn->gamma, bn->beta, bn->running_mean,
+                       bn->running_var, bn->mean, bn->invstd, bn->scale, bn->shift, y->c, chunks, parts, span,
+                       rows, ocl_pixels(y), mode != CREAM_BN_RUNNING, mode == CREAM_BN_TRAIN, momentum,
+                       bn->eps);
 }
 
 void ocl_norm_backward(ocl_runtime *ocl, const cream_bn *bn, int c, cream_buf partial, cream_buf gate,
                        cream_buf pool, int chunks, int pixels) {
-  ocl_run(ocl, "norm_backward", finish_groups(c), FINISH_ITEMS, OCL(partial), OCL(gate), OCL(pool),
-          OCL(bn->gamma), OCL(bn->mean), OCL(bn->invstd), OCL(bn->dgamma), OCL(bn->dbeta), OCL(bn->a),
-          OCL(bn->b), OCL(bn->c), OCL(c), OCL(chunks), OCL((float)pixels));
+  ocl_run_norm_backward(ocl, finish_groups(c), FINISH_ITEMS, partial, gate, pool, bn->gamma, bn->mean,
+                        bn->invstd, bn->dgamma, bn->dbeta, bn->a, bn->b, bn->c, c, chunks, (float)pixels);
 }
 
 void ocl_sum_parts(ocl_runtime *ocl, cream_buf partial, cream_buf out, int n, int run, int parts,
                    float factor) {
-  ocl_run(ocl, "norm_sum_parts", ocl_flat_groups((size_t)n * (size_t)run), OCL_FLAT_ITEMS, OCL(partial),
-          OCL(out), OCL(n * run), OCL(run), OCL(parts), OCL(factor));
+  ocl_run_norm_sum_parts(ocl, ocl_flat_groups((size_t)n * (size_t)run), OCL_FLAT_ITEMS, partial, out, n * run,
+                         run, parts, factor);
 }
 
 void ocl_bias_backward(ocl_runtime *ocl, const cream_tensor *y, const cream_grad *dy, cream_buf dbias) {
   ocl_size groups = {ocl_groups((size_t)y->c, (size_t)(COLUMNS * ocl_lanes(ocl))), 1, 1};
-  ocl_run(ocl, "norm_bias", groups, FINISH_ITEMS, OCL_TENSOR(y), OCL_GRAD(dy), OCL(dbias), OCL(y->c),
-          OCL(ocl_pixels(y)), OCL(ocl_area(y)));
+  ocl_run_norm_bias(ocl, groups, FINISH_ITEMS, OCL_TENSOR(y), OCL_GRAD(dy), dbias, y->c, ocl_pixels(y),
+                    ocl_area(y));
 }
 
 /* ---- sinks --------------------------------------------------------------------------------------------- */

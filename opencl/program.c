@@ -1,7 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "cache.h"
+#include "error.h"
+#include "program.h"
 
 typedef struct ocl_source {
   const char *name;
@@ -9,7 +11,7 @@ typedef struct ocl_source {
   size_t length;
 } ocl_source;
 
-/* tools/embed.cmake's list of kernels/. */
+/* Made by tools/embed.cmake. */
 static const ocl_source sources[] = {
 #define EMBEDDED(name, ...)                                                                                  \
   {name, (const unsigned char[]){__VA_ARGS__}, sizeof((const unsigned char[]){__VA_ARGS__})},
@@ -18,11 +20,21 @@ static const ocl_source sources[] = {
 };
 enum { N_SOURCES = sizeof sources / sizeof *sources };
 
-static const ocl_source *common_source(void) {
+/* The sources that precede every other one in its program, in this order. */
+static const char *const before[] = {"activation", "optimiser", "common"};
+enum { N_BEFORE = sizeof before / sizeof *before };
+
+static const ocl_source *source_of(const char *name) {
   for (int i = 0; i < N_SOURCES; i++)
-    if (strcmp(sources[i].name, "common") == 0) return &sources[i];
-  CREAM_ASSERT(!"kernels/common.cl is there");
-  return NULL;
+    if (strcmp(sources[i].name, name) == 0) return &sources[i];
+  fprintf(stderr, "no source of kernels is called %s\n", name);
+  abort();
+}
+
+static bool is_before(const ocl_source *source) {
+  for (int i = 0; i < N_BEFORE; i++)
+    if (strcmp(source->name, before[i]) == 0) return true;
+  return false;
 }
 
 static uint64_t hash(const char *name) {
@@ -31,7 +43,7 @@ static uint64_t hash(const char *name) {
   return h;
 }
 
-/* The kernel's place in the table: taken, or where it belongs. */
+/* The kernel's place in the table, taken or free. */
 static ocl_kernel *place_of(ocl_runtime *ocl, const char *name) {
   size_t at = hash(name) % OCL_KERNEL_SLOTS;
   while (ocl->kernels[at].handle && strcmp(ocl->kernels[at].name, name) != 0)
@@ -71,8 +83,8 @@ static cl_int add_kernels(ocl_runtime *ocl, cl_program program) {
   return code;
 }
 
-/* The compiler's first complaint, on one line. */
-static void complaint(const ocl_runtime *ocl, cl_program program, char *text, size_t size) {
+/* The first error of the build log, on one line. */
+static void first_error(const ocl_runtime *ocl, cl_program program, char *text, size_t size) {
   size_t length = 0;
   text[0] = '\0';
   clGetProgramBuildInfo(program, ocl->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &length);
@@ -90,24 +102,28 @@ static cream_status compile(ocl_runtime *ocl, const ocl_source *source, const ch
                             const size_t *lengths, const char *options, cl_program *program,
                             cream_error *err) {
   cl_int code;
-  *program = clCreateProgramWithSource(ocl->context, 2, (const char **)texts, lengths, &code);
+  *program = clCreateProgramWithSource(ocl->context, N_BEFORE + 1, (const char **)texts, lengths, &code);
   if (!code)
     code = ocl_fault(OCL_FAULT_BUILD, clBuildProgram(*program, 1, &ocl->device, options, NULL, NULL));
   if (!code) return CREAM_OK;
   char reason[200] = "";
-  if (*program) complaint(ocl, *program, reason, sizeof reason);
+  if (*program) first_error(ocl, *program, reason, sizeof reason);
   if (*program) clReleaseProgram(*program);
   return cream_fail(err, CREAM_FAILED,
-                    "the kernels %s.cl do not compile for %s (%s, %d): %s; a newer driver may, --device cpu "
-                    "does without",
+                    "the kernels %s.cl do not compile for %s (%s, %d): %s; install a newer driver, or use "
+                    "--device cpu",
                     source->name, ocl->name, ocl_code_name(code), code, reason);
 }
 
 static cream_status build(ocl_runtime *ocl, const ocl_source *source, const char *options, cream_error *err) {
-  const ocl_source *common = common_source();
-  const char *texts[] = {(const char *)common->text, (const char *)source->text};
-  const size_t lengths[] = {common->length, source->length};
-  ocl_cache_key key = ocl_cache_key_of(ocl, texts, lengths, 2, options);
+  const char *texts[N_BEFORE + 1];
+  size_t lengths[N_BEFORE + 1];
+  for (int i = 0; i <= N_BEFORE; i++) {
+    const ocl_source *part = i < N_BEFORE ? source_of(before[i]) : source;
+    texts[i] = (const char *)part->text;
+    lengths[i] = part->length;
+  }
+  ocl_cache_key key = ocl_cache_key_of(ocl, texts, lengths, N_BEFORE + 1, options);
   cl_program program = ocl_cache_load(ocl, &key);
   bool cached = program != NULL;
   cream_status status = CREAM_OK;
@@ -130,6 +146,6 @@ cream_status ocl_build(ocl_runtime *ocl, cream_error *err) {
            ocl->info.half ? " -DCREAM_HALF=1" : "", ocl->info.cpu ? " -DCREAM_CPU=1" : "");
   cream_status status = CREAM_OK;
   for (int i = 0; i < N_SOURCES && !status; i++)
-    if (&sources[i] != common_source()) status = build(ocl, &sources[i], options, err);
+    if (!is_before(&sources[i])) status = build(ocl, &sources[i], options, err);
   return status;
 }

@@ -21,9 +21,20 @@ cp -R "$root"/{core,cpu,opencl,io,tools,tests} "$tree" || exit 1
 
 # compiles SOURCE: whether the copy's SOURCE compiles; the compiler's messages go to the file log.
 compiles() {
+  local core=$tree/core/base kernels=$tree/opencl/kernels generated=$work/generated
   if [[ $1 == *.cl ]]; then
-    clang -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -fsyntax-only -I"$tree/opencl/kernels" "$tree/$1" >"$work/log" 2>&1
+    local before=(-include "$core/activation.h" -include "$core/optimiser.h")
+    [[ $1 == */common.cl ]] || before+=(-include "$kernels/common.cl")
+    clang -x cl -cl-std=CL1.2 -D__OPENCL_VERSION__=120 -Xclang -finclude-default-header -fsyntax-only "${before[@]}" "$tree/$1" >"$work/log" 2>&1
     return
+  fi
+  if [[ $1 == opencl/*.c ]]; then # the typed calls of kernels, from the copy's signatures
+    local files
+    files=$(find "$kernels" -name '*.cl' ! -name common.cl | paste -sd ';')
+    mkdir -p "$generated"
+    cmake -DCOMPILER=cc "-DBEFORE=$core/activation.h;$core/optimiser.h;$kernels/common.cl" \
+      "-DFILES=$files" "-DOUT=$generated/kernels.h" -P "$tree/opencl/kernel_stubs.cmake" \
+      >"$work/log" 2>&1 || return 1
   fi
   local command
   command=$(python3 - "$build/compile_commands.json" "$root/$1" <<'PY'
@@ -44,7 +55,7 @@ PY
   }
   local folder=${command%%$'\n'*} words=${command#*$'\n'}
   # Sources and include folders are those of the copy; what the build generated stays where it is.
-  words=$(sed -E "s#$root/(core|cpu|opencl|io|tools|tests)/#$tree/\1/#g; s#-I$root( |\$)#-I$tree\1#g" <<<"$words")
+  words=$(sed -E "s#$root/(core|cpu|opencl|io|tools|tests)/#$tree/\1/#g; s#-I$root( |\$)#-I$tree\1#g; s# -I$build/embedded# -I$generated&#" <<<"$words")
   (cd "$folder" && eval "$words") >"$work/log" 2>&1
 }
 

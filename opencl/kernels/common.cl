@@ -1,10 +1,11 @@
-/* What every kernel file begins with: how buffers arrive, vectors over channels, pending maps and pending
- * gradients (core/backend.h), and what becomes of the gradient of an input (cream_sink).
+/* Precedes every kernel file, and is itself preceded by core/base/activation.h and optimiser.h: buffers as
+ * parameters, vectors over channels, pending maps and pending gradients (core/backend.h), and sinks for the
+ * gradient of an input (cream_sink).
  *
  * Activations are NHWC. A work-item takes V neighbouring channels; `lanes` of them (1..V) exist.
  */
 
-/* A buffer and where in it, in 4-byte elements: see runtime.h. */
+/* A buffer and an offset into it, in 4-byte elements: ocl_arg_buf of launch.h. */
 #define BUF(x) __global float *x, const uint x##_0
 #define IN(x)  __global const float *x, const uint x##_0
 #define AT(x)  x += x##_0
@@ -35,7 +36,7 @@ typedef JOIN(int, V) ivec;
 #endif
 #define CHUNKED __kernel __attribute__((reqd_work_group_size(LX, LY, 1)))
 
-/* Work-groups of the other kernels, most of them; ROW: a group has a row, to which AT_ROW moves pointers. */
+/* Work-groups of most other kernels; ROW: a group has a row, to which AT_ROW moves pointers. */
 #define ITEMS 64
 #define FLAT  __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 #define ROW   FLAT
@@ -57,9 +58,6 @@ INLINE float group_sum(__local float *space, float value) {
   }
   return space[0];
 }
-
-/* cream_act */
-enum { ACT_NONE, ACT_RELU, ACT_SWISH, ACT_HARD_SWISH, ACT_SIGMOID, ACT_HARD_SIGMOID };
 
 /* ---- vectors ------------------------------------------------------------------------------------------- */
 
@@ -90,8 +88,8 @@ INLINE void store_lanes(vec v, __global float *p, int lanes) {
     if (i < lanes) p[i] = parts[i];
 }
 
-/* Raw activations: half where the program was built so, except for pictures and what has one pixel
- * (memory.c); arithmetic is in float. `i` counts the tensor's elements. */
+/* Raw activations: half where the program was built so, except for images and tensors of one pixel (is_half of
+ * tensor.c); arithmetic is in float. `i` counts the tensor's elements. */
 #define HALVES(c, area) ((c) > 4 && (area) > 1)
 INLINE vec act_load(__global const float *p, uint i, bool halves, int lanes) {
 #ifdef CREAM_HALF
@@ -141,50 +139,75 @@ INLINE vec vexp(vec x) {
   return as_vec(as_ivec(p) + (as_ivec(t) << 23));
 }
 
-INLINE vec vsigmoid(vec z) {
+/* ---- activations --------------------------------------------------------------------------------------- */
+
+/* For each activation of core/base/activation.h its value and its slope at z. */
+INLINE vec act_NONE(vec z) {
+  return z;
+}
+INLINE vec slope_NONE(vec z) {
+  return (vec)(1.0f);
+}
+
+INLINE vec act_RELU(vec z) {
+  return max(z, 0.0f);
+}
+INLINE vec slope_RELU(vec z) {
+  return select((vec)(0.0f), (vec)(1.0f), z > 0.0f);
+}
+
+INLINE vec act_RELU6(vec z) {
+  return min(max(z, 0.0f), 6.0f);
+}
+INLINE vec slope_RELU6(vec z) {
+  return select((vec)(0.0f), (vec)(1.0f), z > 0.0f && z < 6.0f);
+}
+
+INLINE vec act_SIGMOID(vec z) {
   return 1.0f / (1.0f + vexp(-z));
 }
+INLINE vec slope_SIGMOID(vec z) {
+  vec s = act_SIGMOID(z);
+  return s * (1.0f - s);
+}
 
-INLINE vec vhard_sigmoid(vec z) {
+INLINE vec act_SWISH(vec z) {
+  return z * act_SIGMOID(z);
+}
+INLINE vec slope_SWISH(vec z) {
+  vec s = act_SIGMOID(z);
+  return s * (1.0f + z * (1.0f - s));
+}
+
+INLINE vec act_HARD_SIGMOID(vec z) {
   return min(max(z + 3.0f, 0.0f), 6.0f) / 6.0f;
 }
-
-INLINE vec vact(uint act, vec z) {
-  switch (act) {
-  case ACT_RELU:
-    return max(z, 0.0f);
-  case ACT_SWISH:
-    return z * vsigmoid(z);
-  case ACT_HARD_SWISH:
-    return z * vhard_sigmoid(z);
-  case ACT_SIGMOID:
-    return vsigmoid(z);
-  case ACT_HARD_SIGMOID:
-    return vhard_sigmoid(z);
-  default:
-    return z;
-  }
+INLINE vec slope_HARD_SIGMOID(vec z) {
+  return select((vec)(0.0f), (vec)(1.0f / 6.0f), z > -3.0f && z < 3.0f);
 }
 
+INLINE vec act_HARD_SWISH(vec z) {
+  return z * act_HARD_SIGMOID(z);
+}
+INLINE vec slope_HARD_SWISH(vec z) {
+  return select(select(z / 3.0f + 0.5f, (vec)(1.0f), z >= 3.0f), (vec)(0.0f), z <= -3.0f);
+}
+
+/* The value and the slope of a cream_act at z. */
+#define ACT_CASE(name, word)                                                                                 \
+  case CREAM_ACT_##name:                                                                                     \
+    return act_##name(z);
+INLINE vec vact(uint act, vec z) {
+  switch (act) { CREAM_ACTS(ACT_CASE) }
+  return z;
+}
+
+#define SLOPE_CASE(name, word)                                                                               \
+  case CREAM_ACT_##name:                                                                                     \
+    return slope_##name(z);
 INLINE vec vact_slope(uint act, vec z) {
-  const vec zero = (vec)(0.0f), one = (vec)(1.0f);
-  vec s;
-  switch (act) {
-  case ACT_RELU:
-    return select(zero, one, z > 0.0f);
-  case ACT_SWISH:
-    s = vsigmoid(z);
-    return s * (1.0f + z * (1.0f - s));
-  case ACT_HARD_SWISH:
-    return select(select(z / 3.0f + 0.5f, one, z >= 3.0f), zero, z <= -3.0f);
-  case ACT_SIGMOID:
-    s = vsigmoid(z);
-    return s * (1.0f - s);
-  case ACT_HARD_SIGMOID:
-    return select(zero, (vec)(1.0f / 6.0f), z > -3.0f && z < 3.0f);
-  default:
-    return one;
-  }
+  switch (act) { CREAM_ACTS(SLOPE_CASE) }
+  return (vec)(1.0f);
 }
 
 /* ---- pending maps -------------------------------------------------------------------------------------- */
@@ -226,7 +249,7 @@ INLINE vec raw_at(const tensor *t, int pixel, int ch, int lanes) {
   return act_load(t->raw, (uint)pixel * t->c + ch, HALVES(t->c, t->area), lanes);
 }
 
-/* The value at a pixel, map and gate looked up for it alone. */
+/* The value at one pixel. */
 INLINE vec value_at(const tensor *t, int pixel, int ch, int lanes) {
   vec z = raw_at(t, pixel, ch, lanes);
   if (t->scale) z = load_lanes(t->scale + ch, lanes) * z + load_lanes(t->shift + ch, lanes);
@@ -236,7 +259,7 @@ INLINE vec value_at(const tensor *t, int pixel, int ch, int lanes) {
 
 /* ---- pending gradients --------------------------------------------------------------------------------- */
 
-/* A cream_grad as kernel parameters; it stands beside a TENSOR. */
+/* A cream_grad as kernel parameters; it follows its TENSOR. */
 #define GRAD(d) IN(d##_g), IN(d##_pool), IN(d##_a), IN(d##_b), IN(d##_c), const int d##_by_value
 
 typedef struct grad {
@@ -267,7 +290,7 @@ INLINE vec draw_at(const tensor *t, const grad *d, int pixel, int ch, int lanes)
 
 /* ---- sinks --------------------------------------------------------------------------------------------- */
 
-/* A cream_sink as kernel parameters. sums: how many it takes: 0, 2 (batch norm) or 5 (gate_sums); partial:
+/* A cream_sink as kernel parameters. sums: their number, 0, 2 (batch norm) or 5 (gate_sums); partial:
  * [chunk][sums][C]. */
 #define SINK(s)                                                                                              \
   BUF(s##_g), IN(s##_add), TENSOR(s##_node), IN(s##_mean), IN(s##_invstd), BUF(s##_partial),                 \
@@ -291,7 +314,7 @@ typedef struct sink_sums {
   vec s[SINK_SUMS];
 } sink_sums;
 
-/* What does not change from pixel to pixel of an image. */
+/* The part of a sink that is the same for all pixels of an image. */
 typedef struct sink_map {
   map node;
   vec gate, mean, invstd;
@@ -314,7 +337,7 @@ INLINE void sink_put(const sink *s, const sink_map *m, int pixel, int ch, int la
   uint i = (uint)pixel * s->node.c + ch;
   if (s->add) d += load_lanes(s->add + i, lanes);
   vec raw = (vec)(0.0f), z = raw, q = (vec)(1.0f);
-  if (s->sums || s->node.act != ACT_NONE) {
+  if (s->sums || s->node.act != CREAM_ACT_NONE) {
     raw = act_load(s->node.raw, i, HALVES(s->node.c, s->node.area), lanes);
     z = m->node.scale * raw + m->node.shift;
     q = vact_slope(s->node.act, z);
@@ -350,7 +373,7 @@ INLINE void sink_finish(const sink *s, int chunk, int ch, int lanes, const sink_
 
 /* ---- statistics ---------------------------------------------------------------------------------------- */
 
-/* Mean and sum of squares about it, from sums about `shift`, so that a large mean costs no digits. */
+/* Mean and sum of squares about it, from sums about `shift`, so that a large mean loses no digits. */
 typedef struct moments {
   vec shift, sum, squares;
 } moments;

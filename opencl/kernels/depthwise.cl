@@ -1,6 +1,6 @@
-/* Depthwise convolutions. Values and gradients come written out, with channels padded to `pitch`, a multiple
- * of V; an item makes strips of STRIP neighbouring pixels of its channels, so that what it has read serves
- * several.
+/* Depthwise convolutions. Values and gradients are written out before, with channels padded to `pitch`, a multiple
+ * of V; an item computes strips of STRIP neighbouring pixels of its channels, so that it reads a value once for
+ * several of them.
  */
 
 enum { STRIP = 4, SPREAD = LX * V, MAX_TAPS = 7 };

@@ -1,4 +1,4 @@
-/* Flat blocks: optimisers, and what needs no shape. An item takes V elements, or strides over more. */
+/* Flat blocks: optimisers and ops that need no shape. An item takes V elements, or strides over more. */
 
 #define VECTOR_OF(count)                                                                                     \
   int at = (int)get_global_id(0) * V, lanes = min(V, (count)-at);                                            \
@@ -62,17 +62,67 @@ FLAT void flat_dropout(BUF(gate), const int count, const float p, const float ke
 
 /* ---- optimisers ---------------------------------------------------------------------------------------- */
 
-/* cream_optim_kind */
-enum { OPTIM_SGD, OPTIM_RMSPROP_TF, OPTIM_ADAM, OPTIM_ADAMW };
-
-/* A run of the weight block: where it begins there and in the gradients, its length, how many of it decay,
- * and the first item that works on it. */
+/* A run of parameters: its offsets in the weights and in the gradients, its length, how many of its first
+ * parameters decay, and the first item that works on it. */
 typedef struct run {
   uint w, g, count, decayed, item;
 } run;
 
-/* One step of core/backend.h's cream_optim. correct_m, correct_v: 1/(1 - momentum^step), 1/(1 - alpha^step).
- */
+/* One step of core/backend.h's cream_optim on some parameters: `d` is their gradient, `shrink` the weight decay
+ * of each, `square_share` 1 - alpha; correct_m and correct_v are 1/(1 - momentum^step), 1/(1 - alpha^step). */
+typedef struct update {
+  vec weight, d, shrink, moment, square;
+  float lr, momentum, square_share, eps, correct_m, correct_v;
+  int nesterov;
+} update;
+
+INLINE void add_decay(update *u) {
+  u->d += u->shrink * u->weight;
+}
+
+INLINE void average_square(update *u) {
+  u->square += u->square_share * (u->d * u->d - u->square);
+}
+
+INLINE void adam(update *u) {
+  average_square(u);
+  u->moment += (1.0f - u->momentum) * (u->d - u->moment);
+  u->weight -= u->lr * (u->moment * u->correct_m) / (sqrt(u->square * u->correct_v) + u->eps);
+}
+
+/* For each optimiser of core/base/optimiser.h its update. */
+INLINE void optim_SGD(update *u) {
+  add_decay(u);
+  u->moment = u->momentum * u->moment + u->d;
+  u->weight -= u->lr * (u->nesterov ? u->d + u->momentum * u->moment : u->moment);
+}
+
+INLINE void optim_RMSPROP_TF(update *u) {
+  add_decay(u);
+  average_square(u);
+  u->moment = u->momentum * u->moment + u->lr * u->d / sqrt(u->square + u->eps);
+  u->weight -= u->moment;
+}
+
+INLINE void optim_ADAM(update *u) {
+  add_decay(u);
+  adam(u);
+}
+
+INLINE void optim_ADAMW(update *u) {
+  u->weight -= u->lr * u->shrink * u->weight;
+  adam(u);
+}
+
+#define OPTIM_CASE(name, word)                                                                               \
+  case CREAM_OPTIM_##name:                                                                                   \
+    optim_##name(u);                                                                                         \
+    break;
+INLINE void optimise(int kind, update *u) {
+  switch (kind) { CREAM_OPTIMS(OPTIM_CASE) }
+}
+
+/* An update of the `runs` of the table, in `items` items. */
 FLAT void flat_optim(IN(table), const int runs, const int items, BUF(w), IN(g), BUF(m), BUF(v), BUF(ema),
                      const int kind, const float lr, const float momentum, const float weight_decay,
                      const float square_share, const float eps, const float ema_share, const int nesterov,
@@ -89,34 +139,27 @@ FLAT void flat_optim(IN(table), const int runs, const int items, BUF(w), IN(g), 
   for (int i = 1; i < runs && entry[1].item <= item; i++) entry++;
   uint at = (item - entry->item) * V, i = entry->w + at;
   int lanes = min(V, (int)(entry->count - at));
-  vec d = load_lanes(g + entry->g + at, lanes), weight = load_lanes(w + i, lanes);
-  float shrink_lane[V];
-  for (int j = 0; j < V; j++) shrink_lane[j] = at + j < entry->decayed ? weight_decay : 0.0f;
-  vec shrink = vec_load(0, shrink_lane), moment = (vec)(0.0f);
-  if (m) moment = load_lanes(m + i, lanes);
-  if (kind == OPTIM_ADAMW)
-    weight -= lr * shrink * weight;
-  else
-    d += shrink * weight;
-  if (kind == OPTIM_SGD) {
-    moment = momentum * moment + d;
-    weight -= lr * (nesterov ? d + momentum * moment : moment);
-  } else {
-    vec square = load_lanes(v + i, lanes);
-    square += square_share * (d * d - square);
-    store_lanes(square, v + i, lanes);
-    if (kind == OPTIM_RMSPROP_TF) {
-      moment = momentum * moment + lr * d / sqrt(square + eps);
-      weight -= moment;
-    } else {
-      moment += (1.0f - momentum) * (d - moment);
-      weight -= lr * (moment * correct_m) / (sqrt(square * correct_v) + eps);
-    }
-  }
-  store_lanes(weight, w + i, lanes);
-  if (m) store_lanes(moment, m + i, lanes);
+  float shrink[V];
+  for (int j = 0; j < V; j++) shrink[j] = at + j < entry->decayed ? weight_decay : 0.0f;
+  update u;
+  u.weight = load_lanes(w + i, lanes);
+  u.d = load_lanes(g + entry->g + at, lanes);
+  u.shrink = vec_load(0, shrink);
+  u.moment = m ? load_lanes(m + i, lanes) : (vec)(0.0f);
+  u.square = v ? load_lanes(v + i, lanes) : (vec)(0.0f);
+  u.lr = lr;
+  u.momentum = momentum;
+  u.square_share = square_share;
+  u.eps = eps;
+  u.correct_m = correct_m;
+  u.correct_v = correct_v;
+  u.nesterov = nesterov;
+  optimise(kind, &u);
+  store_lanes(u.weight, w + i, lanes);
+  if (m) store_lanes(u.moment, m + i, lanes);
+  if (v) store_lanes(u.square, v + i, lanes);
   if (ema) {
     vec mean = load_lanes(ema + i, lanes);
-    store_lanes(mean + ema_share * (weight - mean), ema + i, lanes);
+    store_lanes(mean + ema_share * (u.weight - mean), ema + i, lanes);
   }
 }

@@ -1,6 +1,6 @@
 /* Softmax, losses and matching: a work-group has a row, its items go along it, halving trees join them. */
 
-/* The greatest of a row and where it is, the first of equals. */
+/* The largest value of a row and its index, the first of equals. */
 typedef struct peak {
   float value;
   int at;
@@ -46,7 +46,7 @@ ROW void loss_softmax(IN(logits), BUF(out), const int k) {
   for (int i = item; i < k; i += ITEMS) out[i] = exp(logits[i] - top) / sum;
 }
 
-/* dlogits [n,k] and, for each row, hard and soft cross entropy and whether the label is on top: rows [n][3].
+/* dlogits [n,k] and, for each row, hard and soft cross entropy and whether the label has the largest logit: rows [n][3].
  */
 ROW void loss_rows(IN(logits), IN(labels), IN(target), BUF(dlogits), BUF(rows), const int n, const int k,
                    const float hard, const float soft, const float smoothing) {

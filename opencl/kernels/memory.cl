@@ -1,4 +1,4 @@
-/* Pictures on their way in, and the self-test. */
+/* The normalisation of images, and the self-test. */
 
 /* pixels [count] bytes, c channels together -> x = (pixel/255 - mean[c]) / deviation[c].  One item a value.
  */

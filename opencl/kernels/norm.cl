@@ -1,12 +1,10 @@
-/* What completes sums over chunks: batch norm forward and backward, gate_sums, weight and bias gradients. A
+/* Completes sums over chunks: batch norm forward and backward, gate_sums, weight and bias gradients. A
  * work-group has COLUMNS channels and LANES lanes over the chunks, which a halving tree joins.
  */
 
 #define COLUMNS 16
 #define LANES   16
 #define FINISH  __kernel __attribute__((reqd_work_group_size(COLUMNS, LANES, 1)))
-
-enum { BN_TRAIN, BN_BATCH, BN_RUNNING };
 
 /* Mean and sum of squares about it of `count` numbers. */
 typedef struct spread {
@@ -25,11 +23,12 @@ INLINE spread merge(spread a, spread b) {
 }
 
 /* Statistics, scale and shift from partial [chunk][2][c], chunks of `rows` pixels in spans of `span` (parts
- * chunks each); in BN_RUNNING from the running statistics, and partial is absent. */
+ * chunks each). Unless `measured`, the running statistics are used and partial is absent; `moves`: the batch's
+ * statistics move the running ones. */
 FINISH void norm_forward(IN(partial), IN(gamma), IN(beta), BUF(running_mean), BUF(running_var), BUF(mean),
                          BUF(invstd), BUF(scale), BUF(shift), const int c, const int chunks, const int parts,
-                         const int span, const int rows, const int count, const int mode,
-                         const float momentum, const float eps) {
+                         const int span, const int rows, const int count, const int measured,
+                         const int moves, const float momentum, const float eps) {
   __local float counts[LANES * COLUMNS], means[LANES * COLUMNS], squares[LANES * COLUMNS];
   AT(partial);
   AT(gamma);
@@ -67,17 +66,17 @@ FINISH void norm_forward(IN(partial), IN(gamma), IN(beta), BUF(running_mean), BU
   }
   if (lane > 0 || ch >= c) return;
   float centre = means[at], variance = squares[at] / (float)count;
-  if (mode == BN_RUNNING) {
+  if (!measured) {
     centre = running_mean[ch];
     variance = running_var[ch];
   }
   float width = 1.0f / sqrt(variance + eps), slope = gamma[ch] * width;
   scale[ch] = slope;
   shift[ch] = beta[ch] - centre * slope;
-  if (mode == BN_RUNNING) return;
+  if (!measured) return;
   mean[ch] = centre;
   invstd[ch] = width;
-  if (mode == BN_BATCH) return;
+  if (!moves) return;
   float unbiased = squares[at] / (float)max(count - 1, 1);
   running_mean[ch] = (1.0f - momentum) * running_mean[ch] + momentum * centre;
   running_var[ch] = (1.0f - momentum) * running_var[ch] + momentum * unbiased;

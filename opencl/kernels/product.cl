@@ -23,13 +23,13 @@ typedef struct cell {
   vec s[ROWS];
 } cell;
 
-/* Calls for each cell of the item: `mine` counts them, `row` and `column` are where in the tile it begins. */
+/* Loops over the item's cells: `mine` counts them, `row` and `column` are the cell's first in the tile. */
 #define EACH_CELL(mine, group, row, column)                                                                  \
   for (int mine = 0, group = item / VECTORS, row = group * ROWS, column = item % VECTORS * V; mine < SHARE;  \
        mine++, group = (item + mine * ITEMS) / VECTORS, row = group * ROWS,                                  \
            column = (item + mine * ITEMS) % VECTORS * V)
 
-/* What a tile is read from: a map's values, a pending gradient, or plain memory [rows][c] (weights). */
+/* The source of a tile: a map's values, a pending gradient, or plain memory [rows][c] (weights). */
 typedef enum source_kind { FROM_VALUES, FROM_GRADIENTS, FROM_WEIGHTS } source_kind;
 typedef struct source {
   source_kind kind;
@@ -149,7 +149,7 @@ INLINE void product(__local float *a, __local float *b, const source *left, cons
 }
 
 /* y [rows][n] = values of x [rows][k] times w [n][k] transposed, plus bias. partial, where present, gets the
- * tile's mean and sum of squares about it, [row tile][2][n]. area: of the pictures. */
+ * tile's mean and sum of squares about it, [row tile][2][n]. area: of the images. */
 PRODUCT void product_forward(TENSOR(x), IN(w), IN(bias), BUF(y), BUF(partial), const int rows, const int k,
                              const int n, const int area, const int y_area) {
   __local float a[TILE * ROW_PITCH], b[DEPTH * PITCH], means[GROUPS * TILE], squares[GROUPS * TILE];

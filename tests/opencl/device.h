@@ -1,4 +1,4 @@
-/* The OpenCL device that tests run on: $CREAM_TEST_OPENCL, or the first that works. */
+/* The OpenCL device of the tests: $CREAM_TEST_OPENCL, or the first that works. */
 #ifndef CREAM_TESTS_OPENCL_DEVICE_H
 #define CREAM_TESTS_OPENCL_DEVICE_H
 
@@ -10,28 +10,28 @@
 
 #include <cmocka.h>
 
-#include "opencl/opencl.h"
+#include "opencl/driver.h"
 
-static inline cream_backend *device_open_with(const cream_opencl_options *wanted) {
+static inline cream_backend *device_open_with(const cream_device_options *wanted) {
   const char *name = getenv("CREAM_TEST_OPENCL");
-  cream_opencl_options options = *wanted;
+  cream_device_options options = *wanted;
   options.device = name ? name : "opencl";
   cream_backend *backend = NULL;
   cream_error err;
-  if (cream_opencl_create(&options, &backend, &err)) fail_msg("%s", err.text);
+  if (cream_opencl_driver.open(&options, &backend, &err)) fail_msg("%s", err.text);
   return backend;
 }
 
 static inline cream_backend *device_open(bool half) {
-  return device_open_with(&(cream_opencl_options){.half = half});
+  return device_open_with(&(cream_device_options){.half = half});
 }
 
-/* Ends the program as skipped where there is no device at all. */
+/* Exits as skipped without a device. */
 static inline void device_need(void) {
-  cream_opencl_device *devices;
+  cream_device *devices;
   cream_error err;
   int count;
-  if (cream_opencl_devices(false, &devices, &count, &err)) {
+  if (cream_opencl_driver.list(false, &devices, &count, &err)) {
     puts(err.text);
     exit(77);
   }

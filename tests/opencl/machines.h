@@ -1,4 +1,4 @@
-/* The device with each way that it has to do its work, as machines of parity.h. */
+/* The device with each set of kernels and products, as machines of parity.h. */
 #ifndef CREAM_TESTS_OPENCL_MACHINES_H
 #define CREAM_TESTS_OPENCL_MACHINES_H
 
@@ -6,7 +6,7 @@
 
 #include "device.h"
 
-/* $CREAM_OPENCL_KERNELS: those alone; else the ones for CPUs and the ones for GPUs. */
+/* The kernels of $CREAM_OPENCL_KERNELS alone; otherwise those for CPUs and those for GPUs. */
 static inline void device_machines(int repeats) {
   const char *given = getenv("CREAM_OPENCL_KERNELS");
   const char *const kinds[] = {given ? given : "gpu", "cpu"}, *const products[] = {"own", "clblast"};
@@ -16,7 +16,7 @@ static inline void device_machines(int repeats) {
       setenv("CREAM_OPENCL_KERNELS", kinds[k], 1);
       setenv("CREAM_OPENCL_PRODUCTS", products[p], 1);
       snprintf(name, sizeof name, "opencl, for %s, %s", kinds[k], products[p]);
-      add_machine(name, device_open_with(&(cream_opencl_options){.profile = true}), true, repeats);
+      add_machine(name, device_open_with(&(cream_device_options){.profile = true}), true, repeats);
     }
 }
 

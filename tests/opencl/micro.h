@@ -1,4 +1,4 @@
-/* The supernet of the space micro, and synthetic pictures for it. */
+/* The supernet of the space micro, and synthetic images for it. */
 #ifndef CREAM_TESTS_OPENCL_MICRO_H
 #define CREAM_TESTS_OPENCL_MICRO_H
 

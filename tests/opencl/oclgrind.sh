@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs a test program under Oclgrind, whose exit code says nothing: its log has to stay empty. It does not know
-# all instructions that an optimising or inlining compiler makes (freeze, noalias.scope.decl).
-# Usage: oclgrind.sh PROGRAM cpu|gpu WHOLE_WRITES (whose kernels; the library of whole_writes.c)
+# Runs a test program under Oclgrind, whose exit code is 0 even on errors: its log has to stay empty. It lacks
+# some instructions that an optimising or inlining compiler emits (freeze, noalias.scope.decl).
+# Usage: oclgrind.sh PROGRAM cpu|gpu WHOLE_WRITES (the set of kernels; the library of whole_writes.c)
 set -uo pipefail
 library=""
 program=$(command -v oclgrind || echo /none/none)

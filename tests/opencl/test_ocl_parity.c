@@ -1,4 +1,4 @@
-/* Every op on an OpenCL device against the plain CPU kernels, twice, in all ways that there are for it. An
+/* Every op on an OpenCL device against the plain CPU kernels, twice, with each set of kernels and products. An
  * argument is a filter on test names. */
 #include "tests/cpu/parity.h"
 

@@ -1,26 +1,29 @@
-/* The runtime below the ops: copies, pictures sent ahead, products with offsets, failures, the cache of
- * kernels. It is linked with the backend's own objects, for the program's door does not lead there. */
+/* The runtime below the ops: copies, prefetched images, products with offsets, failures, the cache of kernels.
+ * Linked with the backend's own objects, because the driver does not export them. */
 #include "device.h"
 
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "opencl/internal.h"
+#include "opencl/backend.h"
+#include "opencl/blas.h"
+#include "opencl/cache.h"
+#include "opencl/launch.h"
 
 extern const cream_opencl_module cream_opencl_module_table;
 
-static ocl_runtime *open_with(cream_opencl_options options) {
+static ocl_runtime *open_with(cream_device_options options) {
   const char *name = getenv("CREAM_TEST_OPENCL");
   cream_backend *backend;
   cream_error err;
   options.device = name ? name : "opencl";
-  if (cream_opencl_module_table.create(&options, &backend, &err)) fail_msg("%s", err.text);
+  if (cream_opencl_module_table.driver.open(&options, &backend, &err)) fail_msg("%s", err.text);
   return ocl_of(backend);
 }
 
 static ocl_runtime *open_runtime(bool half) {
-  return open_with((cream_opencl_options){.half = half});
+  return open_with((cream_device_options){.half = half});
 }
 
 static cream_buf alloc(ocl_runtime *ocl, size_t count) {
@@ -41,7 +44,7 @@ static void fill(float *values, size_t count, unsigned seed) {
 
 /* ---- copies ---------------------------------------------------------------------------------------- */
 
-/* Small and large uploads in turn: none overtakes another, and the source may change at once. */
+/* Small and large uploads in turn arrive in order, and the source may change at once. */
 static void test_copies(void **state) {
   (void)state;
   enum { COUNT = 40000, ROUNDS = 30, SMALL = 10000 };
@@ -69,7 +72,87 @@ static void test_copies(void **state) {
   ocl_close(ocl);
 }
 
-/* Half precision keeps what it can hold, rounds the rest to nearest, and leaves single pixels alone. */
+/* ---- a driver that delays writes ------------------------------------------------------------------------ */
+
+/* While `delays`, writes run as late as OpenCL allows: at the next read or clFinish. A blocking one returns at
+ * once, having copied its source. The linker puts these functions in place of OpenCL's. */
+typedef struct delayed_write {
+  cl_mem mem;
+  size_t offset, size;
+  const void *src;
+  void *copy; /* of a blocking write's source */
+} delayed_write;
+enum { MAX_DELAYED = 16 };
+static bool delays;
+static delayed_write delayed[MAX_DELAYED];
+static int n_delayed;
+
+cl_int __real_clEnqueueWriteBuffer(cl_command_queue, cl_mem, cl_bool, size_t, size_t, const void *, cl_uint,
+                                   const cl_event *, cl_event *);
+cl_int __wrap_clEnqueueWriteBuffer(cl_command_queue, cl_mem, cl_bool, size_t, size_t, const void *, cl_uint,
+                                   const cl_event *, cl_event *);
+cl_int __real_clEnqueueReadBuffer(cl_command_queue, cl_mem, cl_bool, size_t, size_t, void *, cl_uint,
+                                  const cl_event *, cl_event *);
+cl_int __wrap_clEnqueueReadBuffer(cl_command_queue, cl_mem, cl_bool, size_t, size_t, void *, cl_uint,
+                                  const cl_event *, cl_event *);
+cl_int __real_clFinish(cl_command_queue);
+cl_int __wrap_clFinish(cl_command_queue);
+
+static void run_delayed(cl_command_queue queue) {
+  for (int i = 0; i < n_delayed; i++) {
+    const delayed_write *w = &delayed[i];
+    assert_int_equal(
+        __real_clEnqueueWriteBuffer(queue, w->mem, CL_TRUE, w->offset, w->size, w->src, 0, NULL, NULL), 0);
+    free(w->copy);
+  }
+  n_delayed = 0;
+}
+
+cl_int __wrap_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking, size_t offset,
+                                   size_t size, const void *src, cl_uint n, const cl_event *wait,
+                                   cl_event *event) {
+  if (!delays) return __real_clEnqueueWriteBuffer(queue, mem, blocking, offset, size, src, n, wait, event);
+  assert_true(n_delayed < MAX_DELAYED);
+  delayed_write *w = &delayed[n_delayed++];
+  *w = (delayed_write){mem, offset, size, src, blocking ? malloc(size) : NULL};
+  if (w->copy) w->src = memcpy(w->copy, src, size);
+  return CL_SUCCESS;
+}
+
+cl_int __wrap_clEnqueueReadBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking, size_t offset,
+                                  size_t size, void *dst, cl_uint n, const cl_event *wait, cl_event *event) {
+  run_delayed(queue);
+  return __real_clEnqueueReadBuffer(queue, mem, blocking, offset, size, dst, n, wait, event);
+}
+
+cl_int __wrap_clFinish(cl_command_queue queue) {
+  run_delayed(queue);
+  return __real_clFinish(queue);
+}
+
+/* A large upload does not free the memory that queued small ones still read. */
+static void test_delayed_copies(void **state) {
+  (void)state;
+  enum { SMALL = 1000, LARGE = 40000, ROUNDS = 3, EACH = 2 * SMALL + LARGE, COUNT = ROUNDS * EACH };
+  static float values[COUNT], got[COUNT];
+  ocl_runtime *ocl = open_runtime(false);
+  cream_buf buf = alloc(ocl, COUNT);
+  fill(values, COUNT, 3);
+  delays = true;
+  for (size_t r = 0; r < ROUNDS; r++) {
+    const size_t at = r * EACH;
+    ocl->base.upload(&ocl->base, cream_buf_at(buf, at), values + at, SMALL);
+    ocl->base.upload(&ocl->base, cream_buf_at(buf, at + SMALL), values + at + SMALL, LARGE);
+    ocl->base.upload(&ocl->base, cream_buf_at(buf, at + SMALL + LARGE), values + at + SMALL + LARGE, SMALL);
+  }
+  get(ocl, got, buf, COUNT);
+  delays = false;
+  assert_memory_equal(got, values, sizeof got);
+  ocl->base.release(&ocl->base, buf);
+  ocl_close(ocl);
+}
+
+/* Half precision keeps representable values, rounds the rest to nearest, and does not apply to single pixels. */
 static void test_half(void **state) {
   (void)state;
   const float values[] = {0, -0.0f, 1, -2.5f, 65504, 1e6f, 6e-8f, 1e-9f, 0.1f, 2049, 3.14159f, -INFINITY};
@@ -97,7 +180,7 @@ static void test_half(void **state) {
   ocl_close(ocl);
 }
 
-/* ---- pictures -------------------------------------------------------------------------------------- */
+/* ---- images ---------------------------------------------------------------------------------------- */
 
 typedef struct feed {
   const uint8_t *pixels;
@@ -112,8 +195,8 @@ static const uint8_t *next(void *context, size_t *bytes) {
   return f->pixels;
 }
 
-/* Pictures that went up ahead are not sent again, unless they have changed since. */
-static void test_ahead(void **state) {
+/* Prefetched images are not sent again, unless they have changed since. */
+static void test_prefetch(void **state) {
   (void)state;
   enum { N = 3, SIDE = 5, COUNT = N * SIDE * SIDE * 3 };
   const float mean[] = {0.5f, 0.25f, 0}, std[] = {0.25f, 0.5f, 1};
@@ -122,10 +205,10 @@ static void test_ahead(void **state) {
   ocl_runtime *ocl = open_runtime(false);
   cream_tensor x = {.n = N, .h = SIDE, .w = SIDE, .c = 3, .raw = alloc(ocl, COUNT)};
   feed f = {pixels[0], COUNT, 0};
-  cream_opencl_module_table.ahead(&ocl->base, next, &f);
+  cream_opencl_module_table.driver.prefetch(&ocl->base, next, &f);
   for (int round = 0; round < 6; round++) {
     uint8_t *now = pixels[round % 2], *then = pixels[(round + 1) % 2];
-    if (round == 0 || round == 4) /* 4: other pictures in the same place */
+    if (round == 0 || round == 4) /* 4: other images in the same place */
       for (int i = 0; i < COUNT; i++) now[i] = (uint8_t)(i * 3 + round);
     for (int i = 0; i < COUNT; i++) then[i] = (uint8_t)(i * 7 + round);
     uint64_t up = ocl->up_bytes;
@@ -160,12 +243,12 @@ static void multiply(float *c, const float *a, const float *b, int batch, int m,
 }
 
 /* Offsets, padded leading dimensions, a stride of 0, transpositions, beta: where CLBlast's indirect path
- * fails, which no file of parameters can bring back. */
+ * fails, which no file of parameters can switch on. */
 static void test_products(void **state) {
   (void)state;
   enum { M = 9, N = 7, K = 5, BATCH = 3 };
   static float a[PLACES], b[PLACES], c[PLACES], got[PLACES];
-  ocl_runtime *ocl = open_with((cream_opencl_options){
+  ocl_runtime *ocl = open_with((cream_device_options){
       .parameters = "# all\n\nGemmRoutine XGEMM_MIN_INDIRECT_SIZE=1\n", .parameters_name = "test"});
   cream_buf buffers[3] = {alloc(ocl, PLACES), alloc(ocl, PLACES), alloc(ocl, PLACES)};
   fill(a, PLACES, 1);
@@ -199,8 +282,8 @@ static void test_products(void **state) {
   ocl_close(ocl);
 }
 
-/* CLBlast's routines compile in the background once a training begins, those that it will use; a network for
- * use alone has none compiled. */
+/* The routines of CLBlast that a training uses compile in the background once it begins; a network for
+ * inference compiles none. */
 static void test_warming(void **state) {
   (void)state;
   setenv("CREAM_OPENCL_PRODUCTS", "clblast", 1);
@@ -211,7 +294,7 @@ static void test_warming(void **state) {
     cream_error err;
     assert_true(ocl->info.blas);
     assert_int_equal(ocl->base.reserve(&ocl->base, &conv, 2, 3, 3, &err), CREAM_OK);
-    if (training) cream_opencl_module_table.ahead(&ocl->base, next, &f);
+    if (training) cream_opencl_module_table.driver.prefetch(&ocl->base, next, &f);
     cream_buf buf = alloc(ocl, 64);
     const ocl_matrix at = {buf, 4, 16, false}, to = {cream_buf_at(buf, 32), 4, 16, false};
     for (int batched = 0; batched < 2; batched++) {
@@ -227,7 +310,7 @@ static void test_warming(void **state) {
     ocl->base.release(&ocl->base, buf);
     ocl_close(ocl);
   }
-  ocl_runtime *half = open_runtime(true); /* products then are our own */
+  ocl_runtime *half = open_runtime(true); /* products then use our own kernels */
   assert_false(half->info.blas);
   ocl_close(half);
   unsetenv("CREAM_OPENCL_PRODUCTS");
@@ -235,7 +318,7 @@ static void test_warming(void **state) {
 
 /* ---- failures -------------------------------------------------------------------------------------- */
 
-/* The first failure is kept, what is queued after it does nothing, and the end comes without a hang. */
+/* The first failure is kept, later commands do nothing, and closing does not hang. */
 static void test_lost(void **state) {
   (void)state;
   ocl_runtime *ocl = open_runtime(false);
@@ -251,7 +334,7 @@ static void test_lost(void **state) {
   assert_non_null(strstr(err.text, "no longer answers"));
   assert_non_null(strstr(err.text, "--resume"));
   uint64_t launches = ocl->launches;
-  ocl_run(ocl, "self_test", ((ocl_size){1, 1, 1}), ((ocl_size){256, 1, 1}), OCL(buf), OCL(buf), OCL(16));
+  ocl_run_self_test(ocl, (ocl_size){1, 1, 1}, (ocl_size){256, 1, 1}, buf, buf, 16);
   assert_int_equal(ocl->launches, launches);
   assert_int_equal(ocl->base.download(&ocl->base, got, buf, 16, &again), CREAM_FAILED);
   assert_string_equal(again.text, err.text);
@@ -298,7 +381,7 @@ static bool loads(const ocl_runtime *ocl, const ocl_cache_key *key) {
   return program != NULL;
 }
 
-/* A file that is not whole, or of another source, device or driver, is not used. */
+/* A file that is damaged or belongs to another source, device or driver is not used. */
 static void test_cache(void **state) {
   (void)state;
   ocl_runtime *ocl = open_runtime(false);
@@ -322,7 +405,7 @@ static void test_cache(void **state) {
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
     damage(path, places[i]);
     assert_false(loads(ocl, &key));
-    damage(path, places[i]); /* mended */
+    damage(path, places[i]); /* undone */
   }
   assert_true(loads(ocl, &key));
   assert_int_equal(truncate(path, size - 1), 0);
@@ -349,9 +432,11 @@ static void test_cache(void **state) {
 int main(void) {
   device_need();
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_copies),   cmocka_unit_test(test_half),    cmocka_unit_test(test_ahead),
-      cmocka_unit_test(test_products), cmocka_unit_test(test_warming), cmocka_unit_test(test_too_large),
-      cmocka_unit_test(test_cache),    cmocka_unit_test(test_lost), /* last: no other survives it */
+      cmocka_unit_test(test_copies),    cmocka_unit_test(test_delayed_copies),
+      cmocka_unit_test(test_half),      cmocka_unit_test(test_prefetch),
+      cmocka_unit_test(test_products),  cmocka_unit_test(test_warming),
+      cmocka_unit_test(test_too_large), cmocka_unit_test(test_cache),
+      cmocka_unit_test(test_lost), /* last: a lost device fails all later tests */
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* A search of 200 steps on an OpenCL device and on the CPU with the same seed: the same losses and the same
- * board; and a state of one device goes on on the other. */
+ * board; and a checkpoint of one device resumes on the other. */
 #include "micro.h"
 
 enum { STEPS = 200, EPOCHS = 10, BATCH = 16, IMAGES = STEPS / EPOCHS * BATCH, HELDOUT = 64 };

@@ -13,7 +13,7 @@ typedef struct variant {
   bool ema;
 } variant;
 
-/* What a step leaves behind, on the host. */
+/* The state after a step, on the host. */
 typedef struct result {
   float *blocks[6]; /* gradients, statistics, weights, m, v, ema */
   float loss[4];
@@ -200,15 +200,15 @@ static void test_traffic(void **state) {
   cream_train train = open_train(device, &v);
   synthetic data;
   synthetic_open(&data, 4 * BATCH, BATCH, MICRO_SIDE, 9);
-  cream_opencl_stats before, after;
-  cream_opencl_stats_get(device, &before);
+  cream_device_stats before, after;
+  cream_opencl_driver.stats(device, &before);
   float loss[4];
   cream_error err;
   for (uint64_t i = 0; i < 3; i++) {
     step(&train, &v, &data, &path, i);
     if (device->download(device, loss, train.result, 4, &err)) fail_msg("%s", err.text);
   }
-  cream_opencl_stats_get(device, &after);
+  cream_opencl_driver.stats(device, &after);
   size_t batch = BATCH * (MICRO_SIDE * MICRO_SIDE * 3 + sizeof(int32_t));
   size_t up = (size_t)(after.up_bytes - before.up_bytes) / 3,
          down = (size_t)(after.down_bytes - before.down_bytes) / 3;

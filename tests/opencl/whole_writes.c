@@ -19,7 +19,7 @@ static write_buffer *real_write(void) {
   return function;
 }
 
-/* Writes the whole of `mem`, which is what it was except for `size` bytes of `src` at `offset`. */
+/* Writes the whole of `mem`: its present contents with `size` bytes of `src` at `offset`. */
 static cl_int write_whole(cl_command_queue queue, cl_mem mem, size_t offset, size_t size, const void *src,
                           cl_uint n, const cl_event *wait, cl_event *event) {
   size_t total = 0;

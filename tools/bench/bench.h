@@ -119,8 +119,6 @@ double bench_median(double *values, int count);
 
 /* ---- results (bench_report.c) -------------------------------------------------------------------- */
 
-/* The processor's name. Returns `text`. */
-char *bench_cpu_model(char *text, size_t size);
 /* Machine, versions, threads: as lines, or as the object "machine". */
 void bench_print_machine(int threads);
 void bench_write_machine(cream_json *, int threads);

@@ -1,19 +1,19 @@
-/* cream bench step on an OpenCL device: kernels by their events, what the host waited for, and what went
- * over the bus. And the tuning of CLBlast. */
+/* cream bench step on a device other than the CPU: the times of kernels, how long the host waited, and how much
+ * was copied. And the tuning of CLBlast. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
-#include "tools/run/device.h"
 #include "io/base/file.h"
+#include "tools/run/device.h"
 
 enum { MAX_KERNELS = 600, MAX_SHAPES = 64 };
 
 typedef struct device_result {
   bench_timing timing;
-  cream_opencl_stats stats; /* of the measured steps */
-  cream_opencl_time times[MAX_KERNELS];
+  cream_device_stats stats; /* of the measured steps */
+  cream_device_time times[MAX_KERNELS];
   int n_times;
 } device_result;
 
@@ -25,14 +25,14 @@ static cream_status open_device(const bench_options *options, bool profile, crea
                                  .half = options->half,
                                  .profile = profile};
   cream_status status = device_open(&device, backend, err);
-  if (status != CREAM_OK || cream_opencl_is(*backend)) return status;
+  if (status != CREAM_OK || !device_is_cpu(*backend)) return status;
   (*backend)->destroy(*backend);
   *backend = NULL;
   return cream_fail(err, CREAM_BAD_CONFIG,
-                    "--device %.60s is the CPU: give an OpenCL device, or leave it out", options->device);
+                    "--device %.60s is the CPU; expected an OpenCL device, or no --device", options->device);
 }
 
-static void subtract(cream_opencl_stats *stats, const cream_opencl_stats *before) {
+static void subtract(cream_device_stats *stats, const cream_device_stats *before) {
   stats->up_bytes -= before->up_bytes;
   stats->down_bytes -= before->down_bytes;
   stats->launches -= before->launches;
@@ -43,13 +43,13 @@ static void subtract(cream_opencl_stats *stats, const cream_opencl_stats *before
 typedef struct device_work {
   bench_work *work;
   device_result *result;
-  cream_opencl_stats before;
+  cream_device_stats before;
 } device_work;
 
 static void begin(void *self) {
   device_work *at = self;
-  cream_opencl_times(at->work->backend, at->result->times, MAX_KERNELS);
-  cream_opencl_stats_get(at->work->backend, &at->before);
+  device_times(at->work->backend, at->result->times, MAX_KERNELS);
+  device_stats(at->work->backend, &at->before);
 }
 
 static cream_status measure(bench_work *work, const bench_options *options, device_result *result,
@@ -58,9 +58,9 @@ static cream_status measure(bench_work *work, const bench_options *options, devi
   *result = (device_result){0};
   cream_status status = bench_time_steps(work, options, begin, &at, &result->timing, err);
   if (status != CREAM_OK) return status;
-  cream_opencl_stats_get(work->backend, &result->stats);
+  device_stats(work->backend, &result->stats);
   subtract(&result->stats, &at.before);
-  result->n_times = cream_opencl_times(work->backend, result->times, MAX_KERNELS);
+  result->n_times = device_times(work->backend, result->times, MAX_KERNELS);
   return CREAM_OK;
 }
 
@@ -71,7 +71,7 @@ static double busy(const device_result *result) {
 }
 
 static void print(const device_result *result, int rounds) {
-  const cream_opencl_stats *stats = &result->stats;
+  const cream_device_stats *stats = &result->stats;
   printf("\n%s: median %.2f ms (fastest %.2f), %.1f images/s, forward %.1f M MACs an image\n",
          bench_kind_names[result->timing.kind], 1e3 * result->timing.median, 1e3 * result->timing.fastest,
          result->timing.images / result->timing.median, result->timing.macs / 1e6);
@@ -87,7 +87,7 @@ static void print(const device_result *result, int rounds) {
 }
 
 static void write_result(cream_json *json, const device_result *result, int rounds) {
-  const cream_opencl_stats *stats = &result->stats;
+  const cream_device_stats *stats = &result->stats;
   cream_json_object(json, NULL, true);
   cream_json_string(json, "work", bench_kind_names[result->timing.kind]);
   cream_json_integer(json, "images", (uint64_t)result->timing.images);
@@ -115,7 +115,7 @@ static void write_result(cream_json *json, const device_result *result, int roun
 
 static void report(const device_result *results, int count, const cream_skeleton *skeleton,
                    const bench_options *options) {
-  const cream_opencl_stats *stats = &results[0].stats;
+  const cream_device_stats *stats = &results[0].stats;
   if (!options->json) {
     printf("%s\n%s, %d pixels, %d classes, batch %d; medians of %d rounds\n", stats->device,
            skeleton->space.name, skeleton->resolution, skeleton->classes, options->batch, options->rounds);
@@ -155,14 +155,14 @@ cream_status bench_device_step(const bench_options *options, cream_error *err) {
 
 /* ---- tuning --------------------------------------------------------------------- */
 
-static void add_shape(cream_opencl_shape *shapes, int *count, int rows, int cin, int cout) {
+static void add_shape(cream_device_product *shapes, int *count, int rows, int cin, int cout) {
   for (int i = 0; i < *count; i++)
     if (shapes[i].rows == rows && shapes[i].cin == cin && shapes[i].cout == cout) return;
-  if (*count < MAX_SHAPES) shapes[(*count)++] = (cream_opencl_shape){rows, cin, cout};
+  if (*count < MAX_SHAPES) shapes[(*count)++] = (cream_device_product){rows, cin, cout};
 }
 
 /* The 1x1 convolutions of the largest path. */
-static int collect(const cream_skeleton *skeleton, int batch, cream_opencl_shape *shapes) {
+static int collect(const cream_skeleton *skeleton, int batch, cream_device_product *shapes) {
   int count = 0, side = cream_out_side(skeleton->resolution, skeleton->space.stem.stride);
   for (int l = 0; l < skeleton->n_layers; l++) {
     const cream_layer *layer = &skeleton->layers[l];
@@ -177,14 +177,14 @@ static int collect(const cream_skeleton *skeleton, int batch, cream_opencl_shape
   return count;
 }
 
-static void tell(void *context, const char *line) {
+static void print_line(void *context, const char *line) {
   (void)context;
   fprintf(stderr, "%s\n", line);
 }
 
 cream_status bench_tune(const bench_options *options, cream_error *err) {
   static cream_skeleton skeleton;
-  cream_opencl_shape shapes[MAX_SHAPES];
+  cream_device_product shapes[MAX_SHAPES];
   char *best = NULL;
   cream_status status = bench_skeleton(options, &skeleton, err);
   cream_backend *backend = NULL;
@@ -193,11 +193,11 @@ cream_status bench_tune(const bench_options *options, cream_error *err) {
     int count = collect(&skeleton, options->batch, shapes);
     fprintf(stderr, "%d convolutions of %s at %d pixels, batch %d, forward and backward\n", count,
             skeleton.space.name, skeleton.resolution, options->batch);
-    status = cream_opencl_tune(backend, shapes, count, options->sets, &best, tell, NULL, err);
+    status = device_tune(backend, shapes, count, options->sets, &best, print_line, NULL, err);
   }
   if (status == CREAM_OK) status = cream_file_write(options->tune, best, strlen(best), err);
   if (status == CREAM_OK)
-    printf("%s is written; --set opencl.parameters=%s uses it\n", options->tune, options->tune);
+    printf("wrote %s; use it with --set opencl.parameters=%s\n", options->tune, options->tune);
   free(best);
   if (backend) backend->destroy(backend);
   return status;

@@ -3,34 +3,19 @@
 #include <string.h>
 
 #include "bench.h"
+#include "cpu/driver.h"
 
 /* "model name" of /proc/cpuinfo. */
-char *bench_cpu_model(char *text, size_t size) {
-  snprintf(text, size, "unknown");
-  FILE *file = fopen("/proc/cpuinfo", "r");
-  if (!file) return text;
-  char line[256];
-  while (fgets(line, sizeof line, file)) {
-    const char *colon = strchr(line, ':');
-    if (!colon || strncmp(line, "model name", 10) != 0) continue;
-    snprintf(text, size, "%s", colon + 2);
-    text[strcspn(text, "\n")] = '\0';
-    break;
-  }
-  fclose(file);
-  return text;
-}
-
 void bench_print_machine(int threads) {
   char model[128];
-  printf("%s, %d threads; cream %s, OpenBLAS for %s\n", bench_cpu_model(model, sizeof model), threads,
+  printf("%s, %d threads; cream %s, OpenBLAS for %s\n", cream_cpu_model(model, sizeof model), threads,
          CREAM_VERSION, openblas_get_corename());
 }
 
 void bench_write_machine(cream_json *json, int threads) {
   char model[128];
   cream_json_object(json, "machine", true);
-  cream_json_string(json, "cpu", bench_cpu_model(model, sizeof model));
+  cream_json_string(json, "cpu", cream_cpu_model(model, sizeof model));
   cream_json_integer(json, "threads", (uint64_t)threads);
   cream_json_string(json, "cream", CREAM_VERSION);
   cream_json_string(json, "compiler", __VERSION__);

@@ -42,7 +42,7 @@ static cream_status run(const tool *chosen, int argc, const char **argv) {
   if (!chosen->command && status == CREAM_OK && !help) status = chosen->run(&options, &err);
   if (status != CREAM_OK) fprintf(stderr, "cream %s: %s\n", chosen->name, err.text);
   if (status == CREAM_FAILED && !chosen->command && strstr(chosen->options, "resume "))
-    device_go_on(chosen->name, &options.config, options.words, options.n_words);
+    device_resume_on_cpu(chosen->name, &options.config, options.words, options.n_words);
   return status;
 }
 

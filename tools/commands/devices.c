@@ -1,24 +1,25 @@
-/* cream devices: what there is to compute on. */
-#include <omp.h>
+/* cream devices: lists the devices and tests them. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "tools/bench/bench.h"
-#include "tools/run/device.h"
+#include "io/base/json.h"
 #include "io/base/memory.h"
 #include "tools/cli/options.h"
+#include "tools/run/device.h"
 
-static void print_cpu(const char *model, int threads) {
-  printf("cpu          %s, %d threads, %.1f GB free; always there\n", model, threads,
-         (double)cream_memory_available() / 1e9);
+/* The CPU: its buffers are in the host's memory. */
+static bool is_host(const cream_device *d) {
+  return d->memory == 0;
 }
 
-static void print_device(const cream_opencl_device *d) {
-  char id[40];
-  snprintf(id, sizeof id, "opencl:%d:%d", d->platform, d->device);
-  printf("%-12s %s (%s)\n", id, d->name, d->type);
-  printf("             platform %s, %s\n", d->platform_name, d->platform_version);
+static void print_device(const cream_device *d) {
+  if (is_host(d)) {
+    printf("%-12s %s, %d threads, %.1f GB free; always available\n", d->id, d->name, d->units,
+           (double)cream_memory_available() / 1e9);
+    return;
+  }
+  printf("%-12s %s (%s)\n", d->id, d->name, d->type);
+  printf("             platform %s, %s\n", d->platform, d->platform_version);
   printf("             driver %s, %s\n", d->driver, d->version);
   printf("             %.1f GB of memory, %.1f GB in one buffer, %d compute units, %d MHz\n",
          (double)d->memory / 1e9, (double)d->largest / 1e9, d->units, d->clock);
@@ -30,27 +31,29 @@ static void print_device(const cream_opencl_device *d) {
     printf("             self-test failed: %s\n", d->problem);
 }
 
-static void write_cpu(cream_json *json, const char *model, int threads) {
+static void write_host(cream_json *json, const cream_device *d) {
   cream_json_object(json, NULL, false);
-  cream_json_string(json, "id", "cpu");
-  cream_json_string(json, "name", model);
-  cream_json_integer(json, "compute_units", (uint64_t)threads);
+  cream_json_string(json, "id", d->id);
+  cream_json_string(json, "name", d->name);
+  cream_json_integer(json, "compute_units", (uint64_t)d->units);
   cream_json_integer(json, "memory", cream_memory_available());
   cream_json_string(json, "self_test", "passed");
   cream_json_end(json);
 }
 
-static void write_device(cream_json *json, const cream_opencl_device *d) {
-  char id[40];
-  snprintf(id, sizeof id, "opencl:%d:%d", d->platform, d->device);
+static void write_device(cream_json *json, const cream_device *d) {
+  if (is_host(d)) {
+    write_host(json, d);
+    return;
+  }
   cream_json_object(json, NULL, true);
-  cream_json_string(json, "id", id);
+  cream_json_string(json, "id", d->id);
   cream_json_string(json, "name", d->name);
   cream_json_string(json, "type", d->type);
   cream_json_string(json, "vendor", d->vendor);
   cream_json_string(json, "version", d->version);
   cream_json_string(json, "driver", d->driver);
-  cream_json_string(json, "platform", d->platform_name);
+  cream_json_string(json, "platform", d->platform);
   cream_json_string(json, "platform_version", d->platform_version);
   cream_json_integer(json, "memory", d->memory);
   cream_json_integer(json, "largest_buffer", d->largest);
@@ -63,41 +66,52 @@ static void write_device(cream_json *json, const cream_opencl_device *d) {
   cream_json_end(json);
 }
 
-static cream_status devices_run(const tool_options *options, cream_error *err) {
-  cream_opencl_device *devices = NULL;
-  int count = 0, threads = omp_get_num_procs();
-  char model[128];
-  (void)err;
-  bench_cpu_model(model, sizeof model);
-  cream_error absent = {0};
-  if (cream_opencl_devices(true, &devices, &count, &absent) != CREAM_OK) count = 0;
-  if (options->json) {
-    cream_json json = cream_json_to(stdout);
-    cream_json_object(&json, NULL, true);
-    cream_json_array(&json, "devices", true);
-    write_cpu(&json, model, threads);
-    for (int i = 0; i < count; i++) write_device(&json, &devices[i]);
-    cream_json_end(&json);
-    cream_json_string(&json, "opencl", absent.text);
-    cream_json_end(&json);
-    putchar('\n');
-  } else {
-    print_cpu(model, threads);
-    for (int i = 0; i < count; i++) print_device(&devices[i]);
-    if (absent.status) printf("opencl       none: %s\n", absent.text);
+/* The devices of one driver; without any, `absent` says why. */
+typedef struct driver_devices {
+  cream_device *devices;
+  int count;
+  cream_error absent;
+} driver_devices;
+
+static void print_all(const driver_devices *drivers) {
+  for (int d = 0; d < device_drivers(); d++) {
+    for (int i = 0; i < drivers[d].count; i++) print_device(&drivers[d].devices[i]);
+    if (drivers[d].absent.status) printf("%-12s none: %s\n", device_driver_name(d), drivers[d].absent.text);
   }
-  free(devices);
+}
+
+/* Of each driver but the CPU's, a key with the reason why it has no device, "" where it has. */
+static void write_all(const driver_devices *drivers) {
+  cream_json json = cream_json_to(stdout);
+  cream_json_object(&json, NULL, true);
+  cream_json_array(&json, "devices", true);
+  for (int d = 0; d < device_drivers(); d++)
+    for (int i = 0; i < drivers[d].count; i++) write_device(&json, &drivers[d].devices[i]);
+  cream_json_end(&json);
+  for (int d = 1; d < device_drivers(); d++)
+    cream_json_string(&json, device_driver_name(d), drivers[d].absent.text);
+  cream_json_end(&json);
+  putchar('\n');
+}
+
+static cream_status devices_run(const tool_options *options, cream_error *err) {
+  driver_devices *drivers = calloc((size_t)device_drivers(), sizeof *drivers);
+  if (!drivers) return cream_fail_memory(err, (size_t)device_drivers() * sizeof *drivers, "the devices");
+  for (int d = 0; d < device_drivers(); d++)
+    if (device_list(d, true, &drivers[d].devices, &drivers[d].count, &drivers[d].absent) != CREAM_OK)
+      drivers[d].count = 0;
+  (options->json ? write_all : print_all)(drivers);
+  for (int d = 0; d < device_drivers(); d++) free(drivers[d].devices);
+  free(drivers);
   return CREAM_OK;
 }
 
 const tool tool_devices = {
     .name = "devices",
-    .summary = "what there is to compute on, and whether it works",
+    .summary = "list the devices and test whether they work",
     .options = "json ",
-    .notes = "Each OpenCL device is tested: our kernels are compiled for it, run, and their results "
-             "compared. What\n"
-             "--device takes is in the first column; a part of a name will do. docs/opencl.md tells how to "
-             "install\n"
-             "drivers.\n",
+    .notes = "Each OpenCL device is tested: the kernels are compiled for it and run, and their results are\n"
+             "compared. --device takes an id of the first column or a part of a name. docs/opencl.md says\n"
+             "which drivers to install.\n",
     .run = devices_run,
 };

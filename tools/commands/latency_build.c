@@ -5,11 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/bench/bench.h"
-#include "tools/run/device.h"
+#include "cpu/driver.h"
 #include "io/config/space_yaml.h"
 #include "latency.h"
+#include "tools/bench/bench.h"
 #include "tools/cli/progress.h"
+#include "tools/run/device.h"
 
 /* Milliseconds, all [paths][rounds] of each part, then of passes with and without marks. */
 typedef struct build_times {
@@ -181,10 +182,10 @@ static cream_status describe(const latency_options *options, const cream_skeleto
   memcpy(table->depth, skeleton->depth, sizeof table->depth);
   const char *asked = options->config.device;
   snprintf(table->device, sizeof table->device, "%s", strcmp(asked, "auto") ? asked : backend->name);
-  if (cream_opencl_is(backend))
-    device_describe(backend, options->config.threads, table->machine, sizeof table->machine);
+  if (device_is_cpu(backend))
+    cream_cpu_model(table->machine, sizeof table->machine);
   else
-    bench_cpu_model(table->machine, sizeof table->machine);
+    device_describe(backend, options->config.threads, table->machine, sizeof table->machine);
   snprintf(table->program, sizeof table->program, "%s", CREAM_VERSION);
   return cream_space_hash(&skeleton->space, table->space_hash, err);
 }

@@ -232,7 +232,7 @@ static cream_status open_all(prediction *p, cream_error *err) {
   cream_status status = model_open(&p->model, config, p->batch, err);
   if (status != CREAM_OK) return status;
   const model *m = &p->model;
-  device_tell(m->backend);
+  device_print(m->backend);
   cream_augment_config augment = config->augment;
   augment.test_crop = m->info.test_crop;
   augment.interpolation =

@@ -65,7 +65,7 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
   int batch = config->retrain.batch, part = fits;
   while (part > 1 && batch % part) part--;
   const device_options device = device_options_of(config);
-  if (part <= 1 || !cream_opencl_is(r->backend)) return device_fall_back(&device, &r->backend, reason, err);
+  if (part <= 1 || device_is_cpu(r->backend)) return device_fall_back(&device, &r->backend, reason, err);
   config->retrain.batch = part;
   config->retrain.accumulate *= batch / part;
   fprintf(stderr, "%s: so %d batches of %d images are accumulated (retrain.accumulate)\n", reason->text,
@@ -121,7 +121,7 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
     inputs.heldout = r->heldout;
   }
   if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
-  if (status != CREAM_OK && cream_opencl_failed()) {
+  if (status != CREAM_OK && device_failed()) {
     const device_options device = device_options_of(config);
     cream_error reason = *err;
     status = device_fall_back(&device, &r->backend, &reason, err);

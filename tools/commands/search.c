@@ -167,7 +167,7 @@ static cream_status open_all(search_run *s, const tool_options *options, cream_e
   int fits;
   status = fit_or_fall_back(&size, &device, &s->backend, &fits, err);
   if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
-  if (status != CREAM_OK && cream_opencl_failed()) {
+  if (status != CREAM_OK && device_failed()) {
     cream_error reason = *err;
     status = device_fall_back(&device, &s->backend, &reason, err);
     if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);

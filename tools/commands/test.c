@@ -47,7 +47,7 @@ static cream_status open_all(test_run *t, const cream_config *config, cream_erro
   if (status == CREAM_OK) status = common_data_open(config, &t->data, err);
   if (status == CREAM_OK) status = common_check_classes(&t->arch, &t->data, err);
   if (status == CREAM_OK) status = common_backend(config, &t->backend, err);
-  if (status == CREAM_OK) device_tell(t->backend);
+  if (status == CREAM_OK) device_print(t->backend);
   if (status == CREAM_OK) status = load_net(t, config, err);
   if (status == CREAM_OK) status = recalibrate(t, config, err);
   if (status == CREAM_OK) status = cream_net_fold(t->net, err);

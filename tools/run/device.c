@@ -5,15 +5,65 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/bench/bench.h"
-#include "cpu/cpu.h"
+#include "drivers.h"
 #include "io/base/file.h"
 #include "io/dataset/loader.h"
+#include "measure.h"
 
-/* Of the step that "auto" measures. */
-enum { MEASURED_BATCH = 32, MEASURED_STEPS = 3 };
+#define DRIVER(driver) &driver,
+static const cream_driver *const drivers[] = {DEVICE_DRIVERS(DRIVER)};
+enum { CPU, N_DRIVERS = sizeof drivers / sizeof *drivers };
 
-static bool on_opencl; /* the training that began last */
+static const cream_driver *in_use; /* by the training that began last */
+
+/* ---- which driver -------------------------------------------------------------------------------------- */
+
+/* Whether the text is the driver's name, alone or before ':' (ids) or '-' (names of backends). */
+static bool begins_with_name(const char *text, const cream_driver *driver) {
+  size_t length = strlen(driver->name);
+  return strncmp(text, driver->name, length) == 0 && (!text[length] || strchr(":-", text[length]));
+}
+
+static const cream_driver *driver_of(const cream_backend *backend) {
+  for (int d = 0; d < N_DRIVERS; d++)
+    if (begins_with_name(backend->name, drivers[d])) return drivers[d];
+  return drivers[CPU];
+}
+
+/* Whether one of the driver's devices is meant by `word`, a part of a name. */
+static bool has_device(const cream_driver *driver, const char *word) {
+  cream_device *devices;
+  cream_error absent;
+  int count;
+  if (driver->list(false, &devices, &count, &absent) != CREAM_OK) return false;
+  bool found = false;
+  for (int i = 0; i < count; i++) found = found || cream_device_is_meant(&devices[i], word);
+  free(devices);
+  return found;
+}
+
+/* The driver for options->device. Where no driver has such a device it is the last one, which reports that. */
+static const cream_driver *driver_for(const char *word) {
+  for (int d = 0; d < N_DRIVERS; d++)
+    if (begins_with_name(word, drivers[d])) return drivers[d];
+  for (int d = CPU + 1; d < N_DRIVERS - 1; d++)
+    if (has_device(drivers[d], word)) return drivers[d];
+  return drivers[N_DRIVERS - 1];
+}
+
+int device_drivers(void) {
+  return N_DRIVERS;
+}
+
+const char *device_driver_name(int driver) {
+  return drivers[driver]->name;
+}
+
+cream_status device_list(int driver, bool test, cream_device **devices, int *count, cream_error *err) {
+  return drivers[driver]->list(test, devices, count, err);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------- */
 
 device_options device_options_of(const cream_config *config) {
   return (device_options){.device = config->device,
@@ -22,86 +72,103 @@ device_options device_options_of(const cream_config *config) {
                           .half = config->opencl.half};
 }
 
-static cream_status open_cpu(const device_options *options, cream_backend **backend, cream_error *err) {
-  cream_cpu_options cpu = {.threads = options->threads, .plain = options->plain};
-  return cream_cpu_create(&cpu, backend, err);
-}
-
-static cream_status open_opencl(const device_options *options, const char *device, cream_backend **backend,
-                                cream_error *err) {
+static cream_status open_on(const cream_driver *driver, const device_options *options, const char *device,
+                            cream_backend **backend, cream_error *err) {
   char *parameters = NULL;
   size_t size;
   cream_status status = CREAM_OK;
-  if (options->parameters && *options->parameters)
+  if (options->parameters && *options->parameters && driver != drivers[CPU])
     status = cream_file_read(options->parameters, 1 << 16, &parameters, &size, err);
-  if (status) return status;
-  cream_opencl_options opencl = {.device = device,
-                                 .parameters = parameters,
-                                 .parameters_name = options->parameters,
-                                 .half = options->half,
-                                 .profile = options->profile};
-  status = cream_opencl_create(&opencl, backend, err);
+  if (status != CREAM_OK) return status;
+  const cream_device_options wanted = {.device = device,
+                                       .threads = options->threads,
+                                       .plain = options->plain,
+                                       .parameters = parameters,
+                                       .parameters_name = options->parameters,
+                                       .half = options->half,
+                                       .profile = options->profile};
+  status = driver->open(&wanted, backend, err);
   free(parameters);
   return status;
 }
 
-/* Seconds of the quickest of a few training steps of a small network, the first not counted. */
-static cream_status measure(cream_backend *backend, double *fastest, cream_error *err) {
-  static cream_skeleton skeleton;
-  static bench_work work;
-  const bench_options options = {.space = "micro", .batch = MEASURED_BATCH};
-  cream_status status = bench_skeleton(&options, &skeleton, err);
-  if (status == CREAM_OK)
-    status = bench_work_open_on(&work, BENCH_PLAIN, &skeleton, MEASURED_BATCH, backend, &options, err);
-  cream_path path = bench_path(&skeleton, 0, 0);
-  for (int i = 0; i <= MEASURED_STEPS && status == CREAM_OK; i++) {
-    double seconds;
-    status = bench_work_step(&work, &path, &path, MEASURED_BATCH, &seconds, err);
-    if (i == 1 || (i > 1 && seconds < *fastest)) *fastest = seconds;
-  }
-  bench_work_end(&work);
+static cream_status open_cpu(const device_options *options, cream_backend **backend, cream_error *err) {
+  return open_on(drivers[CPU], options, drivers[CPU]->name, backend, err);
+}
+
+/* A device that "auto" chooses from. */
+typedef struct candidate {
+  cream_backend *backend;
+  double seconds; /* of a training step */
+} candidate;
+
+static void print_choice(const candidate *cpu, const candidate *other, bool faster) {
+  char name[400];
+  fprintf(stderr, "device auto: a step takes %.1f ms on the CPU and %.1f ms on %s; %s is used\n",
+          1e3 * cpu->seconds, 1e3 * other->seconds, device_describe(other->backend, 0, name, sizeof name),
+          faster ? "the latter" : "the CPU");
+}
+
+/* Replaces *best by the driver's first device that works, if that is faster. *err says why the device cannot be
+ * used. */
+static cream_status try_driver(const cream_driver *driver, const device_options *options, candidate *best,
+                               cream_error *err) {
+  candidate other = {NULL, 0};
+  cream_status status = open_on(driver, options, driver->name, &other.backend, err);
+  if (status != CREAM_OK) return status;
+  status = measure_step(other.backend, &other.seconds, err);
+  if (status == CREAM_OK && best->seconds == 0) status = measure_step(best->backend, &best->seconds, err);
+  bool faster = status == CREAM_OK && other.seconds < best->seconds;
+  if (status == CREAM_OK) print_choice(best, &other, faster);
+  cream_backend *unused = faster ? best->backend : other.backend;
+  unused->destroy(unused);
+  if (faster) *best = other;
   return status;
 }
 
-static cream_status open_quicker(const device_options *options, cream_backend **backend, cream_error *err) {
-  cream_backend *cpu, *other = NULL;
-  double cpu_seconds = 0, other_seconds = 0;
+/* CREAM_DEVICE_UNMEASURED: the first device other than the CPU that works, whatever its speed. */
+static cream_status open_unmeasured(const device_options *options, cream_backend **backend,
+                                    cream_error *err) {
   cream_error reason;
-  cream_status status = open_cpu(options, &cpu, err);
-  if (status) return status;
-  bool usable = open_opencl(options, "opencl", &other, &reason) == CREAM_OK;
-  if (usable && getenv("CREAM_DEVICE_UNMEASURED")) {
-    fprintf(stderr, "device auto: the OpenCL device is used, unmeasured\n");
-    cpu->destroy(cpu);
-    *backend = other;
-    return CREAM_OK;
-  }
-  usable = usable && measure(other, &other_seconds, &reason) == CREAM_OK;
-  if (usable) usable = measure(cpu, &cpu_seconds, &reason) == CREAM_OK;
-  bool quicker = usable && other_seconds < cpu_seconds;
-  if (usable) {
-    char name[400];
-    fprintf(stderr, "device auto: a step takes %.1f ms on the CPU and %.1f ms on %s; %s is used\n",
-            1e3 * cpu_seconds, 1e3 * other_seconds, device_describe(other, 0, name, sizeof name),
-            quicker ? "the latter" : "the CPU");
-  } else {
-    fprintf(stderr, "device auto: the CPU is used: %s\n", reason.text);
-  }
-  cream_backend *unused = quicker ? cpu : other;
-  if (unused) unused->destroy(unused);
-  *backend = quicker ? other : cpu;
+  for (int d = CPU + 1; d < N_DRIVERS; d++)
+    if (open_on(drivers[d], options, drivers[d]->name, backend, &reason) == CREAM_OK) {
+      fprintf(stderr, "device auto: the %s device is used, unmeasured\n", drivers[d]->name);
+      return CREAM_OK;
+    }
+  fprintf(stderr, "device auto: the CPU is used: %s\n", reason.text);
+  return open_cpu(options, backend, err);
+}
+
+static cream_status open_fastest(const device_options *options, cream_backend **backend, cream_error *err) {
+  if (getenv("CREAM_DEVICE_UNMEASURED")) return open_unmeasured(options, backend, err);
+  candidate best = {NULL, 0};
+  cream_error reason;
+  int usable = 0;
+  cream_status status = open_cpu(options, &best.backend, err);
+  if (status != CREAM_OK) return status;
+  for (int d = CPU + 1; d < N_DRIVERS; d++)
+    usable += try_driver(drivers[d], options, &best, &reason) == CREAM_OK;
+  if (usable == 0) fprintf(stderr, "device auto: the CPU is used: %s\n", reason.text);
+  *backend = best.backend;
   return CREAM_OK;
 }
 
 cream_status device_open(const device_options *options, cream_backend **backend, cream_error *err) {
-  if (strcmp(options->device, "cpu") == 0) return open_cpu(options, backend, err);
-  if (strcmp(options->device, "auto") == 0) return open_quicker(options, backend, err);
-  return open_opencl(options, options->device, backend, err);
+  if (strcmp(options->device, "auto") == 0) return open_fastest(options, backend, err);
+  return open_on(driver_for(options->device), options, options->device, backend, err);
+}
+
+/* ---- failures ------------------------------------------------------------------------------------------ */
+
+bool device_failed(void) {
+  for (int d = 0; d < N_DRIVERS; d++)
+    if (drivers[d]->failed && drivers[d]->failed()) return true;
+  return false;
 }
 
 cream_status device_fall_back(const device_options *options, cream_backend **backend,
                               const cream_error *reason, cream_error *err) {
-  if (strcmp(options->device, "auto") != 0 || !cream_opencl_is(*backend)) {
+  if (strcmp(options->device, "auto") != 0 || device_is_cpu(*backend)) {
     *err = *reason;
     return reason->status;
   }
@@ -111,8 +178,9 @@ cream_status device_fall_back(const device_options *options, cream_backend **bac
   return open_cpu(options, backend, err);
 }
 
-void device_go_on(const char *command, const cream_config *config, const char *const *words, int n_words) {
-  if (strcmp(config->device, "auto") != 0 || !on_opencl || !cream_opencl_failed()) return;
+void device_resume_on_cpu(const char *command, const cream_config *config, const char *const *words,
+                          int n_words) {
+  if (strcmp(config->device, "auto") != 0 || !in_use || in_use == drivers[CPU] || !device_failed()) return;
   const char **line = calloc((size_t)n_words + 6, sizeof *line);
   if (!line) return;
   int n = 0;
@@ -123,32 +191,51 @@ void device_go_on(const char *command, const cream_config *config, const char *c
   line[n++] = "--resume";
   line[n++] = "--device";
   line[n++] = "cpu";
-  fprintf(stderr, "device auto: the run goes on, on the CPU\n");
+  fprintf(stderr, "device auto: the run resumes on the CPU\n");
   execv("/proc/self/exe", (char **)line);
   free(line);
 }
 
+/* ---- the device of a run ------------------------------------------------------------------------------- */
+
+bool device_is_cpu(const cream_backend *backend) {
+  return driver_of(backend) == drivers[CPU];
+}
+
+void device_stats(cream_backend *backend, cream_device_stats *stats) {
+  driver_of(backend)->stats(backend, stats);
+}
+
+int device_times(cream_backend *backend, cream_device_time *times, int room) {
+  return driver_of(backend)->times(backend, times, room);
+}
+
+cream_status device_tune(cream_backend *backend, const cream_device_product *products, int count, int sets,
+                         char **best, cream_device_log *log, void *context, cream_error *err) {
+  return driver_of(backend)->tune(backend, products, count, sets, best, log, context, err);
+}
+
 char *device_describe(cream_backend *backend, int threads, char *text, size_t size) {
-  if (cream_opencl_is(backend)) {
-    cream_opencl_stats stats;
-    cream_opencl_stats_get(backend, &stats);
-    snprintf(text, size, "%s", stats.device);
-  } else {
+  if (device_is_cpu(backend)) {
     snprintf(text, size, "%s, %d threads", backend->name, threads ? threads : omp_get_num_procs());
+  } else {
+    cream_device_stats stats;
+    device_stats(backend, &stats);
+    snprintf(text, size, "%s", stats.device);
   }
   return text;
 }
 
-void device_tell(cream_backend *backend) {
+void device_print(cream_backend *backend) {
   char text[400];
-  if (cream_opencl_is(backend))
+  if (!device_is_cpu(backend))
     fprintf(stderr, "device      %s\n", device_describe(backend, 0, text, sizeof text));
 }
 
 void device_begin(cream_backend *backend, cream_source *train) {
-  on_opencl = cream_opencl_is(backend);
-  if (on_opencl) cream_opencl_ahead(backend, cream_loader_prefetch, train);
-  device_tell(backend);
+  in_use = driver_of(backend);
+  if (in_use->prefetch) in_use->prefetch(backend, cream_loader_prefetch, train);
+  device_print(backend);
 }
 
 char *device_kernels(int compiled, int cached, bool driver_caches, char *text, size_t size) {
@@ -160,10 +247,10 @@ char *device_kernels(int compiled, int cached, bool driver_caches, char *text, s
 }
 
 void device_report(cream_backend *backend, uint64_t steps, FILE *file) {
-  if (!cream_opencl_is(backend) || steps == 0) return;
+  if (device_is_cpu(backend) || steps == 0) return;
   char kernels[80];
-  cream_opencl_stats stats;
-  cream_opencl_stats_get(backend, &stats);
+  cream_device_stats stats;
+  device_stats(backend, &stats);
   fprintf(file,
           "device      %.2f MB up and %.2f MB down in %llu steps with all that belongs to them, %llu "
           "kernels; the "

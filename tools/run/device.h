@@ -1,40 +1,58 @@
-/* What a run computes on. */
+/* The device that a run uses. All tools open and question devices through these functions; the drivers behind them
+ * are listed in drivers.h. */
 #ifndef CREAM_TOOLS_DEVICE_H
 #define CREAM_TOOLS_DEVICE_H
 
 #include "core/base/config.h"
 #include "core/base/data.h"
-#include "opencl/opencl.h"
+#include "core/device.h"
 
 typedef struct device_options {
-  /* "cpu"; "auto": the quicker of the CPU and the best OpenCL device, and the CPU where there is none;
-   * else as cream_opencl_options.device. */
+  /* "cpu"; "auto": the fastest of the CPU and the first device of each other driver that works; else an id or a
+   * part of a name (cream_device_is_meant), or the name of a driver. */
   const char *device;
   int threads;            /* of the CPU; 0: all */
   bool plain;             /* the CPU's plain kernels */
-  const char *parameters; /* file of CLBlast's parameters, "": none */
-  bool half, profile;     /* of OpenCL */
+  const char *parameters; /* file of a device's parameters (cream_device_options), "": none */
+  bool half, profile;     /* as in cream_device_options */
 } device_options;
 
 device_options device_options_of(const cream_config *);
-/* With "auto", what was chosen and why is told on stderr in one line. */
+
+/* The drivers, by number; the CPU's is 0. */
+int device_drivers(void);
+const char *device_driver_name(int driver);
+/* As cream_driver.list. */
+cream_status device_list(int driver, bool test, cream_device **devices, int *count, cream_error *);
+
+/* With "auto", prints the choice and its reason on stderr, in one line. */
 cream_status device_open(const device_options *, cream_backend **, cream_error *);
-/* In place of a device that a run cannot use: with "auto" the CPU, `reason` being told on stderr. Another
- * device's failure stays one: `reason` is returned. */
+/* Replaces a device that a run cannot use: with "auto" by the CPU, printing `reason` on stderr; otherwise returns
+ * `reason`. */
 cream_status device_fall_back(const device_options *, cream_backend **, const cream_error *reason,
                               cream_error *);
-/* A run on "auto" whose device failed under way starts over as `--resume --device cpu`, from its last
- * checkpoint: then this does not return. `words` as in tool_options. */
-void device_go_on(const char *command, const cream_config *, const char *const *words, int n_words);
+/* Whether a device of any driver has failed since the program began. */
+bool device_failed(void);
+/* Restarts a run on "auto" whose device failed as `--resume --device cpu`, from its last checkpoint: then this
+ * does not return. `words` as in tool_options. */
+void device_resume_on_cpu(const char *command, const cream_config *, const char *const *words, int n_words);
+
+bool device_is_cpu(const cream_backend *);
 /* "cpu, 2 threads", or the device's name, platform and driver. Returns `text`. */
 char *device_describe(cream_backend *, int threads, char *text, size_t size);
-/* A line on stderr says which OpenCL device it is; nothing for the CPU. */
-void device_tell(cream_backend *);
-/* The same at the beginning of a training; and batches of `train` (loader.h) go to the device ahead of time. */
+/* Prints the device on stderr; nothing for the CPU. */
+void device_print(cream_backend *);
+/* At the beginning of a training: prints the device, and prefetches batches of `train` (loader.h) to it. */
 void device_begin(cream_backend *, cream_source *train);
-/* Where our kernels came from: "9 from the cache", ... Returns `text`. */
-char *device_kernels(int compiled, int cached, bool driver_caches, char *text, size_t size);
-/* What went over the bus and how long the host waited; nothing for the CPU. */
+/* Prints what was copied and how long the host waited; nothing for the CPU. */
 void device_report(cream_backend *, uint64_t steps, FILE *);
+/* Where kernels came from: "9 programs of kernels compiled, 0 from the cache". Returns `text`. */
+char *device_kernels(int compiled, int cached, bool driver_caches, char *text, size_t size);
+
+/* As in cream_driver; for backends other than the CPU's. */
+void device_stats(cream_backend *, cream_device_stats *);
+int device_times(cream_backend *, cream_device_time *, int room);
+cream_status device_tune(cream_backend *, const cream_device_product *, int count, int sets, char **best,
+                         cream_device_log *, void *context, cream_error *);
 
 #endif

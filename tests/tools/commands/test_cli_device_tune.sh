@@ -12,12 +12,12 @@ absent none
 expect 0 "${tune[@]}" 0 --tune own
 contains err "^ +[0-9.]+ ms  CLBlast's own$"
 [ "$(grep -c ' ms  ' err)" -eq 1 ] || fail "--sets 0 tried sets of parameters"
-contains own '^# its own are the quickest$'
+contains own '^# its own are the fastest$'
 expect 0 "${tune[@]}" 1 --tune tuned
-contains out '^tuned is written; --set opencl.parameters=tuned uses it$'
+contains out '^wrote tuned; use it with --set opencl.parameters=tuned$'
 contains err '^ +[0-9.]+ ms  XgemmDirect .*WGD=8$'
 contains tuned "^# CLBlast's parameters for .*, driver "
-grep -v '^#' tuned >lines || grep -q '^# its own are the quickest$' tuned || fail "tuned has no parameters"
+grep -v '^#' tuned >lines || grep -q '^# its own are the fastest$' tuned || fail "tuned has no parameters"
 
 # Products go to CLBlast here; the search is the same with any parameters, but for rounding. Some that do not compile
 # show that the file's parameters are the ones in use.

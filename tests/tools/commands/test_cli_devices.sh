@@ -19,7 +19,7 @@ programs() {
     fail "$(number programs_compiled) programs compiled and $(number programs_cached) cached, expected $1 and $2"
 }
 
-# Without a module every build behaves alike: one line, and auto goes on.
+# Without a module every build behaves alike: one line, and auto uses the CPU.
 CREAM_OPENCL_MODULE=/nonexistent expect 0 devices
 contains out '^cpu '
 contains out '^opencl +none: .*(CREAM_OPENCL=ON|without OpenCL)'
@@ -48,9 +48,9 @@ absent none
 
 grep -q '^opencl:0:0' out || expect 0 devices
 if ! grep -q '^opencl:0:0' out; then finish; fi
-refuse 2 'device: no "no such thing" here; there are cpu and opencl:0:0 ' search "${small[@]}" \
+refuse 2 'device: "no such thing" was not found; there are cpu and opencl:0:0 ' search "${small[@]}" \
   --device 'no such thing' --out none
-refuse 2 'device: no "opencl:7:0" here' search "${small[@]}" --device opencl:7:0 --out none
+refuse 2 'device: "opencl:7:0" was not found' search "${small[@]}" --device opencl:7:0 --out none
 refuse 1 'absent.params' search "${small[@]}" --device opencl --set opencl.parameters=absent.params --out none
 echo 'Xgemm MWG=nothing' >bad.params
 refuse 2 '^cream search: bad.params:1: a value is not a whole number' search "${small[@]}" --device opencl \
@@ -70,10 +70,10 @@ if [ -e "$module" ]; then
   same auto/arch.json plain/arch.json
 fi
 
-# Of two devices the first does not work: the other one is taken, and that is said.
+# Of two devices the first does not work: the other one is used, and a line says so.
 if grep -q '^ *platform Portable Computing Language' <("$cream" devices); then
   POCL_DEVICES="pthread basic" CREAM_OPENCL_FAULT=build:1:-11 expect 0 search "${small[@]}" --device opencl --out second
-  contains err '^device +the next one is tried: the kernels .* do not compile'
+  contains err '^device +skipped: the kernels .* do not compile'
   contains err '^device +[^ ]* ?.*Portable Computing Language'
 fi
 
@@ -89,11 +89,11 @@ contains out 'self-test passed'
 CREAM_OPENCL_FAULT=wait:1:-36 expect 0 devices
 contains out 'self-test failed: the device .* no longer answers .*--resume'
 
-# A device that is lost under way: one line, and with auto the run goes on, on the CPU, to the same end.
+# A device that is lost during a run: one line, and with auto the run resumes on the CPU, to the same end.
 CREAM_OPENCL_FAULT=wait:12:-36 expect 1 search "${small[@]}" --device opencl --out lost
 contains err '^cream search: the device .* no longer answers .*--resume'
 CREAM_DEVICE_UNMEASURED=1 CREAM_OPENCL_FAULT=wait:12:-36 expect 0 search "${small[@]}" --device auto --out auto --force
-contains err '^device auto: the run goes on, on the CPU$'
+contains err '^device auto: the run resumes on the CPU$'
 same auto/arch.json plain/arch.json
 
 # The cache: everything compiled once; what is damaged is compiled again.

@@ -95,7 +95,7 @@ same auto/weights.safetensors trained/weights.safetensors
 
 # ---- failures --------------------------------------------------------------------------------------------------
 
-# fails FAULT PATTERN: a retraining on the device ends with one line that matches; on auto it goes on, on the CPU,
+# fails FAULT PATTERN: a retraining on the device ends with one line that matches; on auto it resumes on the CPU,
 # from its last checkpoint, to as many steps as if nothing had happened.
 fails() {
   CREAM_OPENCL_FAULT=$1 expect 1 retrain --run plain "${long[@]}" --set checkpoint.every_steps=10 --device opencl \
@@ -105,7 +105,7 @@ fails() {
   CREAM_OPENCL_FAULT=$1 expect 0 retrain --run plain "${long[@]}" --set checkpoint.every_steps=10 --device auto \
     --out failing --force
   contains err "^cream retrain: the device .* $2"
-  contains err '^device auto: the run goes on, on the CPU$'
+  contains err '^device auto: the run resumes on the CPU$'
   contains err "$3"
   near steps failing/result.json trained/result.json 0
 }

@@ -1,0 +1,118 @@
+/* Drivers: how a program lists and opens devices, and what it can ask about a backend that was opened.
+ *
+ * A driver is one constant table. Each backend's folder exports its own (cpu/driver.h, opencl/driver.h), and
+ * tools/run/drivers.h is the list of them. The core itself sees only the cream_backend that a driver opens. */
+#ifndef CREAM_CORE_DEVICE_H
+#define CREAM_CORE_DEVICE_H
+
+#include <ctype.h>
+#include <string.h>
+
+#include "core/backend.h"
+
+/* ---- devices ------------------------------------------------------------------------------------------- */
+
+typedef struct cream_device {
+  char id[40];      /* the word that names this device alone: "cpu", "opencl:0:1" */
+  char name[128];   /* the hardware's */
+  char type[12];    /* "gpu", "cpu", "accelerator", "other" */
+  char vendor[128]; /* this and the rest: empty or 0 where the driver cannot say */
+  char version[128], driver[128], platform[128], platform_version[128];
+  uint64_t memory, largest; /* bytes: all (0: the host's memory), and of one buffer */
+  int units, clock;         /* compute units or processors, MHz */
+  bool works;               /* the self-test passed: kernels were built, ran, and gave the right values */
+  char problem[256];        /* why it did not */
+  int compiled, cached;     /* programs of kernels built from source, and loaded from the cache */
+  bool driver_caches;       /* the vendor's driver caches programs; the cache is not used */
+} cream_device;
+
+/* Whether `part` is in the text, in any case. */
+static inline bool cream_text_has(const char *text, const char *part) {
+  size_t length = strlen(part), i;
+  for (; *text; text++) {
+    for (i = 0; i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]);) i++;
+    if (i == length) return true;
+  }
+  return false;
+}
+
+/* Whether `word` is the device's id or a part of the name of the device or its platform, in any case. */
+static inline bool cream_device_is_meant(const cream_device *device, const char *word) {
+  return strcmp(device->id, word) == 0 || cream_text_has(device->name, word) ||
+         cream_text_has(device->platform, word);
+}
+
+typedef struct cream_device_options {
+  /* The driver's name: its first device that works, GPUs before others; or as in cream_device_is_meant. */
+  const char *device;
+  int threads; /* of the CPU; 0: all */
+  bool plain;  /* the CPU's plain kernels */
+  /* Parameters of the device's products, as `tune` returns them, in place of the defaults; NULL: none.
+   * `parameters_name` is their file, for messages. */
+  const char *parameters, *parameters_name;
+  bool half;    /* activations are stored in half precision */
+  bool profile; /* kernels are timed (`times`) */
+} cream_device_options;
+
+/* ---- backends ------------------------------------------------------------------------------------------ */
+
+/* Counters of a backend since it was opened. */
+typedef struct cream_device_stats {
+  char device[400];                 /* name, platform and driver */
+  uint64_t up_bytes, down_bytes;    /* host to device, device to host */
+  uint64_t launches;                /* kernels queued, products included */
+  double waited;                    /* seconds that the host waited for the device */
+  double warm_seconds, warm_waited; /* compilation in the background, and how long the host waited for it */
+  int compiled, cached;             /* as in cream_device */
+  bool driver_caches;
+  bool timed; /* the device's own clock was on */
+} cream_device_stats;
+
+typedef struct cream_device_time {
+  char kernel[64];
+  uint64_t calls;
+  double seconds; /* on the device */
+} cream_device_time;
+
+/* Returns the next image batch if it is ready, else NULL. The pixels do not change until they have been
+ * given to upload_pixels or another function is set. */
+typedef const uint8_t *cream_device_next(void *context, size_t *bytes);
+
+/* A 1x1 convolution of `rows` pixels. */
+typedef struct cream_device_product {
+  int rows, cin, cout;
+} cream_device_product;
+
+/* Gets one line of text. */
+typedef void cream_device_log(void *context, const char *line);
+
+/* ---- drivers ------------------------------------------------------------------------------------------- */
+
+typedef struct cream_driver {
+  /* Begins the ids of its devices and the names of its backends, up to a ':' or '-'. */
+  const char *name;
+  /* All devices; *devices is freed by the caller. test: run the self-test on each. Fails where there is no
+   * device; the message says what to install. */
+  cream_status (*list)(bool test, cream_device **devices, int *count, cream_error *);
+  /* The backend owns its memory until backend->destroy. CREAM_BAD_CONFIG for a device that is not there and for bad
+   * parameters. */
+  cream_status (*open)(const cream_device_options *, cream_backend **, cream_error *);
+
+  /* The rest is NULL in drivers of devices that share the host's memory and run at once. */
+
+  /* Whether a device of this driver has failed since the program began: lost, out of memory, ... */
+  bool (*failed)(void);
+  void (*stats)(cream_backend *, cream_device_stats *);
+  /* Kernels since the last call, longest first; returns how many of `room` were filled. Synchronises. */
+  int (*times)(cream_backend *, cream_device_time *, int room);
+  /* Announces a training before its first batch is read: `next` is called when the host is about to wait, so
+   * that the next batch is copied while the device works. NULL ends that. */
+  void (*prefetch)(cream_backend *, cream_device_next *next, void *context);
+  /* Measures the products of `count` convolutions, forward and backward, with the default parameters and the
+   * first `sets` of a handful of others; *best, freed by the caller, is the fastest set as
+   * cream_device_options.parameters takes it. `log` gets a line for each set. */
+  cream_status (*tune)(cream_backend *, const cream_device_product *, int count, int sets, char **best,
+                       cream_device_log *log, void *context, cream_error *);
+} cream_driver;
+
+#endif

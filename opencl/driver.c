@@ -1,0 +1,108 @@
+/* Loads the module; the only file of this folder that programs are linked with. */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "driver.h"
+
+enum { MAX_PATH = 4096 };
+
+static const char file_name[] = "cream-opencl.so";
+static const cream_driver *module;
+
+/* The module at `path`; NULL with *err unchanged where there is no such file. */
+static const cream_driver *load(const char *path, cream_error *err) {
+  if (access(path, F_OK) != 0) return NULL;
+  void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (!handle) {
+    cream_fail(err, CREAM_FAILED,
+               "the OpenCL module cannot be loaded: %.300s; install OpenCL's loader and CLBlast (Debian: "
+               "ocl-icd-libopencl1, libclblast1), or use --device cpu",
+               dlerror());
+    return NULL;
+  }
+  const cream_opencl_module *found = dlsym(handle, "cream_opencl_module_table");
+  if (found && found->version == CREAM_OPENCL_INTERFACE) return &found->driver;
+  cream_fail(err, CREAM_FAILED, "%.300s does not belong to this cream; install both from one build", path);
+  return NULL;
+}
+
+static bool beside_program(char *path, size_t size) {
+  char program[MAX_PATH];
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (length < 0) return false;
+  program[length] = '\0';
+  char *slash = strrchr(program, '/');
+  if (!slash) return false;
+  *slash = '\0';
+  return (size_t)snprintf(path, size, "%s/%s", program, file_name) < size;
+}
+
+static cream_status need_module(cream_error *err) {
+  if (module) return CREAM_OK;
+  char path[MAX_PATH];
+  const char *given = getenv("CREAM_OPENCL_MODULE");
+  cream_error found = {CREAM_OK, ""};
+  if (given && *given) {
+    module = load(given, &found);
+  } else {
+    if (beside_program(path, sizeof path)) module = load(path, &found);
+    if (!module && !found.status) module = load(CREAM_BUILD_MODULE, &found);
+    if (!module && !found.status) module = load(CREAM_INSTALLED_MODULE, &found);
+  }
+  if (module) return CREAM_OK;
+  if (found.status) {
+    *err = found;
+    return found.status;
+  }
+  return cream_fail(err, CREAM_FAILED,
+                    "there is no OpenCL module %.200s; build with -DCREAM_OPENCL=ON and install it, or use "
+                    "--device cpu",
+                    given && *given ? given : file_name);
+}
+
+static cream_status list(bool test, cream_device **devices, int *count, cream_error *err) {
+  cream_status status = need_module(err);
+  if (status == CREAM_OK) return module->list(test, devices, count, err);
+  *devices = NULL;
+  *count = 0;
+  return status;
+}
+
+static cream_status open(const cream_device_options *options, cream_backend **out, cream_error *err) {
+  cream_status status = need_module(err);
+  return status ? status : module->open(options, out, err);
+}
+
+static bool failed(void) {
+  return module && module->failed();
+}
+
+static void stats(cream_backend *backend, cream_device_stats *out) {
+  module->stats(backend, out);
+}
+
+static int times(cream_backend *backend, cream_device_time *out, int room) {
+  return module->times(backend, out, room);
+}
+
+static void prefetch(cream_backend *backend, cream_device_next *next, void *context) {
+  module->prefetch(backend, next, context);
+}
+
+static cream_status tune(cream_backend *backend, const cream_device_product *products, int count, int sets,
+                         char **best, cream_device_log *log, void *context, cream_error *err) {
+  return module->tune(backend, products, count, sets, best, log, context, err);
+}
+
+const cream_driver cream_opencl_driver = {
+    .name = "opencl",
+    .list = list,
+    .open = open,
+    .failed = failed,
+    .stats = stats,
+    .times = times,
+    .prefetch = prefetch,
+    .tune = tune,
+};

@@ -1,0 +1,19 @@
+/* The command queue: waiting for it, and the times of its commands. */
+#ifndef CREAM_OPENCL_QUEUE_H
+#define CREAM_OPENCL_QUEUE_H
+
+#include "runtime.h"
+
+/* Waits for all queued commands. */
+void ocl_wait(ocl_runtime *);
+
+/* Where a command is to put its event while commands are timed: `place`; else NULL. */
+cl_event *ocl_timing(ocl_runtime *, cl_event *place);
+/* Counts a queued command. `event` (may be NULL) becomes the runtime's, `code` is what queueing returned. */
+void ocl_queued(ocl_runtime *, ocl_kernel *, cl_event event, cl_int code);
+/* Adds up the times of timed commands, all of which have ended. */
+void ocl_harvest(ocl_runtime *);
+/* cream_driver.times */
+int ocl_times(cream_backend *, cream_device_time *, int room);
+
+#endif
