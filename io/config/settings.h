@@ -32,7 +32,8 @@ char *cream_settings_text(const cream_config *);
 const char *cream_settings_differ(const cream_config *, const cream_config *, const char *const *except);
 /* The reference: a Markdown table of key, default, unit, values and meaning. */
 void cream_settings_describe(FILE *);
-/* The same as lines for a terminal: key, default, meaning. */
-void cream_settings_help(FILE *);
+/* The same as lines for a terminal: key, default, meaning. `only`: keys to print, and beginnings of keys that
+ * end in a dot; ends in NULL. */
+void cream_settings_help(FILE *, const char *const *only);
 
 #endif

@@ -184,7 +184,8 @@ double bench_roofline(const bench_peaks *peaks, const profiled_op *op) {
   return (products > traffic ? products : traffic) / op->seconds;
 }
 
-cream_status bench_peaks_run(const bench_options *options, cream_error *err) {
+cream_status bench_peaks_run(const void *values, cream_error *err) {
+  const bench_options *options = values;
   bench_peaks peaks;
   cream_status status = bench_peaks_measure(options->threads, options->seconds, &peaks, err);
   if (status != CREAM_OK) return status;

@@ -351,7 +351,8 @@ static void write_scaling(const scaling *s, const cream_skeleton *const nets[2],
   putchar('\n');
 }
 
-cream_status bench_scaling(const bench_options *options, cream_error *err) {
+cream_status bench_scaling(const void *values, cream_error *err) {
+  const bench_options *options = values;
   static cream_skeleton small, skeleton;
   static scaling s;
   static const bench_kind kinds[] = {BENCH_PLAIN, BENCH_DISTILL, BENCH_EVAL};

@@ -11,7 +11,9 @@
 
 enum { BOARD = 10, SLICE = 4 };
 
-const char *const bench_kind_names[BENCH_KINDS] = {"plain", "distill", "match", "eval"};
+#define BENCH_WORD(name, word) word,
+const char *const bench_kind_names[] = {BENCH_KIND_LIST(BENCH_WORD) "all", NULL};
+#undef BENCH_WORD
 
 /* ---- memory of the process --------------------------------------------------------------------- */
 

@@ -1,13 +1,13 @@
-/* cream devices: what there is to compute on. */
+/* cream devices: the devices, and a test of each. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "commands.h"
+#include "io/base/memory.h"
 #include "tools/bench/bench.h"
 #include "tools/run/device.h"
-#include "io/base/memory.h"
-#include "tools/cli/options.h"
 
 static void print_cpu(const char *model, int threads) {
   printf("cpu          %s, %d threads, %.1f GB free; always there\n", model, threads,
@@ -63,7 +63,13 @@ static void write_device(cream_json *json, const cream_opencl_device *d) {
   cream_json_end(json);
 }
 
-static cream_status devices_run(const tool_options *options, cream_error *err) {
+typedef struct devices_options {
+  cli_line line;
+  bool json;
+} devices_options;
+
+static cream_status run(const void *values, cream_error *err) {
+  const devices_options *options = values;
   cream_opencl_device *devices = NULL;
   int count = 0, threads = omp_get_num_procs();
   char model[128];
@@ -90,14 +96,15 @@ static cream_status devices_run(const tool_options *options, cream_error *err) {
   return CREAM_OK;
 }
 
-const tool tool_devices = {
-    .name = "devices",
-    .summary = "what there is to compute on, and whether it works",
-    .options = "json ",
-    .notes = "Each OpenCL device is tested: our kernels are compiled for it, run, and their results "
-             "compared. What\n"
-             "--device takes is in the first column; a part of a name will do. docs/opencl.md tells how to "
-             "install\n"
-             "drivers.\n",
-    .run = devices_run,
+static const cli_option options[] = {
+    CLI_VALUE(devices_options, json, OUTPUT, "json", NULL, "print the list on stdout as one JSON document"),
 };
+
+COMMAND(
+    devices, "list the devices, and test each", CLI_OPTIONS(options), CLI_VALUES(devices_options, line),
+    .run = run,
+    .text =
+        "Each OpenCL device is tested: its kernels are compiled and run, and their results compared. The "
+        "first\n"
+        "column is what --device accepts, as is a part of a name. docs/opencl.md describes how to install\n"
+        "drivers.\n");

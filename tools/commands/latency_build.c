@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/bench/bench.h"
-#include "tools/run/device.h"
 #include "io/config/space_yaml.h"
 #include "latency.h"
+#include "tools/bench/bench.h"
 #include "tools/cli/progress.h"
+#include "tools/run/device.h"
 
 /* Milliseconds, all [paths][rounds] of each part, then of passes with and without marks. */
 typedef struct build_times {
@@ -217,7 +217,8 @@ static int count_paths(const latency_options *options, const cream_skeleton *ske
   return TURNS * most > LEAST ? TURNS * most : LEAST;
 }
 
-cream_status latency_build(const latency_options *options, cream_error *err) {
+cream_status latency_build(const void *values, cream_error *err) {
+  const latency_options *options = values;
   static cream_skeleton skeleton;
   static cream_latency_table table;
   static latency_rig rig;

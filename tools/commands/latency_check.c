@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/bench/bench.h"
 #include "core/base/statistics.h"
 #include "io/config/space_yaml.h"
 #include "latency.h"
+#include "tools/bench/bench.h"
 #include "tools/cli/progress.h"
 
 static const double least_correlation = 0.95, most_error = 0.10;
@@ -112,7 +112,8 @@ static cream_status run(const latency_options *options, const cream_latency_tabl
   return status;
 }
 
-cream_status latency_check(const latency_options *options, cream_error *err) {
+cream_status latency_check(const void *values, cream_error *err) {
+  const latency_options *options = values;
   static cream_skeleton skeleton;
   static cream_latency_table table;
   check_result result = {.paths = options->paths};
@@ -148,7 +149,8 @@ static void print_row(const char *part, const cream_latency *latency) {
   printf("%-24s %10.3f %10.3f %8d\n", part, latency->ms, latency->iqr, latency->samples);
 }
 
-cream_status latency_show(const latency_options *options, cream_error *err) {
+cream_status latency_show(const void *values, cream_error *err) {
+  const latency_options *options = values;
   static cream_latency_table table;
   cream_status status = cream_latency_table_load(options->table, &table, err);
   if (status != CREAM_OK) return status;

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/run/common.h"
 #include "core/net/fold.h"
 #include "latency.h"
+#include "tools/cli/progress.h"
+#include "tools/run/network.h"
 
 /* To the last processors that the process may use: the first ones serve interrupts. Where that cannot be
  * done, the measurements are noisier, but not wrong. */
@@ -37,7 +38,7 @@ cream_status latency_rig_open(latency_rig *rig, const cream_config *config, cons
   *rig = (latency_rig){.n_parts = skeleton->n_layers + 2};
   if (config->threads) pin(config->threads);
   const cream_net_options options = {.batch = batch, .seed = config->seed};
-  cream_status status = common_backend(config, &rig->backend, err);
+  cream_status status = run_backend(config, &rig->backend, err);
   if (status == CREAM_OK) status = cream_net_create(rig->backend, skeleton, &options, &rig->net, err);
   if (status == CREAM_OK) status = cream_net_fold(rig->net, err);
   return status == CREAM_OK ? upload_noise(rig, batch, skeleton->resolution, config->seed, err) : status;

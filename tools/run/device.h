@@ -24,7 +24,7 @@ cream_status device_open(const device_options *, cream_backend **, cream_error *
 cream_status device_fall_back(const device_options *, cream_backend **, const cream_error *reason,
                               cream_error *);
 /* A run on "auto" whose device failed under way starts over as `--resume --device cpu`, from its last
- * checkpoint: then this does not return. `words` as in tool_options. */
+ * checkpoint: then this does not return. `words` as in run_options. */
 void device_go_on(const char *command, const cream_config *, const char *const *words, int n_words);
 /* "cpu, 2 threads", or the device's name, platform and driver. Returns `text`. */
 char *device_describe(cream_backend *, int threads, char *text, size_t size);

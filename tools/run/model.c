@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "common.h"
 #include "core/net/fold.h"
 #include "io/weights/weights.h"
+#include "network.h"
 
 static void apply_settings(cream_weights_info *info, const cream_augment_config *augment) {
   static cream_config defaults;
@@ -48,10 +48,10 @@ static cream_status read_header(model *m, const cream_config *config, cream_erro
 
 cream_status model_open(model *m, const cream_config *config, int batch, cream_error *err) {
   memset(m, 0, sizeof *m);
-  cream_status status = common_arch(config, &m->arch, err);
-  if (status == CREAM_OK) status = common_check_weights(config, err);
+  cream_status status = run_arch(config, &m->arch, err);
+  if (status == CREAM_OK) status = run_check_weights(config, err);
   if (status == CREAM_OK) status = read_header(m, config, err);
-  if (status == CREAM_OK) status = common_backend(config, &m->backend, err);
+  if (status == CREAM_OK) status = run_backend(config, &m->backend, err);
   cream_net_options options = {.batch = batch};
   if (status == CREAM_OK) status = cream_net_create(m->backend, &m->arch.net, &options, &m->net, err);
   cream_weights_report loaded = {0};
