@@ -60,7 +60,7 @@ double bench_roofline(const bench_peaks *, const profiled_op *);
 
 /* ---- works (bench_work.c) ------------------------------------------------------------------------ */
 
-/* Random pictures and labels, the same in every batch. */
+/* Random images and labels, the same in every batch. */
 typedef struct bench_data {
   cream_source source;
   uint8_t *pixels;
@@ -97,7 +97,7 @@ void bench_work_close(bench_work *);
 cream_status bench_work_open_on(bench_work *, bench_kind, const cream_skeleton *, int batch, cream_backend *,
                                 const bench_options *, cream_error *);
 void bench_work_end(bench_work *);
-/* One step on the first n <= batch pictures; wall-clock seconds. The teacher is for DISTILL alone. */
+/* One step on the first n <= batch images; wall-clock seconds. The teacher is for DISTILL alone. */
 cream_status bench_work_step(bench_work *, const cream_path *, const cream_path *teacher, int n,
                              double *seconds, cream_error *);
 /* The index-th path of a seed, its layers drawn uniformly. */

@@ -25,7 +25,7 @@
 typedef struct compare {
   cream_study study;
   const char *dir;
-  int processes, threads; /* as asked for; 0: one a thread, all */
+  int processes, threads; /* of the options; 0: one for each thread, all */
   int share;              /* threads of a process */
   bool force;
   cream_run folder;
@@ -91,7 +91,7 @@ static cream_status discard(const char *name, cream_error *err) {
   return cream_fail(err, CREAM_FAILED, "cannot remove %s: %s", name, strerror(errno));
 }
 
-/* Before any ranking begins, so that the arms that share a table find it empty once. */
+/* Before the first ranking, so that arms that share a table find it empty. */
 static cream_status discard_ranking(const compare *c, int run, cream_error *err) {
   char name[CREAM_MAX_FILE_NAME];
   cream_status status = discard(folder_of(c, run, "/" CREAM_RANK_SUPERNET, name, sizeof name), err);
@@ -138,7 +138,7 @@ static cream_status find_table(const compare *c, int run, const cream_config *co
     trained_table(c, i, name, size);
     return CREAM_OK;
   }
-  return CREAM_OK; /* its own is the last */
+  return CREAM_OK; /* its own table is the last one */
 }
 
 static cream_status rank(const compare *c, int run, cream_error *err) {
@@ -245,7 +245,7 @@ static cream_status run_phase(compare *c, const phase *p, cream_error *err) {
 
 /* ---- before: budgets, and existing folders -------------------------------------------------------------- */
 
-/* Epochs in which so many paths are trained on a batch each. */
+/* The epochs in which this number of paths is trained, each on one batch. */
 static cream_status epochs_for(cream_config *config, double steps, cream_error *err) {
   run_data data;
   static cream_skeleton skeleton;
@@ -362,7 +362,7 @@ static void collect_search(const compare *c, int run, double *values) {
   json_decref(result);
 }
 
-/* Losses and board over the steps of the search. A random search has no supernet whose loss it would be. */
+/* Losses and board over the steps of the search. A random search has no supernet, and so no loss. */
 static cream_status collect_metrics(const compare *c, int run, double *values, cream_error *err) {
   static cream_metrics metrics;
   char folder[CREAM_MAX_FILE_NAME];

@@ -51,7 +51,7 @@ static cream_status read_names(const char *path, cream_weights_info *info, cream
   if (!names)
     status = cream_fail_memory(err, size * sizeof *names, "the names of the classes");
   else if (count == 0)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "%s: no names in it; expected one a line", path);
+    status = cream_fail(err, CREAM_BAD_CONFIG, "%s: no names in it, expected one a line", path);
   else
     status = cream_weights_info_set_classes(info, names, count, err);
   free(names);
@@ -59,7 +59,7 @@ static cream_status read_names(const char *path, cream_weights_info *info, cream
   return status;
 }
 
-/* What goes into the header. */
+/* The metadata of the file. */
 static cream_status describe(const convert_options *options, const cream_weights_source *source,
                              const cream_arch *arch, cream_weights_info *info, cream_error *err) {
   const cream_weights_info *given = cream_weights_source_info(source);
@@ -105,7 +105,7 @@ static cream_status save(const convert_options *options, const cream_weights_sou
   return CREAM_OK;
 }
 
-/* The parameters' names and shapes come of a network that is only counted. */
+/* Names and shapes of the parameters are those of a network on the counting backend. */
 static cream_status save_for(const convert_options *options, const cream_weights_source *source,
                              cream_error *err) {
   static cream_arch arch;

@@ -37,8 +37,8 @@ typedef struct latency_rig {
   double marks[LATENCY_MAX_PARTS + 1]; /* seconds */
 } latency_rig;
 
-/* Pins the process to as many processors as there are threads, before the first of them starts. A rig must
- * stay where it is; latency_rig_close takes one that failed to open. */
+/* Pins the process to as many processors as there are threads, before the first thread starts. The rig must stay where
+ * it is, and latency_rig_close has to be called also after a failure. */
 cream_status latency_rig_open(latency_rig *, const cream_config *, const cream_skeleton *, int batch,
                               cream_error *);
 void latency_rig_close(latency_rig *);

@@ -86,7 +86,7 @@ static void read_one(void *self, int thread, size_t item) {
                                       : read_resized(p, one->path, r, pixels, &one->error);
 }
 
-/* Pixels of the images that could be read, one after another; their number, or -1. */
+/* Moves the pixels of the images that could be read together; returns their number, or -1. */
 static int gather(prediction *p, cream_error *err) {
   int good = 0;
   for (int i = 0; i < p->n; i++) {
@@ -109,7 +109,7 @@ static const char *name_of(const prediction *p, int label, char *text, size_t si
   return text;
 }
 
-/* The classes with the largest logits, the lower class first among equals, to the front of p->order. */
+/* Puts the `top` classes with the largest logits at the front of p->order; the lower class first among equals. */
 static void sort_classes(prediction *p, const float *logits, int top) {
   int classes = p->model.arch.net.classes;
   for (int c = 0; c < classes; c++) p->order[c] = c;

@@ -2,8 +2,8 @@
 
 #include "commands.h"
 #include "core/base/memory.h"
-#include "core/space/complexity.h"
 #include "core/net/net.h"
+#include "core/space/complexity.h"
 #include "io/base/json.h"
 #include "io/config/latency_table.h"
 #include "tools/run/network.h"

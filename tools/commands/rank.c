@@ -20,7 +20,7 @@
 #include "tools/run/run_options.h"
 #include "tools/run/trained.h"
 
-/* What a ranking works with, in the order of its making. */
+/* The parts of a ranking, in the order in which they are made. */
 typedef struct rank_run {
   cream_config config; /* that of a path's training; its threads are a job's */
   cream_config search; /* of the run, with the settings of the ranking */
@@ -35,7 +35,7 @@ typedef struct rank_run {
   int n;
   cream_path_log scored, trained; /* by the supernet; from scratch */
   int todo[CREAM_RANK_MAX_PATHS], n_todo;
-  int chunks; /* the supernet scores every chunks-th path in one process */
+  int chunks; /* processes in which the supernet scores, each every chunks-th path */
   int done;   /* of this run, for the remaining time */
   double started;
 } rank_run;

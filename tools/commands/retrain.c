@@ -10,7 +10,7 @@
 #include "tools/run/network.h"
 #include "tools/run/session.h"
 
-/* What a training works with, in the order of its making. */
+/* The parts of a training, in the order in which they are made. */
 typedef struct retrain_run {
   cream_arch arch;
   run_data data;
@@ -60,8 +60,8 @@ static void close_sources(retrain_run *r) {
   r->heldout = r->train = NULL;
 }
 
-/* A batch that is too large for the device becomes several that fit, whose gradients are added up; told on
- * stderr. Where none fits, "auto" goes back to the CPU. */
+/* Splits a batch that is too large for the device into several whose gradients are added up; a line on stderr says
+ * so. Where none fits, "auto" falls back to the CPU. */
 static cream_status shrink(retrain_run *r, cream_config *config, int fits, const cream_error *reason,
                            cream_error *err) {
   int batch = config->retrain.batch, part = fits;
@@ -70,13 +70,13 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
   if (part <= 1 || !cream_opencl_is(r->backend)) return device_fall_back(&device, &r->backend, reason, err);
   config->retrain.batch = part;
   config->retrain.accumulate *= batch / part;
-  fprintf(stderr, "%s: so %d batches of %d images are accumulated (retrain.accumulate)\n", reason->text,
+  fprintf(stderr, "%s; so %d batches of %d images are accumulated (retrain.accumulate)\n", reason->text,
           config->retrain.accumulate, part);
   close_sources(r);
   return open_sources(r, config, err);
 }
 
-/* Where weights are named, and no checkpoint has others. */
+/* Loads config->weights, unless a checkpoint replaces them. */
 static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
   if (!*config->weights) return CREAM_OK;
   cream_weights_report loaded = {0};
@@ -86,15 +86,16 @@ static cream_status load_weights(retrain_run *r, const cream_config *config, cre
   return status;
 }
 
-/* Averaged weights forget the untrained ones that they began with by a factor of retrain.ema a step. */
+/* The share of the initial weights in the averaged ones falls by a factor of retrain.ema a step. */
 static void warn_of_average(const retrain_run *r, const cream_config *config) {
   size_t per_epoch = cream_source_steps(r->train, true) / (size_t)config->retrain.accumulate;
   double steps = (double)per_epoch * config->retrain.epochs, kept = pow(config->retrain.ema, steps);
   if (config->retrain.ema > 0 && kept > 0.05 && !*config->weights)
-    fprintf(stderr,
-            "retrain: after %.0f steps the averaged weights will still be %.0f %% untrained, and they are "
-            "what is tested: for so short a training, set retrain.ema to %.3g\n",
-            steps, 100 * kept, fmax(1 - 10 / steps, 0));
+    fprintf(
+        stderr,
+        "retrain.ema: after %.0f steps, %.0f %% of the averaged weights that are tested will still be the "
+        "initial ones; for so short a training, set it to %.3g\n",
+        steps, 100 * kept, fmax(1 - 10 / steps, 0));
 }
 
 static cream_status open_all(retrain_run *r, run_options *options, cream_error *err) {
@@ -148,9 +149,9 @@ static cream_status save_weights(retrain_run *r, cream_error *err) {
                           cream_retrain_net(r->retrain), &r->data, NULL, 0, err);
 }
 
-/* One look at the test images; `title`: for people. */
-static cream_status look(retrain_run *r, const run_options *options, const char *split, const char *title,
-                         run_test *tested, cream_error *err) {
+/* Tests the network once; `title` is printed. */
+static cream_status test_once(retrain_run *r, const run_options *options, const char *split,
+                              const char *title, run_test *tested, cream_error *err) {
   cream_status status =
       run_test_net(cream_retrain_net(r->retrain), &r->data, options->config.retrain.batch, NULL, tested, err);
   if (status == CREAM_OK) status = session_tested(&r->run, split, tested, err);
@@ -158,15 +159,15 @@ static cream_status look(retrain_run *r, const run_options *options, const char 
   return status;
 }
 
-/* What is tested are the averaged weights where there are any, and then the trained ones too. */
+/* Tests the averaged weights where there are any, and then the trained ones too. */
 static cream_status test(retrain_run *r, const run_options *options, cream_error *err) {
   run_test tested, trained;
   cream_path path = cream_skeleton_first_path(&r->arch.net);
   if (!options->json) run_print_network(&r->arch.net, &path);
   cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
-  cream_status status = look(r, options, "test", "test", &tested, err);
+  cream_status status = test_once(r, options, "test", "test", &tested, err);
   if (status == CREAM_OK && cream_retrain_use_trained(r->retrain)) {
-    status = look(r, options, "test-trained", "unaveraged", &trained, err);
+    status = test_once(r, options, "test-trained", "unaveraged", &trained, err);
     result.test_trained = &trained.score;
   }
   if (status == CREAM_OK)

@@ -10,7 +10,7 @@
 #include "tools/run/network.h"
 #include "tools/run/session.h"
 
-/* What a search works with, in the order of its making. */
+/* The parts of a search, in the order in which they are made. */
 typedef struct search_run {
   run_data data;
   cream_skeleton skeleton;
@@ -23,7 +23,7 @@ typedef struct search_run {
   cream_listener listener; /* of the run */
 } search_run;
 
-/* Weights of the supernet, with the meta network's beside them where there is one. */
+/* Saves the weights of the supernet and of the meta network, where there is one. */
 static cream_status save_supernet(const search_run *s, cream_error *err) {
   size_t inputs = cream_search_meta_inputs(s->search);
   float *theta = malloc((inputs + 1) * sizeof *theta);
@@ -47,7 +47,7 @@ static const char *budget_of(const search_run *s, int target) {
   return budget ? budget->label : NULL;
 }
 
-/* A board and the network found by it; on an interruption the best of the board. */
+/* Saves a board and its network; on an interruption, that of the best path of the board. */
 static cream_status save_target(const search_run *s, int target, const cream_search_result *found,
                                 cream_error *err) {
   const cream_board *board = cream_search_board(s->search, target);
@@ -60,7 +60,7 @@ static cream_status save_target(const search_run *s, int target, const cream_sea
   return cream_arch_save(cream_run_file(&s->run.folder, name, file), &network, NULL, err);
 }
 
-/* Boards, networks and supernet; the result where the search came to its end (`found` is not NULL). */
+/* Saves boards, networks and supernet, and the result where the search is finished (`found` is not NULL). */
 static cream_status save(search_run *s, const run_options *options, const cream_search_result *found,
                          cream_error *err) {
   static cream_run_network networks[CREAM_MAX_BUDGETS];
@@ -240,9 +240,9 @@ static const cli_option options[] = {
     RUN_RESUME,
 };
 
-static const char *const settings[] = {RUN_COMMON_SETTINGS, "space",       "flops",  "resolution",  "depth",
-                                       "recalibrate.",      "time_budget", "on_nan", "checkpoint.", "search.",
-                                       "retrain.lr.",       NULL};
+static const char *const settings[] = {
+    RUN_COMMON_SETTINGS, "space",  "flops",       "resolution", "depth", "recalibrate.",
+    "time_budget",       "on_nan", "checkpoint.", "search.",    NULL};
 
 COMMAND(
     search, "train a supernet and choose a network in it", CLI_OPTIONS(options),

@@ -11,10 +11,10 @@
 #include "tools/run/run_options.h"
 #include "tools/run/trained.h"
 
-/* With more classes than these, people are shown the weakest alone. */
+/* With more classes than ALL_CLASSES, only the weakest are printed. */
 enum { ALL_CLASSES = 20, WEAKEST = 10 };
 
-/* What a test works with, in the order of its making. */
+/* The parts of a test, in the order in which they are made. */
 typedef struct test_run {
   cream_arch arch;
   run_data data;
@@ -62,7 +62,7 @@ static cream_status open_all(test_run *t, const cream_config *config, cream_erro
   return cream_fail_memory(err, classes * classes * sizeof *t->confusion, "the confusion matrix");
 }
 
-/* ---- what came out ----------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------- */
 
 typedef struct class_score {
   int label;
@@ -87,7 +87,7 @@ static int by_accuracy(const void *a, const void *b) {
   return x->label - y->label;
 }
 
-/* The label that pictures of a class are most often taken for, if wrongly; -1: never. */
+/* The label that images of a class are most often taken for, if wrongly; -1: never. */
 static int mistaken_for(const test_run *t, int label) {
   int classes = t->arch.net.classes, most = -1;
   const uint32_t *row = t->confusion + (size_t)label * (size_t)classes;

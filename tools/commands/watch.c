@@ -74,7 +74,7 @@ static void add(cream_term_plot *plot, const char *name, const cream_curve *curv
   plot->curves[plot->n++].curve = curve;
 }
 
-/* Returns how many there are. */
+/* Returns their number. */
 static int choose_plots(watch *w) {
   const cream_metrics *m = &w->metrics;
   memset(w->plots, 0, sizeof w->plots);
@@ -134,7 +134,7 @@ static void find_size(int *width, int *height) {
   *width = *width < 20 ? 20 : *width > CREAM_TERM_MAX_WIDTH ? CREAM_TERM_MAX_WIDTH : *width;
 }
 
-/* One frame, whole, so that nothing flickers. */
+/* Writes one frame at once, so that it does not flicker. */
 static void put_frame(watch *w) {
   int width, height;
   char *text = NULL;
@@ -190,7 +190,7 @@ static cream_status follow(watch *w, cream_error *err) {
   begin_live(w);
   while (!status && !over && !*stop) {
     bool grown;
-    /* What ended before this read can grow no more. */
+    /* A run that ended before this read writes no more. */
     bool ended = is_finished(w) && !cream_run_locked(w->dir);
     status = cream_metrics_read(&w->metrics, w->dir, &grown, err);
     if (!status) put_frame(w);

@@ -15,7 +15,7 @@ static void apply_settings(cream_weights_info *info, const cream_augment_config 
   if (augment->test_crop != defaults.augment.test_crop) info->test_crop = augment->test_crop;
 }
 
-/* What the weights file says, and ImageNet's ways where it says nothing. */
+/* Completes the metadata of the weights file with ImageNet's values. */
 static cream_status complete_info(model *m, const cream_config *config, cream_error *err) {
   cream_weights_info *info = &m->info;
   const cream_weights_info usual = cream_weights_info_imagenet();
@@ -29,7 +29,8 @@ static cream_status complete_info(model *m, const cream_config *config, cream_er
   if (info->test_crop <= 0) info->test_crop = usual.test_crop;
   apply_settings(info, &config->augment);
   if (info->n_classes == 0 || info->n_classes == m->arch.net.classes) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_DATA, "%s: names of %d classes in the metadata, but the network has %d",
+  return cream_fail(err, CREAM_BAD_DATA,
+                    "%s: the metadata has names of %d classes, expected the %d of the network",
                     config->weights, info->n_classes, m->arch.net.classes);
 }
 
