@@ -23,8 +23,8 @@ static const isa_entry isas[CREAM_ISA_COUNT] = {
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-/* `count` zeroed floats, 64-byte aligned; NULL when there is no memory. Large blocks ask for large pages: a step
- * walks through more memory than the processor keeps addresses of small ones. */
+/* `count` zeroed floats, 64-byte aligned; NULL when out of memory. Large blocks ask for large pages, because
+ * a step touches more small pages than the processor's address cache (TLB) holds. */
 static float *allocate(size_t count) {
   if (count > (SIZE_MAX - 2 * LARGE_PAGE) / sizeof(float)) return NULL;
   const size_t wanted = count * sizeof(float) + ALIGNMENT;
@@ -33,7 +33,7 @@ static float *allocate(size_t count) {
   float *memory = aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (!memory) return NULL;
 #ifdef MADV_HUGEPAGE
-  if (alignment == LARGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE); /* no harm where it is refused */
+  if (alignment == LARGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE); /* may be refused */
 #endif
   memset(memory, 0, bytes);
   return memory;
@@ -43,7 +43,7 @@ static size_t byte_count(size_t floats) {
   return floats > SIZE_MAX / sizeof(float) ? SIZE_MAX : floats * sizeof(float);
 }
 
-static cream_status backend_alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
+static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
   (void)backend;
   float *memory = allocate(count);
   if (!memory) return cream_fail_memory(err, byte_count(count), "tensors");
@@ -51,7 +51,7 @@ static cream_status backend_alloc(cream_backend *backend, size_t count, cream_bu
   return CREAM_OK;
 }
 
-static void backend_release(cream_backend *backend, cream_buf buf) {
+static void release(cream_backend *backend, cream_buf buf) {
   (void)backend;
   free(buf.mem);
 }
@@ -106,7 +106,7 @@ static void upload_tensor(cream_backend *backend, const cream_tensor *dst, const
   upload(backend, dst->raw, src, tensor_size(backend, dst->n, dst->h, dst->w, dst->c));
 }
 
-/* Makes *memory hold `pieces` pieces of `wanted` floats, if those are more than *size. */
+/* Grows *memory to `pieces` pieces of `wanted` floats where a piece has fewer (*size). */
 static cream_status grow(float **memory, size_t *size, size_t wanted, size_t pieces, cream_error *err) {
   if (wanted <= *size) return CREAM_OK;
   size_t rounded = (wanted + 15) / 16 * 16;
@@ -139,12 +139,12 @@ static void destroy(cream_backend *backend) {
 
 /* ---- table ----------------------------------------------------------------------------------------- */
 
+#define INIT_GROUP(group, ops) plain_##group##_init(backend);
+
 void cpu_plain_init(cpu_backend *cpu) {
-  plain_conv_init(&cpu->base);
-  plain_se_init(&cpu->base);
-  plain_pool_init(&cpu->base);
-  plain_loss_init(&cpu->base);
-  plain_optim_init(&cpu->base);
+  cream_backend *backend = &cpu->base;
+  CREAM_MEMORY_OPS(CREAM_SET_OP)
+  CREAM_COMPUTE_GROUPS(INIT_GROUP)
 }
 
 cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **out, cream_error *err) {
@@ -158,20 +158,7 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   cpu->threads = options->threads ? options->threads : omp_get_num_procs();
   cpu->isa = options->isa == CREAM_ISA_AUTO ? cream_isa_best() : options->isa;
   cpu->plain = options->plain;
-  cpu->base = (cream_backend){
-      .name = options->plain ? "cpu-plain" : "cpu",
-      .alloc = backend_alloc,
-      .release = backend_release,
-      .upload = upload,
-      .download = download,
-      .synchronise = synchronise,
-      .upload_pixels = upload_pixels,
-      .download_tensor = download_tensor,
-      .upload_tensor = upload_tensor,
-      .tensor_size = tensor_size,
-      .reserve = reserve,
-      .destroy = destroy,
-  };
+  cpu->base.name = options->plain ? "cpu-plain" : "cpu";
   cpu->ranges = cpu_tasks_create(cpu->threads);
   if (!cpu->ranges) {
     const size_t bytes = (size_t)cpu->threads * 64;

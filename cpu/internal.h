@@ -16,12 +16,12 @@ typedef struct cpu_backend {
   int threads;
   cream_isa isa; /* resolved, never AUTO */
   bool plain;
-  /* Workspace, grown by `reserve` alone. Counted in floats, 64-byte aligned. */
+  /* Workspace, grown only by `reserve`. Sizes are in floats; aligned to 64 bytes. */
   float *scratch; /* `threads` pieces of scratch_size: a thread's own tiles */
   size_t scratch_size;
   float *shared; /* one piece: partial sums and partial weight gradients, by tile */
   size_t shared_size;
-  cpu_range *ranges; /* `threads` of them: tasks not yet taken */
+  cpu_range *ranges; /* [threads]: tasks not yet taken */
 } cpu_backend;
 
 static inline cpu_backend *cpu_of(cream_backend *backend) {
@@ -34,13 +34,14 @@ static inline float *cpu_scratch(cpu_backend *cpu, int thread) {
   return cpu->scratch + cpu->scratch_size * (size_t)thread;
 }
 
-/* Floats of workspace that an op of `conv` on [n,h,w,cin] takes, forward, backward and what follows it:
- * `scratch` for each thread, `shared` once. Both raise what is there, never lower it. */
+/* Floats of workspace for conv_forward and conv_backward of `conv` on [n,h,w,cin] and for the ops that
+ * follow: `scratch` for each thread, `shared` once. The functions raise both, and never lower them. */
 typedef struct cpu_workspace {
   size_t scratch, shared;
 } cpu_workspace;
 
-/* Fill every slot with the oracle's kernels / replace slots by tuned ones. */
+/* cpu_plain_init sets every slot to a plain kernel; cpu_tuned_init_* replaces those that compute by tuned
+ * ones. */
 void cpu_plain_init(cpu_backend *);
 void cpu_plain_workspace(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
 
@@ -52,9 +53,5 @@ void cpu_tuned_workspace_avx2(const cpu_backend *, const cream_conv *, int n, in
 void cpu_tuned_init_avx512(cpu_backend *);
 void cpu_tuned_workspace_avx512(const cpu_backend *, const cream_conv *, int n, int h, int w,
                                 cpu_workspace *);
-
-/* ---- scalar maps, used by the plain kernels and by tails ------------------------------------------- */
-float cpu_act(cream_act act, float z);
-float cpu_act_gradient(cream_act act, float z);
 
 #endif

@@ -1,5 +1,5 @@
-/* What the plain kernels share: how pending maps and pending gradients are read, how a sink is written.
- * A `pixel` counts over N*H*W of the tensor at hand.
+/* Shared by the plain kernels: reading pending maps and gradients, writing sinks. A `pixel` is an index over
+ * N*H*W.
  */
 #ifndef CREAM_CPU_PLAIN_H
 #define CREAM_CPU_PLAIN_H
@@ -34,7 +34,7 @@ static inline float plain_gate(const cream_tensor *t, size_t pixel, int c) {
 }
 
 static inline float plain_value(const cream_tensor *t, size_t pixel, int c) {
-  return plain_gate(t, pixel, c) * cpu_act(t->act, plain_z(t, pixel, c));
+  return plain_gate(t, pixel, c) * cream_act_value(t->act, plain_z(t, pixel, c));
 }
 
 /* The gradient of t's raw output at (pixel, c). */
@@ -42,7 +42,7 @@ static inline float plain_draw(const cream_tensor *t, const cream_grad *grad, si
   float dz = cream_buf_present(grad->g) ? cpu_at(grad->g)[plain_index(t, pixel, c)] : 0.0f;
   if (grad->kind == CREAM_GRAD_VALUE) {
     float pool = cream_buf_present(grad->pool) ? cpu_at(grad->pool)[plain_image_index(t, pixel, c)] : 0.0f;
-    dz = (dz * plain_gate(t, pixel, c) + pool) * cpu_act_gradient(t->act, plain_z(t, pixel, c));
+    dz = (dz * plain_gate(t, pixel, c) + pool) * cream_act_slope(t->act, plain_z(t, pixel, c));
   }
   if (!cream_buf_present(grad->a)) return dz;
   return cpu_at(grad->a)[c] * dz + cpu_at(grad->b)[c] * plain_raw(t, pixel, c) + cpu_at(grad->c)[c];
@@ -53,7 +53,7 @@ static inline double plain_normalised(const cream_bn *bn, const cream_tensor *t,
   return ((double)plain_raw(t, pixel, c) - cpu_at(bn->mean)[c]) * cpu_at(bn->invstd)[c];
 }
 
-/* Whether the sink's g is d itself, its gate and activation left to se_backward and later readers. */
+/* Whether the sink's g is d itself; se_backward and later readers apply its gate and activation. */
 static inline bool plain_sink_keeps_value(const cream_sink *sink) {
   return sink->bn && cream_buf_present(sink->node->gate);
 }
@@ -64,7 +64,7 @@ static inline void plain_sink_store(const cream_sink *sink, size_t pixel, int c,
   size_t i = plain_index(node, pixel, c);
   if (cream_buf_present(sink->add)) d += cpu_at(sink->add)[i];
   if (!plain_sink_keeps_value(sink))
-    d *= plain_gate(node, pixel, c) * cpu_act_gradient(node->act, plain_z(node, pixel, c));
+    d *= plain_gate(node, pixel, c) * cream_act_slope(node->act, plain_z(node, pixel, c));
   cpu_at(sink->g)[i] = (float)d;
 }
 
@@ -80,7 +80,7 @@ static inline bool plain_input_pixel(const cream_conv *conv, const cream_tensor 
   return true;
 }
 
-/* The other way round: the pixel of y that read input pixel `pixel` of x at `tap`, if there is one. */
+/* The pixel of y that reads input pixel `pixel` of x at `tap`; false where there is none. */
 static inline bool plain_output_pixel(const cream_conv *conv, const cream_tensor *x, const cream_tensor *y,
                                       size_t pixel, int tap, size_t *output) {
   size_t row = pixel / (size_t)x->w, n = row / (size_t)x->h;
@@ -100,7 +100,7 @@ void plain_bn_forward(cpu_backend *, const cream_bn *, cream_bn_mode mode, float
                       const cream_tensor *y);
 /* dgamma, dbeta, a, b, c of channel c from sum dz and sum dz*xhat over `count` pixels. */
 void plain_bn_complete(const cream_bn *, int c, double sum_dz, double sum_dz_xhat, double count);
-/* Takes the sums that the sink asks for, once all of its g is stored. */
+/* Computes the sums that the sink asks for, after all of its g is stored. */
 void plain_sink_complete(cpu_backend *, const cream_sink *);
 
 /* ---- plain_dwconv.c ---------------------------------------------------------------------------------- */
@@ -110,11 +110,11 @@ void plain_dwconv_backward_weight(cpu_backend *, const cream_conv *, const cream
 void plain_dwconv_backward_input(cpu_backend *, const cream_conv *, const cream_tensor *x,
                                  const cream_tensor *y, const cream_grad *dy, const cream_sink *sink);
 
-/* ---- the table's slots, file by file ----------------------------------------------------------------- */
-void plain_conv_init(cream_backend *);
-void plain_se_init(cream_backend *);
-void plain_pool_init(cream_backend *);
-void plain_loss_init(cream_backend *);
-void plain_optim_init(cream_backend *);
+/* ---- table ------------------------------------------------------------------------------------------- */
+
+/* Sets the slots of one group of ops (core/backend_ops.h) to the plain kernels, which are static functions of
+ * the group's file: plain_conv.c, plain_se.c, plain_pool.c, plain_loss.c, plain_optim.c (flat). */
+#define PLAIN_DECLARE_GROUP(group, ops) void plain_##group##_init(cream_backend *);
+CREAM_COMPUTE_GROUPS(PLAIN_DECLARE_GROUP)
 
 #endif

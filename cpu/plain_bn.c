@@ -72,8 +72,8 @@ static void take_gate_sums(cpu_backend *cpu, const cream_sink *sink) {
       for (size_t p = (size_t)n * area; p < (size_t)(n + 1) * area; p++) {
         double d = cpu_at(sink->g)[plain_index(node, p, c)];
         float z = plain_z(node, p, c);
-        double q = cpu_act_gradient(node->act, z), xhat = plain_normalised(sink->bn, node, p, c);
-        sums[0] += d * cpu_act(node->act, z);
+        double q = cream_act_slope(node->act, z), xhat = plain_normalised(sink->bn, node, p, c);
+        sums[0] += d * cream_act_value(node->act, z);
         sums[1] += d * q;
         sums[2] += q;
         sums[3] += d * q * xhat;

@@ -3,7 +3,7 @@
 #include <omp.h>
 #include <string.h>
 
-/* Output channels whose weight gradients are summed side by side. */
+/* Output channels whose weight gradients are summed together. */
 enum { BLOCK = 16 };
 
 static int tap_count(const cream_conv *conv) {
@@ -44,7 +44,7 @@ static void gather_values(const cream_conv *conv, const cream_tensor *x, const c
   }
 }
 
-/* Gradients of the outputs that read input pixel p, [cout][taps]; 0 where none did. */
+/* Gradients of the outputs that read input pixel p, [cout][taps]; 0 where there is none. */
 static void gather_draws(const cream_conv *conv, const cream_tensor *x, const cream_tensor *y,
                          const cream_grad *dy, size_t p, float *patch) {
   int taps = tap_count(conv);
@@ -66,7 +66,7 @@ static void dense_forward(cpu_backend *cpu, const cream_conv *conv, const cream_
       const float *weight = cpu_at(conv->weight) + (size_t)co * length;
       double sum = cream_buf_present(conv->bias) ? cpu_at(conv->bias)[co] : 0.0;
       for (size_t i = 0; i < length; i++) sum += (double)weight[i] * patch[i];
-      cpu_at(y->raw)[plain_index(y, p, co)] = cpu_act(conv->act, (float)sum);
+      cpu_at(y->raw)[plain_index(y, p, co)] = cream_act_value(conv->act, (float)sum);
     }
   }
 }
@@ -147,8 +147,7 @@ static void pack_weights(cream_backend *backend, const cream_conv *conv, cream_b
 }
 
 void plain_conv_init(cream_backend *backend) {
+  CREAM_CONV_OPS(CREAM_SET_OP)
   backend->packed_size = packed_size;
   backend->pack_weights = pack_weights;
-  backend->conv_forward = conv_forward;
-  backend->conv_backward = conv_backward;
 }

@@ -18,7 +18,7 @@ void plain_dwconv_forward(cpu_backend *cpu, const cream_conv *conv, const cream_
       for (int tap = 0; tap < tap_count(conv); tap++)
         if (plain_input_pixel(conv, x, y, p, tap, &input))
           sum += (double)channel_weight(conv, c)[tap] * plain_value(x, input, c);
-      cpu_at(y->raw)[plain_index(y, p, c)] = cpu_act(conv->act, (float)sum);
+      cpu_at(y->raw)[plain_index(y, p, c)] = cream_act_value(conv->act, (float)sum);
     }
   }
 }

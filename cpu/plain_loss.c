@@ -71,7 +71,5 @@ static void match(cream_backend *backend, cream_buf p, cream_buf phi, cream_buf 
 }
 
 void plain_loss_init(cream_backend *backend) {
-  backend->softmax = softmax;
-  backend->loss = loss;
-  backend->match = match;
+  CREAM_LOSS_OPS(CREAM_SET_OP)
 }

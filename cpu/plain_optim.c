@@ -15,19 +15,24 @@ static void step(const cream_optim *optim, bool decay, float g, float *w, float 
   else
     d += shrink * *w;
   double momentum = m ? (double)optim->momentum : 0.0, moment = m ? *m : 0.0;
-  if (optim->kind == CREAM_OPTIM_SGD) {
+  switch (optim->kind) {
+  case CREAM_OPTIM_SGD:
     moment = momentum * moment + d;
     *w = (float)(*w - optim->lr * (optim->nesterov ? d + momentum * moment : moment));
-  } else {
+    break;
+  case CREAM_OPTIM_RMSPROP_TF:
     *v = (float)(*v + (1.0 - optim->alpha) * (d * d - *v));
-    if (optim->kind == CREAM_OPTIM_RMSPROP_TF) {
-      moment = momentum * moment + optim->lr * d / sqrt((double)*v + optim->eps);
-      *w = (float)(*w - moment);
-    } else {
-      double n = (double)optim->step, square = *v / (1.0 - pow(optim->alpha, n));
-      moment += (1.0 - momentum) * (d - moment);
-      *w = (float)(*w - optim->lr * moment / (1.0 - pow(momentum, n)) / (sqrt(square) + optim->eps));
-    }
+    moment = momentum * moment + optim->lr * d / sqrt((double)*v + optim->eps);
+    *w = (float)(*w - moment);
+    break;
+  case CREAM_OPTIM_ADAM:
+  case CREAM_OPTIM_ADAMW: {
+    *v = (float)(*v + (1.0 - optim->alpha) * (d * d - *v));
+    double n = (double)optim->step, square = *v / (1.0 - pow(optim->alpha, n));
+    moment += (1.0 - momentum) * (d - moment);
+    *w = (float)(*w - optim->lr * moment / (1.0 - pow(momentum, n)) / (sqrt(square) + optim->eps));
+    break;
+  }
   }
   if (m) *m = (float)moment;
   if (ema) *ema = (float)(*ema + (1.0 - optim->ema_decay) * ((double)*w - *ema));
@@ -67,10 +72,6 @@ static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, 
   cpu_at(out)[0] = (float)sum;
 }
 
-void plain_optim_init(cream_backend *backend) {
-  backend->optim_step = optim_step;
-  backend->fill = fill;
-  backend->copy = copy;
-  backend->axpy = axpy;
-  backend->dot = dot;
+void plain_flat_init(cream_backend *backend) {
+  CREAM_FLAT_OPS(CREAM_SET_OP)
 }

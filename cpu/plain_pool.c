@@ -49,8 +49,5 @@ static void dropout_gate(cream_backend *backend, cream_buf gate, size_t count, f
 }
 
 void plain_pool_init(cream_backend *backend) {
-  backend->pool_forward = pool_forward;
-  backend->pool_backward = pool_backward;
-  backend->add_forward = add_forward;
-  backend->dropout_gate = dropout_gate;
+  CREAM_POOL_OPS(CREAM_SET_OP)
 }

@@ -14,10 +14,10 @@ static void se_forward(cream_backend *backend, const cream_se *se, const cream_t
     for (int c = 0; c < se->c; c++) {
       double sum = cpu_at(se->b2)[c];
       for (int r = 0; r < se->r; r++)
-        sum += (double)w2[(size_t)c * (size_t)se->r + (size_t)r] * cpu_act(se->act, hidden[r]);
+        sum += (double)w2[(size_t)c * (size_t)se->r + (size_t)r] * cream_act_value(se->act, hidden[r]);
       size_t i = (size_t)n * (size_t)se->c + (size_t)c;
       cpu_at(se->gate_z)[i] = (float)sum;
-      cpu_at(se->gate)[i] = cpu_act(se->gate_act, (float)sum);
+      cpu_at(se->gate)[i] = cream_act_value(se->gate_act, (float)sum);
     }
   }
 }
@@ -30,7 +30,7 @@ static double gate_sum(const cream_se *se, cream_buf gate_sums, int n, int which
 /* Gradient of gate_z. */
 static double gate_z_gradient(const cream_se *se, cream_buf gate_sums, int n, int c) {
   float z = cpu_at(se->gate_z)[(size_t)n * (size_t)se->c + (size_t)c];
-  return gate_sum(se, gate_sums, n, 0, c) * cpu_act_gradient(se->gate_act, z);
+  return gate_sum(se, gate_sums, n, 0, c) * cream_act_slope(se->gate_act, z);
 }
 
 /* Gradient of hidden, before its activation. */
@@ -38,7 +38,7 @@ static double hidden_gradient(const cream_se *se, cream_buf gate_sums, int n, in
   double sum = 0.0;
   for (int c = 0; c < se->c; c++)
     sum += gate_z_gradient(se, gate_sums, n, c) * cpu_at(se->w2)[(size_t)c * (size_t)se->r + (size_t)r];
-  return sum * cpu_act_gradient(se->act, cpu_at(se->hidden)[(size_t)n * (size_t)se->r + (size_t)r]);
+  return sum * cream_act_slope(se->act, cpu_at(se->hidden)[(size_t)n * (size_t)se->r + (size_t)r]);
 }
 
 /* dw2, db2 from gate_sums. */
@@ -51,7 +51,7 @@ static void backward_expand(const cream_se *se, int images, cream_buf gate_sums)
       double sum = 0.0;
       for (int n = 0; n < images; n++)
         sum += gate_z_gradient(se, gate_sums, n, c) *
-               cpu_act(se->act, cpu_at(se->hidden)[(size_t)n * (size_t)se->r + (size_t)r]);
+               cream_act_value(se->act, cpu_at(se->hidden)[(size_t)n * (size_t)se->r + (size_t)r]);
       cpu_at(se->dw2)[(size_t)c * (size_t)se->r + (size_t)r] = (float)sum;
     }
   }
@@ -103,6 +103,5 @@ static void se_backward(cream_backend *backend, const cream_se *se, const cream_
 }
 
 void plain_se_init(cream_backend *backend) {
-  backend->se_forward = se_forward;
-  backend->se_backward = se_backward;
+  CREAM_SE_OPS(CREAM_SET_OP)
 }

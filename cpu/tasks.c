@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Tasks first..end-1 as first | end << 32, on a cache line of its own. */
+/* Tasks first..end-1 as first | end << 32, on its own cache line. */
 struct cpu_range {
   _Alignas(64) _Atomic uint64_t tasks;
 };

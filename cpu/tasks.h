@@ -1,9 +1,9 @@
-/* The tasks of one parallel region, handed out so that a thread works on the same part of the tensors in every
- * op: what it wrote before is then in its own core's caches, or its own core complex' or socket's, where reading
- * what another core wrote can take five times as long.
+/* Distributes the tasks of a parallel region so that a thread works on the same part of the tensors in every
+ * op. What it reads is then in the caches of its own core; reading what another core wrote can take five
+ * times as long.
  *
- * Tasks are numbered in the order of the tensor's rows. Each thread has a range of them; once that is done,
- * it takes from the far end of others'. Results must not depend on who runs a task.
+ * Tasks are numbered in the order of the tensor's rows. Each thread has a range of them and, once it is done,
+ * takes tasks from the far end of other ranges. Results must not depend on which thread runs a task.
  *
  *     cpu_tasks_begin(cpu, count);
  *     #pragma omp parallel num_threads(cpu->threads)
@@ -14,9 +14,10 @@
 
 #include "internal.h"
 
-/* Ranges of a backend: one for each thread, freed by `free`; NULL where memory is out. */
+/* The ranges of a backend, one for each thread, freed by `free`; NULL when out of memory. */
 cpu_range *cpu_tasks_create(int threads);
-/* Shares tasks 0..count-1 out, count < 2^32. Outside of parallel regions, one region at a time. */
+/* Distributes tasks 0..count-1, count < 2^32. Called outside of parallel regions, for one region at a
+ * time. */
 void cpu_tasks_begin(cpu_backend *, size_t count);
 /* The next task of `thread` (< cpu->threads); false when none is left. */
 bool cpu_tasks_next(cpu_backend *, int thread, size_t *task);

@@ -11,7 +11,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 ACTS = {'none': nn.Identity, 'relu': nn.ReLU, 'swish': nn.SiLU, 'hard-swish': nn.Hardswish,
-        'sigmoid': nn.Sigmoid, 'hard-sigmoid': nn.Hardsigmoid}
+        'sigmoid': nn.Sigmoid, 'hard-sigmoid': nn.Hardsigmoid, 'relu6': nn.ReLU6}
 
 
 def make_divisible(v, divisor=8):

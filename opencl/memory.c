@@ -305,25 +305,6 @@ static uint16_t float_to_half(float value) {
   return (uint16_t)(sign | (exponent + 14) << 10 | (mantissa & 1023));
 }
 
-static float activate(cream_act act, float z) {
-  switch (act) {
-  case CREAM_ACT_RELU:
-    return fmaxf(z, 0);
-  case CREAM_ACT_SWISH:
-    return z / (1 + expf(-z));
-  case CREAM_ACT_HARD_SWISH:
-    return z * fminf(fmaxf(z + 3, 0), 6) / 6;
-  case CREAM_ACT_SIGMOID:
-    return 1 / (1 + expf(-z));
-  case CREAM_ACT_HARD_SIGMOID:
-    return fminf(fmaxf(z + 3, 0), 6) / 6;
-  case CREAM_ACT_NONE:
-  case CREAM_ACT_COUNT:
-    break;
-  }
-  return z;
-}
-
 /* A host copy of `count` elements, freed by the caller; absent buffers give NULL. */
 static cream_status fetch(ocl_runtime *ocl, cream_buf buf, size_t count, float **out, cream_error *err) {
   *out = NULL;
@@ -347,7 +328,7 @@ static cream_status download_tensor(cream_backend *backend, float *dst, const cr
     size_t c = i % channels;
     float value = is_half(ocl, x->h, x->w, x->c) ? half_to_float(((const uint16_t *)raw)[i]) : raw[i];
     if (scale) value = scale[c] * value + shift[c];
-    value = activate(x->act, value);
+    value = cream_act_value(x->act, value);
     dst[i] = gate ? gate[i / image * channels + c] * value : value;
   }
   free(raw);

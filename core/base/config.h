@@ -1,13 +1,15 @@
-/* Every setting of a run, as plain values. io/config/settings.c names them for YAML, --set and --help. */
+/* All settings of a run, as plain values. io/config/settings.c gives their names in YAML, --set and
+ * --help.
+ */
 #ifndef CREAM_CORE_CONFIG_H
 #define CREAM_CORE_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/backend.h"
-#include "core/space/range.h"
-#include "core/space/space.h"
+#include "bounds.h"
+#include "optimiser.h"
+#include "status.h"
 
 typedef enum cream_teacher {
   CREAM_TEACHER_META,
@@ -15,7 +17,7 @@ typedef enum cream_teacher {
   CREAM_TEACHER_RANDOM,
   CREAM_TEACHER_NONE
 } cream_teacher;
-/* How a supernet is trained and a network found in it; docs/strategies.md. */
+/* How a supernet is trained and a network is chosen from it; see docs/strategies.md. */
 typedef enum cream_strategy {
   CREAM_STRATEGY_CREAM,
   CREAM_STRATEGY_SPOS,
@@ -23,7 +25,7 @@ typedef enum cream_strategy {
   CREAM_STRATEGY_FAIR,
   CREAM_STRATEGY_SANDWICH
 } cream_strategy;
-/* What the meta network sees of a path's and a teacher's output on the teacher's slice. */
+/* What the meta network gets of the outputs of a path and a teacher on the teacher's slice. */
 typedef enum cream_meta_input {
   CREAM_META_SOFTMAX, /* the difference of the probabilities, as in the paper */
   CREAM_META_LOGITS,  /* the difference of the logits */
@@ -48,19 +50,20 @@ typedef struct cream_lr {
   double warmup_epochs, warmup_lr; /* from warmup_lr (not scaled), linear */
   double decay_rate, decay_epochs; /* STEP: lr *= rate every `epochs` */
   double min_lr;                   /* LINEAR and COSINE end here */
-  /* LINEAR and COSINE start over after cycle_epochs (0: never), each cycle cycle_mul times as long as the one
+  /* LINEAR and COSINE restart after cycle_epochs (0: never), each cycle cycle_mul times as long as the one
    * before and its peak cycle_decay times as high. */
   double cycle_epochs, cycle_mul, cycle_decay;
 } cream_lr;
 
-/* Training of the supernet (section 2). */
+/* Training of the supernet (docs/method.md, section 2). */
 typedef struct cream_search_config {
   cream_strategy strategy;
   int epochs, batch;
   cream_lr lr;
   double momentum, weight_decay, smoothing, clip;
   cream_sampling sampling;
-  char budgets[256];   /* "14,43,114" M FLOPs, "12ms"; empty: one network inside `flops` (budget.h) */
+  char
+      budgets[256]; /* "14,43,114" M FLOPs, "12ms"; empty: one network inside `flops` (core/space/budget.h) */
   double budget_share; /* least share of a budget that its network uses */
   struct {
     double max;       /* milliseconds that a network may take; 0: any */
@@ -87,7 +90,7 @@ typedef struct cream_search_config {
   struct {
     int population, generations, parents;
     double crossover; /* share of the children that have two parents */
-    double mutation;  /* probability that a layer's choice is drawn anew */
+    double mutation;  /* probability that a layer's choice is drawn again */
     int images;       /* held-out images of an evaluation, drawn by seed; 0: all */
   } evolution;        /* SPOS, FAIR, SANDWICH */
   struct {
@@ -101,36 +104,36 @@ typedef struct cream_search_config {
 
 /* What batch-norm recalibration starts from. */
 typedef enum cream_recalibration {
-  CREAM_RECALIBRATION_RESET,  /* nothing: the statistics become the means over the batches */
-  CREAM_RECALIBRATION_INHERIT /* the running statistics, which go on moving by the momentum of training */
+  CREAM_RECALIBRATION_RESET,  /* no statistics: they become the means over the batches */
+  CREAM_RECALIBRATION_INHERIT /* the running statistics, which are updated as in training */
 } cream_recalibration;
 
 typedef enum cream_spread { CREAM_SPREAD_UNIFORM, CREAM_SPREAD_FLOPS } cream_spread;
 
-/* How well a supernet orders its paths (rank.h). */
+/* How well a supernet orders its paths (core/search/rank.h). */
 typedef struct cream_rank_config {
   int paths;
   cream_spread spread;
-  int buckets;       /* parts of the FLOPs range that paths come from in turn, for CREAM_SPREAD_FLOPS */
+  int buckets;       /* CREAM_SPREAD_FLOPS: parts of the FLOPs range that paths are drawn from in turn */
   int recalibrate;   /* batches that recompute a path's batch-norm statistics in the supernet */
   int epochs, batch; /* of each path's training from scratch; batch 0: that of retrain */
   int resamples;     /* of the bootstrap */
-  int jobs;          /* processes side by side; 0: one a thread */
-  char table[1024];  /* file of trained paths, which rankings may share; "": one in the run folder */
+  int jobs;          /* parallel processes; 0: one for each thread */
+  char table[1024];  /* file of trained paths, which several rankings may share; "": in the run folder */
 } cream_rank_config;
 
-/* Training of one network (section 3). */
+/* Training of one network (docs/method.md, section 3). */
 typedef struct cream_retrain_config {
   int epochs, batch;
-  int accumulate; /* batches of an update, whose batch is then batch * accumulate images */
+  int accumulate; /* batches of one update, which then covers batch * accumulate images */
   cream_optim_kind optim;
   cream_lr lr;
   double momentum, weight_decay, smoothing, clip;
   bool nesterov;     /* SGD */
-  double alpha, eps; /* decay of the squares' mean and eps in the root; 0: the optimiser's usual ones */
+  double alpha, eps; /* decay of the mean square; eps in the root; 0: the optimiser's defaults */
   double dropout;
-  double drop_path; /* stochastic depth: block l of n (from 0) is left out at the rate drop_path * l/n */
-  double mixup;     /* pictures mixed by lambda ~ Beta(mixup, mixup); 0: none */
+  double drop_path; /* stochastic depth: block l of n (from 0) is dropped at the rate drop_path * l/n */
+  double mixup;     /* images are mixed by lambda ~ Beta(mixup, mixup); 0: none */
   double ema;       /* decay of the averaged weights; 0: none */
   int eval_every;   /* epochs between evaluations on held-out images; 0: at the end only */
 } cream_retrain_config;
@@ -141,19 +144,19 @@ typedef enum cream_interpolation {
   CREAM_INTERPOLATION_RANDOM /* either in training, bicubic in tests */
 } cream_interpolation;
 
-/* What happens to pictures on their way into a batch (io/image/transform.h). A data set that has an augmentation
- * of its own knows only `enabled`. */
+/* How images are transformed for a batch (io/image/transform.h). Of these, a data set with its own
+ * augmentation uses only `enabled`. */
 typedef struct cream_augment_config {
-  bool enabled;                /* else training pictures are shown as in a test */
-  double scale_min, scale_max; /* of the random crop: share of the picture's area, width / height */
-  double ratio_min, ratio_max;
+  bool enabled;                /* false: training images are transformed as in a test */
+  double scale_min, scale_max; /* of the random crop: share of the image's area */
+  double ratio_min, ratio_max; /* of the random crop: width / height */
   cream_interpolation interpolation;
   double flip;                 /* probability */
   char randaugment[64];        /* "rand-m9-mstd0.5", "none" */
-  double colour;               /* strength of the jitter, without RandAugment */
+  double colour;               /* strength of the colour jitter, used without RandAugment */
   double erase;                /* probability */
   double erase_min, erase_max; /* share of the area */
-  double test_crop;            /* share of the resized side that a test looks at */
+  double test_crop;            /* share of the resized side that a test crops */
 } cream_augment_config;
 
 typedef struct cream_config {
@@ -162,29 +165,29 @@ typedef struct cream_config {
   char arch[1024];
   char weights[1024];
   char out[1024];              /* run folder */
-  cream_range flops;           /* as asked for, in M */
+  cream_range flops;           /* in M, as in the setting */
   int resolution;              /* 0: from the range */
   int depth[CREAM_MAX_STAGES]; /* all 0: from the range */
-  double heldout; /* share of the training images held out: a search's choices, a retraining's curve */
+  double heldout; /* share of the training images held out: for a search's scores, a retraining's curve */
   cream_augment_config augment;
   struct {
     cream_recalibration mode;
-    int batches; /* after loading weights for a test; 0: none. Board entries: search.recalibrate */
+    int batches; /* for a test, after loading weights; 0: none. Board entries use search.recalibrate */
   } recalibrate;
-  double max_bad; /* share of the pictures that may be unreadable and are left out */
+  double max_bad; /* largest share of images that may be skipped because they cannot be read */
   uint64_t seed;
   char device[128]; /* "cpu", "opencl", ...: tools/run/device.h */
   struct {
     char parameters[1024]; /* file of CLBlast's parameters; "": its own */
-    bool half;             /* activations are stored in half precision */
+    bool half;             /* store activations in half precision */
   } opencl;
   int threads;         /* 0: all */
   double time_budget;  /* minutes; 0: none */
-  cream_on_nan on_nan; /* what to do when the loss explodes: stop, or go back and lower the rate */
+  cream_on_nan on_nan; /* when the loss explodes: stop, or roll back and lower the rate */
   struct {
     int every_steps;      /* steps between checkpoints; 0: only by time */
     double every_minutes; /* minutes between them; 0: only by steps */
-    int keep;             /* the last ones that are kept, beside the best */
+    int keep;             /* number of latest checkpoints to keep, besides the best */
   } checkpoint;
   cream_search_config search;
   cream_retrain_config retrain;

@@ -1,11 +1,13 @@
-/* Progress goes out through one callback; the bar, the log, the metrics file and the report listen. */
+/* Events: how a run reports its progress, through one callback. The progress bar, the log, the metrics file
+ * and the report are made from them.
+ */
 #ifndef CREAM_CORE_EVENT_H
 #define CREAM_CORE_EVENT_H
 
 #include <signal.h>
 #include <stdint.h>
 
-#include "core/space/space.h"
+#include "status.h"
 
 typedef enum cream_event_kind {
   CREAM_EVENT_START,  /* totals are known */
@@ -13,21 +15,22 @@ typedef enum cream_event_kind {
   CREAM_EVENT_META,   /* the meta network was updated */
   CREAM_EVENT_SCORE,  /* a path was scored; the board may change */
   CREAM_EVENT_BOARD,  /* the board changed */
-  CREAM_EVENT_EPOCH,  /* an epoch is done: write what a run keeps */
+  CREAM_EVENT_EPOCH,  /* an epoch is done: time to write files */
   CREAM_EVENT_EVAL,   /* an evaluation is done */
   CREAM_EVENT_SELECT, /* a board entry was recalibrated and evaluated for the final choice */
   CREAM_EVENT_NOTE,   /* a line of text */
 } cream_event_kind;
 
-struct cream_board;
+struct cream_board; /* core/search/board.h */
 struct cream_board_entry;
+struct cream_path; /* core/space/space.h */
 
 typedef struct cream_event {
   cream_event_kind kind;
   const char *phase;    /* "search", "retrain", "test" */
   uint64_t step, steps; /* done, in all */
   int epoch, epochs;
-  double lr, loss, hard, soft;     /* means over the batch; soft is 0 where nothing was distilled */
+  double lr, loss, hard, soft;     /* means over the batch; soft is 0 without distillation */
   double rho;                      /* matching degree of the step; negative: no teacher */
   double accuracy;                 /* top-1 of the batch or of the evaluation, 0..1 */
   double top5, eval_loss;          /* of an evaluation */
@@ -36,9 +39,9 @@ typedef struct cream_event {
   double meta_gradient;            /* norm, before clipping */
   const char *split;               /* "heldout", "test", "heldout-ema" ... of an evaluation */
   const struct cream_board *board; /* BOARD, EPOCH, SELECT of a search */
-  const cream_path *path;          /* STEP, SELECT */
-  const char *budget;              /* BOARD, EPOCH, SELECT: whose board it is, where there are several */
-  int entry;                       /* BOARD: entry that changed; SELECT: entry evaluated */
+  const struct cream_path *path;   /* STEP, SELECT */
+  const char *budget; /* BOARD, EPOCH, SELECT: the budget of the board, where there are several */
+  int entry;          /* BOARD: entry that changed; SELECT: entry evaluated */
   const char *note;
 
   /* SCORE: path, score, loss, FLOPs and parameters are set. */

@@ -1,7 +1,7 @@
-/* The instruction sets that kernels are compiled for, and which of them may be used here.
+/* The instruction sets that kernels are compiled for, and whether they can be used on this machine.
  *
- * The environment variable CREAM_ISA names the highest set that may be used: those above it count as absent. With it a
- * machine shows what another one does, and the tests see what they do where a set is missing.
+ * The environment variable CREAM_ISA names the highest set to use; higher ones count as absent. It serves to
+ * test what machines without a set do.
  */
 #ifndef CREAM_CORE_ISA_H
 #define CREAM_CORE_ISA_H
@@ -10,7 +10,7 @@
 
 #include "status.h"
 
-/* Ascending: a machine that has one has those before it. */
+/* Ascending: a machine with one of them has those before it. */
 typedef enum cream_isa {
   CREAM_ISA_AUTO, /* the best that may be used */
   CREAM_ISA_GENERIC,
@@ -25,11 +25,11 @@ const char *cream_isa_name(cream_isa);
 /* Whether the processor has it and CREAM_ISA does not hide it; true for AUTO and GENERIC. */
 bool cream_isa_present(cream_isa);
 
-/* The highest that is present; never AUTO. */
+/* The highest that can be used; never AUTO. */
 cream_isa cream_isa_best(void);
 
-/* Fails (CREAM_BAD_CONFIG) where `isa` is not present, and where CREAM_ISA names no set or one that the processor
- * lacks. */
+/* Fails with CREAM_BAD_CONFIG where `isa` cannot be used, and where the value of CREAM_ISA is unknown or
+ * names a set that the processor lacks. */
 cream_status cream_isa_check(cream_isa isa, cream_error *);
 
 #endif

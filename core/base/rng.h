@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a stream of numbers is for; one purpose never sees another's numbers. */
+/* What a stream of numbers is for; streams of different purposes are independent. */
 typedef enum cream_rng_purpose {
   CREAM_RNG_INIT = 1,  /* initial weights; step = parameter index */
   CREAM_RNG_PATH,      /* sampled path of a step */
@@ -20,11 +20,11 @@ typedef enum cream_rng_purpose {
   CREAM_RNG_META,      /* initial meta network (step 0), held-out slices of its updates */
   CREAM_RNG_RANK,      /* paths of a ranking */
   CREAM_RNG_TEST,      /* tests and benchmarks */
-  CREAM_RNG_DROP_PATH, /* blocks left out; step = training batch */
-  CREAM_RNG_MIXUP,     /* shares of mixed pictures; step = training batch */
+  CREAM_RNG_DROP_PATH, /* dropped blocks; step = training batch */
+  CREAM_RNG_MIXUP,     /* shares of mixed images; step = training batch */
   CREAM_RNG_BOOTSTRAP, /* pairs of a resample; step = resample */
   CREAM_RNG_BUDGET,    /* which budget a step trains for */
-  CREAM_RNG_EVOLUTION, /* first paths of an evolution (step 0) and the children of its generations; its images */
+  CREAM_RNG_EVOLUTION, /* an evolution's first paths (step 0), the children of its generations, its images */
 } cream_rng_purpose;
 
 typedef struct cream_rng {
@@ -50,10 +50,10 @@ uint32_t cream_rng_below(cream_rng *, uint32_t bound);
 double cream_rng_normal(cream_rng *);
 /* Fisher-Yates. */
 void cream_rng_shuffle(cream_rng *, uint32_t *items, size_t count);
-/* `n` different ones of 0..count-1, in the order drawn. taken[count]: zeroed, and so it is left. */
+/* Draws `n` different numbers of 0..count-1. taken[count] is zeroed before and after. */
 void cream_rng_choose(cream_rng *, size_t count, int n, uint32_t *out, uint8_t *taken);
 
-/* The gate of dropout at element i: a draw that needs no state. Uniform in [0,1). */
+/* The draw of dropout for element i, without state. Uniform in [0,1). */
 float cream_rng_dropout(uint64_t seed, uint64_t step, uint64_t i);
 
 #endif

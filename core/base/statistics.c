@@ -33,7 +33,7 @@ double cream_kendall(const double *x, const double *y, size_t n) {
   return x_untied > 0 && y_untied > 0 ? agreement / sqrt(x_untied) / sqrt(y_untied) : NAN;
 }
 
-/* From 1; of equal values the mean. */
+/* Ranks from 1; equal values have the mean of theirs. */
 static double rank_of(const double *x, size_t n, size_t i) {
   double below = 0, equal = 0;
   for (size_t j = 0; j < n; j++) {
@@ -117,7 +117,7 @@ static double beta_fraction(double a, double b, double x) {
   return f;
 }
 
-/* The regularised incomplete beta function I_x(a, b); `rest` is 1 - x, known better than from x. */
+/* The regularised incomplete beta function I_x(a, b); `rest` is 1 - x without cancellation. */
 static double beta_share(double a, double b, double x, double rest) {
   if (x <= 0 || rest <= 0) return x <= 0 ? 0 : 1;
   double scale = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(rest));
@@ -130,7 +130,7 @@ static double student_p(double t, double freedom) {
   return beta_share(freedom / 2, 0.5, freedom / sum, t * t / sum);
 }
 
-/* All signs of the ranks being equally likely: the share of sums at least as far out, both sides. */
+/* With all signs of the ranks equally likely: the share of sums at least as extreme, on both sides. */
 static double signed_rank_p(const double *difference, size_t n) {
   double size[CREAM_MAX_PAIRS], share[CREAM_MAX_PAIRS * (CREAM_MAX_PAIRS + 1) + 1] = {1};
   bool positive[CREAM_MAX_PAIRS];
@@ -155,8 +155,8 @@ static double signed_rank_p(const double *difference, size_t n) {
   return fmin(1, 2 * fmin(below, above));
 }
 
-/* The i-th difference without its rounding: 0, or of the size of an earlier one, where it is that but for
- * `noise`. The earlier ones are settled. */
+/* The i-th difference without rounding: 0 or the size of an earlier difference where it is within `noise` of
+ * it. The earlier differences are rounded already. */
 static double settled(const double *difference, size_t i, double noise) {
   double size = fabs(difference[i]);
   if (size <= noise) return 0;

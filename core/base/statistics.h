@@ -1,5 +1,6 @@
-/* Statistics of small samples: correlation of ranks, bootstrap intervals, paired tests. What is not defined
- * (all values alike, too few of them) is NaN. */
+/* Statistics of small samples: rank correlation, bootstrap intervals, paired tests. A statistic that is not
+ * defined (all values equal, too few values) is NaN.
+ */
 #ifndef CREAM_CORE_STATISTICS_H
 #define CREAM_CORE_STATISTICS_H
 
@@ -29,9 +30,9 @@ typedef struct cream_bootstrap {
   uint64_t seed;
 } cream_bootstrap;
 
-/* The statistic of n pairs, and its percentile interval over resamples of the pairs, without those of which it
- * is not defined (linear between order statistics; index i of resample r is draw i of cream_rng_at(seed,
- * CREAM_RNG_BOOTSTRAP, r), below n). Fails when out of memory. */
+/* The statistic of n pairs and its percentile interval over resamples of the pairs (linear between order
+ * statistics; resamples where it is not defined are skipped). Index i of resample r is draw i, below n, of
+ * cream_rng_at(seed, CREAM_RNG_BOOTSTRAP, r). Fails when out of memory. */
 cream_status cream_bootstrap_interval(const cream_bootstrap *, cream_statistic *, const double *x,
                                       const double *y, size_t n, cream_interval *, cream_error *);
 
@@ -41,11 +42,11 @@ enum { CREAM_MAX_PAIRS = 64 };
 typedef struct cream_paired {
   double difference; /* mean */
   double t, p;       /* Student's paired t test, n - 1 degrees of freedom */
-  double wilcoxon;   /* p of the exact signed-rank test; pairs without a difference are left out */
+  double wilcoxon;   /* p of the exact signed-rank test; pairs without a difference are skipped */
 } cream_paired;
 
-/* n up to CREAM_MAX_PAIRS. Differences that are equal but for 1e-9 of the largest of x and y are equal, for
- * percentages carry rounding. */
+/* n up to CREAM_MAX_PAIRS. Differences count as equal within 1e-9 of the largest of x and y, because
+ * percentages are rounded. */
 cream_paired cream_paired_test(const double *x, const double *y, size_t n);
 
 #endif

@@ -1,8 +1,8 @@
 /* How a failure travels: a status, and one line of text that says what, where and what to do.
  *
  * Functions that can fail because of input, files or memory take a `cream_error *` last and return a
- * `cream_status`; on failure they fill the error once, where they know most, and change nothing else.
- * A broken invariant is not an error of this kind: it goes through CREAM_ASSERT and aborts.
+ * `cream_status`. On failure they fill the error once, where most is known, and change nothing else.
+ * A broken invariant is no such error: CREAM_ASSERT aborts.
  */
 #ifndef CREAM_CORE_STATUS_H
 #define CREAM_CORE_STATUS_H
@@ -15,7 +15,7 @@ typedef enum cream_status {
   CREAM_OK = 0,
   CREAM_FAILED = 1,        /* files, memory, device */
   CREAM_BAD_CONFIG = 2,    /* wrong usage or configuration */
-  CREAM_BAD_DATA = 3,      /* a data set, picture or weights file that cannot be used */
+  CREAM_BAD_DATA = 3,      /* a data set, image or weights file that cannot be used */
   CREAM_INTERRUPTED = 130, /* stopped by SIGINT or SIGTERM, everything written */
 } cream_status;
 
@@ -28,7 +28,7 @@ typedef struct cream_error {
 cream_status cream_fail(cream_error *err, cream_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* cream_fail for an allocation of `bytes` bytes that was refused, `what` saying for what. */
+/* cream_fail for a failed allocation of `bytes` bytes; `what` names its purpose. */
 cream_status cream_fail_memory(cream_error *err, size_t bytes, const char *what);
 
 #ifdef __clang_analyzer__ /* which cannot see that a failure is never CREAM_OK */

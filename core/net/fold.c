@@ -54,7 +54,7 @@ static void visit_units(cream_net *net, unit_visitor *visit, void *self) {
   visit_block(net, &net->linear, visit, self);
 }
 
-/* copy NULL: there are no values, the network alone is changed. */
+/* copy NULL: a network without values. */
 static void fold_unit(cream_net *net, const net_block *block, net_unit *unit, void *copy) {
   (void)net, (void)block;
   if (!unit->has_bn) return;
@@ -79,7 +79,7 @@ static void pack_unit(cream_net *net, const net_block *block, net_unit *unit, vo
   if (unit->packed_count) net->backend->pack_weights(net->backend, &conv, conv.packed);
 }
 
-/* Memory for the weights in the backend's own order, where it has one. */
+/* Allocates memory for packed weights on a backend that packs them. */
 static cream_status reserve_packed(cream_net *net, cream_error *err) {
   size_t total = 0;
   if (!net->backend->pack_weights) return CREAM_OK;
@@ -138,7 +138,7 @@ static int by_offset(const void *offset, const void *param) {
   return a < b ? -1 : a > b;
 }
 
-/* Of the weight block: the table is in order of offset, statistics last. */
+/* The parameter at this place of the weight block. The table is in the order of offsets, statistics last. */
 static const cream_param *param_at(const cream_net *net, size_t offset) {
   int weights = net->n_params;
   while (weights > 0 && net->params[weights - 1].statistic) weights--;

@@ -1,10 +1,17 @@
-/* What net.c (building), net_layout.c (where a path's tensors lie) and net_run.c (running) share. */
+/* Shared by the files of a network. They use each other in one direction:
+ *
+ *     net_params.c   the parameter table and initial weights
+ *     net_layout.c   where a path's tensors lie in memory
+ *     net.c          creating a network: uses both
+ *     net_run.c      forward and backward: uses net_layout.c
+ *     fold.c         folding batch norms, description for exporters: uses net_layout.c
+ */
 #ifndef CREAM_CORE_NET_INTERNAL_H
 #define CREAM_CORE_NET_INTERNAL_H
 
 #include "net.h"
 
-#define NET_BN_EPS 1e-5f /* section 1 */
+#define NET_BN_EPS 1e-5f
 
 /* A convolution or linear layer with its place in the parameter blocks. */
 typedef struct net_unit {
@@ -13,18 +20,18 @@ typedef struct net_unit {
   cream_act se_act, se_gate;
   size_t weight, bias, gamma, beta, se_w1, se_b1, se_w2, se_b2; /* in the weight block */
   size_t running_mean, running_var;                             /* in the statistics block */
-  size_t packed, packed_count;                                  /* in `packed` of the net; count 0: is not */
+  size_t packed, packed_count; /* in `packed` of the net; count 0: not packed */
 } net_unit;
 
 typedef struct net_block {
   int n_units;
   net_unit units[CREAM_MAX_UNITS];
   bool residual;
-  size_t w, decayed, plain; /* the block's run of weights: with decay, then without */
-  size_t g;                 /* where its gradients lie */
+  size_t w, decayed, plain; /* place in the weight block; elements with decay, then without */
+  size_t g;                 /* place in the gradient block */
 } net_block;
 
-/* One unit as it ran: everything backward needs. */
+/* A unit of a path that is laid out: all that forward and backward need. */
 typedef struct net_record {
   const net_unit *unit;
   cream_conv conv;
@@ -37,7 +44,7 @@ typedef struct net_record {
  * before it; it may differ from the tensor by a residual sum). */
 typedef struct net_value {
   cream_tensor tensor;
-  int producer; /* index of a record; -1: the input pictures */
+  int producer; /* index of a record; -1: the input images */
 } net_value;
 
 typedef struct net_step {
@@ -60,15 +67,15 @@ typedef struct net_tape {
   cream_buf logits;
 } net_tape;
 
-/* A part of `passing` for tensors of which each writes over the one before. They lie about its middle: a backend
- * whose threads divide tensors then has each thread write where it wrote before, and the lines of other cores'
- * caches stay there. */
+/* A part of `passing` for tensors that overwrite each other. Each lies about the middle of the region: a
+ * thread that takes the same share of every tensor then writes where it wrote before, in its own core's
+ * cache. */
 typedef struct net_region {
   cream_buf start;
   size_t size;
 } net_region;
 
-/* Regions of inference: those of a block's outputs in turn, after one for each convolution of a block. */
+/* Regions of inference: one for each convolution of a block, then two for the outputs of blocks in turn. */
 enum { NET_REGION_OUT = CREAM_MAX_UNITS, NET_REGION_OTHER_OUT, NET_REGIONS };
 
 struct cream_net {
@@ -84,28 +91,42 @@ struct cream_net {
   cream_buf weights, statistics, gradients;
   cream_buf input, dlogits;
   cream_buf activations; /* of the training path */
-  cream_buf passing; /* what does not outlive a call: tensors of inference, then gradients of activations */
+  cream_buf passing;     /* what no call leaves behind: tensors of inference or gradients of activations */
   size_t train_size, vectors_size, tail_size;
   net_region regions[NET_REGIONS];        /* inference: outputs of convolutions */
-  cream_buf infer_vectors[2], infer_tail; /* the rest of a block, and what follows the blocks */
-  net_region grad[3];                     /* gradients of activations in turn */
+  cream_buf infer_vectors[2], infer_tail; /* other buffers of a block; those after the last block */
+  net_region grad[3];                     /* gradients of activations, in turn */
   cream_buf gate_sums, pool_grad;
   cream_buf zeros, discarded; /* drop path: a squeeze-excite without weights (net_run.c) */
   float *drop_gates;          /* drop path: gates of one block on the host */
   size_t bytes;
   bool folded; /* fold.h */
   size_t packed_bytes;
-  cream_buf packed;         /* folded, on a backend with a form for inference: its weights (backend.h) */
-  cream_path gradient_path; /* that the gradients are of; no layers at first */
+  cream_buf packed;         /* after folding, on a backend with pack_weights: packed weights */
+  cream_path gradient_path; /* path of the gradients; no layers at first */
   net_tape tape;            /* of the last forward_train */
   net_tape infer_tape;      /* of the last inference */
   void (*mark)(void *self); /* between parts of a forward pass; may be NULL */
   void *mark_self;
 };
 
-/* Lays a path out in memory: for backward (everything kept, from the start of the activations) or for
- * inference (a block's inner tensors over those of the one before, outputs in two places in turn).
- * `first_step`: the first step to lay, its input being `input`. */
+/* ---- net_params.c ------------------------------------------------------------------------------------ */
+
+static inline size_t net_max(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
+/* Fills blocks, the parameter table and the counts of weights, statistics and gradients from the skeleton. On
+ * failure cream_net_destroy frees what was allocated. */
+cream_status net_build(cream_net *, cream_error *);
+/* Uploads the initial weights and statistics; see cream_param_role. */
+cream_status net_init_weights(cream_net *, cream_error *);
+
+/* ---- net_layout.c ------------------------------------------------------------------------------------ */
+
+/* Lays a path out in memory: for training (nothing is overwritten, from the start of the activations) or for
+ * inference (a block's inner tensors overwrite those of the block before, outputs alternate between two
+ * places). Starts at step `first_step`, whose input is `input`. */
 typedef enum net_layout_kind { NET_LAYOUT_TRAIN, NET_LAYOUT_INFER } net_layout_kind;
 typedef struct net_drops {
   bool dropout, path; /* gates before the classifier; gates on what residual blocks add */
@@ -113,14 +134,14 @@ typedef struct net_drops {
 void net_layout(const cream_net *, net_tape *, const cream_path *, net_layout_kind, int first_step,
                 const cream_tensor *input, net_drops);
 
-/* Elements that one block takes on [n, side, side] input: everything together (training), or by region. */
+/* Elements that one block takes on input of [n, side, side]: in all (training), and by region (inference). */
 typedef struct net_block_size {
   size_t train, units[CREAM_MAX_UNITS], out, vectors;
-  size_t largest; /* single activation */
+  size_t largest; /* of a single activation */
   int side_out;
 } net_block_size;
 net_block_size net_block_measure(const cream_net *, const net_block *, int n, int side);
-/* Buffers begin at multiples of so many elements: 64 bytes. */
+/* Buffers start at multiples of this many elements (64 bytes). */
 enum { NET_ALIGN = 16 };
 static inline size_t net_aligned(size_t count) {
   return (count + NET_ALIGN - 1) / NET_ALIGN * NET_ALIGN;
@@ -128,19 +149,25 @@ static inline size_t net_aligned(size_t count) {
 static inline size_t net_elements(const cream_tensor *t) {
   return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
 }
-/* The middle `count` elements. */
+/* The middle `count` elements of a region. */
 cream_buf net_region_middle(const net_region *, size_t count);
 
-/* The convolution of a unit with its weights, and of a network for training its gradients. */
+/* The convolution of a unit with its weights and, in a network for training, its gradients. */
 cream_conv net_conv_of(const cream_net *, const net_block *, const net_unit *);
 
-/* Elements of pooled features, logits and the like for n images. */
+/* Elements of the buffers after the last block (pooled features, logits) for n images. */
 size_t net_tail_size(cream_net *, int n);
 
-/* The block that a path has at step `step` (0: stem, 1..n_layers: choices, n_layers+1: head). */
-const net_block *net_block_at(const cream_net *, const cream_path *, int step);
+/* ---- all files --------------------------------------------------------------------------------------- */
+
 static inline int net_steps(const cream_net *net) {
   return net->skeleton.n_layers + 2;
+}
+/* The block that a path has at step `step` (0: stem, 1..n_layers: choices, n_layers+1: head). */
+static inline const net_block *net_block_at(const cream_net *net, const cream_path *path, int step) {
+  if (step == 0) return &net->stem;
+  if (step == net_steps(net) - 1) return &net->head;
+  return &net->blocks[step - 1][path->choice[step - 1]];
 }
 
 #endif

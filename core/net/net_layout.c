@@ -1,11 +1,11 @@
 #include "net_internal.h"
 
-/* Memory by bumping: `used` elements from `start`. Where start is absent, sizes are only counted. In inference
- * the outputs of convolutions lie in `regions` instead. */
+/* A bump allocator: `used` elements from `start`. Without a start it only counts. In inference the outputs of
+ * convolutions lie in `regions` instead. */
 typedef struct net_bump {
   cream_buf start;
   size_t used;
-  const net_region *regions; /* NULL: tensors are bumped too */
+  const net_region *regions; /* NULL: tensors are allocated too */
 } net_bump;
 
 static cream_buf take(net_bump *memory, size_t count) {

@@ -1,5 +1,5 @@
-#include "net_internal.h"
 #include "core/base/rng.h"
+#include "net_internal.h"
 
 static cream_tensor without_gate(const cream_tensor *t) {
   cream_tensor bare = *t;
@@ -109,7 +109,7 @@ static cream_grad grad_z(cream_buf g, const net_record *record) {
   return grad;
 }
 
-/* The pending gradient of a batch-normed output, whose value's gradient is g * gate + pool. */
+/* The pending gradient of an output with batch norm; the gradient of its value is g * gate + pool. */
 static cream_grad grad_value(cream_buf g, cream_buf pool, const net_record *record) {
   cream_grad grad = grad_z(g, record);
   grad.kind = CREAM_GRAD_VALUE;
@@ -160,8 +160,8 @@ static cream_grad backward_inner(cream_net *net, const net_record *record, const
   return grad_value(g, net->pool_grad, before);
 }
 
-/* Completes the batch norm of a residual block's last convolution under the gate of drop path: what
- * se_backward does for a squeeze-excite whose weights are 0, which adds no gradient of its own. */
+/* Completes the batch norm of a residual block's last convolution under the gate of drop path, by se_backward
+ * with a squeeze-excite whose weights are 0: it adds no gradient. */
 static cream_grad complete_dropped(cream_net *net, const net_record *record, cream_buf g) {
   cream_backend *backend = net->backend;
   size_t c = (size_t)record->y.c;
@@ -187,13 +187,14 @@ static cream_grad complete_dropped(cream_net *net, const net_record *record, cre
 void cream_net_backward(cream_net *net, cream_buf dlogits) {
   cream_backend *backend = net->backend;
   const net_tape *tape = &net->tape;
-  /* The optimiser sweeps over the gaps between aligned parameters too: nothing of another path may lie there. */
+  /* The optimiser also updates the gaps between aligned parameters: no gradients of another path may be
+   * there. */
   if (!cream_path_equal(&net->gradient_path, &tape->path)) {
     backend->fill(backend, net->gradients, net->gradient_count, 0);
     net->gradient_path = tape->path;
   }
   cream_grad grad = backward_tail(net, dlogits);
-  /* held: which of the three buffers has the gradient of the step's output. */
+  /* held: the buffer, of three, with the gradient of the step's output. */
   int held = 2;
   for (int i = tape->n_steps - 1; i >= 0; i--) {
     const net_step *step = &tape->steps[i];

@@ -3,6 +3,7 @@
 #define CREAM_CORE_BOARD_H
 
 #include "core/base/config.h"
+#include "core/space/space.h"
 
 enum { CREAM_MAX_BOARD = 64, CREAM_MAX_SLICE = 64 };
 

@@ -134,7 +134,7 @@ static cream_status create_state(cream_search *search, const cream_search_inputs
                                .batch = config->batch,
                                .time_budget = search->config.time_budget,
                                .listener = inputs->listener,
-                               .keeper = inputs->keeper,
+                               .checkpointer = inputs->checkpointer,
                                .on_nan = search->config.on_nan};
   cream_status status = cream_train_init(&search->train, search->backend, &train, err);
   if (!status)

@@ -3,13 +3,13 @@
 #define CREAM_CORE_SEARCH_H
 
 #include "board.h"
-#include "core/space/budget.h"
 #include "core/base/config.h"
 #include "core/base/data.h"
-#include "core/train/evaluate.h"
 #include "core/base/event.h"
 #include "core/net/net.h"
-#include "core/base/state.h"
+#include "core/net/state.h"
+#include "core/space/budget.h"
+#include "core/train/evaluate.h"
 
 typedef struct cream_search cream_search;
 
@@ -25,7 +25,7 @@ typedef struct cream_search_inputs {
   double max_ms;                    /* that a network may take; 0: any */
   cream_source *train, *heldout;    /* not owned; the same batch size as config->search.batch */
   cream_listener listener;
-  cream_keeper keeper; /* of the state; may be zeroed */
+  cream_checkpointer checkpointer; /* may be zeroed */
 } cream_search_inputs;
 
 typedef struct cream_search_result {
@@ -43,7 +43,7 @@ void cream_search_destroy(cream_search *);
 
 /* A search by config->search.strategy (docs/strategies.md): trains until the last epoch, the time budget, or
  * the listener's stop; then looks for candidates where the strategy has no board, and selects.
- * results[cream_search_targets()]: one for each budget, or the only one. The state goes to the keeper when
+ * results[cream_search_targets()]: one for each budget, or the only one. The state goes to the checkpointer when
  * it is due, at the end of the training (what follows can be done again from there) and at the stop. The net
  * is left as the training left it, of a random search with the best path's weights and statistics.
  * CREAM_INTERRUPTED: the state is that after the last whole step, `results` are unset. */

@@ -2,12 +2,13 @@
 #ifndef CREAM_CORE_SEARCH_INTERNAL_H
 #define CREAM_CORE_SEARCH_INTERNAL_H
 
-#include "match.h"
-#include "meta.h"
+#include "board_state.h"
 #include "core/base/rng.h"
 #include "core/train/schedule.h"
-#include "search.h"
 #include "core/train/train.h"
+#include "match.h"
+#include "meta.h"
+#include "search.h"
 
 /* What tells strategies apart; any function may be NULL. */
 typedef struct cream_strategy_ops {

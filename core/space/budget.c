@@ -47,7 +47,7 @@ cream_status cream_budgets_parse(const char *text, double share, cream_budget bu
                         "with commas, as 14,43,114 or 6ms,12ms",
                         text);
     if (find_label(budgets, *n, budget.label) >= 0)
-      return cream_fail(err, CREAM_BAD_CONFIG, "search.budgets: %s stands there twice", budget.label);
+      return cream_fail(err, CREAM_BAD_CONFIG, "search.budgets: %s is a duplicate", budget.label);
     if (*n == CREAM_MAX_BUDGETS)
       return cream_fail(err, CREAM_BAD_CONFIG, "search.budgets: more than %d budgets", CREAM_MAX_BUDGETS);
     budgets[(*n)++] = budget;

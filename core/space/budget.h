@@ -1,4 +1,4 @@
-/* One search, several networks: what each of them may cost. */
+/* Budgets: the limits of several networks that one search looks for. */
 #ifndef CREAM_CORE_BUDGET_H
 #define CREAM_CORE_BUDGET_H
 
@@ -11,13 +11,13 @@ typedef struct cream_budget {
   cream_limits limits; /* without latencies */
 } cream_budget;
 
-/* Reads "14,43,114,287" (M FLOPs) or "6ms,12ms" (both kinds may stand together): budgets of [share * it, it].
- * They stay in their order. *n is 0 for an empty text. CREAM_BAD_CONFIG for what is no list of different
- * positive numbers, and for more than CREAM_MAX_BUDGETS. */
+/* Parses "14,43,114,287" (M FLOPs) or "6ms,12ms" (or a mixture) into budgets of [share * value, value], in
+ * the order of the text. *n is 0 for an empty text. Fails with CREAM_BAD_CONFIG unless the text lists at most
+ * CREAM_MAX_BUDGETS different positive numbers. */
 cream_status cream_budgets_parse(const char *text, double share, cream_budget budgets[CREAM_MAX_BUDGETS],
                                  int *n, cream_error *);
 
-/* Index of the budget that a user names ("43", "43.0", "12 ms"), or -1. */
+/* Index of the budget with this value ("43", "43.0", "12 ms"), or -1. */
 int cream_budgets_find(const cream_budget *, int n, const char *name);
 
 #endif

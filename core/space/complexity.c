@@ -9,7 +9,7 @@ cream_cost cream_cost_add(cream_cost a, cream_cost b) {
                       a.activations + b.activations};
 }
 
-/* A convolution with batch norm, and the squeeze-excite behind it; *side becomes the output's. */
+/* A convolution with batch norm and the squeeze-excite after it; *side becomes the output's. */
 static cream_cost unit_cost(const cream_unit_shape *u, int *side) {
   *side = cream_out_side(*side, u->stride);
   double pixels = (double)*side * *side;

@@ -1,4 +1,4 @@
-/* What a network costs, in both conventions (section 1), from shapes alone. */
+/* The cost of networks, from shapes alone: FLOPs and multiply-adds (docs/method.md, section 1). */
 #ifndef CREAM_CORE_COMPLEXITY_H
 #define CREAM_CORE_COMPLEXITY_H
 
@@ -12,11 +12,12 @@ typedef struct cream_cost {
   double activations; /* elements that convolutions write, for one image */
 } cream_cost;
 
-/* "FLOPs" as the paper counts them: macs + 2 * bn_outputs + pooled. */
+/* FLOPs as the paper counts them: macs + 2 * bn_outputs + pooled. */
 double cream_cost_flops(const cream_cost *);
 cream_cost cream_cost_add(cream_cost, cream_cost);
 
-/* The cost of every part of a skeleton; a path's is fixed + the sum over layers of its choices. */
+/* The cost of every part of a skeleton. That of a path is `fixed` plus the sum over the layers of its
+ * choices. */
 typedef struct cream_costs {
   int n_layers;
   int n_options[CREAM_MAX_LAYERS];
@@ -30,7 +31,7 @@ cream_cost cream_costs_path(const cream_costs *, const cream_path *);
 
 /* One line for each part of a network, for profiles. */
 typedef struct cream_cost_row {
-  char name[64]; /* timm's: "blocks.1.0" */
+  char name[64]; /* as in timm: "blocks.1.0" */
   char op[CREAM_MAX_NAME];
   int side_in, side_out, cin, cout;
   cream_cost cost;

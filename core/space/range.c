@@ -7,7 +7,7 @@
 
 /* ---- reach ------------------------------------------------------------------------------------------- */
 
-/* What adds up over the parts of a network: FLOPs, or milliseconds. */
+/* A cost that is the sum over a network's parts: FLOPs, or milliseconds. */
 typedef struct additive {
   double fixed, layer[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
 } additive;
@@ -66,7 +66,7 @@ static int top_resolution(const cream_space *space) {
   return space->resolution.min + span / space->resolution.step * space->resolution.step;
 }
 
-/* `resolution` or `depth[0]` set (not 0): only that. */
+/* A resolution or depth[0] that is not 0 is the only one. */
 static cream_status reach_within(const cream_space *space, int classes, int resolution, const int *depth,
                                  cream_range *reach, cream_error *err) {
   int low[CREAM_MAX_STAGES], high[CREAM_MAX_STAGES];
@@ -103,8 +103,8 @@ typedef struct bound {
 struct cream_range_sampler {
   cream_costs costs;
   int n_bounds;
-  bound bounds[2]; /* FLOPs and milliseconds, as far as they are bounded; at least one */
-  int lead;        /* the one that the grid is of */
+  bound bounds[2];                           /* FLOPs, milliseconds or both */
+  int lead;                                  /* the leading one: the grid's */
   int step[CREAM_MAX_LAYERS][CREAM_MAX_OPS]; /* of the lead above the layer's least, in bins, rounded down */
   int first_bin, last_bin;                   /* sums of steps that may lie inside the range */
   double prior[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
@@ -215,7 +215,7 @@ void cream_range_sampler_destroy(cream_range_sampler *sampler) {
   free(sampler);
 }
 
-/* Draws by the masses; true if the path really lies inside. */
+/* Draws by the masses; true if the path lies inside. */
 static bool draw_once(const cream_range_sampler *sampler, cream_rng *rng, cream_path *path) {
   int bin = 0, n_layers = sampler->costs.n_layers;
   double sums[2] = {sampler->bounds[0].sums.fixed, sampler->bounds[1].sums.fixed};
@@ -243,11 +243,10 @@ static bool draw_once(const cream_range_sampler *sampler, cream_rng *rng, cream_
 static cream_status fail_empty(const cream_range_sampler *sampler, cream_error *err) {
   const cream_limits *limits = &sampler->limits;
   if (sampler->n_bounds == 2)
-    return cream_fail(
-        err, CREAM_BAD_CONFIG,
-        "flops and latency: no path lies in %.7g:%.7g M and takes %.4g:%.4g ms at once; widen one "
-        "of them or the prior",
-        limits->flops.min / 1e6, limits->flops.max / 1e6, limits->ms.min, limits->ms.max);
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "flops and latency: no path both lies in %.7g:%.7g M and takes %.4g:%.4g ms; widen one "
+                      "of them or the prior",
+                      limits->flops.min / 1e6, limits->flops.max / 1e6, limits->ms.min, limits->ms.max);
   if (limits->ms.max > 0)
     return cream_fail(
         err, CREAM_BAD_CONFIG,
@@ -293,7 +292,7 @@ static double mean_flops(const cream_costs *costs) {
   return mean;
 }
 
-/* Ranges that one supernet has to serve, and the smallest that holds them all. */
+/* The ranges of a supernet, and the smallest one that holds them all. */
 typedef struct wanted_ranges {
   const cream_range *ranges;
   int n;
@@ -322,7 +321,7 @@ static cream_status distance_at(const cream_space *space, const wanted_ranges *w
   return CREAM_OK;
 }
 
-/* The next depths of the even growth: one layer more in the shallowest stage, of equals the last. */
+/* The next depths of the even growth: one more layer in the shallowest stage, the last of equals. */
 static bool grow(const cream_space *space, int *depth) {
   int chosen = -1;
   for (int s = 0; s < space->n_stages; s++)

@@ -65,7 +65,7 @@ static cream_status validate_stage(const cream_space *space, int s, cream_error 
       return cream_fail(err, CREAM_BAD_CONFIG, "stages[%d].choices[%d]: no such op", s, i);
     for (int j = 0; j < i; j++)
       if (stage->choices[i] == stage->choices[j])
-        return cream_fail(err, CREAM_BAD_CONFIG, "stages[%d].choices: `%s` stands twice", s,
+        return cream_fail(err, CREAM_BAD_CONFIG, "stages[%d].choices: `%s` is a duplicate", s,
                           space->ops[stage->choices[i]].name);
   }
   if (stage->base < -1 || stage->base >= space->n_ops)
@@ -195,7 +195,7 @@ static cream_unit_shape unit(int cin, int cout, int kernel, int stride, int dila
                             .bn = bn};
 }
 
-/* As in EfficientNet: to the nearest whole number. */
+/* Rounded to the nearest whole number, as in EfficientNet. */
 static int se_of_input(double channels) {
   return channels < 1 ? 1 : (int)(channels + 0.5);
 }

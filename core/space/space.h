@@ -1,5 +1,5 @@
-/* Search spaces, architectures and paths: what networks there can be. A space is data (YAML, see
- * docs/formats.md); everything here is plain values that can be copied with =.
+/* Search spaces, supernets and paths. A space is data (YAML, see docs/formats.md); all structs here are plain
+ * values that can be copied with =.
  */
 #ifndef CREAM_CORE_SPACE_H
 #define CREAM_CORE_SPACE_H
@@ -7,25 +7,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/backend.h"
+#include "core/base/activation.h"
+#include "core/base/bounds.h"
 #include "core/base/status.h"
 
-enum {
-  CREAM_MAX_NAME = 32,
-  CREAM_MAX_OPS = 32, /* ops of a space, and choices of a layer */
-  CREAM_MAX_STAGES = 12,
-  CREAM_MAX_LAYERS = 64, /* choice layers of a network */
-  CREAM_MAX_UNITS = 3,   /* convolutions of a block */
-};
-
 typedef enum cream_block_kind {
-  CREAM_BLOCK_MBCONV,     /* 1x1 expand, depthwise, squeeze-excite, 1x1 project (section 1) */
+  CREAM_BLOCK_MBCONV,     /* 1x1 expand, depthwise, squeeze-excite, 1x1 project */
   CREAM_BLOCK_SEPARABLE,  /* depthwise, squeeze-excite, 1x1 project */
   CREAM_BLOCK_BOTTLENECK, /* 1x1 reduce, dense k x k, 1x1 restore: a residual bottleneck */
   CREAM_BLOCK_SKIP,       /* identity; where the shape changes, a strided 1x1 convolution with batch norm */
 } cream_block_kind;
 
-/* What one choice means. */
+/* One choice of a layer. */
 typedef struct cream_op {
   char name[CREAM_MAX_NAME]; /* "k3e4" */
   cream_block_kind kind;
@@ -66,8 +59,8 @@ typedef struct cream_space {
   } head;
   struct {
     int min, max, step; /* side of the square input in pixels */
-    int scale_at;       /* the side at which ... */
-    double scale_flops; /* ... a network of this many M FLOPs is in proportion: see range.h */
+    int scale_at;       /* the side for networks of ... */
+    double scale_flops; /* ... this many M FLOPs; see range.h */
   } resolution;
 } cream_space;
 
@@ -76,10 +69,10 @@ static inline int cream_out_side(int side, int stride) {
   return (side + stride - 1) / stride;
 }
 
-/* v rounded to a multiple of 8, never below 90 % of v (section 1). */
+/* v rounded to a multiple of 8, at least 90 % of v; as in MobileNet. */
 int cream_make_divisible(double v);
 
-/* Checks everything a network built from the space relies on. Error text names the key. */
+/* Checks all that networks built from the space rely on. Fails with CREAM_BAD_CONFIG, which names the key. */
 cream_status cream_space_validate(const cream_space *, cream_error *);
 
 /* Index of an op by name, or -1. */
@@ -93,14 +86,14 @@ typedef struct cream_layer {
   uint8_t options[CREAM_MAX_OPS]; /* indices into space.ops */
 } cream_layer;
 
-/* A space at fixed depths: the layers of a supernet, or (one option each) of a network. */
+/* A space at fixed depths: the layers of a supernet or, with one option each, of a network. */
 typedef struct cream_skeleton {
   cream_space space;
   int depth[CREAM_MAX_STAGES];
   int resolution, classes;
   int n_layers;
   cream_layer layers[CREAM_MAX_LAYERS];
-  bool fixed; /* a network: parameter names carry no choice index */
+  bool fixed; /* a network: parameter names have no choice index */
 } cream_skeleton;
 
 /* A candidate network of a skeleton: for each layer an index into its options. */
@@ -109,7 +102,7 @@ typedef struct cream_path {
   uint8_t choice[CREAM_MAX_LAYERS];
 } cream_path;
 
-/* Depths within the space's, resolution within its bounds, classes > 0; else CREAM_BAD_CONFIG. */
+/* Fails with CREAM_BAD_CONFIG unless depths and resolution lie within the space's and classes > 0. */
 cream_status cream_skeleton_init(cream_skeleton *, const cream_space *, const int *depth, int resolution,
                                  int classes, cream_error *);
 /* The network of one path. */
@@ -117,10 +110,11 @@ cream_skeleton cream_skeleton_fix(const cream_skeleton *, const cream_path *);
 /* The only path of a fixed skeleton (all zeros), or the first path of another. */
 cream_path cream_skeleton_first_path(const cream_skeleton *);
 bool cream_path_equal(const cream_path *, const cream_path *);
-/* Writes "k3e4-k3e6 k5e4 ..." : layers by -, stages by blanks. Truncates. Returns `text`. */
+/* Writes "k3e4-k3e6 k5e4 ...": layers separated by -, stages by blanks; truncated to `size`. Returns
+ * `text`. */
 char *cream_path_format(const cream_skeleton *, const cream_path *, char *text, size_t size);
 
-/* Kernel, stride and so on of each convolution of a block; the network and the complexity both read it. */
+/* The shape of one convolution of a block, for networks and for complexity. */
 typedef struct cream_unit_shape {
   int cin, cout, kernel, stride, pad, dilation;
   bool depthwise;
@@ -129,7 +123,8 @@ typedef struct cream_unit_shape {
   const char *conv, *bn; /* timm's names: "conv_pw", "bn1" */
 } cream_unit_shape;
 
-/* Fills units[0..return-1]; 0 units: identity. *residual: the block's input is added to its output. */
+/* Fills units[] and returns their number, 0 for an identity. *residual: the block's input is added to its
+ * output. */
 int cream_block_units(const cream_space *, const cream_layer *, int op,
                       cream_unit_shape units[CREAM_MAX_UNITS], bool *residual);
 

@@ -41,7 +41,7 @@ cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_in
       .accumulate = config->accumulate,
       .time_budget = run->config.time_budget,
       .listener = inputs->listener,
-      .keeper = inputs->keeper,
+      .checkpointer = inputs->checkpointer,
       .on_nan = run->config.on_nan};
   cream_status status =
       cream_train_check(&run->skeleton, run->train_source, config->epochs, config->batch, "retrain", err);

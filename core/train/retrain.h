@@ -4,10 +4,10 @@
 
 #include "core/base/config.h"
 #include "core/base/data.h"
-#include "evaluate.h"
 #include "core/base/event.h"
 #include "core/net/net.h"
-#include "core/base/state.h"
+#include "core/net/state.h"
+#include "evaluate.h"
 
 typedef struct cream_retrain cream_retrain;
 
@@ -17,7 +17,7 @@ typedef struct cream_retrain_inputs {
   cream_source *train;            /* not owned */
   cream_source *heldout;          /* may be NULL */
   cream_listener listener;
-  cream_keeper keeper; /* of the state; may be zeroed */
+  cream_checkpointer checkpointer; /* may be zeroed */
 } cream_retrain_inputs;
 
 cream_status cream_retrain_create(cream_backend *, const cream_retrain_inputs *, cream_retrain **,

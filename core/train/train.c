@@ -16,7 +16,7 @@ cream_status cream_train_init(cream_train *train, cream_backend *backend, const 
                          .time_budget = options->time_budget,
                          .batch = options->batch,
                          .accumulate = options->accumulate ? options->accumulate : 1,
-                         .keeper = options->keeper,
+                         .checkpointer = options->checkpointer,
                          .on_nan = options->on_nan,
                          .lr_scale = 1};
   cream_status status = cream_net_create(backend, options->skeleton, &options->net, &train->net, err);
@@ -47,7 +47,7 @@ cream_status cream_train_init(cream_train *train, cream_backend *backend, const 
   }
   if (options->optim == CREAM_OPTIM_RMSPROP_TF) backend->fill(backend, train->blocks.v, weights, 1);
   if (options->ema) backend->copy(backend, train->blocks.ema, train->blocks.w, weights);
-  train->fingerprint = cream_state_fingerprint(train->net);
+  train->fingerprint = cream_net_fingerprint(train->net);
   train->started = train->epoch_started = now();
   return CREAM_OK;
 }
@@ -153,7 +153,7 @@ void cream_train_state(cream_train *train, cream_state *state) {
 }
 
 cream_status cream_train_restored(cream_train *train, cream_error *err) {
-  uint64_t own = cream_state_fingerprint(train->net);
+  uint64_t own = cream_net_fingerprint(train->net);
   train->started = now() - train->seconds;
   if (train->fingerprint == own) return CREAM_OK;
   train->fingerprint = own;
@@ -161,12 +161,12 @@ cream_status cream_train_restored(cream_train *train, cream_error *err) {
 }
 
 bool cream_train_due(const cream_train *train, uint64_t step, bool epoch_end) {
-  return train->keeper.due && train->keeper.due(train->keeper.self, step, epoch_end);
+  return train->checkpointer.due && train->checkpointer.due(train->checkpointer.self, step, epoch_end);
 }
 
 cream_status cream_train_save(cream_train *train, const cream_state *state, cream_error *err) {
-  if (!train->keeper.save) return CREAM_OK;
-  cream_status status = train->keeper.save(train->keeper.self, state, err);
+  if (!train->checkpointer.save) return CREAM_OK;
+  cream_status status = train->checkpointer.save(train->checkpointer.self, state, err);
   if (status != CREAM_BAD_DATA) return status;
   train->diverged = true;
   if (err) err->status = CREAM_FAILED;
@@ -174,7 +174,7 @@ cream_status cream_train_save(cream_train *train, const cream_state *state, crea
 }
 
 bool cream_train_may_roll_back(const cream_train *train) {
-  return train->diverged && train->on_nan == CREAM_ON_NAN_ROLLBACK && train->keeper.restore &&
+  return train->diverged && train->on_nan == CREAM_ON_NAN_ROLLBACK && train->checkpointer.restore &&
          train->rollbacks < CREAM_MAX_ROLLBACKS;
 }
 
@@ -183,7 +183,7 @@ cream_status cream_train_roll_back(cream_train *train, const cream_state *state,
   double scale = train->lr_scale / 2;
   uint64_t rollbacks = train->rollbacks + 1;
   cream_error reason = *err;
-  cream_status status = train->keeper.restore(train->keeper.self, state, err);
+  cream_status status = train->checkpointer.restore(train->checkpointer.self, state, err);
   if (status) return status;
   train->diverged = false;
   train->lr_scale = scale;

@@ -7,7 +7,7 @@
 #include "core/base/data.h"
 #include "core/base/event.h"
 #include "core/net/net.h"
-#include "core/base/state.h"
+#include "core/net/state.h"
 
 enum { CREAM_MAX_ROLLBACKS = 5 };
 
@@ -30,7 +30,7 @@ typedef struct cream_train {
   double time_budget; /* minutes; 0: none */
   uint64_t epoch_first_step;
   int batch;
-  cream_keeper keeper;
+  cream_checkpointer checkpointer;
   cream_on_nan on_nan;
   bool diverged;        /* the last failure was that of the loss */
   double lr_scale;      /* factor of the scheduled rate: halved by every rollback */
@@ -47,7 +47,7 @@ typedef struct cream_train_options {
   int accumulate;         /* batches of an update; 0: 1 */
   double time_budget;
   cream_listener listener;
-  cream_keeper keeper;
+  cream_checkpointer checkpointer;
   cream_on_nan on_nan;
 } cream_train_options;
 

@@ -5,7 +5,7 @@
 /* Channels that one thread merges at a time. */
 enum { MERGE_CHANNELS = 32 };
 
-/* `vectors` side by side, CPU_BLOCK / vectors rows at a time. */
+/* `vectors` vectors of channels, CPU_BLOCK / vectors rows at a time. */
 CPU_INLINE void tile_step(float *y, size_t ld, size_t rows, const float *bias, float *mean, float *m2, int c,
                           int vectors, int lanes) {
   const int below = CPU_BLOCK / vectors;

@@ -7,7 +7,8 @@
 #include "cpu/internal.h"
 #include "simd.h"
 
-/* `periods` runs of `period` rows, each cut into tiles of `tile` rows, the last of a run maybe shorter. */
+/* `periods` runs of `period` rows, each cut into tiles of `tile` rows; the last tile of a run may be
+ * shorter. */
 typedef struct cpu_tiling {
   size_t periods, period, tile;
 } cpu_tiling;
@@ -23,7 +24,7 @@ static inline size_t cpu_tiling_rows(const cpu_tiling *t, size_t i) {
   size_t first = i % cpu_tiling_per_period(t) * t->tile;
   return t->period - first < t->tile ? t->period - first : t->tile;
 }
-/* First row of tile i, over all periods. */
+/* First row of tile i, counted over all periods. */
 static inline size_t cpu_tiling_first(const cpu_tiling *t, size_t i) {
   size_t per = cpu_tiling_per_period(t);
   return i / per * t->period + i % per * t->tile;

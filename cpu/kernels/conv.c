@@ -14,9 +14,8 @@ static size_t rows_of(const cream_tensor *x) {
   return (size_t)x->n * (size_t)x->h * (size_t)x->w;
 }
 
-void CPU_NAME(cpu_conv_forward)(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
-                                const cream_bn *bn, cream_bn_mode mode, float momentum,
-                                const cream_tensor *y) {
+static void conv_forward(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
+                         const cream_bn *bn, cream_bn_mode mode, float momentum, const cream_tensor *y) {
   cpu_backend *cpu = cpu_of(backend);
   switch (path_of(conv, rows_of(x))) {
   case CONV_DEPTHWISE:
@@ -34,8 +33,8 @@ void CPU_NAME(cpu_conv_forward)(cream_backend *backend, const cream_conv *conv, 
   }
 }
 
-void CPU_NAME(cpu_conv_backward)(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
-                                 const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
+static void conv_backward(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
+                          const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
   cpu_backend *cpu = cpu_of(backend);
   switch (path_of(conv, rows_of(x))) {
   case CONV_DEPTHWISE:
@@ -54,13 +53,13 @@ void CPU_NAME(cpu_conv_backward)(cream_backend *backend, const cream_conv *conv,
 }
 
 /* Panels for products; linear layers on few rows read the weights as they are. */
-size_t CPU_NAME(cpu_conv_packed_size)(cream_backend *backend, const cream_conv *conv) {
+static size_t packed_size(cream_backend *backend, const cream_conv *conv) {
   (void)backend;
   const bool pointwise = !conv->depthwise && conv->kernel == 1 && conv->stride == 1 && conv->pad == 0;
   return pointwise ? cpu_packed_size(conv->cout, conv->cin) : 0;
 }
 
-void CPU_NAME(cpu_conv_pack_weights)(cream_backend *backend, const cream_conv *conv, cream_buf packed) {
+static void pack_weights(cream_backend *backend, const cream_conv *conv, cream_buf packed) {
   (void)backend;
   CPU_NAME(cpu_gemm_pack)
   (conv->cout, conv->cin, cpu_at(conv->weight), (size_t)conv->cin, cpu_at(packed));
@@ -76,7 +75,7 @@ void CPU_NAME(cpu_conv_workspace)(const cpu_backend *cpu, const cream_conv *conv
   case CONV_SPATIAL:
     CPU_NAME(cpu_spatial_workspace)(conv, n, h, w, work);
     break;
-  case CONV_POINTWISE: /* smaller batches may take the other path */
+  case CONV_POINTWISE: /* smaller batches may use the other path */
     CPU_NAME(cpu_pointwise_workspace)(conv, n, rows, work);
     CPU_NAME(cpu_linear_workspace)(conv, n, CPU_LINEAR_ROWS, work);
     break;
@@ -123,4 +122,10 @@ void CPU_NAME(cpu_conv_epilogue)(float *y, size_t ld, size_t rows, const cream_c
   for (size_t r = 0; r < rows; r++) CPU_FOR_LANES(channels, finish_step, y + r * ld, bias, ACT)
   CPU_ACT_SWITCH(conv->act, FINISH_LOOP);
 #undef FINISH_LOOP
+}
+
+void CPU_NAME(cpu_tuned_conv_init)(cream_backend *backend) {
+  CREAM_CONV_OPS(CREAM_SET_OP)
+  backend->packed_size = packed_size;
+  backend->pack_weights = pack_weights;
 }

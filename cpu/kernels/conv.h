@@ -1,11 +1,11 @@
-/* What the dense convolution's paths share. */
+/* Shared by the paths of the dense convolution. */
 #ifndef CREAM_CPU_KERNELS_CONV_H
 #define CREAM_CPU_KERNELS_CONV_H
 
 #include "bn.h"
 #include "kernels.h"
 
-/* Vectors are aligned at best: workspace is handed out in whole cache lines. */
+/* `floats` rounded up to whole cache lines, in which workspace is allotted. */
 static inline size_t cpu_line(size_t floats) {
   return (floats + 15) & ~(size_t)15;
 }
@@ -23,7 +23,7 @@ static inline void cpu_raise(size_t *size, size_t least) {
   if (*size < least) *size = least;
 }
 
-/* Hands out pieces of a workspace; the assertion is the promise that `reserve` was told of the shape. */
+/* Allots pieces of a workspace; asserts that `reserve` was called for the shape. */
 typedef struct cpu_pieces {
   float *at;
   size_t left;
@@ -43,7 +43,8 @@ static inline cpu_pieces cpu_pieces_scratch(cpu_backend *cpu, int thread) {
   return (cpu_pieces){cpu_scratch(cpu, thread), cpu->scratch_size};
 }
 
-/* dst[i] = sum over `parts` of partials[p*stride + i], in double in the order of p, for count <= the block. */
+/* dst[i] = sum over `parts` of partials[p*stride + i], in double in the order of p, for count <= the
+ * block. */
 enum { CPU_MERGE_BLOCK = 512 };
 static inline void cpu_merge_block(const float *partials, size_t parts, size_t stride, size_t count,
                                    float *dst) {
@@ -57,8 +58,8 @@ void CPU_NAME(cpu_merge_partials)(const cpu_backend *, const float *partials, si
                                   size_t count, float *dst);
 /* sums[c] = sum over rows of d[r][c] */
 void CPU_NAME(cpu_column_sums)(const float *d, size_t ld, size_t rows, int channels, float *sums);
-/* The end of a forward op on rows of y at channel c0: where mean is present, bias and the statistics of the
- * rows (cpu_bn_tile); else y = act(y + bias). */
+/* Finishes rows of y at channel c0 of a forward op: with mean, adds the bias and computes the statistics of
+ * the rows (cpu_bn_tile); without, y = act(y + bias). */
 void CPU_NAME(cpu_conv_epilogue)(float *y, size_t ld, size_t rows, const cream_conv *, int c0, int channels,
                                  float *mean, float *m2);
 
@@ -69,7 +70,8 @@ void CPU_NAME(cpu_pointwise_backward)(cpu_backend *, const cream_conv *, const c
                                       const cream_tensor *y, const cream_grad *dy, const cream_sink *);
 void CPU_NAME(cpu_pointwise_workspace)(const cream_conv *, int n, size_t rows, cpu_workspace *);
 
-/* 1x1, stride 1, no padding, few rows: a grid of rows and columns over operands mapped once (linear.c). */
+/* 1x1, stride 1, no padding, few rows: tasks over rows and columns of operands that are mapped once
+ * (linear.c). */
 enum { CPU_LINEAR_ROWS = 512 };
 void CPU_NAME(cpu_linear_forward)(cpu_backend *, const cream_conv *, const cream_tensor *x, const cream_bn *,
                                   cream_bn_mode, float momentum, const cream_tensor *y);

@@ -4,7 +4,7 @@
 
 #include <omp.h>
 
-enum { STRIP_ROWS = 64, CHAINS = 4 }; /* output rows of a work item at most; sums kept apart along a row */
+enum { STRIP_ROWS = 64, CHAINS = 4 }; /* most output rows of a work item; separate sums along a row */
 
 /* One row of outputs: `tiles` times `t` columns to out[column][lane]. */
 CPU_INLINE void row_products(int k, int s, int d, int t, const dw_rows *rows, const float *weights,
@@ -34,7 +34,7 @@ CPU_INLINE void row_products(int k, int s, int d, int t, const dw_rows *rows, co
 typedef void row_kernel(const cream_conv *, const dw_rows *, const float *weights, const float *bias,
                         int tiles, float *out);
 
-/* Tiles of one column, for shapes without code of their own. */
+/* Tiles of one column, for all other shapes. */
 static void row_any(const cream_conv *conv, const dw_rows *rows, const float *weights, const float *bias,
                     int tiles, float *out) {
   for (int i = 0; i < tiles; i++) {
@@ -82,7 +82,7 @@ typedef struct moments {
   vf shift, sum, squares;
 } moments;
 
-/* Writes a row of outputs and takes its sums. */
+/* Writes a row of outputs and adds up its sums. */
 CPU_INLINE void measure_row(const float *out, int width, float *y, size_t ld, int lanes, moments *m) {
   vf sum[CHAINS] = {{0}}, squares[CHAINS] = {{0}}, shift = m->shift;
   int i = 0;
@@ -125,7 +125,7 @@ typedef struct forward_op {
   const cream_tensor *x, *y;
   forward_plan plan;
   const float *weights, *bias; /* [vector][tap][lane], [vector][lane] */
-  float *partials;             /* [image][strip][2][C], mean and M2; NULL: not measured */
+  float *partials;             /* [image][strip][2][C], mean and M2; NULL: no statistics */
 } forward_op;
 
 /* One image, one strip of output rows, one block of channels. */

@@ -1,8 +1,8 @@
-/* What the forward and the backward depthwise convolution share.
+/* Shared by the forward and the backward depthwise convolution.
  *
  * A thread works on one block of channels of one image at a time. It maps each row of pixels once into a
  * ring of rows in its scratch, in the order [row][vector][column][lane] with columns of zeros on both sides,
- * so the products read whole vectors from contiguous memory and never test for a border. Weights are
+ * so products read whole vectors from contiguous memory and never test for a border. Weights are
  * repacked to [vector][tap][lane] (a tap is ky*K + kx).
  *
  * The kernels that form the products are written once, as functions of kernel, stride, dilation and tile
@@ -17,15 +17,16 @@
 
 #define DW_MAX_KERNEL 63
 #define DW_MAX_TILE   8
-/* Channels of a block: MOST where DW_ITEMS images or more make work items enough, down to LEAST for few. */
+/* Channels of a block: MOST for DW_ITEMS images or more, which give enough work items, down to LEAST for
+ * few. */
 #define DW_BLOCK_LEAST 64
 #define DW_BLOCK_MOST  256
 #define DW_ITEMS       16
-#define DW_RING_FLOATS (128 * 1024) /* what a block's rings should take at most */
+#define DW_RING_FLOATS (128 * 1024) /* target for the size of a block's rings */
 #define DW_LINE        16           /* floats of a cache line */
 #define DW_UNROLL      _Pragma("GCC unroll 64")
 
-/* X(kernel, stride, dilation, tile): the shapes that get code of their own. */
+/* X(kernel, stride, dilation, tile): the shapes with specialised code. */
 #define DW_TILES(X, K, S, D) X(K, S, D, 8) X(K, S, D, 7) X(K, S, D, 6) X(K, S, D, 4)
 #define DW_SHAPES(X)                                                                                         \
   DW_TILES(X, 3, 1, 1)                                                                                       \
@@ -92,7 +93,7 @@ typedef struct dw_ring {
   size_t ld_vector, ld_row, size;
 } dw_ring;
 
-/* Lines are counted odd so that rows and vectors spread over the sets of a cache. */
+/* An odd number of lines, so that rows and vectors spread over the sets of a cache. */
 static inline dw_ring dw_ring_of(int rows, int left, int cols, int vectors) {
   dw_ring ring = {NULL, rows, left, cols, (size_t)cols * CPU_LANES, 0, 0};
   ring.ld_vector = ((ring.ld_vector + DW_LINE - 1) / DW_LINE | 1) * DW_LINE;
@@ -100,7 +101,7 @@ static inline dw_ring dw_ring_of(int rows, int left, int cols, int vectors) {
   ring.size = (size_t)rows * ring.ld_row;
   return ring;
 }
-/* About what one vector takes of a ring. */
+/* Approximate size of one vector's part of a ring. */
 static inline size_t dw_ring_vector(int rows, int cols) {
   return (size_t)rows * ((size_t)cols * CPU_LANES + DW_LINE);
 }
@@ -158,8 +159,8 @@ static inline size_t dw_row_offset(const cream_tensor *t, int n, int row) {
   return ((size_t)n * (size_t)t->h + (size_t)row) * (size_t)t->w * (size_t)t->c;
 }
 
-/* While a row is mapped the one that comes next is fetched, this many floats on: a block of channels is a
- * strided walk that hardware does not foresee. After the last row comes the next block's first. */
+/* While a row is mapped, the next one is prefetched, this many floats on: hardware does not predict the
+ * strided access to a block of channels. The last row is followed by the first of the next block. */
 static inline ptrdiff_t dw_ahead(const cream_tensor *t, int row, int channels) {
   const ptrdiff_t pitch = (ptrdiff_t)t->w * t->c;
   return row + 1 < t->h ? pitch : channels - (t->h - 1) * pitch;

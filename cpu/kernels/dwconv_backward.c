@@ -5,8 +5,8 @@
 
 #include <omp.h>
 
-/* Images are grouped, and each group has a partial weight gradient: at least so many groups, and so many work
- * items (if there are so many images). */
+/* Images are grouped, and each group has a partial weight gradient: the least number of groups, and of work
+ * items (where there are enough images). */
 enum { MIN_GROUPS = 16, MIN_ITEMS = 64 };
 
 /* ---- products ---------------------------------------------------------------------------------------- */
@@ -79,7 +79,7 @@ CPU_INLINE void weight_products(int k, int s, int d, int t, const dw_rows *rows,
 typedef void data_kernel(const cream_conv *, const dw_rows *, const float *weights, int tiles, float *out);
 typedef void weight_kernel(const cream_conv *, const dw_rows *, const float *dy, int tiles, float *sums);
 
-/* Tiles of one column, for shapes without code of their own. */
+/* Tiles of one column, for all other shapes. */
 static void data_any(const cream_conv *conv, const dw_rows *rows, const float *weights, int tiles,
                      float *out) {
   int k = conv->kernel, s = conv->stride, d = conv->dilation, left = (k - 1) * d / s;
@@ -219,7 +219,7 @@ static void map_dy_row(const backward_op *op, const workbench *bench, int n, int
 #undef DY_LOOP
 }
 
-/* Adds what output row oy gives to the block's weight (and bias) gradients. */
+/* Adds the part of output row oy to the block's weight (and bias) gradients. */
 static void weight_row(const backward_op *op, const workbench *bench, int oy, dw_block block, float *sums) {
   const cream_conv *conv = op->conv;
   int taps = conv->kernel * conv->kernel;
@@ -239,7 +239,7 @@ static void weight_row(const backward_op *op, const workbench *bench, int oy, dw
   }
 }
 
-/* Fetches `width` pixels that lie ld floats apart, `ahead` floats on. */
+/* Prefetches `width` pixels that lie ld floats apart, `ahead` floats on. */
 CPU_INLINE void fetch_pixels(const float *at, int width, size_t ld, ptrdiff_t ahead) {
   for (int i = 0; i < width; i++, at += ld) dw_fetch(at, ahead);
 }
@@ -287,8 +287,8 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
   }
 }
 
-/* One image, one block of channels. Row by row of the output: its gradient and the rows of x that it needs
- * are mapped, then come its share of the weight gradients and the input rows that it completes. */
+/* One image, one block of channels. For each output row: maps its gradient and the rows of x that it needs,
+ * adds its part of the weight gradients, then computes the input rows that are complete. */
 static void backward_image(const backward_op *op, const workbench *bench, int n, dw_block block,
                            float *sums) {
   const cream_conv *conv = op->conv;

@@ -13,7 +13,7 @@ CPU_INLINE void gemm_tile(int rows, int vectors, bool whole, int last, int k, cp
     CPU_UNROLL
     for (int j = 0; j < vectors; j++) sum[i][j] = (vf){0};
   }
-  if (!accumulate) { /* what is written was not read before: without this, stores wait for memory */
+  if (!accumulate) { /* prefetch for writing: C was not read before, and stores would wait for memory */
     CPU_UNROLL
     for (int i = 0; i < rows; i++) {
       CPU_UNROLL
@@ -47,7 +47,7 @@ CPU_INLINE void gemm_tile(int rows, int vectors, bool whole, int last, int k, cp
   }
 }
 
-/* Tiles of ROWS rows, one below the other, as long as m lasts; returns the rows done. */
+/* As many tiles of ROWS rows as fit into m; returns the rows done. */
 #define GEMM_ARGUMENTS                                                                                       \
   int m, int last, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc, bool accumulate
 typedef int gemm_tile_fn(GEMM_ARGUMENTS);
@@ -93,8 +93,8 @@ static void gemm_panel(int m, int n, int k, cpu_matrix a, const float *b, size_t
   }
 }
 
-/* OpenBLAS is quicker where a product has few columns (of a panel, most would be padding) and where this file is
- * compiled without vectors worth the name. Measured on tiles of 256 rows with AVX-512: 16 and 24 columns
+/* OpenBLAS is faster for products of few columns (most of a panel would be padding) and where this file is
+ * compiled for short vectors. Measured on tiles of 256 rows with AVX-512: 16 and 24 columns
  * 105 to 127 GFLOP/s a core against 80 to 111; from 40 columns on 87 to 104 against 94 to 117. */
 static bool by_openblas(int m, int n, int k, cpu_matrix a) {
   const bool few = CPU_LANES < 8 || n <= 2 * CPU_LANES;
@@ -150,7 +150,7 @@ CPU_INLINE void transpose_square(const float *from, size_t ld, float *to, size_t
 void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float *packed) {
   for (int j = 0; j < count; j += CPU_PANEL, packed += (size_t)CPU_PANEL * (size_t)k) {
     for (int i = 0; i < CPU_PANEL; i += CPU_LANES) {
-      const int lanes = count - j - i; /* may be none */
+      const int lanes = count - j - i; /* may be 0 or less */
       const float *from = w + (size_t)(j + i) * ldw;
       float *to = packed + i;
       int p = 0;

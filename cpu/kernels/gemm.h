@@ -1,5 +1,5 @@
-/* Small single-threaded matrix products on tiles that lie in the cache: register-tiled on vectors here, or
- * OpenBLAS where it is quicker. One form serves a layer's three products, because A takes any strides:
+/* Small single-threaded matrix products on tiles in the cache: register-tiled vector code, or OpenBLAS where
+ * that is faster. A may have any strides, so one form serves the three products of a layer:
  *
  *     C[m][n] (+)= sum over k of A(m,k) * B[k][n],   A(m,k) = a[m*a_row + k*a_col]
  */

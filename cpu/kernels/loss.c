@@ -36,7 +36,7 @@ CPU_INLINE void softmax_step(const float *row, float top, float factor, float *o
   vf_store_n(out + i, vf_exp(vf_load_n(row + i, lanes) - top) * factor, lanes);
 }
 
-void CPU_NAME(cpu_softmax)(cream_backend *backend, cream_buf logits, int n, int k, cream_buf out) {
+static void softmax(cream_backend *backend, cream_buf logits, int n, int k, cream_buf out) {
   const float *in = cpu_at(logits);
   float *to = cpu_at(out);
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
@@ -95,8 +95,8 @@ static row_loss loss_row(const cream_loss *spec, const float *row, int n, int k,
                     .correct = best == label};
 }
 
-void CPU_NAME(cpu_loss)(cream_backend *backend, const cream_loss *spec, cream_buf logits, int n, int k,
-                        cream_buf dlogits, cream_buf result) {
+static void loss(cream_backend *backend, const cream_loss *spec, cream_buf logits, int n, int k,
+                 cream_buf dlogits, cream_buf result) {
   cpu_backend *cpu = cpu_of(backend);
   cpu_pieces pieces = cpu_pieces_shared(cpu);
   row_loss *rows = (row_loss *)(void *)cpu_piece(&pieces, (size_t)n * sizeof *rows / sizeof(float));
@@ -126,8 +126,8 @@ CPU_INLINE void difference_step(const float *x, const float *y, float *out, int 
   vf_store_n(out + i, vf_load_n(x + i, lanes) - vf_load_n(y + i, lanes), lanes);
 }
 
-void CPU_NAME(cpu_match)(cream_backend *backend, cream_buf p, cream_buf phi, cream_buf theta, int entries,
-                         int len, cream_buf diff, cream_buf scores) {
+static void match(cream_backend *backend, cream_buf p, cream_buf phi, cream_buf theta, int entries, int len,
+                  cream_buf diff, cream_buf scores) {
   const float *weight = cpu_at(theta);
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
   for (int entry = 0; entry < entries; entry++) {
@@ -136,4 +136,8 @@ void CPU_NAME(cpu_match)(cream_backend *backend, cream_buf p, cream_buf phi, cre
     CPU_FOR_LANES(len, difference_step, cpu_at(p) + at, cpu_at(phi) + at, d);
     cpu_at(scores)[entry] = (float)(cpu_flat_dot(weight, d, (size_t)len) + (double)weight[len]);
   }
+}
+
+void CPU_NAME(cpu_tuned_loss_init)(cream_backend *backend) {
+  CREAM_LOSS_OPS(CREAM_SET_OP)
 }

@@ -1,4 +1,4 @@
-/* Pending maps and pending gradients (core/backend.h) applied to rows of channels: the one implementation.
+/* Applies pending maps and pending gradients (core/backend.h) to rows of channels, for all tuned kernels.
  *
  * A row is one pixel's channels, or a block of them: rows lie `ld` floats apart, and every pointer here
  * points at the block's first channel. A row range lies in one image, since gate and pool are per image.
@@ -92,7 +92,7 @@ static inline void cpu_map_rows(const cpu_map *map, const float *raw, size_t ld_
 #undef CPU_MAP_LOOP
 }
 
-/* Where cpu_map_rows_parts writes: gate*act(z), act(z), act'(z); NULL where one is not wanted. */
+/* Where cpu_map_rows_parts writes: gate*act(z), act(z), act'(z); NULL: not written. */
 typedef struct cpu_map_parts {
   float *value, *ungated, *slope;
 } cpu_map_parts;
@@ -106,7 +106,7 @@ CPU_INLINE void cpu_map_parts_step(const cpu_map *map, cream_act act, const floa
   if (to.ungated) vf_store_n(to.ungated + offset + c, pair.value, lanes);
   if (to.slope) vf_store_n(to.slope + offset + c, pair.slope, lanes);
 }
-/* Everything that a backward op wants of raw[r][c], in one pass. */
+/* All values that a backward op needs of raw[r][c], in one pass. */
 static inline void cpu_map_rows_parts(const cpu_map *map, const float *raw, size_t ld_raw, size_t rows,
                                       int channels, cpu_map_parts to, size_t ld_dst) {
   const cpu_map local = *map;
@@ -137,7 +137,7 @@ static inline void cpu_pending_rows(const cpu_pending *pending, const float *g, 
 }
 
 /* ---- whole pixels, across images ------------------------------------------------------------------- */
-/* How many of the rows row..end-1 (rows count pixels of the whole batch) lie in row's own image. */
+/* The number of rows row..end-1 (rows count pixels of the whole batch) in the image of `row`. */
 static inline size_t cpu_rows_in_image(size_t row, size_t end, size_t pixels) {
   size_t next = (row / pixels + 1) * pixels;
   return (next < end ? next : end) - row;

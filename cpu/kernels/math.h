@@ -1,7 +1,8 @@
 /* Activations on vectors.
  *
- * vf_exp: relative error below 8e-7 for |x| <= 16 and 2e-6 on [-87, 88], clamped outside, NaN kept. vf_sigmoid:
- * relative error below 9e-7 from -16 on, 2e-6 down to -87. Swish and its derivative follow from the sigmoid.
+ * vf_exp: relative error below 8e-7 for |x| <= 16 and 2e-6 on [-87, 88], clamped outside, NaN kept.
+ * vf_sigmoid: relative error below 9e-7 from -16 on, 2e-6 down to -87. Swish and its derivative follow from
+ * the sigmoid.
  */
 #ifndef CREAM_CPU_KERNELS_MATH_H
 #define CREAM_CPU_KERNELS_MATH_H
@@ -23,8 +24,8 @@ CPU_INLINE vf vf_reciprocal(vf x) {
 }
 
 #if defined(__AVX512F__)
-/* exp(x) = 2^n * 2^(i/16) * 2^f, n + i/16 = x/ln 2 rounded to sixteenths, |f| <= 1/32; a table for i, a minimax
- * polynomial of degree 2 for 2^f. */
+/* exp(x) = 2^n * 2^(i/16) * 2^f, n + i/16 = x/ln 2 rounded to sixteenths, |f| <= 1/32; a table for i, a
+ * minimax polynomial of degree 2 for 2^f. */
 CPU_INLINE vf vf_exp(vf x) {
   static const float sixteenths[CPU_LANES] __attribute__((aligned(64))) = {
       0x1p+0f,        0x1.0b5586p+0f, 0x1.172b84p+0f, 0x1.2387a6p+0f, 0x1.306fe0p+0f, 0x1.3dea64p+0f,
@@ -73,6 +74,8 @@ typedef struct vf_pair {
 CPU_INLINE vf_pair vf_act_pair(cream_act act, vf z) {
   const vf one = vf_set(1.0f);
   switch (act) {
+  case CREAM_ACT_NONE:
+    return (vf_pair){z, one};
   case CREAM_ACT_RELU:
     return (vf_pair){vf_max((vf){0}, z), vf_where(z > 0, one)};
   case CREAM_ACT_SWISH: {
@@ -90,9 +93,10 @@ CPU_INLINE vf_pair vf_act_pair(cream_act act, vf z) {
   }
   case CREAM_ACT_HARD_SIGMOID:
     return (vf_pair){vf_hard_sigmoid(z), vf_where((z > -3) & (z < 3), vf_set(1.0f / 6))};
-  default:
-    return (vf_pair){z, one};
+  case CREAM_ACT_RELU6:
+    return (vf_pair){vf_min(vf_set(6.0f), vf_max((vf){0}, z)), vf_where((z > 0) & (z < 6), one)};
   }
+  __builtin_unreachable();
 }
 
 CPU_INLINE vf vf_act(cream_act act, vf z) {
@@ -102,10 +106,14 @@ CPU_INLINE vf vf_act_slope(cream_act act, vf z) {
   return vf_act_pair(act, z).slope;
 }
 
-/* Calls `call(ACT)` with the constant that equals `act`, so that loops are compiled once for each. */
+/* Calls `call(ACT)` with the constant that equals `act`, so that a loop is compiled once for each
+ * activation. */
 #define CPU_ACT_SWITCH(act, call)                                                                            \
   do {                                                                                                       \
     switch (act) {                                                                                           \
+    case CREAM_ACT_NONE:                                                                                     \
+      call(CREAM_ACT_NONE);                                                                                  \
+      break;                                                                                                 \
     case CREAM_ACT_RELU:                                                                                     \
       call(CREAM_ACT_RELU);                                                                                  \
       break;                                                                                                 \
@@ -121,8 +129,8 @@ CPU_INLINE vf vf_act_slope(cream_act act, vf z) {
     case CREAM_ACT_HARD_SIGMOID:                                                                             \
       call(CREAM_ACT_HARD_SIGMOID);                                                                          \
       break;                                                                                                 \
-    default:                                                                                                 \
-      call(CREAM_ACT_NONE);                                                                                  \
+    case CREAM_ACT_RELU6:                                                                                    \
+      call(CREAM_ACT_RELU6);                                                                                 \
       break;                                                                                                 \
     }                                                                                                        \
   } while (0)

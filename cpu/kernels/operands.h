@@ -13,7 +13,7 @@ typedef struct cpu_backward {
   const cream_tensor *x, *y;
   const cream_grad *dy;
   const cream_sink *sink;
-  bool wanted; /* the sink wants the input gradient */
+  bool wanted; /* the input gradient is computed */
 } cpu_backward;
 
 static inline cpu_backward cpu_backward_of(const cream_conv *conv, const cream_tensor *x,
@@ -22,7 +22,7 @@ static inline cpu_backward cpu_backward_of(const cream_conv *conv, const cream_t
   return (cpu_backward){conv, x, y, dy, sink, cream_buf_present(sink->g)};
 }
 
-/* Mapped rows; NULL where the tensor itself serves (no map pending) or the op has no use for it. */
+/* Mapped rows; NULL where the tensor itself serves (no pending map) or is not needed. */
 typedef struct cpu_operands {
   float *dy;       /* [rows][cout of y] */
   cpu_map_parts x; /* [rows][cin] each */

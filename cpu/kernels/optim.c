@@ -19,6 +19,14 @@ typedef struct step_chunk {
   float *w, *m, *v, *ema;
 } step_chunk;
 
+/* v += (1-alpha) * (d^2 - v); returns the new v. */
+CPU_INLINE vf optim_squares(step_factors f, float *at, vf d, int lanes) {
+  vf v = vf_load_n(at, lanes);
+  v = v + f.grow * (d * d - v);
+  vf_store_n(at, v, lanes);
+  return v;
+}
+
 CPU_INLINE void optim_lanes(cream_optim_kind kind, bool nesterov, step_factors f, step_chunk at, int i,
                             int lanes) {
   vf w = vf_load_n(at.w + i, lanes), m = {0};
@@ -28,23 +36,25 @@ CPU_INLINE void optim_lanes(cream_optim_kind kind, bool nesterov, step_factors f
   else
     d = d + f.decay * w;
   if (at.m) m = vf_load_n(at.m + i, lanes);
-  if (kind == CREAM_OPTIM_SGD) {
+  switch (kind) {
+  case CREAM_OPTIM_SGD:
     m = f.momentum * m + d;
     if (nesterov)
       w = w - f.lr * (d + f.momentum * m);
     else
       w = w - f.lr * m;
-  } else {
-    vf v = vf_load_n(at.v + i, lanes);
-    v = v + f.grow * (d * d - v);
-    vf_store_n(at.v + i, v, lanes);
-    if (kind == CREAM_OPTIM_RMSPROP_TF) {
-      m = f.momentum * m + f.lr * d / vf_sqrt(v + f.eps);
-      w = w - m;
-    } else {
-      m = m + (1.0f - f.momentum) * (d - m);
-      w = w - f.rate * m / (f.root * vf_sqrt(v) + f.eps);
-    }
+    break;
+  case CREAM_OPTIM_RMSPROP_TF:
+    m = f.momentum * m + f.lr * d / vf_sqrt(optim_squares(f, at.v + i, d, lanes) + f.eps);
+    w = w - m;
+    break;
+  case CREAM_OPTIM_ADAM:
+  case CREAM_OPTIM_ADAMW: {
+    vf v = optim_squares(f, at.v + i, d, lanes);
+    m = m + (1.0f - f.momentum) * (d - m);
+    w = w - f.rate * m / (f.root * vf_sqrt(v) + f.eps);
+    break;
+  }
   }
   if (at.m) vf_store_n(at.m + i, m, lanes);
   vf_store_n(at.w + i, w, lanes);
@@ -55,24 +65,31 @@ CPU_INLINE void optim_lanes(cream_optim_kind kind, bool nesterov, step_factors f
 }
 
 static void optim_chunk(const cream_optim *optim, step_factors f, step_chunk at, int count) {
-  if (optim->kind == CREAM_OPTIM_RMSPROP_TF)
+  switch (optim->kind) {
+  case CREAM_OPTIM_SGD:
+    if (optim->nesterov)
+      CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_SGD, true, f, at);
+    else
+      CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_SGD, false, f, at);
+    break;
+  case CREAM_OPTIM_RMSPROP_TF:
     CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_RMSPROP_TF, false, f, at);
-  else if (optim->kind == CREAM_OPTIM_ADAM)
+    break;
+  case CREAM_OPTIM_ADAM:
     CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_ADAM, false, f, at);
-  else if (optim->kind == CREAM_OPTIM_ADAMW)
+    break;
+  case CREAM_OPTIM_ADAMW:
     CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_ADAMW, false, f, at);
-  else if (optim->nesterov)
-    CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_SGD, true, f, at);
-  else
-    CPU_FOR_LANES(count, optim_lanes, CREAM_OPTIM_SGD, false, f, at);
+    break;
+  }
 }
 
 static float *block_at(cream_buf block, size_t i) {
   return cream_buf_present(block) ? cpu_at(block) + i : NULL;
 }
 
-void CPU_NAME(cpu_optim_step)(cream_backend *backend, const cream_optim *optim, const cream_slice *slices,
-                              int count, const cream_blocks *blocks) {
+static void optim_step(cream_backend *backend, const cream_optim *optim, const cream_slice *slices, int count,
+                       const cream_blocks *blocks) {
   const bool moments = cream_buf_present(blocks->m);
   const double n = (double)optim->step;
   const float rate = (float)(optim->lr / (1.0 - pow(optim->momentum, n)));
@@ -80,7 +97,7 @@ void CPU_NAME(cpu_optim_step)(cream_backend *backend, const cream_optim *optim, 
 #pragma omp parallel num_threads(cpu_of(backend)->threads)
   {
     const size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
-    size_t turn = 0; /* chunks are dealt out in turn, over all slices: most slices are shorter than one */
+    size_t turn = 0; /* chunks of all slices go to threads in turn: most slices are shorter than a chunk */
     for (const cream_slice *slice = slices; slice < slices + count; slice++) {
       const step_factors f = {.lr = optim->lr,
                               .momentum = moments ? optim->momentum : 0.0f,
@@ -102,14 +119,14 @@ void CPU_NAME(cpu_optim_step)(cream_backend *backend, const cream_optim *optim, 
 }
 
 /* ---- flat ops ----------------------------------------------------------------------------------------- */
-/* Shorter vectors are not worth a parallel region. */
+/* Shorter vectors run without a parallel region. */
 enum { PARALLEL = 4 * CHUNK };
 
 CPU_INLINE void fill_step(float *dst, vf value, int i, int lanes) {
   vf_store_n(dst + i, value, lanes);
 }
 
-void CPU_NAME(cpu_fill)(cream_backend *backend, cream_buf dst, size_t count, float value) {
+static void fill(cream_backend *backend, cream_buf dst, size_t count, float value) {
   float *out = cpu_at(dst);
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > PARALLEL)
   for (size_t i = 0; i < count; i += CHUNK) {
@@ -117,7 +134,7 @@ void CPU_NAME(cpu_fill)(cream_backend *backend, cream_buf dst, size_t count, flo
   }
 }
 
-void CPU_NAME(cpu_copy)(cream_backend *backend, cream_buf dst, cream_buf src, size_t count) {
+static void copy(cream_backend *backend, cream_buf dst, cream_buf src, size_t count) {
   float *out = cpu_at(dst);
   const float *in = cpu_at(src);
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > PARALLEL)
@@ -129,7 +146,7 @@ CPU_INLINE void axpy_step(float *y, float alpha, const float *x, int i, int lane
   vf_store_n(y + i, vf_load_n(y + i, lanes) + alpha * vf_load_n(x + i, lanes), lanes);
 }
 
-void CPU_NAME(cpu_axpy)(cream_backend *backend, cream_buf y, float alpha, cream_buf x, size_t count) {
+static void axpy(cream_backend *backend, cream_buf y, float alpha, cream_buf x, size_t count) {
   float *out = cpu_at(y);
   const float *in = cpu_at(x);
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > PARALLEL)
@@ -141,7 +158,7 @@ void CPU_NAME(cpu_axpy)(cream_backend *backend, cream_buf y, float alpha, cream_
 /* Partial sums of a dot product: a fixed number, so that their lengths follow from `count` alone. */
 enum { DOT_PARTS = 64 };
 
-void CPU_NAME(cpu_dot)(cream_backend *backend, cream_buf x, cream_buf y, size_t count, cream_buf out) {
+static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, cream_buf out) {
   const float *a = cpu_at(x), *b = cpu_at(y);
   double part[DOT_PARTS], sum = 0;
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static) if (count > CHUNK)
@@ -151,4 +168,8 @@ void CPU_NAME(cpu_dot)(cream_backend *backend, cream_buf x, cream_buf y, size_t 
   }
   for (int p = 0; p < DOT_PARTS; p++) sum += part[p];
   cpu_at(out)[0] = (float)sum;
+}
+
+void CPU_NAME(cpu_tuned_flat_init)(cream_backend *backend) {
+  CREAM_FLAT_OPS(CREAM_SET_OP)
 }

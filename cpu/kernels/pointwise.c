@@ -4,9 +4,9 @@
 #include "gemm.h"
 #include "operands.h"
 
-/* Floats of tiles that should stay in a core's second-level cache. */
+/* Floats of a thread's tiles, so that they fit into a core's second-level cache. */
 enum { CACHE_FLOATS = 144 * 1024, FORWARD_MIN = 64, BACKWARD_MIN = 32, TILE_MAX = 256 };
-/* Weight gradients are summed in this many groups of tiles at least and at most, one for so many rows. */
+/* Weight gradients are summed in groups of tiles: the least and the most groups, and the rows of one. */
 enum { GROUPS_MIN = 8, GROUPS_MAX = 64, GROUP_ROWS = 512 };
 
 static size_t tile_rows(size_t floats_per_row, int least) {

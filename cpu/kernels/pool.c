@@ -53,7 +53,7 @@ static int task_channels(const cpu_backend *cpu, const cream_tensor *x) {
   return x->n >= 4 * cpu->threads ? x->c : cpu_min(x->c, 64);
 }
 
-void CPU_NAME(cpu_pool_forward)(cream_backend *backend, const cream_tensor *x, cream_buf out) {
+static void pool_forward(cream_backend *backend, const cream_tensor *x, cream_buf out) {
   cpu_backend *cpu = cpu_of(backend);
   const int width = task_channels(cpu, x), blocks = (x->c + width - 1) / width;
   const float factor = 1.0f / (float)cpu_pixels(x);
@@ -75,8 +75,8 @@ CPU_INLINE void product_step(float *dst, const float *x, int c, int lanes) {
   vf_store_n(dst + c, vf_load_n(dst + c, lanes) * vf_load_n(x + c, lanes), lanes);
 }
 
-void CPU_NAME(cpu_pool_backward)(cream_backend *backend, const cream_tensor *x, cream_buf dout,
-                                 const cream_bn *bn, cream_buf pool) {
+static void pool_backward(cream_backend *backend, const cream_tensor *x, cream_buf dout, const cream_bn *bn,
+                          cream_buf pool) {
   cpu_backend *cpu = cpu_of(backend);
   const size_t channels = (size_t)x->c;
   const float factor = 1.0f / (float)cpu_pixels(x);
@@ -104,8 +104,8 @@ CPU_INLINE void add_step(const cpu_map *a, const float *raw_a, const cpu_map *b,
   vf_store_n(dst + c, va + vb, lanes);
 }
 
-void CPU_NAME(cpu_add_forward)(cream_backend *backend, const cream_tensor *a, const cream_tensor *b,
-                               const cream_tensor *out) {
+static void add_forward(cream_backend *backend, const cream_tensor *a, const cream_tensor *b,
+                        const cream_tensor *out) {
   const size_t lines = (size_t)out->n * (size_t)out->h, ld = (size_t)out->c, width = (size_t)out->w;
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
   for (size_t line = 0; line < lines; line++) {
@@ -117,10 +117,14 @@ void CPU_NAME(cpu_add_forward)(cream_backend *backend, const cream_tensor *a, co
   }
 }
 
-void CPU_NAME(cpu_dropout_gate)(cream_backend *backend, cream_buf gate, size_t count, float p, uint64_t seed,
-                                uint64_t step) {
+static void dropout_gate(cream_backend *backend, cream_buf gate, size_t count, float p, uint64_t seed,
+                         uint64_t step) {
   const float keep = (float)(1.0 / (1.0 - (double)p));
   float *out = cpu_at(gate);
 #pragma omp parallel for num_threads(cpu_of(backend)->threads) schedule(static)
   for (size_t i = 0; i < count; i++) out[i] = cream_rng_dropout(seed, step, i) < p ? 0.0f : keep;
+}
+
+void CPU_NAME(cpu_tuned_pool_init)(cream_backend *backend) {
+  CREAM_POOL_OPS(CREAM_SET_OP)
 }

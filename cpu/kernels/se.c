@@ -72,7 +72,7 @@ static void layer_backward(cpu_backend *cpu, int n, int in, int out, const float
   }
 }
 
-void CPU_NAME(cpu_se_forward)(cream_backend *backend, const cream_se *se, const cream_tensor *x) {
+static void se_forward(cream_backend *backend, const cream_se *se, const cream_tensor *x) {
   cpu_backend *cpu = cpu_of(backend);
   cpu_pieces pieces = cpu_pieces_shared(cpu);
   float *active = cpu_piece(&pieces, (size_t)x->n * (size_t)se->r);
@@ -98,8 +98,8 @@ static void complete_channel(const cream_se *se, const float *sums, const float 
   cpu_bn_complete(bn, c, rows, sum, sum_xhat);
 }
 
-void CPU_NAME(cpu_se_backward)(cream_backend *backend, const cream_se *se, const cream_tensor *x,
-                               cream_buf gate_sums, const cream_bn *bn, cream_buf pool) {
+static void se_backward(cream_backend *backend, const cream_se *se, const cream_tensor *x,
+                        cream_buf gate_sums, const cream_bn *bn, cream_buf pool) {
   cpu_backend *cpu = cpu_of(backend);
   const size_t n = (size_t)x->n, c = (size_t)se->c, r = (size_t)se->r;
   const double pixels = (double)x->h * (double)x->w;
@@ -123,4 +123,8 @@ void CPU_NAME(cpu_se_backward)(cream_backend *backend, const cream_se *se, const
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
   for (int channel = 0; channel < se->c; channel++)
     complete_channel(se, sums, cpu_at(pool), bn, x->n, (double)n * pixels, channel);
+}
+
+void CPU_NAME(cpu_tuned_se_init)(cream_backend *backend) {
+  CREAM_SE_OPS(CREAM_SET_OP)
 }

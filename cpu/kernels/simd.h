@@ -1,7 +1,7 @@
 /* Vectors for cpu/kernels/, by GCC's vector extensions: one source for AVX-512, AVX2, NEON and plain C.
  *
  * CPU_ISA is the suffix that CMake gives (generic, avx2, avx512); CPU_LANES the floats of a vector.
- * Intrinsics appear only where the extensions have no words for it: masks, minimum, reciprocals.
+ * Intrinsics are used only where the extensions lack an operation: masks, minimum, reciprocals.
  */
 #ifndef CREAM_CPU_KERNELS_SIMD_H
 #define CREAM_CPU_KERNELS_SIMD_H
@@ -26,10 +26,10 @@
 #elif defined(__AVX2__)
 #define CPU_LANES 8
 #else
-#define CPU_LANES 4 /* NEON, SSE2, or whatever the compiler makes of it */
+#define CPU_LANES 4 /* NEON, SSE2, or plain C */
 #endif
 
-/* Before a loop of a constant few turns whose arrays must become registers. */
+/* Unrolls a loop of a few iterations, a constant number, so that its arrays become registers. */
 #if defined(__clang__)
 #define CPU_UNROLL _Pragma("unroll")
 #else
@@ -114,8 +114,8 @@ CPU_INLINE void vf_store_n(float *p, vf v, int count) {
   else
     vf_store_part(p, v, count);
 }
-/* Whole aligned vectors past the caches, for what is next read after more than they hold. vf_stream_end comes
- * before another thread may read it. */
+/* Stores whole aligned vectors past the caches, for data that would be evicted before it is read.
+ * vf_stream_end comes before another thread may read them. */
 CPU_INLINE void vf_stream(float *p, vf v) {
 #if defined(__AVX512F__)
   _mm512_stream_ps(p, (__m512)v);
@@ -140,7 +140,7 @@ CPU_INLINE vf vf_sqrt(vf v) {
   return v;
 #endif
 }
-/* Lane i is lane index[i] of a and b one after the other. */
+/* Lane i is lane index[i] of the concatenation of a and b. */
 CPU_INLINE vf vf_shuffle(vf a, vf b, vi index) {
 #if defined(__AVX512F__)
   return (vf)_mm512_permutex2var_ps((__m512)a, (__m512i)index, (__m512)b);
@@ -166,8 +166,8 @@ CPU_INLINE float vf_sum(vf v) {
   return lanes[0];
 }
 
-/* Sums over rows run on CPU_BLOCK vectors at once, side by side or one below the other: one alone would wait
- * for its own additions. CPU_FOR_COLUMNS runs `body(..., c, vectors, lanes)` over channels 0..count-1: first
+/* Sums over rows use CPU_BLOCK vectors at once, of neighbouring channels or rows, to hide the latency of
+ * additions. CPU_FOR_COLUMNS runs `body(..., c, vectors, lanes)` over channels 0..count-1: first
  * CPU_BLOCK whole vectors at a time, then one, then a part; `vectors` and `lanes` are constants but in the
  * last. */
 #define CPU_BLOCK 4
@@ -187,7 +187,7 @@ CPU_INLINE vf vf_fold(const vf *sums, int vectors, int j) {
 }
 
 /* Runs `body(i, lanes)` over 0..count-1: whole vectors, then one part. `body` is an always-inline function
- * or macro whose last argument is how many lanes it has. */
+ * or macro whose last argument is the number of lanes. */
 #define CPU_FOR_LANES(count, body, ...)                                                                      \
   do {                                                                                                       \
     int lane_ = 0;                                                                                           \

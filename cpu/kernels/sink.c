@@ -4,7 +4,7 @@
 #include "conv.h"
 #include "map.h"
 
-/* What one vector of channels of a row range needs. */
+/* The data of one vector of channels of a row range. */
 typedef struct sink_block {
   float *g;
   bool stream;
@@ -31,7 +31,7 @@ CPU_INLINE void sink_store(const sink_block *s, size_t r, int c, int lanes, vf g
     vf_store_n(at, g, lanes);
 }
 
-/* Runs `row(r, i)` for all rows, CPU_BLOCK / vectors of them at a time, i being the place among these. */
+/* Runs `row(r, i)` for all rows, CPU_BLOCK / vectors of them at a time; i is the index among these. */
 #define SINK_ROWS(row)                                                                                       \
   size_t r_ = 0;                                                                                             \
   for (; r_ + (size_t)(CPU_BLOCK / vectors) <= s->rows; r_ += (size_t)(CPU_BLOCK / vectors)) {               \
@@ -179,7 +179,7 @@ static void merge_gate_sums(const cpu_backend *cpu, const cream_sink *sink, size
     for (size_t at = 0; at < 5 * channels; at += CPU_MERGE_BLOCK)
       cpu_merge_block(partials + (first + image) * 5 * channels + at, last - first + 1, 5 * channels,
                       cpu_min_size(5 * channels - at, CPU_MERGE_BLOCK), out + at);
-    for (size_t i = 0; i < channels; i++) { /* they were taken of raw - mean */
+    for (size_t i = 0; i < channels; i++) { /* they are of raw - mean */
       out[3 * channels + i] *= invstd[i];
       out[4 * channels + i] *= invstd[i];
     }

@@ -1,4 +1,4 @@
-/* The end of a backward op: what becomes of d = dL/d(value of x) (cream_sink in core/backend.h). */
+/* The end of a backward op: writes d = dL/d(value of x) to its sink (cream_sink in core/backend.h). */
 #ifndef CREAM_CPU_KERNELS_SINK_H
 #define CREAM_CPU_KERNELS_SINK_H
 
@@ -9,9 +9,9 @@
 static inline bool cpu_sink_gated(const cream_sink *sink) {
   return sink->bn && cream_buf_present(sink->node->gate);
 }
-/* Whether t, large, is written by vf_stream. */
+/* Whether t is so large that it is written by vf_stream. */
 static inline bool cpu_streams(const cream_tensor *t, const float *at) {
-  enum { LARGE = 256 * 1024 }; /* floats: what a core's second-level cache holds */
+  enum { LARGE = 256 * 1024 }; /* floats of a core's second-level cache */
   return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c >= LARGE && t->c % CPU_LANES == 0 &&
          (uintptr_t)at % sizeof(vf) == 0;
 }

@@ -1,8 +1,8 @@
-/* Dense convolution of any shape. The values that a task needs are mapped into rows padded with zeros, so
- * that a row of outputs is a product whose left operand is read in place with a stride: no im2col.
+/* Dense convolution of any shape. A task maps the values that it needs into rows padded with zeros. A row of
+ * outputs is then a product whose left operand is read in place with a stride, without im2col.
  *
- * A segment is a run of taps that lie together in a padded row: a whole kernel row, or, where the kernel is
- * dilated, one tap. Weights are repacked to [segment][cout][depth], depth = taps of a segment * cin.
+ * A segment is a run of adjacent taps in a padded row: a whole kernel row, or one tap where the kernel is
+ * dilated. Weights are repacked to [segment][cout][depth], depth = taps of a segment * cin.
  */
 #include <omp.h>
 
@@ -60,7 +60,7 @@ void CPU_NAME(cpu_spatial_workspace)(const cream_conv *conv, int n, int h, int w
   const spatial s = spatial_of(conv, h, w);
   const size_t out_rows = (size_t)n * (size_t)s.out_h, padded = (size_t)(h + 2 * conv->pad) * s.ld;
   const size_t packed = (size_t)s.segments * cpu_packed_size(conv->cout, (int)s.depth);
-  for (int width = 1; width <= w; width++) { /* narrower pictures take more rows at a time */
+  for (int width = 1; width <= w; width++) { /* narrower images take more rows at a time */
     const spatial narrow = spatial_of(conv, h, width);
     if (narrow.out_w > 0) cpu_raise(&work->scratch, cpu_line(forward_scratch(&narrow)));
   }

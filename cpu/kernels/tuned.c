@@ -1,26 +1,11 @@
 #include "conv.h"
 #include "gemm.h"
 
+#define INIT_GROUP(group, ops) CPU_NAME(cpu_tuned_##group##_init)(backend);
+
 void CPU_NAME(cpu_tuned_init)(cpu_backend *cpu) {
   cream_backend *backend = &cpu->base;
-  backend->conv_forward = CPU_NAME(cpu_conv_forward);
-  backend->conv_backward = CPU_NAME(cpu_conv_backward);
-  backend->packed_size = CPU_NAME(cpu_conv_packed_size);
-  backend->pack_weights = CPU_NAME(cpu_conv_pack_weights);
-  backend->se_forward = CPU_NAME(cpu_se_forward);
-  backend->se_backward = CPU_NAME(cpu_se_backward);
-  backend->pool_forward = CPU_NAME(cpu_pool_forward);
-  backend->pool_backward = CPU_NAME(cpu_pool_backward);
-  backend->add_forward = CPU_NAME(cpu_add_forward);
-  backend->dropout_gate = CPU_NAME(cpu_dropout_gate);
-  backend->softmax = CPU_NAME(cpu_softmax);
-  backend->loss = CPU_NAME(cpu_loss);
-  backend->match = CPU_NAME(cpu_match);
-  backend->optim_step = CPU_NAME(cpu_optim_step);
-  backend->fill = CPU_NAME(cpu_fill);
-  backend->copy = CPU_NAME(cpu_copy);
-  backend->axpy = CPU_NAME(cpu_axpy);
-  backend->dot = CPU_NAME(cpu_dot);
+  CREAM_COMPUTE_GROUPS(INIT_GROUP)
 }
 
 void CPU_NAME(cpu_tuned_workspace)(const cpu_backend *cpu, const cream_conv *conv, int n, int h, int w,

@@ -20,7 +20,8 @@ static const char *const priors[] = {"uniform", "fixed", "board", NULL};
 static const char *const schedules[] = {"linear", "cosine", "step", "constant", NULL};
 static const char *const interpolations[] = {"bilinear", "bicubic", "random", NULL};
 static const char *const on_nan_words[] = {"stop", "rollback", NULL};
-static const char *const optimisers[] = {"sgd", "rmsprop-tf", "adam", "adamw", NULL};
+#define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
+static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
 static const char *const recalibrations[] = {"reset", "inherit", NULL};
 static const char *const spreads[] = {"uniform", "flops", NULL};
 

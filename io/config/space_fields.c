@@ -7,12 +7,8 @@ const char *const cream_block_words[] = {
     [CREAM_BLOCK_SKIP] = "skip",
     NULL,
 };
-const char *const cream_act_words[] = {
-    [CREAM_ACT_NONE] = "none",       [CREAM_ACT_RELU] = "relu",
-    [CREAM_ACT_SWISH] = "swish",     [CREAM_ACT_HARD_SWISH] = "hard-swish",
-    [CREAM_ACT_SIGMOID] = "sigmoid", [CREAM_ACT_HARD_SIGMOID] = "hard-sigmoid",
-    [CREAM_ACT_COUNT] = NULL,
-};
+#define ACT_WORD(name, word) [CREAM_ACT_##name] = word,
+const char *const cream_act_words[] = {CREAM_ACTS(ACT_WORD) NULL};
 
 #define NUMBER(owner, name, member, low, high)                                                               \
   { .key = name, CREAM_FIELD(owner, member), .min = low, .max = high, .required = true }

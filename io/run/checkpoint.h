@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "core/base/config.h"
-#include "core/base/state.h"
+#include "core/net/state.h"
 
 enum { CREAM_CHECKPOINT_VERSION = 1, CREAM_CHECKPOINT_LOGS = 4 };
 

@@ -12,7 +12,7 @@ enum {
   NAME = 128,
   MAX_INPUTS = 3,
   MAX_ATTRIBUTES = 5,
-  LAYER_NODES = 12,       /* flatten, convolution, activation (2), squeeze-excite (8) */
+  LAYER_NODES = 15,       /* flatten, convolution, activation (3), squeeze-excite (10) */
   LAYER_INITIALIZERS = 6, /* weight and bias, those of a squeeze-excite */
   OTHER_NODES = 1,        /* global average pool */
 };
@@ -145,8 +145,26 @@ static char *add_hard_sigmoid(model *m, const cream_param *base, char *x) {
   return n->output;
 }
 
+static char *add_constant(model *m, const cream_param *base, const char *label, float value) {
+  node *n = add_node(m, "Constant", base, label);
+  add_float(n, "value_float", value);
+  return n->output;
+}
+
+/* x clipped to [low, high]; `Clip` takes its bounds as inputs. */
+static char *add_clip(model *m, const cream_param *base, char *x, float low, float high) {
+  char *min = add_constant(m, base, "Clip.min", low), *max = add_constant(m, base, "Clip.max", high);
+  node *n = add_node(m, "Clip", base, "Clip");
+  add_input(n, x);
+  add_input(n, min);
+  add_input(n, max);
+  return n->output;
+}
+
 static char *add_act(model *m, cream_act act, const cream_param *base, char *x) {
   switch (act) {
+  case CREAM_ACT_NONE:
+    return x;
   case CREAM_ACT_RELU:
     return add_unary(m, "Relu", base, x);
   case CREAM_ACT_SWISH:
@@ -157,10 +175,10 @@ static char *add_act(model *m, cream_act act, const cream_param *base, char *x) 
     return add_unary(m, "Sigmoid", base, x);
   case CREAM_ACT_HARD_SIGMOID:
     return add_hard_sigmoid(m, base, x);
-  case CREAM_ACT_NONE:
-  case CREAM_ACT_COUNT:
-    break;
+  case CREAM_ACT_RELU6:
+    return add_clip(m, base, x, 0, 6);
   }
+  CREAM_ASSERT(!"an activation of the list");
   return x;
 }
 

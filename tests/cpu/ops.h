@@ -24,7 +24,7 @@ typedef struct ops_block {
   float tolerance;
 } ops_block;
 
-/* A backend and everything one test case has allocated on it. */
+/* A backend and all that a test case has allocated on it. */
 typedef struct ops {
   cream_backend *backend;
   cream_rng rng;
@@ -61,8 +61,8 @@ static inline float *ops_random(ops *o, size_t count, float low, float high) {
   return host;
 }
 
-/* A block that starts as `values` (NULL: NaN), between guard bands of NaN: at an odd alignment, or, where large,
- * at that of a cache line, as networks have it. */
+/* A block that starts as `values` (NULL: NaN), between guard bands of NaN: at an odd alignment, or, where
+ * large, at that of a cache line, as networks have it. */
 static inline cream_buf ops_block_of(ops *o, const char *name, const float *values, size_t count,
                                      float tolerance) {
   assert_true(o->count < OPS_BLOCKS);

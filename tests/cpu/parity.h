@@ -9,7 +9,7 @@
 #define EXACT 1e-5f /* elementwise */
 #define SUM   1e-4f /* reductions */
 
-/* What a case has; the rest is absent. */
+/* What a case has; all else is absent. */
 enum {
   MAP = 1 << 0,      /* scale, shift and an activation on x */
   GATE = 1 << 1,     /* gate on x; with RESIDUAL: on the sink's node */
@@ -22,7 +22,7 @@ enum {
   POOL = 1 << 8,     /* dy has pool and y a gate */
   NO_G = 1 << 9,     /* dy is pool alone */
   AFFINE = 1 << 10,  /* dy has a, b, c */
-  NO_SINK = 1 << 11, /* the input's gradient is not wanted */
+  NO_SINK = 1 << 11, /* the input's gradient is not computed */
 };
 
 typedef struct shape {
@@ -205,6 +205,22 @@ static void run_conv_backward(ops *o, const op_case *in) {
   o->backend->conv_backward(o->backend, &conv, &x, &y, &dy, &sink);
 }
 
+/* An activation and its derivative where both change: raw values between -9 and 9, without batch norm. */
+static void run_act(ops *o, const op_case *in) {
+  const shape *s = &in->shape;
+  cream_conv conv = random_conv(o, in);
+  conv.dweight = ops_output(o, "dweight", weight_count(&conv), SUM);
+  cream_tensor x = {.n = s->n, .h = s->h, .w = s->w, .c = s->cin, .act = in->variant.act}, y = x;
+  y.c = conv.cout;
+  y.act = CREAM_ACT_NONE;
+  x.raw = ops_input(o, ops_size(&x), -9.0f, 9.0f);
+  y.raw = ops_output(o, "y", ops_size(&y), SUM);
+  cream_grad dy = {.kind = CREAM_GRAD_Z, .g = ops_input(o, ops_size(&y), -1.0f, 1.0f)};
+  cream_sink sink = {.node = &x, .g = ops_output(o, "g", ops_size(&x), SUM)};
+  o->backend->conv_forward(o->backend, &conv, &x, NULL, CREAM_BN_TRAIN, 0.1f, &y);
+  o->backend->conv_backward(o->backend, &conv, &x, &y, &dy, &sink);
+}
+
 /* x of `in` with batch norm and activation, workspace as for the convolution that made it. */
 static cream_tensor random_stage(ops *o, const op_case *in, cream_bn *bn) {
   const shape *s = &in->shape;
@@ -368,7 +384,7 @@ static void run_optim(ops *o, const op_case *in) {
 typedef struct machine {
   char name[32];
   cream_backend *backend;
-  bool leads;  /* else its results are those of the one before, bit for bit */
+  bool leads;  /* false: its results equal those of the machine before, bit for bit */
   int repeats; /* runs of a case, all the same bit for bit */
 } machine;
 
@@ -482,6 +498,22 @@ static const shape plane_shapes[] = {
     {2, 4, 4, 480, 40, 1, 1, 1},  {5, 2, 1, 10, 10, 1, 1, 1},   {5, 12, 13, 176, 176, 1, 1, 1},
 };
 
+/* For run_act. */
+static const shape act_shapes[] = {{2, 9, 7, 24, 33, 1, 1, 1}, {2, 7, 5, 19, 19, 1, 1, 1}};
+#define ACT_VARIANT(name, word) {0, CREAM_ACT_##name, 0},
+static const variant act_variants[] = {CREAM_ACTS(ACT_VARIANT)};
+
+/* Every activation by every way that a tensor is read; then all other combinations that matter. */
+#define FORWARD_VARIANT(name, word)  {MAP | GATE | BN, CREAM_ACT_##name, CREAM_BN_TRAIN},
+#define BACKWARD_VARIANT(name, word) {MAP | BN | VALUE | POOL | AFFINE, CREAM_ACT_##name, 0},
+#define MAP_VARIANT(name, word)      {MAP, CREAM_ACT_##name, 0},
+static const shape act_dense_shapes[] = {{2, 7, 9, 5, 13, 3, 1, 1}, {1, 3, 5, 37, 61, 1, 1, 1}};
+static const shape act_depthwise_shapes[] = {{2, 7, 5, 19, 19, 3, 1, 2}, {1, 13, 11, 37, 37, 5, 2, 1}};
+static const shape act_plane_shapes[] = {{4, 3, 5, 37, 37, 1, 1, 1}};
+static const variant act_forward_variants[] = {CREAM_ACTS(FORWARD_VARIANT)};
+static const variant act_backward_variants[] = {CREAM_ACTS(BACKWARD_VARIANT)};
+static const variant act_map_variants[] = {CREAM_ACTS(MAP_VARIANT)};
+
 static const variant forward_variants[] = {
     {0, CREAM_ACT_NONE, CREAM_BN_TRAIN},
     {MAP | BN, CREAM_ACT_SWISH, CREAM_BN_TRAIN},
@@ -531,12 +563,12 @@ static const variant optim_variants[] = {{MAP, 0, 0},
                                          {VALUE | BIAS | MAP, 0, 0}};
 static const variant one_variant[] = {{0, 0, 0}};
 
-/* Too large to meet every variant in a test that should be quick. */
+/* Too large for every variant in a quick test. */
 static bool is_large(const shape *s, bool depthwise) {
   return s->n * s->h * s->w * s->cin > 8000 || (!depthwise && s->cin * s->cout > 8000);
 }
 
-/* Every shape with every variant; large ones take every third, by turns. */
+/* Every shape with every variant; large shapes with every third, in turn. */
 static void check_table(run_case *run, bool depthwise, const shape *shapes, int shape_count,
                         const variant *variants, int variant_count) {
   for (int s = 0; s < shape_count; s++)
@@ -566,7 +598,16 @@ static void check_table(run_case *run, bool depthwise, const shape *shapes, int 
   X(add_forward, run_add, false, plane_shapes, add_variants)                                                 \
   X(loss, run_loss, false, plane_shapes, loss_variants)                                                      \
   X(flat, run_flat, false, plane_shapes, one_variant)                                                        \
-  X(optim, run_optim, false, plane_shapes, optim_variants)
+  X(optim, run_optim, false, plane_shapes, optim_variants)                                                   \
+  X(act, run_act, false, act_shapes, act_variants)                                                           \
+  X(act_conv_forward, run_conv_forward, false, act_dense_shapes, act_forward_variants)                       \
+  X(act_conv_backward, run_conv_backward, false, act_dense_shapes, act_backward_variants)                    \
+  X(act_dwconv_forward, run_conv_forward, true, act_depthwise_shapes, act_forward_variants)                  \
+  X(act_dwconv_backward, run_conv_backward, true, act_depthwise_shapes, act_backward_variants)               \
+  X(act_se_forward, run_se_forward, false, act_plane_shapes, act_map_variants)                               \
+  X(act_se_backward, run_se_backward, false, act_plane_shapes, act_map_variants)                             \
+  X(act_pool_forward, run_pool_forward, false, act_plane_shapes, act_map_variants)                           \
+  X(act_pool_backward, run_pool_backward, false, act_plane_shapes, act_map_variants)
 #define PARITY_ENTRY(name, run, depthwise, shapes, variants) cmocka_unit_test(name),
 
 #endif

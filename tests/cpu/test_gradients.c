@@ -6,7 +6,7 @@
 enum { PARAMS = 32, SAMPLES = 40 };
 #define TOLERANCE 3e-3
 
-/* What the scalar is differentiated by. */
+/* A parameter to differentiate by. */
 typedef struct param {
   const char *name;
   cream_buf value, gradient;

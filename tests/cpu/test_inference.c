@@ -1,5 +1,6 @@
-/* Convolutions of networks for inference: bias and activation applied as the output is written, weights packed
- * beforehand. Every instruction set against the plain kernels, 1e-5 relative to the largest value. */
+/* Convolutions of networks for inference: bias and activation applied as the output is written, weights
+ * packed beforehand. Every instruction set against the plain kernels, 1e-5 relative to the largest value.
+ */
 #include "ops.h"
 
 typedef struct inference_case {

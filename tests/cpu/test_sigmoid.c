@@ -1,4 +1,6 @@
-/* The sigmoid of every instruction set against libm's in double: the error that cpu/kernels/math.h states. */
+/* The sigmoid of every instruction set against libm's in double: within the error that cpu/kernels/math.h
+ * states.
+ */
 #include "ops.h"
 
 enum { POINTS = 1 << 16 };
@@ -26,7 +28,8 @@ static void check(cream_backend *backend, const float *z) {
 
 static void check_all(cream_isa isa) {
   cream_backend *backend = ops_backend(false, isa, 1);
-  if (!backend) skip(); /* not on this machine; skip() returns to the runner, so nothing may be held here */
+  if (!backend)
+    skip(); /* not on this machine; skip() returns to the runner, so nothing may be allocated here */
   static const float ends[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 0.0f, -0.0f, 1e-38f, 88.5f, -88.5f};
   float *z = ops_host(POINTS);
   for (int i = 0; i < POINTS; i++) z[i] = -90.0f + 180.0f * (float)i / POINTS;

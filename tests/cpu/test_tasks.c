@@ -1,4 +1,6 @@
-/* Tasks of a parallel region: each is handed out once, to the thread whose part it is if that comes in time. */
+/* Tasks of a parallel region: each is handed out once, to the thread whose part it is if that comes in
+ * time.
+ */
 #include "cpu/tasks.h"
 
 #include <omp.h>
@@ -48,7 +50,7 @@ static void test_parts(void **state) {
   free(cpu.ranges);
 }
 
-/* All threads, and fewer than there are parts: nothing is left, nothing comes twice. */
+/* With all threads, and with fewer threads than parts: every task comes exactly once. */
 static void test_each_once(void **state) {
   (void)state;
   cpu_backend cpu = open_backend();

@@ -1,5 +1,5 @@
-/* Golden data beside an `ops` (tests/cpu/ops.h): inputs by name, and comparison with what was expected.
- * Names are printf formats, and stand behind `part.` in the file.
+/* Golden data for an `ops` (tests/cpu/ops.h): inputs by name, and comparison with expected values. Names are
+ * printf formats; in the file they follow `part.`.
  */
 #ifndef CREAM_TESTS_GOLDEN_GOLDEN_H
 #define CREAM_TESTS_GOLDEN_GOLDEN_H
@@ -25,7 +25,7 @@ static inline const cream_st_tensor *golden_find(const golden_ops *g, char full[
   return cream_st_find(g->file, full);
 }
 
-/* The same, which has to be there, as floats. */
+/* The same, which must exist, as floats. */
 static inline const float *golden_need(const golden_ops *g, char full[128], size_t *count, const char *format,
                                        va_list arguments) {
   const cream_st_tensor *tensor = golden_find(g, full, format, arguments);
@@ -88,7 +88,7 @@ static inline cream_tensor golden_tensor(golden_ops *g, int n, int h, int w, int
       .n = n, .h = h, .w = w, .c = c, .raw = golden_output(g, backend->tensor_size(backend, n, h, w, c))};
 }
 
-/* An activation of n pictures of h x w. */
+/* An activation of n images of h x w. */
 static inline cream_tensor golden_tensor_input(golden_ops *g, int n, int h, int w, const char *name) {
   size_t count = golden_count(g, "%s", name), pixels = (size_t)n * (size_t)h * (size_t)w;
   cream_tensor tensor = golden_tensor(g, n, h, w, (int)(count / pixels));
@@ -113,7 +113,7 @@ static inline void golden_compare(const float *got, const float *want, size_t co
   if (!(difference <= tolerance)) fail_msg("%s: off by %.2e, allowed %.0e", name, difference, tolerance);
 }
 
-/* The buffer holds what the file has, but for a norm-relative `tolerance`. */
+/* Fails unless the buffer equals the file's tensor within a norm-relative `tolerance`. */
 static inline GOLDEN_FORMAT(4) void golden_expect(golden_ops *g, cream_buf buf, double tolerance,
                                                   const char *format, ...) {
   char full[128];

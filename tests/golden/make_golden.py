@@ -265,14 +265,14 @@ def match(draw):
 
 
 def pixels(draw):
-    picture = draw.integers(256, 2, 5, 3, 3).double()
+    image = draw.integers(256, 2, 5, 3, 3).double()
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    value = (picture / 255 - mean.double()) / std.double()
-    return {'pixels': picture, 'mean': mean, 'std': std, 'value': value}
+    value = (image / 255 - mean.double()) / std.double()
+    return {'pixels': image, 'mean': mean, 'std': std, 'value': value}
 
 
 class RMSpropTF(torch.optim.Optimizer):
-    """RMSprop as TensorFlow has it: the mean square starts at 1, eps is inside the root, and the learning
+    """RMSprop in TensorFlow's form: the mean square starts at 1, eps is inside the root, and the learning
     rate is inside the momentum."""
 
     def step(self):

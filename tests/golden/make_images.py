@@ -17,8 +17,8 @@ GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
 ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
 
 
-def picture(width=W, height=H):
-    """A smooth picture with an edge in it."""
+def sample(width=W, height=H):
+    """A smooth image with an edge in it."""
     out = Image.new("RGB", (width, height))
     for y in range(height):
         for x in range(width):
@@ -57,7 +57,7 @@ def adobe(data, transform):
 
 
 def make_jpegs():
-    image = picture()
+    image = sample()
     for name, subsampling in (("420", 2), ("422", 1), ("444", 0)):
         expect(f"rgb-{name}.jpg", jpeg(image, subsampling=subsampling))
     expect("grey.jpg", jpeg(image.convert("L")))
@@ -65,12 +65,12 @@ def make_jpegs():
     exif = Image.Exif()
     exif[0x0112] = 6
     expect("rotated.jpg", jpeg(image, exif=exif))
-    cmyk = Image.merge("CMYK", (*picture().split(), Image.linear_gradient("L").resize((W, H))))
+    cmyk = Image.merge("CMYK", (*sample().split(), Image.linear_gradient("L").resize((W, H))))
     inverted = jpeg(cmyk)
     expect("cmyk-adobe.jpg", inverted)
     expect("cmyk-plain.jpg", adobe(inverted, None))
     expect("ycck.jpg", adobe(inverted, 2))
-    large = picture(101, 67)
+    large = sample(101, 67)
     data = jpeg(large)
     for eighths in (4, 2, 1):
         expect("large.jpg", data, draft=(101 * eighths // 8, 67 * eighths // 8))

@@ -29,7 +29,7 @@ def pytorch(scheduler, **arguments):
 
 def timm_warmup(rate, warmup, start):
     """timm.scheduler.Scheduler: linear from `start` to the base rate over `warmup` updates; the schedule's own time
-    goes on meanwhile (warmup_prefix is off)."""
+    runs during the warm-up (warmup_prefix is off)."""
     return lambda t: start + t * (PEAK - start) / warmup if t < warmup else rate(t)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes statistics.json: what SciPy says of small samples, ties included. See README.md. Needs python3-scipy."""
+"""Makes statistics.json: statistics of small samples by SciPy, ties included. See README.md. Needs python3-scipy."""
 import json
 import pathlib
 import sys
@@ -89,7 +89,7 @@ def make():
         'cases': {
             'distinct': case(base, base + rng.standard_normal(30)),
             'opposite': case(base[:20], -base[:20] + 0.2 * rng.standard_normal(20)),
-            # accuracies: shares of 144 and of 360 pictures, many of them alike
+            # accuracies: shares of 144 and of 360 images, many of them equal
             'ties': case(rng.randint(130, 140, 30) / 144, rng.randint(340, 352, 30) / 360),
             'many_ties': case(rng.randint(0, 3, 25), rng.randint(0, 4, 25)),
             'ten': case(numpy.round(base[:10], 1), numpy.round(base[:10] + 0.5 * rng.standard_normal(10), 1)),

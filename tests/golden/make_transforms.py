@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes transforms.safetensors: pictures resized by Pillow, and RandAugment's operations as timm defines them
+"""Makes transforms.safetensors: images resized by Pillow, and RandAugment's operations as timm defines them
 on Pillow's, for tests/io/image/test_resample.c and tests/io/image/test_transform.c. See README.md.
 
 Needs Pillow and NumPy (Debian: python3-pil, python3-numpy)."""
@@ -31,7 +31,7 @@ def save(path, tensors):
     path.write_bytes(struct.pack('<Q', len(text)) + text + data)
 
 
-def picture(width, height, seed):
+def sample(width, height, seed):
     """Slopes, an edge and noise: values at both ends of the range, and every channel different."""
     random = np.random.RandomState(seed)
     y, x = np.mgrid[0:height, 0:width]
@@ -43,7 +43,7 @@ def picture(width, height, seed):
 
 
 def resizes(tensors):
-    image = picture(47, 35, 1)
+    image = sample(47, 35, 1)
     tensors['resize.picture'] = np.asarray(image)
     whole = (0, 0, 47, 35)
     cases = [(whole, 24, 24), (whole, 16, 9), (whole, 59, 41), (whole, 47, 20), (whole, 20, 35), (whole, 1, 1),
@@ -105,7 +105,7 @@ SETTINGS = {'AutoContrast': 1, 'Equalize': 1, 'Invert': 1}
 
 
 def operations(tensors):
-    image = picture(24, 19, 2)
+    image = sample(24, 19, 2)
     tensors['ops.picture'] = np.asarray(image)
     tensors['ops.fill'] = np.array(FILL, np.uint8)
     # A narrow range of values, one value only, and few pixels for a histogram.

@@ -15,7 +15,7 @@ static cream_grad bn_grad(const cream_bn *bn, cream_grad_kind kind, cream_buf g,
 
 /* ---- convolutions, batch norm, activations, squeeze-excite, pooling ------------------------------------ */
 
-/* One convolution of a chain with its batch norm and what both make. */
+/* One convolution of a chain with its batch norm and their outputs. */
 typedef struct layer {
   const char *name;
   cream_conv conv;
@@ -287,9 +287,9 @@ static void test_match(golden_ops *g) {
 static void test_pixels(golden_ops *g) {
   cream_backend *backend = g->ops.backend;
   enum { N = 2, H = 5, W = 3, COUNT = N * H * W * 3 };
-  const float *picture = golden_get(g, COUNT, "pixels");
+  const float *image = golden_get(g, COUNT, "pixels");
   uint8_t pixels[COUNT];
-  for (int i = 0; i < COUNT; i++) pixels[i] = (uint8_t)picture[i];
+  for (int i = 0; i < COUNT; i++) pixels[i] = (uint8_t)image[i];
   cream_tensor x = golden_tensor(g, N, H, W, 3);
   backend->upload_pixels(backend, &x, pixels, golden_get(g, 3, "mean"), golden_get(g, 3, "std"));
   golden_expect_tensor(g, &x, FORWARD, "value");

@@ -9,10 +9,9 @@
 #include "core/net/net.h"
 
 /* Largest |got - want| / |want|, both norms over the whole tensor. Of gradients and of what steps change,
- * |want| counts for at least FLOOR of a tensor's with as many elements of average size: some are zero but
- * for rounding, as that of a batch norm's bias before a 1x1 convolution with batch norm. What steps change
- * may besides be off by one rounding of the weights in each step: a small change of a large weight is not
- * known better. */
+ * |want| counts for at least FLOOR of a tensor's with as many elements of average size: some are zero up
+ * to rounding, like that of a batch norm's bias before a 1x1 convolution with batch norm. The result of steps
+ * may also be off by one rounding of the weights in each step. */
 #define FORWARD  1e-5
 #define GRADIENT 5e-5
 #define CHANGE   1e-4
@@ -100,7 +99,7 @@ static const float *initial(const fixture *f, const cream_param *param) {
   return golden_get(&init, param->count, "%s", param->name);
 }
 
-/* Names, numbers and shapes have to be those of the file. */
+/* Names, numbers and shapes must be those of the file. */
 static void load_weights(fixture *f) {
   const cream_st_tensor *tensors;
   int n_tensors = cream_st_tensors(f->g->file, &tensors), stored = 0;
@@ -234,7 +233,7 @@ static void expect_gradient(const fixture *f, const cream_param *param, cream_bu
   free(got);
 }
 
-/* `typical`: root mean square of a change; `steps`: how many there were. */
+/* `typical`: root mean square of a change; `steps`: their number. */
 static void expect_change(const fixture *f, const cream_param *param, const char *prefix, double typical,
                           int steps) {
   golden_ops golden = prefixed(f, prefix);
@@ -273,7 +272,7 @@ static void expect_gradients(const fixture *f) {
   }
 }
 
-/* Weights and running statistics have changed as expected, and what no path used has not changed at all. */
+/* Weights and running statistics have changed as expected; those that no path used are unchanged. */
 static void expect_weights(const fixture *f, const char *prefix, int steps) {
   golden_ops golden = prefixed(f, prefix);
   double typical = average(f, prefix, true);

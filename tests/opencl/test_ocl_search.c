@@ -68,7 +68,7 @@ static outcome run(cream_backend *backend, watch *w) {
                                 .train = &train.source,
                                 .heldout = &heldout.source,
                                 .listener = {on_event, w, &w->stop},
-                                .keeper = {.self = w, .due = due, .save = save}};
+                                .checkpointer = {.self = w, .due = due, .save = save}};
   outcome out;
   cream_search *search;
   cream_error err;

@@ -7,33 +7,15 @@
 typedef struct profiled {
   cream_backend base; /* first: a cream_backend * is a profiled * */
   cream_backend *inner;
-  cream_error failure; /* of a synchronise in between, until somebody asks */
+  cream_error failure; /* of a synchronise after an op, until it is returned */
   profiled_op kinds[PROFILED_KINDS];
   profiled_op shapes[PROFILED_SHAPES];
   int n_shapes;
   uint16_t slots[2 * PROFILED_SHAPES]; /* hash table of 1 + index into shapes; 0: free */
 } profiled;
 
-static const char *const names[PROFILED_KINDS] = {
-    [PROFILED_POINTWISE_FORWARD] = "1x1 forward",
-    [PROFILED_POINTWISE_BACKWARD] = "1x1 backward",
-    [PROFILED_DEPTHWISE_FORWARD] = "depthwise forward",
-    [PROFILED_DEPTHWISE_BACKWARD] = "depthwise backward",
-    [PROFILED_DENSE_FORWARD] = "dense forward",
-    [PROFILED_DENSE_BACKWARD] = "dense backward",
-    [PROFILED_LINEAR_FORWARD] = "linear forward",
-    [PROFILED_LINEAR_BACKWARD] = "linear backward",
-    [PROFILED_SE_FORWARD] = "se forward",
-    [PROFILED_SE_BACKWARD] = "se backward",
-    [PROFILED_POOL_FORWARD] = "pool forward",
-    [PROFILED_POOL_BACKWARD] = "pool backward",
-    [PROFILED_ADD] = "add",
-    [PROFILED_LOSS] = "loss",
-    [PROFILED_MATCH] = "match",
-    [PROFILED_OPTIM] = "optimiser",
-    [PROFILED_FLAT] = "fill, copy, dot",
-    [PROFILED_TRANSFER] = "upload, download",
-};
+#define KIND_TEXT(name, text) [PROFILED_##name] = text,
+static const char *const names[PROFILED_KINDS] = {PROFILED_KIND_LIST(KIND_TEXT)};
 
 const char *profiled_name(profiled_kind kind) {
   return names[kind];
@@ -57,7 +39,7 @@ static uint32_t hash(const profiled_op *op) {
   return h;
 }
 
-/* The sum of this shape, made where it is new; NULL where there is no room. */
+/* The sum of this shape, added where it is new; NULL when the table is full. */
 static profiled_op *find_shape(profiled *p, const profiled_op *op) {
   uint32_t at = hash(op) % (2 * PROFILED_SHAPES);
   for (; p->slots[at]; at = (at + 1) % (2 * PROFILED_SHAPES)) {
@@ -104,12 +86,12 @@ const profiled_op *profiled_by_kind(const cream_backend *backend) {
   return ((const profiled *)backend)->kinds;
 }
 
-int profiled_by_shape(const cream_backend *backend, profiled_op *ops) {
+int profiled_by_shape(const cream_backend *backend, profiled_op *out) {
   const profiled *p = (const profiled *)backend;
   int count = 0;
   for (int k = 0; k < PROFILED_KINDS; k++)
     for (int i = 0; i < p->n_shapes; i++)
-      if (p->shapes[i].kind == (profiled_kind)k) ops[count++] = p->shapes[i];
+      if (p->shapes[i].kind == (profiled_kind)k) out[count++] = p->shapes[i];
   return count;
 }
 
@@ -159,7 +141,7 @@ static double backward_elements(const cream_conv *conv, const cream_tensor *x, c
          (reads_node ? in : 0) + 2 * conv_taps(conv) * conv->cout;
 }
 
-/* ---- the ops, passed on ---------------------------------------------------------------------- */
+/* ---- ops --------------------------------------------------------------------------------- */
 
 static void conv_forward(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
                          const cream_bn *bn, cream_bn_mode mode, float momentum, const cream_tensor *y) {
@@ -313,7 +295,7 @@ static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, 
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-/* Hands on a failure that was met in between. */
+/* Returns, once, the failure of a synchronise after an op. */
 static cream_status take_failure(profiled *p, cream_error *err) {
   cream_error failure = p->failure;
   if (failure.status == CREAM_OK) return CREAM_OK;
@@ -374,6 +356,11 @@ static void upload_tensor(cream_backend *backend, const cream_tensor *dst, const
   inner->upload_tensor(inner, dst, src);
 }
 
+static size_t workspace(cream_backend *backend, const cream_conv *conv, int n, int h, int w) {
+  cream_backend *inner = profiled_of(backend)->inner;
+  return inner->workspace(inner, conv, n, h, w);
+}
+
 static size_t packed_size(cream_backend *backend, const cream_conv *conv) {
   cream_backend *inner = profiled_of(backend)->inner;
   return inner->packed_size(inner, conv);
@@ -408,37 +395,12 @@ cream_status profiled_create(cream_backend *inner, cream_backend **out, cream_er
     return cream_fail_memory(err, sizeof *p, "the measurements");
   }
   p->inner = inner;
-  p->base = (cream_backend){.name = inner->name,
-                            .alloc = alloc,
-                            .release = release,
-                            .upload = upload,
-                            .download = download,
-                            .synchronise = synchronise,
-                            .upload_pixels = upload_pixels,
-                            .download_tensor = download_tensor,
-                            .upload_tensor = upload_tensor,
-                            .tensor_size = tensor_size,
-                            .reserve = reserve,
-                            .destroy = destroy,
-                            .conv_forward = conv_forward,
-                            .conv_backward = conv_backward,
-                            .packed_size = inner->packed_size ? packed_size : NULL,
-                            .pack_weights = inner->pack_weights ? pack_weights : NULL,
-                            .se_forward = se_forward,
-                            .se_backward = se_backward,
-                            .pool_forward = pool_forward,
-                            .pool_backward = pool_backward,
-                            .add_forward = add_forward,
-                            .dropout_gate = dropout_gate,
-                            .softmax = softmax,
-                            .loss = loss,
-                            .match = match,
-                            .optim_step = optim_step,
-                            .fill = fill,
-                            .copy = copy,
-                            .axpy = axpy,
-                            .dot = dot};
-  profiled_reset(&p->base);
-  *out = &p->base;
+  cream_backend *backend = &p->base;
+  *backend = (cream_backend){.name = inner->name, .no_data = inner->no_data, .memory = inner->memory};
+  CREAM_REQUIRED_OPS(CREAM_SET_OP)
+#define SET_OPTIONAL(result, name, parameters) backend->name = inner->name ? name : NULL;
+  CREAM_OPTIONAL_OPS(SET_OPTIONAL)
+  profiled_reset(backend);
+  *out = backend;
   return CREAM_OK;
 }

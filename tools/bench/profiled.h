@@ -1,36 +1,37 @@
-/* A backend that measures another. Every op is passed on, and its calls, seconds, floating-point operations
- * and least memory traffic are added up by kind of op and by shape. A network sees nothing but the interface,
- * so any backend can be measured in any program.
+/* A backend that measures another. It forwards every op and adds up calls, seconds, floating-point operations
+ * and least memory traffic, by kind and by shape. It works with any backend.
  *
- * Operations are those of the products and of the optimiser: two for each multiply-add. Maps, activations and
- * sums are not counted. Bytes are those of every operand read or written once, from no cache.
+ * Floating-point operations are those of products and of the optimiser, two for each multiply-add; maps,
+ * activations and sums are not counted. Least memory traffic: every operand is read or written once.
  */
 #ifndef CREAM_TOOLS_PROFILED_H
 #define CREAM_TOOLS_PROFILED_H
 
 #include "core/backend.h"
 
-typedef enum profiled_kind {
-  PROFILED_POINTWISE_FORWARD,
-  PROFILED_POINTWISE_BACKWARD,
-  PROFILED_DEPTHWISE_FORWARD,
-  PROFILED_DEPTHWISE_BACKWARD,
-  PROFILED_DENSE_FORWARD, /* k x k: the stem */
-  PROFILED_DENSE_BACKWARD,
-  PROFILED_LINEAR_FORWARD,
-  PROFILED_LINEAR_BACKWARD,
-  PROFILED_SE_FORWARD,
-  PROFILED_SE_BACKWARD,
-  PROFILED_POOL_FORWARD,
-  PROFILED_POOL_BACKWARD,
-  PROFILED_ADD,
-  PROFILED_LOSS, /* with softmax */
-  PROFILED_MATCH,
-  PROFILED_OPTIM,
-  PROFILED_FLAT,     /* fill, copy, axpy, dot, dropout */
-  PROFILED_TRANSFER, /* upload, download */
-  PROFILED_KINDS
-} profiled_kind;
+/* Kinds of ops: X(NAME, text). A backward kind follows its forward kind. */
+#define PROFILED_KIND_LIST(X)                                                                                \
+  X(POINTWISE_FORWARD, "1x1 forward")                                                                        \
+  X(POINTWISE_BACKWARD, "1x1 backward")                                                                      \
+  X(DEPTHWISE_FORWARD, "depthwise forward")                                                                  \
+  X(DEPTHWISE_BACKWARD, "depthwise backward")                                                                \
+  X(DENSE_FORWARD, "dense forward") /* k x k: the stem */                                                    \
+  X(DENSE_BACKWARD, "dense backward")                                                                        \
+  X(LINEAR_FORWARD, "linear forward")                                                                        \
+  X(LINEAR_BACKWARD, "linear backward")                                                                      \
+  X(SE_FORWARD, "se forward")                                                                                \
+  X(SE_BACKWARD, "se backward")                                                                              \
+  X(POOL_FORWARD, "pool forward")                                                                            \
+  X(POOL_BACKWARD, "pool backward")                                                                          \
+  X(ADD, "add")                                                                                              \
+  X(LOSS, "loss") /* with softmax */                                                                         \
+  X(MATCH, "match")                                                                                          \
+  X(OPTIM, "optimiser")                                                                                      \
+  X(FLAT, "fill, copy, dot") /* with axpy and dropout */                                                     \
+  X(TRANSFER, "upload, download")
+
+#define PROFILED_KIND_ENUM(name, text) PROFILED_##name,
+typedef enum profiled_kind { PROFILED_KIND_LIST(PROFILED_KIND_ENUM) PROFILED_KINDS } profiled_kind;
 
 /* Sums over the calls of one kind (then the shape is 0), or of one kind and shape. */
 typedef struct profiled_op {
@@ -40,18 +41,18 @@ typedef struct profiled_op {
   double seconds, flops, bytes;
 } profiled_op;
 
-enum { PROFILED_SHAPES = 4096 }; /* shapes that are told apart; calls of further ones count by kind alone */
+enum { PROFILED_SHAPES = 4096 }; /* distinct shapes; calls of further ones are counted by kind only */
 
 /* "1x1 forward" */
 const char *profiled_name(profiled_kind);
 
-/* Takes `inner` over, also on failure: destroy() of the new backend destroys it. */
+/* Owns `inner` from now on, also on failure: destroy() of the new backend destroys it. */
 cream_status profiled_create(cream_backend *inner, cream_backend **out, cream_error *);
 void profiled_reset(cream_backend *);
 /* PROFILED_KINDS sums, by kind; valid until `destroy`. */
 const profiled_op *profiled_by_kind(const cream_backend *);
-/* Copies the sums by shape to ops[PROFILED_SHAPES], ordered by kind, then as they first came; returns their
- * number. */
+/* Copies the sums by shape to ops[PROFILED_SHAPES], in the order of kinds, then of first calls; returns
+ * their number. */
 int profiled_by_shape(const cream_backend *, profiled_op *ops);
 
 #endif

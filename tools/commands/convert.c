@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "core/base/memory.h"
+#include "core/net/memory.h"
 #include "cpu/cpu.h"
 #include "io/base/file.h"
 #include "io/base/json.h"

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "commands.h"
-#include "core/base/memory.h"
+#include "core/net/memory.h"
 #include "core/net/net.h"
 #include "core/space/complexity.h"
 #include "io/base/json.h"

@@ -112,7 +112,7 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
                                  .train = r->train,
                                  .heldout = r->heldout,
                                  .listener = session_listener(&r->run),
-                                 .keeper = checkpoint_hooks(&r->run.checkpoints)};
+                                 .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
   memory_check size = {"retrain.batch", config->retrain.batch, r->train, r->heldout,
                        r->backend,      r->data.workers,       &inputs,  make};
   int fits;

@@ -162,7 +162,7 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
                                 .train = s->train,
                                 .heldout = s->heldout,
                                 .listener = {on_event, s, s->listener.stop},
-                                .keeper = checkpoint_hooks(&s->run.checkpoints)};
+                                .checkpointer = checkpoint_hooks(&s->run.checkpoints)};
   memory_check size = {"search.batch", batch,           s->train, s->heldout,
                        s->backend,     s->data.workers, &inputs,  make};
   const device_options device = device_options_of(config);

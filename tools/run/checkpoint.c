@@ -30,8 +30,8 @@ static cream_status restore(void *self, const cream_state *state, cream_error *e
   return cream_checkpoints_restore(c->checkpoints, state, err);
 }
 
-cream_keeper checkpoint_hooks(checkpointer *c) {
-  return (cream_keeper){c, due, save, restore};
+cream_checkpointer checkpoint_hooks(checkpointer *c) {
+  return (cream_checkpointer){c, due, save, restore};
 }
 
 cream_status checkpoint_open(checkpointer *c, cream_run *folder, const char *command,

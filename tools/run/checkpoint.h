@@ -2,7 +2,7 @@
 #ifndef CREAM_TOOLS_CHECKPOINT_H
 #define CREAM_TOOLS_CHECKPOINT_H
 
-#include "core/base/state.h"
+#include "core/net/state.h"
 #include "io/run/run.h"
 
 /* The run whose state is saved. */
@@ -25,7 +25,7 @@ typedef struct checkpointer {
 const char *const *checkpoint_free(const char *command);
 
 /* For the core. The checkpointer must stay where it is, and be open when the first state comes. */
-cream_keeper checkpoint_hooks(checkpointer *);
+cream_checkpointer checkpoint_hooks(checkpointer *);
 /* The folder is open, `config` resolved. */
 cream_status checkpoint_open(checkpointer *, cream_run *folder, const char *command, const cream_config *,
                              cream_error *);

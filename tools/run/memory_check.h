@@ -2,8 +2,8 @@
 #ifndef CREAM_TOOLS_MEMORY_CHECK_H
 #define CREAM_TOOLS_MEMORY_CHECK_H
 
-#include "core/base/memory.h"
 #include "core/base/status.h"
+#include "core/net/memory.h"
 #include "device.h"
 
 /* The run, which can be made with any batch. */

@@ -1,4 +1,4 @@
-/* Against what SciPy says (tests/golden/make_statistics.py), and what no sample can be asked for. */
+/* Statistics against SciPy (tests/golden/make_statistics.py), and samples for which they are not defined. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -133,7 +133,7 @@ static void test_bootstrap_follows_its_seed(void **state) {
   assert_true(a.low < a.value && a.value < a.high);
 }
 
-/* Accuracies on 360 images, in percent, the one of so many images more. */
+/* Accuracies on 360 images, in percent; one of each pair is this many images higher. */
 static cream_paired paired_of_images(const int *more, size_t n) {
   static const int right[] = {355, 352, 349, 356, 350};
   double x[5], y[5];
@@ -154,7 +154,7 @@ static void test_rounding_is_no_difference(void **state) {
   cream_paired share = paired_of_images(more, 5), count = cream_paired_test(whole, zero, 5);
   assert_true(count.wilcoxon == 0.3125 && share.wilcoxon == count.wilcoxon);
   assert_float_equal(share.t, count.t, 1e-9);
-  /* the same two percentages, each reckoned in two ways, and a true difference */
+  /* the same two percentages, each computed in two ways, and a true difference */
   const double a[] = {100 * 0.07, 100 * 0.29, 3}, b[] = {7, 29, 1};
   assert_true(a[0] != b[0] && a[1] != b[1]);
   assert_true(isnan(cream_paired_test(a, b, 2).wilcoxon));

@@ -1,4 +1,4 @@
-/* Folded networks against those they came from. */
+/* Folded networks against the networks before folding. */
 #include "tests/core/synthetic.h"
 
 #include <math.h>
@@ -46,7 +46,7 @@ static cream_net *make_net(fixture *f) {
   return net;
 }
 
-static void show_pictures(fixture *f, cream_net *net) {
+static void upload_images(fixture *f, cream_net *net) {
   static uint8_t pixels[BATCH * SIDE * SIDE * 3];
   const float mean[3] = {0.5f, 0.4f, 0.6f}, std[3] = {0.2f, 0.3f, 0.25f};
   cream_rng rng = cream_rng_at(7, CREAM_RNG_TEST, 1);
@@ -61,7 +61,7 @@ static int setup(void **state) {
   f.backend = synthetic_backend(false, 1);
   f.net = make_net(&f);
   fill_net(&f, 3);
-  show_pictures(&f, f.net);
+  upload_images(&f, f.net);
   *state = &f;
   return 0;
 }
@@ -163,7 +163,7 @@ static cream_status refuse_download(cream_backend *backend, void *to, cream_buf 
   return cream_fail(err, CREAM_FAILED, "the device is gone");
 }
 
-/* The network runs as before, and can be folded yet. */
+/* The network still runs and can be folded. */
 static void test_failure_changes_nothing(void **state) {
   fixture *f = *state;
   cream_error err;

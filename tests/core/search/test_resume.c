@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "core/base/memory.h"
+#include "core/net/memory.h"
 
 /* Everything that a run tells, the clock left out. */
 typedef struct record {
@@ -129,7 +129,7 @@ static job job_open(bool is_search, const cream_config *config) {
 /* Creates the run; the sources must stay where they are from here on. */
 static void job_start(job *j, watch *w) {
   cream_listener listener = {on_event, w, &w->stop};
-  cream_keeper keeper = {w, due, save, restore};
+  cream_checkpointer checkpointer = {w, due, save, restore};
   cream_error err;
   cream_status status;
   j->train.source.self = &j->train;
@@ -140,7 +140,7 @@ static void job_start(job *j, watch *w) {
                                   .train = &j->train.source,
                                   .heldout = &j->heldout.source,
                                   .listener = listener,
-                                  .keeper = keeper};
+                                  .checkpointer = checkpointer};
     status = cream_search_create(j->backend, &inputs, &j->search, &err);
   } else {
     cream_retrain_inputs inputs = {.config = &j->config,
@@ -148,7 +148,7 @@ static void job_start(job *j, watch *w) {
                                    .train = &j->train.source,
                                    .heldout = &j->heldout.source,
                                    .listener = listener,
-                                   .keeper = keeper};
+                                   .checkpointer = checkpointer};
     status = cream_retrain_create(j->backend, &inputs, &j->retrain, &err);
   }
   if (status) fail_msg("%s", err.text);
@@ -326,7 +326,7 @@ static void test_other_states_are_refused(void **unused) {
   cream_buf weights = cream_net_weights(cream_search_net(j.search));
   j.backend->upload(j.backend, cream_buf_at(weights, 7), &nan_value, 1);
   assert_int_equal(save(&w, &state, &err), CREAM_BAD_DATA);
-  assert_non_null(strstr(err.text, "step 14: weights has a value that is no finite number"));
+  assert_non_null(strstr(err.text, "step 14: weights has a value that is not a finite number"));
   free(w.kept);
   job_close(&j);
 }

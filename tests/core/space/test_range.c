@@ -1,4 +1,4 @@
-/* FLOPs ranges: nothing outside is drawn, and what is drawn follows the prior restricted to the range. */
+/* FLOPs ranges: all draws lie inside, and follow the prior restricted to the range. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/space/range.h"
 #include "core/base/rng.h"
+#include "core/space/range.h"
 
 enum { LAYERS = 4, OPTIONS = 3, PATHS = 81 };
 

@@ -1,4 +1,4 @@
-/* Spaces, paths and complexity: the published networks to the last digit the method page gives. */
+/* Spaces, paths and complexity: the published networks, to the last digit in docs/method.md. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/rng.h"
 #include "core/space/complexity.h"
 #include "core/space/range.h"
-#include "core/base/rng.h"
 #include "io/config/space_yaml.h"
 
 typedef struct published {
@@ -35,7 +35,7 @@ static cream_space load(const char *name) {
   return space;
 }
 
-/* A stage of one layer has one option, whatever its index says. */
+/* A stage of one layer has one option, at any index. */
 static cream_path path_of(const cream_skeleton *skeleton, const char *choices) {
   cream_path path = cream_skeleton_first_path(skeleton);
   for (int l = 1; l < skeleton->n_layers; l++)
@@ -74,7 +74,7 @@ static void test_published_networks_are_found_by_range(void **state) {
     cream_error err;
     if (cream_range_resolve(&space, &range, 1000, &resolution, depth, &err)) fail_msg("%s", err.text);
     assert_int_equal(resolution, p->resolution);
-    /* The published depths are open to whoever names them. */
+    /* The published depths can be given. */
     int fixed[CREAM_MAX_STAGES] = {0};
     memcpy(fixed, p->depth, sizeof p->depth);
     assert_int_equal(cream_range_resolve(&space, &range, 1000, &resolution, fixed, &err), CREAM_OK);

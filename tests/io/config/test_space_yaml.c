@@ -260,7 +260,7 @@ static void bad_spaces_are_explained(void **state) {
   BAD(stages, "stages: [{channels: 8, stride: 1, depth: [1], choices: [a, skop]}]\n",
       "s.yaml:6: key `stages[0].choices[1]`: got `skop`, expected an op of `ops` (did you mean `skip`?)");
   BAD(stages, "stages: [{channels: 8, stride: 1, depth: [1], choices: [a, a]}]\n",
-      "s.yaml: stages[0].choices: `a` stands twice");
+      "s.yaml: stages[0].choices: `a` is a duplicate");
   BAD(stages, "stages: [{channels: 8, stride: 1, depth: [1], choices: [a], base: skipp}]\n",
       "s.yaml:6: key `stages[0].base`: got `skipp`, expected an op of `ops` (did you mean `skip`?)");
   BAD(stages, "stages:\n- &s {channels: 8, stride: 1, depth: [1, 40], choices: [a]}\n- *s\n",

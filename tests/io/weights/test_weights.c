@@ -13,9 +13,9 @@ struct cream_net {
 };
 
 static const cream_param params[] = {
-    {.name = "conv_stem.weight", .n_dims = 4, .dims = {2, 1, 3, 2}, .offset = 0, .count = 12, .decay = true},
+    {.name = "conv_stem.weight", .n_dims = 4, .dims = {2, 1, 3, 2}, .offset = 0, .count = 12},
     {.name = "bn1.weight", .n_dims = 1, .dims = {2}, .offset = 16, .count = 2},
-    {.name = "classifier.weight", .n_dims = 2, .dims = {3, 1}, .offset = 18, .count = 3, .decay = true},
+    {.name = "classifier.weight", .n_dims = 2, .dims = {3, 1}, .offset = 18, .count = 3},
     {.name = "bn1.running_mean", .n_dims = 1, .dims = {2}, .offset = 0, .count = 2, .statistic = true},
     {.name = "bn1.running_var", .n_dims = 1, .dims = {2}, .offset = 2, .count = 2, .statistic = true},
 };
