@@ -13,13 +13,26 @@ typedef struct isa_entry {
   void (*workspace)(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
 } isa_entry;
 
-static const isa_entry isas[CREAM_ISA_COUNT] = {
-    [CREAM_ISA_GENERIC] = {cpu_tuned_init_generic, cpu_tuned_workspace_generic},
+/* The tuned kernels of a set that is present; `isa` is never AUTO. */
+static isa_entry entry_of(cream_isa isa) {
+  switch (isa) {
+  case CREAM_ISA_GENERIC:
+    return (isa_entry){cpu_tuned_init_generic, cpu_tuned_workspace_generic};
 #ifdef CREAM_X86
-    [CREAM_ISA_AVX2] = {cpu_tuned_init_avx2, cpu_tuned_workspace_avx2},
-    [CREAM_ISA_AVX512] = {cpu_tuned_init_avx512, cpu_tuned_workspace_avx512},
+  case CREAM_ISA_AVX2:
+    return (isa_entry){cpu_tuned_init_avx2, cpu_tuned_workspace_avx2};
+  case CREAM_ISA_AVX512:
+    return (isa_entry){cpu_tuned_init_avx512, cpu_tuned_workspace_avx512};
+#else
+  case CREAM_ISA_AVX2:
+  case CREAM_ISA_AVX512:
 #endif
-};
+  case CREAM_ISA_AUTO:
+  case CREAM_ISA_COUNT:
+    break;
+  }
+  abort();
+}
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
@@ -123,7 +136,7 @@ static cream_status reserve(cream_backend *backend, const cream_conv *conv, int 
   cpu_backend *cpu = cpu_of(backend);
   cpu_workspace workspace = {cpu->scratch_size, cpu->shared_size};
   cpu_plain_workspace(cpu, conv, n, h, w, &workspace);
-  if (!cpu->plain) isas[cpu->isa].workspace(cpu, conv, n, h, w, &workspace);
+  if (!cpu->plain) entry_of(cpu->isa).workspace(cpu, conv, n, h, w, &workspace);
   cream_status status = grow(&cpu->scratch, &cpu->scratch_size, workspace.scratch, (size_t)cpu->threads, err);
   if (status) return status;
   return grow(&cpu->shared, &cpu->shared_size, workspace.shared, 1, err);
@@ -167,7 +180,7 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   }
   openblas_set_num_threads(1);
   cpu_plain_init(cpu);
-  if (!cpu->plain) isas[cpu->isa].init(cpu);
+  if (!cpu->plain) entry_of(cpu->isa).init(cpu);
   *out = &cpu->base;
   return CREAM_OK;
 }

@@ -31,6 +31,8 @@ double cream_lr_at(const cream_lr *lr, uint64_t step, uint64_t steps, uint64_t p
     double epoch = floor(t / (double)per_epoch);
     return peak * pow(lr->decay_rate, floor(epoch / lr->decay_epochs));
   }
+  case CREAM_SCHEDULE_COUNT:
+    break;
   }
   CREAM_ASSERT(!"unknown schedule");
   return 0;

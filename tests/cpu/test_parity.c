@@ -9,15 +9,14 @@ PARITY_TESTS(PARITY_TEST)
 
 static int open_machines(void **state) {
   (void)state;
-  static const char *const names[] = {"auto", "generic", "avx2", "avx512"};
   oracle = ops_backend(true, CREAM_ISA_AUTO, 2);
   assert_non_null(oracle);
-  for (cream_isa isa = CREAM_ISA_GENERIC; isa <= CREAM_ISA_AVX512; isa++)
+  for (cream_isa isa = CREAM_ISA_GENERIC; isa < CREAM_ISA_COUNT; isa++)
     for (int threads = 1; threads <= THREADS; threads++) {
       cream_backend *backend = ops_backend(false, isa, threads);
       if (!backend) break;
       char name[32];
-      snprintf(name, sizeof name, "%s, %d threads", names[isa], threads);
+      snprintf(name, sizeof name, "%s, %d threads", cream_isa_name(isa), threads);
       add_machine(name, backend, threads == 1, threads == THREADS ? 2 : 1);
     }
   assert_true(machine_count >= THREADS);

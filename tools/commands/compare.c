@@ -10,7 +10,7 @@
 #include "commands.h"
 #include "core/search/search.h"
 #include "io/config/settings.h"
-#include "io/report/study_report.h"
+#include "io/run/study_results.h"
 #include "io/run/metrics_read.h"
 #include "io/run/rank.h"
 #include "rank.h"

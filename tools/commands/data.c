@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "io/dataset/formats.h"
 
 typedef cream_status data_work(const data_options *, const cream_dataset *, cream_error *);
 
@@ -109,7 +110,9 @@ static const cli_option options[] = {
 
 static const char *const settings[] = {"data", "out", "max_bad", "seed", "threads", "augment.", NULL};
 
-COMMAND(data, "inspect a data set, check it, pack it, or select a part of it", CLI_OPTIONS(options),
-        CLI_SUBCOMMANDS(subcommands), CLI_VALUES(data_options, line), .defaults = defaults, .check = check,
-        .settings = settings,
-        .text = "check ends with exit code 3 where the data set has an unreadable image.\n");
+COMMAND(
+    data, "inspect a data set, check it, pack it, or select a part of it", CLI_OPTIONS(options),
+    CLI_SUBCOMMANDS(subcommands), CLI_VALUES(data_options, line), .defaults = defaults, .check = check,
+    .settings = settings,
+    .text = "Data sets, for --data:\n" CREAM_DATASET_FORMATS(
+        CREAM_DATASET_HELP) "\ncheck ends with exit code 3 where the data set has an unreadable image.\n");

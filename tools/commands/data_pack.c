@@ -22,19 +22,19 @@ static void print_progress(void *context, size_t done, size_t all) {
 }
 
 cream_status data_pack(const data_options *options, const cream_dataset *dataset, cream_error *err) {
-  cream_bad *skipped;
+  cream_skipped *skipped;
   cream_status status =
-      cream_bad_create(dataset, options->config.max_bad, print_skipped, NULL, &skipped, err);
+      cream_skipped_create(dataset, options->config.max_bad, print_skipped, NULL, &skipped, err);
   if (status) return status;
   cream_pack_options pack = {.kind = options->quality ? CREAM_PACK_JPEG : CREAM_PACK_RAW,
                              .shorter = options->shorter,
                              .quality = options->quality,
                              .threads = options->threads,
-                             .bad = skipped,
+                             .skipped = skipped,
                              .progress = print_progress,
                              .stop = signals_catch()};
   status = cream_pack_write(options->config.out, dataset, &pack, err);
-  cream_bad_destroy(skipped);
+  cream_skipped_destroy(skipped);
   if (!status) printf("next        --data pack:%s\n", options->config.out);
   return status;
 }
@@ -90,9 +90,9 @@ static cream_status measure(cream_source *source, const data_options *options, c
 }
 
 cream_status data_speed(const data_options *options, const cream_dataset *dataset, cream_error *err) {
-  cream_bad *skipped;
+  cream_skipped *skipped;
   cream_status status =
-      cream_bad_create(dataset, options->config.max_bad, print_skipped, NULL, &skipped, err);
+      cream_skipped_create(dataset, options->config.max_bad, print_skipped, NULL, &skipped, err);
   if (status) return status;
   size_t count = dataset->count[CREAM_PART_TRAIN];
   cream_loader_options loader = {.part = CREAM_PART_TRAIN,
@@ -103,7 +103,7 @@ cream_status data_speed(const data_options *options, const cream_dataset *datase
                                  .augment = options->config.augment.enabled,
                                  .workers = options->threads > 1 ? options->threads : 0,
                                  .transforms = &options->config.augment,
-                                 .bad = skipped};
+                                 .skipped = skipped};
   cream_source *source = NULL;
   speed measured = {0};
   static normaliser to_values;
@@ -113,7 +113,7 @@ cream_status data_speed(const data_options *options, const cream_dataset *datase
   if (!status) status = measure(source, options, &to_values, &measured, err);
   cream_source_destroy(source);
   free(to_values.values);
-  cream_bad_destroy(skipped);
+  cream_skipped_destroy(skipped);
   if (status) return status;
   if (!options->json) {
     printf("%.0f images/s on %d threads, %dx%d pixels\n", measured.images / measured.seconds,

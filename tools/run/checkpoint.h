@@ -3,6 +3,7 @@
 #define CREAM_TOOLS_CHECKPOINT_H
 
 #include "core/net/state.h"
+#include "io/run/checkpoint_rotation.h"
 #include "io/run/run.h"
 
 /* The run whose state is saved. */

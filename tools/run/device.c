@@ -147,7 +147,7 @@ void device_tell(cream_backend *backend) {
 
 void device_begin(cream_backend *backend, cream_source *train) {
   on_opencl = cream_opencl_is(backend);
-  if (on_opencl) cream_opencl_ahead(backend, cream_loader_ahead, train);
+  if (on_opencl) cream_opencl_ahead(backend, cream_loader_prefetch, train);
   device_tell(backend);
 }
 

@@ -29,9 +29,9 @@ cream_status run_data_open(const cream_config *config, run_data *data, cream_err
   data->n_rest = count - data->n_heldout;
   data->heldout = malloc((data->n_heldout + 1) * sizeof *data->heldout);
   data->rest = malloc((data->n_rest + 1) * sizeof *data->rest);
-  status = data->heldout && data->rest
-               ? cream_bad_create(data->dataset, config->max_bad, print_skipped, NULL, &data->skipped, err)
-               : cream_fail_memory(err, count * sizeof *data->rest, "the split");
+  status = data->heldout && data->rest ? cream_skipped_create(data->dataset, config->max_bad, print_skipped,
+                                                              NULL, &data->skipped, err)
+                                       : cream_fail_memory(err, count * sizeof *data->rest, "the split");
   if (status != CREAM_OK) {
     run_data_close(data);
     return status;
@@ -42,7 +42,7 @@ cream_status run_data_open(const cream_config *config, run_data *data, cream_err
 }
 
 void run_data_close(run_data *data) {
-  cream_bad_destroy(data->skipped);
+  cream_skipped_destroy(data->skipped);
   if (data->dataset) data->dataset->destroy(data->dataset);
   free(data->heldout);
   free(data->rest);
@@ -52,7 +52,7 @@ void run_data_close(run_data *data) {
 static cream_status open_source(const run_data *data, cream_loader_options *options, cream_source **source,
                                 cream_error *err) {
   options->transforms = &data->augment;
-  options->bad = data->skipped;
+  options->skipped = data->skipped;
   return cream_loader_create(data->dataset, options, source, err);
 }
 

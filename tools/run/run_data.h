@@ -9,7 +9,7 @@
 /* The held-out images come out of the training part; both lists of indices are sorted. */
 typedef struct run_data {
   cream_dataset *dataset;
-  cream_bad *skipped; /* unreadable images, printed on stderr */
+  cream_skipped *skipped; /* unreadable images, printed on stderr */
   cream_augment_config augment;
   int workers; /* threads that make the batches of a source */
   uint32_t *heldout, *rest;

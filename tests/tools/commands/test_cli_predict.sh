@@ -110,6 +110,6 @@ refuse 2 'no images' "${named[@]}"
 refuse 2 'no weights' predict --arch named/arch.json "${inputs[0]}"
 refuse 2 'no network' predict --weights named/weights.safetensors "${inputs[0]}"
 refuse 2 'expected a whole number of at least 1' "${named[@]}" --top 0 "${inputs[0]}"
-refuse 3 'does not fit the network' predict --arch cream-14 --weights named/weights.safetensors absent.png
+refuse 3 'does not match the network' predict --arch cream-14 --weights named/weights.safetensors absent.png
 refuse 2 'unexpected argument' test "${inputs[0]}"
 finish
