@@ -13,7 +13,7 @@ build/cream search --config tools/demo.yaml --out "$out" --force
 say "retrain: the network found, from scratch"
 build/cream retrain --run "$out" --out "$out-trained" --force >/dev/null
 
-say "test: pictures that neither has seen"
+say "test: images that neither has seen"
 build/cream test --run "$out-trained"
 
 say "done in $((SECONDS - started)) s"

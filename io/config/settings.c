@@ -407,12 +407,13 @@ void cream_settings_describe(FILE *file) {
   }
 }
 
-void cream_settings_help(FILE *file) {
+void cream_settings_help(FILE *file, const char *const *only) {
   cream_config defaults;
   cream_config_defaults(&defaults);
   for (int i = 0; i < N_SETTINGS; i++) {
     char value[64];
     const setting *s = &settings[i];
+    if (!is_excepted(s->field.key, only)) continue;
     cream_settings_get(&defaults, s->field.key, value, sizeof value);
     fprintf(file, "  %-27s %-11s %s%s%s%s\n", s->field.key, value, s->help, s->unit[0] ? " (" : "", s->unit,
             s->unit[0] ? ")" : "");

@@ -32,7 +32,8 @@ char *cream_settings_text(const cream_config *);
 const char *cream_settings_differ(const cream_config *, const cream_config *, const char *const *except);
 /* Prints the reference: a Markdown table of key, default, unit, values and meaning. */
 void cream_settings_describe(FILE *);
-/* Prints key, default and meaning as lines for a terminal. */
-void cream_settings_help(FILE *);
+/* Prints key, default and meaning as lines for a terminal. `only` lists the keys to print, and prefixes of keys that end
+ * in a dot; it ends in NULL. */
+void cream_settings_help(FILE *, const char *const *only);
 
 #endif

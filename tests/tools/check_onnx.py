@@ -3,7 +3,7 @@
 usage: check_onnx.py CREAM RANDOM_WEIGHTS NAME SEED RESOLUTION [NAME SEED RESOLUTION ...]
 
 Each triple is one network, made by RANDOM_WEIGHTS in a folder of the current one. Logits may differ by 1e-4
-of the largest logit of the picture, or by 1e-4 where that is below 1.
+of the largest logit of the image, or by 1e-4 where that is below 1.
 """
 import json
 import os
@@ -34,16 +34,16 @@ def write_png(path, pixels):
                   chunk(b'IEND', b''))
 
 
-def pictures(side):
-    """Names and pixels of three pictures: noise on a gradient, neither flat nor all alike."""
+def images(side):
+    """Names and pixels of three images: noise on a gradient, neither flat nor all alike."""
     numbers = numpy.random.default_rng(side)
     names, pixels = [], []
     for i in range(BATCH):
         slope = numpy.linspace(0, 255, side)[:, None, None] * numbers.uniform(0.2, 1, 3)
-        picture = numpy.clip(slope + numbers.normal(0, 40, (side, side, 3)), 0, 255).astype(numpy.uint8)
+        image = numpy.clip(slope + numbers.normal(0, 40, (side, side, 3)), 0, 255).astype(numpy.uint8)
         names.append('%d-%d.png' % (side, i))
-        pixels.append(picture)
-        write_png(names[-1], picture)
+        pixels.append(image)
+        write_png(names[-1], image)
     return names, numpy.stack(pixels)
 
 
@@ -74,7 +74,7 @@ def check(cream, random_weights, name, seed, resolution):
     mean, std = (json.loads(metadata[key]) for key in ('mean', 'std'))
     named = 'class_names' in metadata
     assert named or (mean, std) == IMAGENET, 'normalisation'
-    names, pixels = pictures(int(metadata['resolution']))
+    names, pixels = images(int(metadata['resolution']))
     ours = subprocess.run([cream, 'predict', '--no-resize', '--json'] + network + names, check=True,
                           capture_output=True).stdout
     ours = json.loads(ours)['images']

@@ -67,8 +67,8 @@ def strict(arch, path, again, pth):
     torch.save(net_state, pth)
 
 
-def logits(arch, path, predicted, *pictures):
-    """PyTorch's logits for the pictures are those that `cream predict --json` wrote to PREDICTED."""
+def logits(arch, path, predicted, *images):
+    """PyTorch's logits for the images are those that `cream predict --json` wrote to PREDICTED."""
     import numpy
     from PIL import Image
     net = torch_model.Network(arch).eval()
@@ -77,7 +77,7 @@ def logits(arch, path, predicted, *pictures):
     # Without them, ImageNet's, as predict has it.
     mean = torch.tensor(json.loads(metadata.get('mean', '[0.485, 0.456, 0.406]')))
     std = torch.tensor(json.loads(metadata.get('std', '[0.229, 0.224, 0.225]')))
-    images = [numpy.asarray(Image.open(p).convert('RGB'), numpy.float32) for p in pictures]
+    images = [numpy.asarray(Image.open(p).convert('RGB'), numpy.float32) for p in images]
     x = ((torch.from_numpy(numpy.stack(images)) / 255 - mean) / std).permute(0, 3, 1, 2)
     with torch.no_grad():
         expected = net.double()(x.double())
@@ -89,7 +89,7 @@ def logits(arch, path, predicted, *pictures):
     assert worst < 1e-4, worst
 
 
-def pictures(side, *paths):
+def images(side, *paths):
     import numpy
     from PIL import Image
     rng = numpy.random.default_rng(3)

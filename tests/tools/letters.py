@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""letters.py FOLDER: pictures of ten letters in all fonts that are installed, as FOLDER/train and FOLDER/val with
+"""letters.py FOLDER: images of ten letters in all fonts that are installed, as FOLDER/train and FOLDER/val with
 a folder for each letter, JPEG and PNG in turn. Exits with 77 where Pillow or fonts are missing."""
 import pathlib
 import random

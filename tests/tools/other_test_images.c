@@ -1,4 +1,4 @@
-/* other_test_images IN OUT: the digits of IN with the pictures of the test part turned to their negatives. */
+/* other_test_images IN OUT: writes the digits of IN with the images of the test part inverted. */
 #include <stdio.h>
 #include <stdlib.h>
 

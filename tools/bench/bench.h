@@ -1,5 +1,5 @@
-/* What the modes of `cream bench` share: options, works (one kind of step on random data), measurements, and
- * how these are shown. */
+/* Shared by the subcommands of cream bench: options, works (one kind of step on random data), measurements, and how
+ * they are printed. */
 #ifndef CREAM_TOOLS_BENCH_H
 #define CREAM_TOOLS_BENCH_H
 
@@ -8,27 +8,35 @@
 #include "core/train/train.h"
 #include "io/base/json.h"
 #include "profiled.h"
+#include "tools/cli/command.h"
 
-typedef enum bench_kind {
-  BENCH_PLAIN,   /* a supernet training step: forward, loss, backward, optimiser */
-  BENCH_DISTILL, /* the same with a teacher's forward pass and the loss of both */
-  BENCH_MATCH,   /* matching a path with a full board: 10 entries, slices of 4 images */
-  BENCH_EVAL,    /* a forward pass for inference, batch norms folded */
-  BENCH_KINDS
-} bench_kind;
-extern const char *const bench_kind_names[BENCH_KINDS];
+/* Kinds of a step:
+ *   plain    a supernet training step: forward, loss, backward, optimiser
+ *   distill  the same with a teacher's forward pass and the loss of both
+ *   match    matching a path with a full board: 10 entries, slices of 4 images
+ *   eval     a forward pass for inference, batch norms folded */
+#define BENCH_KIND_LIST(X)                                                                                   \
+  X(PLAIN, "plain")                                                                                          \
+  X(DISTILL, "distill")                                                                                      \
+  X(MATCH, "match")                                                                                          \
+  X(EVAL, "eval")
+#define BENCH_KIND(name, word) BENCH_##name,
+typedef enum bench_kind { BENCH_KIND_LIST(BENCH_KIND) BENCH_KINDS } bench_kind;
+#undef BENCH_KIND
+extern const char *const bench_kind_names[]; /* [BENCH_KINDS], then "all" and NULL */
 
 typedef struct bench_options {
+  cli_line line;
   const char *space, *arch;    /* arch: one network in place of a space's supernet, or NULL */
   int resolution;              /* 0: 64, within the space's bounds; the network's own */
   int classes;                 /* 0: the space's own number */
   int depth[CREAM_MAX_STAGES]; /* all 0: those in proportion to the resolution */
   int batch, threads, rounds, warmup;
   int kind; /* bench_kind; BENCH_KINDS: all */
-  uint64_t seed;
+  int seed;
   double seconds;                         /* that a peak is measured for */
   bool plain;                             /* the plain kernels */
-  const char *device, *parameters, *tune; /* of device.h, "cpu" being the default; file that --tune writes */
+  const char *device, *parameters, *tune; /* as in run/device.h; the file that --tune writes */
   int sets;                               /* of parameters that --tune tries */
   bool half;
   bool serve, json;
@@ -52,7 +60,7 @@ double bench_roofline(const bench_peaks *, const profiled_op *);
 
 /* ---- works (bench_work.c) ------------------------------------------------------------------------ */
 
-/* Random pictures and labels, the same in every batch. */
+/* Random images and labels, the same in every batch. */
 typedef struct bench_data {
   cream_source source;
   uint8_t *pixels;
@@ -89,7 +97,7 @@ void bench_work_close(bench_work *);
 cream_status bench_work_open_on(bench_work *, bench_kind, const cream_skeleton *, int batch, cream_backend *,
                                 const bench_options *, cream_error *);
 void bench_work_end(bench_work *);
-/* One step on the first n <= batch pictures; wall-clock seconds. The teacher is for DISTILL alone. */
+/* One step on the first n <= batch images; wall-clock seconds. The teacher is for DISTILL alone. */
 cream_status bench_work_step(bench_work *, const cream_path *, const cream_path *teacher, int n,
                              double *seconds, cream_error *);
 /* The index-th path of a seed, its layers drawn uniformly. */
@@ -131,14 +139,15 @@ void bench_write_rates(cream_json *, const bench_peaks *, const profiled_op *, d
 /* "space", "resolution", "batch" ... of what is measured. */
 void bench_write_setting(cream_json *, const cream_skeleton *, int batch, int threads, int rounds);
 
-/* ---- modes --------------------------------------------------------------------------------------- */
+/* ---- subcommands --------------------------------------------------------------------------------- */
 
-cream_status bench_step(const bench_options *, cream_error *);        /* bench_step.c */
-cream_status bench_serve(const bench_options *, cream_error *);       /* bench_step.c */
+/* `values` are a bench_options. */
+cream_status bench_step(const void *values, cream_error *);           /* bench_step.c */
+cream_status bench_serve(const void *values, cream_error *);          /* bench_step.c */
 cream_status bench_device_step(const bench_options *, cream_error *); /* bench_device.c */
 cream_status bench_tune(const bench_options *, cream_error *);        /* bench_device.c */
-cream_status bench_ops(const bench_options *, cream_error *);         /* bench_ops.c */
-cream_status bench_peaks_run(const bench_options *, cream_error *);   /* bench_peaks.c */
-cream_status bench_scaling(const bench_options *, cream_error *);     /* bench_scaling.c */
+cream_status bench_ops(const void *values, cream_error *);            /* bench_ops.c */
+cream_status bench_peaks_run(const void *values, cream_error *);      /* bench_peaks.c */
+cream_status bench_scaling(const void *values, cream_error *);        /* bench_scaling.c */
 
 #endif

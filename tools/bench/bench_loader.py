@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""bench_loader.py CREAM [--quality N]: pictures a second on one core, 500x375 JPEGs to normalised 224x224: cream's
-loader on files and on packed pictures, and torchvision's pipeline with Pillow, in turns; medians of the rounds.
+"""bench_loader.py CREAM [--quality N]: images a second on one core, 500x375 JPEGs to normalised 224x224: cream's
+loader on files and on packed images, and torchvision's pipeline with Pillow, in turns; medians of the rounds.
 
 Needs Debian's python3-torchvision, python3-pil and python3-numpy."""
 import argparse
@@ -21,7 +21,7 @@ SETTINGS = ['augment.randaugment=none', 'augment.colour=0', 'augment.erase=0', '
 
 
 def photograph(random, width=500, height=375):
-    """Noise with the spectrum of natural pictures, its channels correlated."""
+    """Noise with the spectrum of natural images, its channels correlated."""
     f = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     f[0, 0] = 1
 
@@ -90,7 +90,7 @@ def main():
                 rates[way].append(runner.rate())
         for way, values in rates.items():
             ratio = statistics.median(v / t for v, t in zip(values, rates['torchvision']))
-            print('%-14s %7.0f pictures/s (%.0f to %.0f), %.2f x torchvision' % (
+            print('%-14s %7.0f images/s (%.0f to %.0f), %.2f x torchvision' % (
                 way, statistics.median(values), min(values), max(values), ratio if way != 'torchvision' else 1))
 
 

@@ -78,7 +78,8 @@ static void report(const profiled_op *ops, int count, const bench_peaks *peaks,
   putchar('\n');
 }
 
-cream_status bench_ops(const bench_options *options, cream_error *err) {
+cream_status bench_ops(const void *values, cream_error *err) {
+  const bench_options *options = values;
   static cream_skeleton skeleton;
   static bench_work work;
   static profiled_op ops[PROFILED_SHAPES];

@@ -18,7 +18,7 @@
 
 enum { FMA_SUMS = 12, FMA_REPEATS = 4096 }; /* independent sums hide the latency of an addition */
 
-/* Runs FMA_REPEATS times FMA_SUMS multiply-adds of a vector; returns what keeps them from being left out. */
+/* Runs FMA_REPEATS times FMA_SUMS multiply-adds of a vector; returns their sum, so that the compiler keeps them. */
 typedef float fma_loop(float factor, float term);
 
 #define FMA_LOOP(NAME, TARGET, VECTOR, SET, FMA)                                                             \
@@ -134,7 +134,7 @@ static double measure_triad(int threads, double seconds, float *memory) {
 
 enum { HANDOVERS = 1000, PATIENCE = 100000 };
 
-/* Seconds that a cache line takes from one of two threads to the other. */
+/* Seconds in which a cache line moves from one of two threads to the other. */
 static double measure_handover(void) {
   _Alignas(128) static atomic_int turn;
   double elapsed = 0;
@@ -184,7 +184,8 @@ double bench_roofline(const bench_peaks *peaks, const profiled_op *op) {
   return (products > traffic ? products : traffic) / op->seconds;
 }
 
-cream_status bench_peaks_run(const bench_options *options, cream_error *err) {
+cream_status bench_peaks_run(const void *values, cream_error *err) {
+  const bench_options *options = values;
   bench_peaks peaks;
   cream_status status = bench_peaks_measure(options->threads, options->seconds, &peaks, err);
   if (status != CREAM_OK) return status;

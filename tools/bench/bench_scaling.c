@@ -108,7 +108,7 @@ static int by_macs(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The cheapest path, the dearest, and random ones between them, by MACs. */
+/* The paths with fewest and most MACs, and random ones between them. */
 static void path_points(const bench_work *work, const cream_costs *costs, uint64_t seed, line *l) {
   cream_path least = cream_skeleton_first_path(work->skeleton), most = least;
   for (int i = 0; i < work->skeleton->n_layers; i++)
@@ -148,7 +148,7 @@ static cream_status scale_size(const cream_skeleton *skeleton, const bench_optio
 
 /* ---- a search ------------------------------------------------------------------------------------ */
 
-/* Watches a search: its first epoch fills the board, the second is measured, then it stops. */
+/* Measures a search: its first epoch fills the board, the second is measured, then it is stopped. */
 typedef struct watch {
   cream_backend *backend;
   double started, seconds, kernels;
@@ -172,7 +172,7 @@ static cream_status on_event(void *self, const cream_event *event, cream_error *
   return CREAM_OK;
 }
 
-/* A search with the paper's settings in which every step is distilled, on pictures that cost nothing. */
+/* A search with the paper's settings in which every step is distilled, on images that take no time to read. */
 static cream_status run_search(const cream_skeleton *skeleton, const bench_options *options, watch *w,
                                cream_error *err) {
   static cream_config config;
@@ -351,7 +351,8 @@ static void write_scaling(const scaling *s, const cream_skeleton *const nets[2],
   putchar('\n');
 }
 
-cream_status bench_scaling(const bench_options *options, cream_error *err) {
+cream_status bench_scaling(const void *values, cream_error *err) {
+  const bench_options *options = values;
   static cream_skeleton small, skeleton;
   static scaling s;
   static const bench_kind kinds[] = {BENCH_PLAIN, BENCH_DISTILL, BENCH_EVAL};

@@ -104,7 +104,8 @@ static void report(const step_result *results, int count, const bench_peaks *pea
   putchar('\n');
 }
 
-cream_status bench_step(const bench_options *options, cream_error *err) {
+cream_status bench_step(const void *values, cream_error *err) {
+  const bench_options *options = values;
   static cream_skeleton skeleton;
   step_result results[BENCH_KINDS];
   int count = 0;
@@ -173,7 +174,8 @@ static cream_status answer(bench_work *work, char *line, cream_error *err) {
   return status;
 }
 
-cream_status bench_serve(const bench_options *options, cream_error *err) {
+cream_status bench_serve(const void *values, cream_error *err) {
+  const bench_options *options = values;
   static cream_skeleton skeleton;
   static bench_work work;
   char line[2048];

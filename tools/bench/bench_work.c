@@ -11,7 +11,9 @@
 
 enum { BOARD = 10, SLICE = 4 };
 
-const char *const bench_kind_names[BENCH_KINDS] = {"plain", "distill", "match", "eval"};
+#define BENCH_WORD(name, word) word,
+const char *const bench_kind_names[] = {BENCH_KIND_LIST(BENCH_WORD) "all", NULL};
+#undef BENCH_WORD
 
 /* ---- memory of the process --------------------------------------------------------------------- */
 
@@ -79,7 +81,7 @@ cream_status bench_data_open(bench_data *data, const cream_skeleton *skeleton, i
   *data = (bench_data){.pixels = malloc(bytes), .labels = malloc((size_t)batch * sizeof *data->labels)};
   if (!data->pixels || !data->labels) {
     bench_data_close(data);
-    return cream_fail_memory(err, bytes, "random pictures");
+    return cream_fail_memory(err, bytes, "random images");
   }
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_TEST, UINT64_MAX);
   for (size_t i = 0; i < bytes; i++) data->pixels[i] = (uint8_t)cream_rng_u32(&rng);
@@ -160,7 +162,7 @@ cream_status bench_backend(int threads, bool plain, cream_backend **backend, cre
 static cream_status fill_board(bench_work *work, uint64_t seed, cream_error *err) {
   cream_board_init(&work->board, BOARD, 0);
   for (uint64_t i = 0; work->board.count < BOARD; i++) {
-    if (i == 1000) return cream_fail(err, CREAM_BAD_CONFIG, "the space has too few paths for a board");
+    if (i == 1000) return cream_fail(err, CREAM_BAD_CONFIG, "the space has too few paths, expected at least those of a board");
     cream_board_entry candidate = {.path = bench_path(work->skeleton, seed + 1, i), .step = i};
     bool entered;
     int at = cream_board_offer(&work->board, &candidate, &entered);

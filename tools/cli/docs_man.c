@@ -1,5 +1,8 @@
+#include <string.h>
+
 #include "core/cream.h"
 #include "docs.h"
+#include "help.h"
 
 /* Text as roff: hyphens that can be copied, no escapes, no line that looks like a request. */
 static void put(FILE *out, const char *text) {
@@ -15,7 +18,7 @@ static void put(FILE *out, const char *text) {
   }
 }
 
-/* A paragraph with a tag in bold, and what follows it in italics. */
+/* A paragraph with a tag in bold, the argument in italics. */
 static void put_tagged(FILE *out, const char *tag, const char *argument, const char *text) {
   fputs(".TP\n\\fB", out);
   put(out, tag);
@@ -30,66 +33,57 @@ static void put_tagged(FILE *out, const char *tag, const char *argument, const c
   fputc('\n', out);
 }
 
-static void put_option(void *self, const struct poptOption *option) {
-  char tag[80];
-  if (option->shortName)
-    snprintf(tag, sizeof tag, "-%c, --%s", option->shortName, option->longName);
-  else
-    snprintf(tag, sizeof tag, "--%s", option->longName);
-  put_tagged(self, tag, option->argDescrip, option->descrip);
+static void put_option(FILE *out, const cli_command *command, const cli_option *option) {
+  char tag[80], text[512], letter[8] = "";
+  if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
+  snprintf(tag, sizeof tag, "%s--%s", letter, option->name);
+  put_tagged(out, tag, option->argument, cli_option_text(command, option, -1, text, sizeof text));
 }
 
-static void put_command(FILE *out, const tool *t) {
+static void put_command(FILE *out, const cli_command *command) {
+  char usage[160];
   fputs(".SS ", out);
-  put(out, t->name);
+  put(out, command->name);
   fputs("\n.B cream ", out);
-  put(out, t->name);
-  fputs(t->mode ? "\n\\fIMODE\\fR [options]" : "\n[options]", out);
-  if (t->arguments) {
-    fputs(" \\fI", out);
-    put(out, t->arguments);
-    fputs("\\fR", out);
-  }
+  put(out, command->name);
+  fputs("\n", out);
+  put(out, cli_usage(command, -1, usage, sizeof usage));
   fputs("\n.PP\n", out);
-  put(out, t->summary);
+  put(out, command->summary);
   fputs(".\n", out);
-  const char *summary, *name;
-  for (int i = 0; t->mode && (name = t->mode(i, &summary)); i++) put_tagged(out, name, NULL, summary);
-  describe_options(t, put_option, out);
-  if (!t->notes) return;
+  for (int i = 0; i < command->n_subcommands; i++)
+    put_tagged(out, command->subcommands[i].name, NULL, command->subcommands[i].summary);
+  const cli_option *option;
+  for (int i = 0; (option = cli_option_at(command, i)); i++) put_option(out, command, option);
+  if (!command->text) return;
   fputs(".PP\n", out);
-  put(out, t->notes);
+  put(out, command->text);
 }
 
-void docs_man(FILE *out) {
+void docs_man(FILE *out, const cli_command *const *commands) {
   fputs(".TH CREAM 1 \"\" \"cream " CREAM_VERSION "\" \"User Commands\"\n"
         ".SH NAME\ncream \\- one-shot neural architecture search that distils prioritized paths\n"
         ".SH SYNOPSIS\n.B cream\n\\fICOMMAND\\fR [options]\n.br\n.B cream help\n\\fICOMMAND\\fR\n.br\n"
         ".B cream \\-\\-version\n"
         ".SH DESCRIPTION\n"
         "Trains a supernet on images and chooses a network in it, trains that network, tests it, classifies\n"
-        "pictures with it, and takes it elsewhere. A run has a folder of its own, in which everything lies "
-        "that\n"
-        "it made; what interrupts a run loses nothing.\n"
+        "images with it, and exports it. A run has a folder of its own with everything that it makes, and\n"
+        "an interrupted run can be resumed.\n"
         ".SH COMMANDS\n",
         out);
-  for (int i = 0; tools[i]; i++)
-    if (!tools[i]->hidden) put_command(out, tools[i]);
+  for (; *commands; commands++)
+    if (!(*commands)->hidden) put_command(out, *commands);
   fputs(".SH SETTINGS\n"
         "\\fBcream settings\\fR prints every setting for \\fB\\-\\-set\\fR and \\fB\\-\\-config\\fR with its "
         "default,\n"
         "unit and meaning.\n"
         ".SH EXIT STATUS\n",
         out);
-  const struct {
-    const char *code, *meaning;
-  } codes[] = {{"0", "done"},
-               {"1", "failed: files, memory, the device"},
-               {"2", "wrong usage or configuration"},
-               {"3", "a data set, picture or weights file that cannot be used"},
-               {"130", "stopped by SIGINT or SIGTERM, with everything written"}};
-  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-    put_tagged(out, codes[i].code, NULL, codes[i].meaning);
+  for (const cli_exit_code *code = cli_exit_codes; code->meaning; code++) {
+    char number[16];
+    snprintf(number, sizeof number, "%d", code->code);
+    put_tagged(out, number, NULL, code->details);
+  }
   fputs(".SH ENVIRONMENT\n", out);
   put_tagged(out, "OMP_WAIT_POLICY, GOMP_SPINCOUNT", NULL,
              "how threads of OpenMP wait for each other; without either, cream lets them spin for a short "

@@ -73,7 +73,7 @@ void progress_print_board(FILE *out, const cream_board *board, const cream_skele
   }
 }
 
-/* Takes the live region away again. */
+/* Erases the live region. */
 static void erase(progress *p) {
   if (p->lines) fprintf(stderr, "\033[%dA\r\033[J", p->lines);
   p->lines = 0;
@@ -116,7 +116,7 @@ static void draw(progress *p, bool with_board) {
   fflush(stderr);
 }
 
-/* A line that stays. */
+/* Prints a line that is not redrawn. */
 __attribute__((format(printf, 2, 3))) static void say(progress *p, const char *format, ...) {
   erase(p);
   va_list args;

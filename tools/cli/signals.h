@@ -1,4 +1,4 @@
-/* SIGINT and SIGTERM as a flag that long work looks at between steps. */
+/* SIGINT and SIGTERM as a flag that long work checks between steps. */
 #ifndef CREAM_TOOLS_SIGNALS_H
 #define CREAM_TOOLS_SIGNALS_H
 

@@ -3,40 +3,43 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
-#include <popt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "core/search/search.h"
 #include "io/config/settings.h"
+#include "io/run/study_results.h"
 #include "io/run/metrics_read.h"
 #include "io/run/rank.h"
-#include "io/run/study_results.h"
 #include "rank.h"
-#include "tools/cli/describe.h"
+#include "tools/cli/progress.h"
 #include "tools/cli/signals.h"
-#include "tools/run/common.h"
+#include "tools/run/checkpoint.h"
+#include "tools/run/files.h"
 #include "tools/run/jobs.h"
+#include "tools/run/network.h"
+#include "tools/run/run_options.h"
 
 typedef struct compare {
   cream_study study;
   const char *dir;
-  int processes, threads; /* as asked for; 0: one a thread, all */
+  int processes, threads; /* of the options; 0: one for each thread, all */
   int share;              /* threads of a process */
   bool force;
   cream_run folder;
   bool locked;
   cream_study_run *runs; /* [rows][seeds] */
-  int *todo, n_todo;     /* indices of the runs that a phase has work for */
+  int *todo, n_todo;     /* indices of the runs that the phase works on */
   const struct phase *phase;
 } compare;
 
-/* What is done with every run, before the next is done with any. */
+/* Work on every run, which is finished before the next phase starts. */
 typedef struct phase {
   const char *name;
   bool by_arm; /* once for all budgets of an arm */
-  bool alone;  /* one at a time, for it has processes of its own */
+  bool alone;  /* one run at a time, because its work starts processes itself */
   bool (*due)(const compare *, int run);
   cream_status (*work)(const compare *, int run, cream_error *);
 } phase;
@@ -88,18 +91,18 @@ static cream_status discard(const char *name, cream_error *err) {
   return cream_fail(err, CREAM_FAILED, "cannot remove %s: %s", name, strerror(errno));
 }
 
-/* Before any ranking begins, so that the arms that share a table find it empty once. */
+/* Before the first ranking, so that arms that share a table find it empty. */
 static cream_status discard_ranking(const compare *c, int run, cream_error *err) {
   char name[CREAM_MAX_FILE_NAME];
   cream_status status = discard(folder_of(c, run, "/" CREAM_RANK_SUPERNET, name, sizeof name), err);
   return status ? status : discard(trained_table(c, run, name, sizeof name), err);
 }
 
-/* The settings that a folder was made with, and that what comes next in it takes over. */
+/* The settings that a folder was made with; later phases start from them. */
 static cream_status load_config(const char *folder, cream_config *config, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
   cream_config_defaults(config);
-  cream_status status = common_join(file, sizeof file, folder, CREAM_RUN_CONFIG, err);
+  cream_status status = files_join(file, sizeof file, folder, CREAM_RUN_CONFIG, err);
   return status ? status : cream_settings_load(config, file, err);
 }
 
@@ -109,15 +112,15 @@ static bool search_due(const compare *c, int run) {
 }
 
 static cream_status search(const compare *c, int run, cream_error *err) {
-  static tool_options options;
-  options = (tool_options){.config = *config_of(c, run), .force = c->force};
+  static run_options options;
+  options = (run_options){.config = *config_of(c, run), .force = c->force};
   cream_config *config = &options.config;
   folder_of(c, run, "", config->out, sizeof config->out);
   config->seed = seed_of(c, run);
   config->threads = c->share;
   options.resume = !c->force && has(config->out, CREAM_RUN_CONFIG);
   cream_status status = c->force && rank_due(c, run) ? discard_ranking(c, run, err) : CREAM_OK;
-  return status ? status : tool_search.run(&options, err);
+  return status ? status : command_search.run(&options, err);
 }
 
 /* Paths trained from scratch are the same for all supernets that differ in their search alone: the first of
@@ -135,12 +138,12 @@ static cream_status find_table(const compare *c, int run, const cream_config *co
     trained_table(c, i, name, size);
     return CREAM_OK;
   }
-  return CREAM_OK; /* its own is the last */
+  return CREAM_OK; /* its own table is the last one */
 }
 
 static cream_status rank(const compare *c, int run, cream_error *err) {
-  static tool_options options;
-  options = (tool_options){0};
+  static run_options options;
+  options = (run_options){0};
   folder_of(c, run, "", options.run, sizeof options.run);
   cream_config *config = &options.config;
   cream_status status = load_config(options.run, config, err);
@@ -151,7 +154,7 @@ static cream_status rank(const compare *c, int run, cream_error *err) {
   config->rank.jobs = c->processes;
   config->threads = c->threads;
   status = find_table(c, run, config, config->rank.table, sizeof config->rank.table, err);
-  return status ? status : tool_rank.run(&options, err);
+  return status ? status : command_rank.run(&options, err);
 }
 
 static bool retrain_due(const compare *c, int run) {
@@ -161,9 +164,9 @@ static bool retrain_due(const compare *c, int run) {
 }
 
 static cream_status retrain(const compare *c, int run, cream_error *err) {
-  static tool_options options;
+  static run_options options;
   char folder[CREAM_MAX_FILE_NAME], name[CREAM_MAX_FILE_NAME];
-  options = (tool_options){.force = c->force};
+  options = (run_options){.force = c->force};
   cream_config *config = &options.config;
   folder_of(c, run, "", folder, sizeof folder);
   cream_status status = load_config(folder, config, err);
@@ -173,10 +176,10 @@ static cream_status retrain(const compare *c, int run, cream_error *err) {
   config->time_budget = 0;
   trained_folder(c, run, config->out, sizeof config->out);
   const char *budget = row_of(c, run)->budget;
-  status = common_join(config->arch, sizeof config->arch, folder,
-                       cream_run_budget_name(CREAM_RUN_ARCH, *budget ? budget : NULL, name), err);
+  status = files_join(config->arch, sizeof config->arch, folder,
+                      cream_run_budget_name(CREAM_RUN_ARCH, *budget ? budget : NULL, name), err);
   options.resume = !c->force && has(config->out, CREAM_RUN_CONFIG);
-  return status ? status : tool_retrain.run(&options, err);
+  return status ? status : command_retrain.run(&options, err);
 }
 
 static const phase phases[] = {
@@ -185,7 +188,7 @@ static const phase phases[] = {
     {"retrain", false, false, retrain_due, retrain},
 };
 
-/* What the commands print goes to DIR/ARM-SEED.log. */
+/* The output of the commands goes to DIR/ARM-SEED.log. */
 static cream_status redirect(const compare *c, int run, cream_error *err) {
   char name[CREAM_MAX_FILE_NAME];
   folder_of(c, run, ".log", name, sizeof name);
@@ -215,7 +218,7 @@ static cream_status take(void *self, int job, const void *record, cream_error *e
   return CREAM_OK;
 }
 
-/* The others go on. All rows of an arm share its search. */
+/* The other runs continue. All rows of an arm share its search. */
 static cream_status failed(void *self, int job, const cream_error *failure, cream_error *err) {
   compare *c = self;
   (void)err;
@@ -240,21 +243,21 @@ static cream_status run_phase(compare *c, const phase *p, cream_error *err) {
   return jobs_run(&all, c->n_todo, err);
 }
 
-/* ---- before: budgets, and what there is -------------------------------------------------------------- */
+/* ---- before: budgets, and existing folders -------------------------------------------------------------- */
 
-/* Epochs in which so many paths are trained on a batch each. */
+/* The epochs in which this number of paths is trained, each on one batch. */
 static cream_status epochs_for(cream_config *config, double steps, cream_error *err) {
-  common_data data;
+  run_data data;
   static cream_skeleton skeleton;
-  cream_status status = common_data_open(config, &data, err);
+  cream_status status = run_data_open(config, &data, err);
   if (status != CREAM_OK) return status;
-  status = common_supernet(config, data.dataset->classes, &skeleton, err);
+  status = run_supernet(config, data.dataset->classes, &skeleton, err);
   if (status == CREAM_OK) {
     double batches = floor((double)data.n_rest / config->search.batch);
     double epochs = round(steps / (fmax(batches, 1) * cream_search_batch_paths(&config->search, &skeleton)));
     config->search.epochs = epochs < 1 ? 1 : (int)fmin(epochs, 100000);
   }
-  common_data_close(&data);
+  run_data_close(&data);
   return status;
 }
 
@@ -284,11 +287,11 @@ static cream_status check_folder(const char *folder, const char *command, const 
   wanted = *mine;
   if (!wanted.resolution) wanted.resolution = found.resolution;
   if (!wanted.depth[0]) memcpy(wanted.depth, found.depth, sizeof wanted.depth);
-  const char *key = cream_settings_differ(&found, &wanted, keep_free(command));
+  const char *key = cream_settings_differ(&found, &wanted, checkpoint_free(command));
   if (!key) return CREAM_OK;
   char was[128], is[128];
   return cream_fail(err, CREAM_BAD_CONFIG,
-                    "%s was made with %s %s, and the study has %s: choose another --out, or --force", folder,
+                    "%s was made with %s %s, and the study has %s; choose another --out, or --force", folder,
                     key, cream_settings_get(&found, key, was, sizeof was),
                     cream_settings_get(&wanted, key, is, sizeof is));
 }
@@ -321,7 +324,7 @@ static cream_status prepare(compare *c, cream_error *err) {
   return status;
 }
 
-/* ---- after: what came out ---------------------------------------------------------------------------- */
+/* ---- after: results ---------------------------------------------------------------------------- */
 
 static double number_at(const json_t *object, const char *key, double scale) {
   const json_t *value = json_object_get(object, key);
@@ -441,11 +444,10 @@ static cream_status report(compare *c, bool json, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
   if (status == CREAM_OK) status = cream_study_write(c->dir, &c->study, c->runs, err);
   if (status == CREAM_OK)
-    status =
-        common_print_file(cream_run_file(&c->folder, json ? CREAM_STUDY_FILE : CREAM_STUDY_TABLE, file), err);
+    status = files_print(cream_run_file(&c->folder, json ? CREAM_STUDY_FILE : CREAM_STUDY_TABLE, file), err);
   if (status == CREAM_OK && failures)
-    status = cream_fail(err, CREAM_FAILED, "%d of %d runs failed; %s/%s says why", failures, n, c->dir,
-                        CREAM_STUDY_FILE);
+    status = cream_fail(err, CREAM_FAILED, "%d of %d runs failed; the reasons are in %s/%s", failures, n,
+                        c->dir, CREAM_STUDY_FILE);
   return status;
 }
 
@@ -463,58 +465,47 @@ static cream_status run_study(compare *c, const char *file, bool json, cream_err
   return status;
 }
 
-static cream_status command(int argc, const char **argv, cream_error *err) {
-  static compare c;
-  int json = 0, help = 0, force = 0, code;
-  char *out = NULL;
-  const struct poptOption table[] = {
-      {"out", 0, POPT_ARG_STRING, &out, 0, "folder of the study: a run folder for every arm and seed", "DIR"},
-      {"jobs", 0, POPT_ARG_INT, &c.processes, 0, "runs side by side, each in a process; 0: one a thread",
-       "N"},
-      {"threads", 0, POPT_ARG_INT, &c.threads, 0, "CPU threads of all of them together; 0: all", "N"},
-      {"force", 0, POPT_ARG_NONE, &force, 0, "run what is finished again", NULL},
-      {"json", 0, POPT_ARG_NONE, &json, 0, "study.json on stdout instead of the table", NULL},
-      {"help", 'h', POPT_ARG_NONE, &help, 0, "this text", NULL},
-      POPT_TABLEEND};
-  argv[0] = "cream compare";
-  poptContext context = describe_context("cream compare", argc, argv, table);
-  if (!context) return cream_fail_memory(err, sizeof table, "the options");
-  poptSetOtherOptionHelp(context, "[options] STUDY.yaml");
-  while ((code = poptGetNextOpt(context)) > 0) {
-  }
-  const char *file = poptGetArg(context), *extra = poptPeekArg(context);
-  cream_status status = CREAM_OK;
-  if (code < -1)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "%s: %s; see cream compare --help", poptBadOption(context, 0),
-                        poptStrerror(code));
-  else if (help) {
-    printf("compare: %s\n\n", tool_compare.summary);
-    poptPrintHelp(context, stdout, 0);
-    printf(
-        "\nSearches, and as the study says ranks and retrains, every arm at every seed. What is finished is\n"
-        "not run again, and what was interrupted goes on. The table is in DIR/study.md and study.json,\n"
-        "what the runs print in DIR/ARM-SEED.log. Studies: docs/studies; their format: docs/ranking.md.\n"
-        "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 bad data, 130 interrupted.\n");
-  } else if (extra)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "unexpected argument \"%s\"; see cream compare --help", extra);
-  else if (!file)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "no study: expected cream compare STUDY.yaml --out DIR");
-  else if (!out || !*out)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "no folder: give --out DIR, a folder for the study's runs");
-  else if (c.processes < 0 || c.threads < 0)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "--jobs and --threads: expected 0 or more");
-  else {
-    c.dir = out;
-    c.force = force;
-    status = run_study(&c, file, json, err);
-  }
-  free(out);
-  poptFreeContext(context);
-  return status;
+/* ---- the command -------------------------------------------------------------------------------------- */
+
+typedef struct compare_options {
+  cli_line line;
+  const char *out;
+  int jobs, threads;
+  bool force, json;
+} compare_options;
+
+static cream_status check(void *values, cream_error *err) {
+  const compare_options *options = values;
+  if (options->out && *options->out) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG, "no folder: expected --out DIR, a folder for the study's runs");
 }
 
-const tool tool_compare = {
-    .name = "compare",
-    .summary = "run the arms of a study over seeds, and compare them in one table",
-    .command = command,
+static cream_status run(const void *values, cream_error *err) {
+  const compare_options *options = values;
+  static compare c;
+  c = (compare){
+      .dir = options->out, .processes = options->jobs, .threads = options->threads, .force = options->force};
+  return run_study(&c, options->line.arguments[0], options->json, err);
+}
+
+static const cli_option options[] = {
+    CLI_VALUE(compare_options, out, RUN, "out", "DIR",
+              "folder of the study, with a run folder for every arm and seed"),
+    CLI_VALUE(compare_options, jobs, DEVICE, "jobs", "N",
+              "runs in parallel, each in a process of its own; 0: one for each thread", CLI_AT_LEAST(0)),
+    CLI_VALUE(compare_options, threads, DEVICE, "threads", "N", "CPU threads of all runs together; 0: all",
+              CLI_AT_LEAST(0)),
+    CLI_VALUE(compare_options, force, RUN, "force", NULL, "run again what is finished"),
+    CLI_VALUE(compare_options, json, OUTPUT, "json", NULL, "print study.json on stdout instead of the table"),
 };
+
+COMMAND(
+    compare, "run the arms of a study over seeds, and compare them in one table", CLI_OPTIONS(options),
+    CLI_VALUES(compare_options, line), .check = check, .run = run, .arguments = "STUDY.yaml",
+    .least_arguments = 1, .most_arguments = 1,
+    .missing = "no study: expected cream compare STUDY.yaml --out DIR",
+    .text =
+        "Searches, and as the study says ranks and retrains, every arm at every seed. Finished runs are not\n"
+        "repeated, and interrupted runs are resumed. The table is in DIR/study.md and study.json, the "
+        "output\n"
+        "of the runs in DIR/ARM-SEED.log. Examples are in docs/studies; the format is in docs/ranking.md.\n");

@@ -1,21 +1,30 @@
-/* cream convert: weights files of others, and our own, as safetensors with our names. */
+/* cream convert: weights files of PyTorch, timm and cream, as safetensors with our names. */
 #include "io/weights/convert.h"
 
-#include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "commands.h"
 #include "core/net/memory.h"
 #include "cpu/cpu.h"
-#include "tools/cli/describe.h"
-#include "tools/run/common.h"
+#include "io/base/file.h"
+#include "io/base/json.h"
+#include "io/config/arch.h"
 
 typedef struct convert_options {
-  char *arch, *names; /* popt's, to be freed; NULL: not given */
-  int ema, json, help;
-  const char *in, *out;
+  cli_line line;            /* its arguments: the file to read, the file to write */
+  const char *arch, *names; /* NULL: not given */
+  bool ema, json;
 } convert_options;
+
+static const char *in_of(const convert_options *options) {
+  return options->line.arguments[0];
+}
+
+static const char *out_of(const convert_options *options) {
+  return options->line.arguments[1];
+}
 
 /* A built-in network gets the number of classes that the weights have. */
 static void fit_classes(cream_arch *arch, const cream_weights_source *source) {
@@ -42,7 +51,7 @@ static cream_status read_names(const char *path, cream_weights_info *info, cream
   if (!names)
     status = cream_fail_memory(err, size * sizeof *names, "the names of the classes");
   else if (count == 0)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "%s: no names in it; expected one a line", path);
+    status = cream_fail(err, CREAM_BAD_CONFIG, "%s: no names in it, expected one a line", path);
   else
     status = cream_weights_info_set_classes(info, names, count, err);
   free(names);
@@ -50,7 +59,7 @@ static cream_status read_names(const char *path, cream_weights_info *info, cream
   return status;
 }
 
-/* What goes into the header. */
+/* The metadata of the file. */
 static cream_status describe(const convert_options *options, const cream_weights_source *source,
                              const cream_arch *arch, cream_weights_info *info, cream_error *err) {
   const cream_weights_info *given = cream_weights_source_info(source);
@@ -65,14 +74,14 @@ static cream_status describe(const convert_options *options, const cream_weights
                                                              given->n_classes, err);
   if (status == CREAM_OK && arch && info->n_classes && info->n_classes != arch->net.classes)
     status = cream_fail(err, CREAM_BAD_CONFIG, "%s: %d names, but the network has %d classes",
-                        options->names ? options->names : options->in, info->n_classes, arch->net.classes);
+                        options->names ? options->names : in_of(options), info->n_classes, arch->net.classes);
   return status;
 }
 
 static void print_json(const convert_options *options, const cream_weights_report *report) {
   cream_json json = cream_json_to(stdout);
   cream_json_object(&json, NULL, true);
-  cream_json_string(&json, "out", options->out);
+  cream_json_string(&json, "out", out_of(options));
   cream_json_integer(&json, "tensors", (uint64_t)report->loaded);
   cream_json_integer(&json, "not_used", (uint64_t)report->extra);
   cream_json_end(&json);
@@ -85,18 +94,18 @@ static cream_status save(const convert_options *options, const cream_weights_sou
   cream_weights_report report = {0};
   cream_status status = describe(options, source, arch, &info, err);
   if (status == CREAM_OK)
-    status = cream_weights_source_save(source, options->out, params, n_params, &info, &report, err);
+    status = cream_weights_source_save(source, out_of(options), params, n_params, &info, &report, err);
   cream_weights_info_free(&info);
   if (status != CREAM_OK) return status;
-  if (report.text[0]) fprintf(stderr, "%s: %s\n", options->in, report.text);
+  if (report.text[0]) fprintf(stderr, "%s: %s\n", in_of(options), report.text);
   if (options->json)
     print_json(options, &report);
   else
-    printf("%s: %d tensors\n", options->out, report.loaded);
+    printf("%s: %d tensors\n", out_of(options), report.loaded);
   return CREAM_OK;
 }
 
-/* The parameters' names and shapes come of a network that is only counted. */
+/* Names and shapes of the parameters are those of a network on the counting backend. */
 static cream_status save_for(const convert_options *options, const cream_weights_source *source,
                              cream_error *err) {
   static cream_arch arch;
@@ -121,60 +130,34 @@ static cream_status save_for(const convert_options *options, const cream_weights
 
 static cream_status convert(const convert_options *options, cream_error *err) {
   cream_weights_source *source;
-  cream_status status = cream_weights_source_open(options->in, options->ema != 0, &source, err);
+  cream_status status = cream_weights_source_open(in_of(options), options->ema, &source, err);
   if (status != CREAM_OK) return status;
   status = options->arch ? save_for(options, source, err) : save(options, source, NULL, NULL, 0, err);
   cream_weights_source_close(source);
   return status;
 }
 
-static void print_help(poptContext context) {
-  printf("convert: %s\n\n", tool_convert.summary);
-  poptPrintHelp(context, stdout, 0);
-  printf("\nIN is a .pth or .pth.tar file of PyTorch (state dict, or checkpoint of timm's form), or a\n"
-         "safetensors file; OUT is written as safetensors. Nothing in a file is run: only tensors and\n"
-         "containers are read. With --arch, names and shapes have to be the network's.\n"
-         "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 bad data.\n");
+static cream_status run(const void *values, cream_error *err) {
+  return convert(values, err);
 }
 
-static cream_status command(int argc, const char **argv, cream_error *err) {
-  convert_options options = {0};
-  const struct poptOption table[] = {
-      {"arch", 0, POPT_ARG_STRING, &options.arch, 0,
-       "the network that the weights are for: they are checked, and others left out", "NAME|FILE|LIST"},
-      {"ema", 0, POPT_ARG_NONE, &options.ema, 0, "the averaged weights of a checkpoint", NULL},
-      {"class-names", 0, POPT_ARG_STRING, &options.names, 0, "names of the classes, one a line", "FILE"},
-      {"json", 0, POPT_ARG_NONE, &options.json, 0, "what was done as one JSON document on stdout", NULL},
-      {"help", 'h', POPT_ARG_NONE, &options.help, 0, "this text", NULL},
-      POPT_TABLEEND};
-  argv[0] = "cream convert";
-  poptContext context = describe_context(argv[0], argc, argv, table);
-  if (!context) return cream_fail_memory(err, sizeof table, "the options");
-  poptSetOtherOptionHelp(context, "[options] IN OUT");
-  int code = poptGetNextOpt(context);
-  options.in = poptGetArg(context);
-  options.out = poptGetArg(context);
-  const char *extra = poptPeekArg(context);
-  cream_status status = CREAM_OK;
-  if (code < -1)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "%s: %s; see cream convert --help", poptBadOption(context, 0),
-                        poptStrerror(code));
-  else if (options.help)
-    print_help(context);
-  else if (extra)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "unexpected argument \"%s\"; see cream convert --help", extra);
-  else if (!options.out)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "expected two files: cream convert IN OUT");
-  else
-    status = convert(&options, err);
-  free(options.arch);
-  free(options.names);
-  poptFreeContext(context);
-  return status;
-}
-
-const tool tool_convert = {
-    .name = "convert",
-    .summary = "turn a weights file of PyTorch into safetensors, and check it against a network",
-    .command = command,
+static const cli_option options[] = {
+    CLI_VALUE(convert_options, arch, NETWORK, "arch", "NAME|FILE|LIST",
+              "the network that the weights are for: they are checked, and other tensors left out",
+              .names = cream_arch_names),
+    CLI_VALUE(convert_options, ema, NETWORK, "ema", NULL, "take the averaged weights of a checkpoint"),
+    CLI_VALUE(convert_options, names, NETWORK, "class-names", "FILE", "names of the classes, one a line"),
+    CLI_VALUE(convert_options, json, OUTPUT, "json", NULL,
+              "print what was written on stdout as one JSON document"),
 };
+
+COMMAND(
+    convert, "convert a weights file of PyTorch to safetensors, and check it against a network",
+    CLI_OPTIONS(options), CLI_VALUES(convert_options, line), .run = run, .arguments = "IN OUT",
+    .least_arguments = 2, .most_arguments = 2,
+    .missing = "expected two files: cream convert IN OUT; see cream convert --help",
+    .text =
+        "IN is a .pth or .pth.tar file of PyTorch (a state dict, or a checkpoint of timm), or a safetensors\n"
+        "file; OUT is written as safetensors. No code of a file is run: only tensors and containers are "
+        "read.\n"
+        "With --arch, names and shapes have to be those of the network.\n");

@@ -12,44 +12,44 @@
 
 enum { PATH_BYTES = 4096 };
 
-typedef struct bad_picture {
+typedef struct unreadable_image {
   cream_part part;
   size_t index;
   char reason[512];
-} bad_picture;
+} unreadable_image;
 
-/* A picture by what it shows. */
-typedef struct print {
+/* An image and the hash of its pixels. */
+typedef struct fingerprint {
   uint64_t hash;
   cream_part part;
   size_t index;
-} print;
+} fingerprint;
 
 typedef struct checker {
   const cream_dataset *dataset;
   cream_image *images; /* [threads] */
-  print *prints;       /* [count of both parts], of a bad picture with hash 0 */
+  fingerprint *prints; /* [count of both parts]; hash 0: the image is unreadable */
   pthread_mutex_t lock;
-  bad_picture *bad;
-  size_t n_bad, room;
-  cream_status status; /* not of a picture: no memory */
-  size_t duplicates;   /* test pictures that are among the training pictures too */
+  unreadable_image *unreadable;
+  size_t n_unreadable, room;
+  cream_status status; /* CREAM_FAILED: no memory */
+  size_t duplicates;   /* test images that are also training images */
 } checker;
 
 /* ---- reading ---------------------------------------------------------------------------------------- */
 
-static void note_bad(checker *self, cream_part part, size_t index, const char *reason) {
+static void note_unreadable(checker *self, cream_part part, size_t index, const char *reason) {
   pthread_mutex_lock(&self->lock);
-  if (self->n_bad == self->room) {
+  if (self->n_unreadable == self->room) {
     size_t room = self->room ? 2 * self->room : 64;
-    bad_picture *bad = realloc(self->bad, room * sizeof *bad);
+    unreadable_image *bad = realloc(self->unreadable, room * sizeof *bad);
     if (bad) {
-      self->bad = bad;
+      self->unreadable = bad;
       self->room = room;
     }
   }
-  if (self->n_bad < self->room) {
-    bad_picture *bad = &self->bad[self->n_bad++];
+  if (self->n_unreadable < self->room) {
+    unreadable_image *bad = &self->unreadable[self->n_unreadable++];
     bad->part = part;
     bad->index = index;
     snprintf(bad->reason, sizeof bad->reason, "%s", reason);
@@ -66,9 +66,9 @@ static void look_at(void *context, int thread, size_t i) {
   size_t index = i < n_train ? i : i - n_train;
   cream_image *image = &self->images[thread];
   cream_error reason;
-  self->prints[i] = (print){.part = part, .index = index};
+  self->prints[i] = (fingerprint){.part = part, .index = index};
   if (self->dataset->load(self->dataset, part, index, 0, image, &reason)) {
-    note_bad(self, part, index, reason.text);
+    note_unreadable(self, part, index, reason.text);
     return;
   }
   uint64_t shape = (uint64_t)image->width << 32 | (uint64_t)image->height;
@@ -77,26 +77,27 @@ static void look_at(void *context, int thread, size_t i) {
 }
 
 static int by_place(const void *a, const void *b) {
-  const bad_picture *x = a, *y = b;
+  const unreadable_image *x = a, *y = b;
   if (x->part != y->part) return x->part < y->part ? -1 : 1;
   return x->index < y->index ? -1 : x->index > y->index;
 }
 
 static int by_hash(const void *a, const void *b) {
-  const print *x = a, *y = b;
+  const fingerprint *x = a, *y = b;
   if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
   if (x->part != y->part) return x->part < y->part ? -1 : 1;
   return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* Calls `each` for every test picture that a training picture is like, with the first of these. */
+/* Calls `each` for every test image with the same pixels as a training image, with the first of these; returns their
+ * number. */
 static size_t find_duplicates(const checker *self, size_t count,
-                              void (*each)(const checker *, const print *, const print *, void *),
+                              void (*each)(const checker *, const fingerprint *, const fingerprint *, void *),
                               void *context) {
   size_t found = 0;
-  const print *first = NULL;
+  const fingerprint *first = NULL;
   for (size_t i = 0; i < count; i++) {
-    const print *p = &self->prints[i];
+    const fingerprint *p = &self->prints[i];
     if (!first || first->hash != p->hash) first = p;
     if (!p->hash || p->part != CREAM_PART_TEST || first->part != CREAM_PART_TRAIN) continue;
     found++;
@@ -105,7 +106,7 @@ static size_t find_duplicates(const checker *self, size_t count,
   return found;
 }
 
-/* ---- telling ---------------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------------------- */
 
 static char *path_of(const checker *self, cream_part part, size_t index, char text[4 * PATH_BYTES]) {
   char path[PATH_BYTES];
@@ -113,14 +114,16 @@ static char *path_of(const checker *self, cream_part part, size_t index, char te
                          4 * PATH_BYTES);
 }
 
-static void print_duplicate(const checker *self, const print *train, const print *test, void *context) {
+static void print_duplicate(const checker *self, const fingerprint *train, const fingerprint *test,
+                            void *context) {
   char a[4 * PATH_BYTES], b[4 * PATH_BYTES];
   (void)context;
-  printf("duplicate   %s is the training picture %s\n", path_of(self, test->part, test->index, b),
+  printf("duplicate   %s is the training image %s\n", path_of(self, test->part, test->index, b),
          path_of(self, train->part, train->index, a));
 }
 
-static void write_duplicate(const checker *self, const print *train, const print *test, void *context) {
+static void write_duplicate(const checker *self, const fingerprint *train, const fingerprint *test,
+                            void *context) {
   cream_json *json = context;
   char text[4 * PATH_BYTES];
   cream_json_object(json, NULL, false);
@@ -129,7 +132,7 @@ static void write_duplicate(const checker *self, const print *train, const print
   cream_json_end(json);
 }
 
-/* Pictures of each class in a part; the caller frees it. */
+/* Images of each class in a part; the caller frees it. */
 static size_t *count_classes(const cream_dataset *dataset, cream_part part) {
   size_t *counts = calloc((size_t)dataset->classes, sizeof *counts);
   for (size_t i = 0; counts && i < dataset->count[part]; i++) counts[dataset->labels[part][i]]++;
@@ -142,19 +145,19 @@ static void print_balance(const cream_dataset *dataset, const char *name, const 
     if (counts[c] < counts[least]) least = c;
     if (counts[c] > counts[most]) most = c;
   }
-  printf("%-12s%zu (%s) to %zu (%s) pictures a class\n", name, counts[least], dataset->class_names[least],
+  printf("%-12s%zu (%s) to %zu (%s) images a class\n", name, counts[least], dataset->class_names[least],
          counts[most], dataset->class_names[most]);
 }
 
 static void print_report(const checker *self, size_t count, size_t *const counts[CREAM_PARTS]) {
   const cream_dataset *dataset = self->dataset;
-  for (size_t i = 0; i < self->n_bad; i++) printf("bad         %s\n", self->bad[i].reason);
+  for (size_t i = 0; i < self->n_unreadable; i++) printf("unreadable  %s\n", self->unreadable[i].reason);
   find_duplicates(self, count, print_duplicate, NULL);
-  printf("pictures    %zu for training, %zu for tests, %d classes\n", dataset->count[CREAM_PART_TRAIN],
+  printf("images      %zu for training, %zu for tests, %d classes\n", dataset->count[CREAM_PART_TRAIN],
          dataset->count[CREAM_PART_TEST], dataset->classes);
   print_balance(dataset, "training", counts[CREAM_PART_TRAIN]);
   print_balance(dataset, "tests", counts[CREAM_PART_TEST]);
-  printf("unusable    %zu\nduplicates  %zu test pictures are training pictures too\n", self->n_bad,
+  printf("unusable    %zu\nduplicates  %zu test images are also training images\n", self->n_unreadable,
          self->duplicates);
 }
 
@@ -175,10 +178,11 @@ static void write_report(const checker *self, size_t count, size_t *const counts
   }
   cream_json_end(&json);
   cream_json_array(&json, "bad", true);
-  for (size_t i = 0; i < self->n_bad; i++) {
+  for (size_t i = 0; i < self->n_unreadable; i++) {
     cream_json_object(&json, NULL, false);
-    cream_json_string(&json, "path", path_of(self, self->bad[i].part, self->bad[i].index, text));
-    cream_json_string(&json, "reason", self->bad[i].reason);
+    cream_json_string(&json, "path",
+                      path_of(self, self->unreadable[i].part, self->unreadable[i].index, text));
+    cream_json_string(&json, "reason", self->unreadable[i].reason);
     cream_json_end(&json);
   }
   cream_json_end(&json);
@@ -213,17 +217,17 @@ cream_status data_check(const data_options *options, const cream_dataset *datase
   if (!self.images || !self.prints || self.status) {
     status = cream_fail_memory(err, count * sizeof *self.prints, "the check");
   } else {
-    if (self.n_bad) qsort(self.bad, self.n_bad, sizeof *self.bad, by_place);
+    if (self.n_unreadable) qsort(self.unreadable, self.n_unreadable, sizeof *self.unreadable, by_place);
     qsort(self.prints, count, sizeof *self.prints, by_hash);
     self.duplicates = find_duplicates(&self, count, NULL, NULL);
     status = report(&self, count, options->json, err);
-    if (!status && self.n_bad)
-      status = cream_fail(err, CREAM_BAD_DATA, "%zu of %zu pictures cannot be used", self.n_bad, count);
+    if (!status && self.n_unreadable)
+      status = cream_fail(err, CREAM_BAD_DATA, "%zu of %zu images cannot be used", self.n_unreadable, count);
   }
   for (size_t i = 0; self.images && i < threads; i++) cream_image_free(&self.images[i]);
   pthread_mutex_destroy(&self.lock);
   free(self.images);
   free(self.prints);
-  free(self.bad);
+  free(self.unreadable);
   return status;
 }

@@ -11,29 +11,30 @@
 #include "tools/cli/progress.h"
 #include "tools/cli/signals.h"
 
-static void tell_bad(void *context, cream_part part, size_t index, const char *line) {
+static void print_skipped(void *context, cream_part part, size_t index, const char *line) {
   (void)context, (void)part, (void)index;
-  fprintf(stderr, "left out: %s\n", line);
+  fprintf(stderr, "skipped: %s\n", line);
 }
 
-static void tell_progress(void *context, size_t done, size_t all) {
+static void print_progress(void *context, size_t done, size_t all) {
   (void)context;
-  if (isatty(STDERR_FILENO)) fprintf(stderr, "\r%zu of %zu pictures%s", done, all, done == all ? "\n" : "");
+  if (isatty(STDERR_FILENO)) fprintf(stderr, "\r%zu of %zu images%s", done, all, done == all ? "\n" : "");
 }
 
 cream_status data_pack(const data_options *options, const cream_dataset *dataset, cream_error *err) {
-  cream_skipped *bad;
-  cream_status status = cream_skipped_create(dataset, options->config.max_bad, tell_bad, NULL, &bad, err);
+  cream_skipped *skipped;
+  cream_status status =
+      cream_skipped_create(dataset, options->config.max_bad, print_skipped, NULL, &skipped, err);
   if (status) return status;
   cream_pack_options pack = {.kind = options->quality ? CREAM_PACK_JPEG : CREAM_PACK_RAW,
                              .shorter = options->shorter,
                              .quality = options->quality,
                              .threads = options->threads,
-                             .skipped = bad,
-                             .progress = tell_progress,
+                             .skipped = skipped,
+                             .progress = print_progress,
                              .stop = signals_catch()};
   status = cream_pack_write(options->config.out, dataset, &pack, err);
-  cream_skipped_destroy(bad);
+  cream_skipped_destroy(skipped);
   if (!status) printf("next        --data pack:%s\n", options->config.out);
   return status;
 }
@@ -89,8 +90,9 @@ static cream_status measure(cream_source *source, const data_options *options, c
 }
 
 cream_status data_speed(const data_options *options, const cream_dataset *dataset, cream_error *err) {
-  cream_skipped *bad;
-  cream_status status = cream_skipped_create(dataset, options->config.max_bad, tell_bad, NULL, &bad, err);
+  cream_skipped *skipped;
+  cream_status status =
+      cream_skipped_create(dataset, options->config.max_bad, print_skipped, NULL, &skipped, err);
   if (status) return status;
   size_t count = dataset->count[CREAM_PART_TRAIN];
   cream_loader_options loader = {.part = CREAM_PART_TRAIN,
@@ -101,7 +103,7 @@ cream_status data_speed(const data_options *options, const cream_dataset *datase
                                  .augment = options->config.augment.enabled,
                                  .workers = options->threads > 1 ? options->threads : 0,
                                  .transforms = &options->config.augment,
-                                 .skipped = bad};
+                                 .skipped = skipped};
   cream_source *source = NULL;
   speed measured = {0};
   static normaliser to_values;
@@ -111,10 +113,10 @@ cream_status data_speed(const data_options *options, const cream_dataset *datase
   if (!status) status = measure(source, options, &to_values, &measured, err);
   cream_source_destroy(source);
   free(to_values.values);
-  cream_skipped_destroy(bad);
+  cream_skipped_destroy(skipped);
   if (status) return status;
   if (!options->json) {
-    printf("%.0f pictures/s on %d threads, %dx%d pixels\n", measured.images / measured.seconds,
+    printf("%.0f images/s on %d threads, %dx%d pixels\n", measured.images / measured.seconds,
            options->threads, options->side, options->side);
     return CREAM_OK;
   }

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "data.h"
-#include "io/image/encode.h"
 #include "io/base/file.h"
+#include "io/image/encode.h"
 #include "io/image/transform.h"
 
 enum { GAP = 4, MAX_COLUMNS = CREAM_TRANSFORMS + 2 };
 
-/* A column of the sheet: pictures as a test sees them, or changed by some of the transforms. */
+/* A column of the sheet: images as in a test, or changed by some of the transforms. */
 typedef struct column {
   unsigned only; /* 0: a test's */
   char title[240];
@@ -43,7 +43,7 @@ static void place(sheet *s, const uint8_t *pixels, int side, int row, int at) {
            pixels + (size_t)y * (size_t)side * 3, (size_t)side * 3);
 }
 
-/* A row: one picture in every column, with probabilities that hide nothing. */
+/* A row: one image in every column. */
 static cream_status fill_row(const data_options *options, const cream_dataset *dataset,
                              const cream_transforms *transforms, const column *columns, int n, size_t index,
                              int row, sheet *s, cream_error *err) {
@@ -51,7 +51,7 @@ static cream_status fill_row(const data_options *options, const cream_dataset *d
   cream_image image = {0};
   cream_transform_memory memory = {0};
   uint8_t *pixels = malloc(bytes);
-  if (!pixels) return cream_fail_memory(err, bytes, "a picture");
+  if (!pixels) return cream_fail_memory(err, bytes, "an image");
   cream_status status = dataset->load(dataset, CREAM_PART_TRAIN, index, 0, &image, err);
   for (int i = 0; i < n && !status; i++) {
     cream_rng rng = cream_rng_at(options->config.seed, CREAM_RNG_AUGMENT, index);
@@ -76,8 +76,8 @@ static cream_status write_sheet(const char *path, const sheet *s, cream_error *e
   return status;
 }
 
-/* Pictures evenly spread over the training part, so that classes that stand in order all come. */
-static size_t picture_of_row(const cream_dataset *dataset, int row, int rows) {
+/* Images evenly spread over the training part, which may be ordered by class. */
+static size_t image_of_row(const cream_dataset *dataset, int row, int rows) {
   return dataset->count[CREAM_PART_TRAIN] * (size_t)row / (size_t)rows;
 }
 
@@ -98,7 +98,7 @@ cream_status data_show(const data_options *options, const cream_dataset *dataset
   memset(s.pixels, 255, bytes);
   for (int row = 0; row < rows && !status; row++)
     status =
-        fill_row(options, dataset, &transforms, columns, n, picture_of_row(dataset, row, rows), row, &s, err);
+        fill_row(options, dataset, &transforms, columns, n, image_of_row(dataset, row, rows), row, &s, err);
   if (!status) status = write_sheet(options->config.out, &s, err);
   free(s.pixels);
   for (int i = 0; i < n && !status; i++) printf("column %d    %s\n", i + 1, columns[i].title);

@@ -24,11 +24,11 @@ static cream_status put_line(const cream_dataset *dataset, cream_part part, size
   char path[PATH_MAX], whole[PATH_MAX];
   dataset->path(dataset, part, index, path, sizeof path);
   if (!realpath(path, whole))
-    return cream_fail(err, CREAM_BAD_DATA, "cannot find %.300s: %s; a subset takes data sets of files", path,
+    return cream_fail(err, CREAM_BAD_DATA, "cannot find %.300s: %s; expected a data set of files", path,
                       strerror(errno));
   if (strpbrk(whole, "\t\n\r"))
-    return cream_fail(err, CREAM_BAD_DATA, "%.300s: a name with a tab or a line end cannot be in a list",
-                      path);
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%.300s: the name has a tab or a line end; expected none, a list cannot hold it", path);
   fprintf(stream, "%s\t%s\t%s\n", whole, dataset->class_names[dataset->labels[part][index]],
           part == CREAM_PART_TRAIN ? "train" : "val");
   return CREAM_OK;
@@ -44,7 +44,7 @@ static cream_status put_class(const data_options *options, const cream_dataset *
     for (size_t i = 0; i < dataset->count[part]; i++)
       if (dataset->labels[part][i] == class) items[n++] = (uint32_t)i;
     if (n < wanted[part])
-      return cream_fail(err, CREAM_BAD_DATA, "class %s has %zu %s pictures, wanted are %zu",
+      return cream_fail(err, CREAM_BAD_DATA, "class %s has %zu %s images, expected at least %zu",
                         dataset->class_names[class], n, names[part], wanted[part]);
     cream_rng rng = cream_rng_at(options->config.seed, CREAM_RNG_SPLIT,
                                  1 + (uint64_t) class * CREAM_PARTS + (uint64_t)part);
@@ -72,8 +72,8 @@ static cream_status write_list(const data_options *options, const cream_dataset 
 
 cream_status data_subset(const data_options *options, const cream_dataset *dataset, cream_error *err) {
   if (options->classes > dataset->classes)
-    return cream_fail(err, CREAM_BAD_CONFIG, "--classes: got %d, but %s has %d", options->classes,
-                      options->config.data, dataset->classes);
+    return cream_fail(err, CREAM_BAD_CONFIG, "--classes: got %d, expected at most the %d of %s",
+                      options->classes, dataset->classes, options->config.data);
   size_t most = dataset->count[0] > dataset->count[1] ? dataset->count[0] : dataset->count[1];
   uint32_t *classes = malloc((size_t)dataset->classes * sizeof *classes),
            *items = malloc(most * sizeof *items);
@@ -82,7 +82,7 @@ cream_status data_subset(const data_options *options, const cream_dataset *datas
   free(classes);
   free(items);
   if (!status)
-    printf("%d classes, %d training and %d test pictures each: --data list:%s,labels=names\n",
-           options->classes, options->train, options->val, options->config.out);
+    printf("%d classes, %d training and %d test images each: --data list:%s,labels=names\n", options->classes,
+           options->train, options->val, options->config.out);
   return status;
 }

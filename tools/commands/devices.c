@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "commands.h"
 #include "io/base/json.h"
 #include "io/base/memory.h"
-#include "tools/cli/options.h"
 #include "tools/run/device.h"
 
 /* The CPU: its buffers are in the host's memory. */
@@ -66,6 +66,11 @@ static void write_device(cream_json *json, const cream_device *d) {
   cream_json_end(json);
 }
 
+typedef struct devices_options {
+  cli_line line;
+  bool json;
+} devices_options;
+
 /* The devices of one driver; without any, `absent` says why. */
 typedef struct driver_devices {
   cream_device *devices;
@@ -94,7 +99,8 @@ static void write_all(const driver_devices *drivers) {
   putchar('\n');
 }
 
-static cream_status devices_run(const tool_options *options, cream_error *err) {
+static cream_status run(const void *values, cream_error *err) {
+  const devices_options *options = values;
   driver_devices *drivers = calloc((size_t)device_drivers(), sizeof *drivers);
   if (!drivers) return cream_fail_memory(err, (size_t)device_drivers() * sizeof *drivers, "the devices");
   for (int d = 0; d < device_drivers(); d++)
@@ -106,12 +112,14 @@ static cream_status devices_run(const tool_options *options, cream_error *err) {
   return CREAM_OK;
 }
 
-const tool tool_devices = {
-    .name = "devices",
-    .summary = "list the devices and test whether they work",
-    .options = "json ",
-    .notes = "Each OpenCL device is tested: the kernels are compiled for it and run, and their results are\n"
-             "compared. --device takes an id of the first column or a part of a name. docs/opencl.md says\n"
-             "which drivers to install.\n",
-    .run = devices_run,
+static const cli_option options[] = {
+    CLI_VALUE(devices_options, json, OUTPUT, "json", NULL, "print the list on stdout as one JSON document"),
 };
+
+COMMAND(
+    devices, "list the devices and test whether they work", CLI_OPTIONS(options), CLI_VALUES(devices_options, line),
+    .run = run,
+    .text =
+        "Each OpenCL device is tested: its kernels are compiled and run, and their results are compared.\n"
+        "--device takes an id of the first column or a part of a name. docs/opencl.md says which drivers to\n"
+        "install.\n");

@@ -1,17 +1,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/run/common.h"
+#include "commands.h"
 #include "core/cream.h"
 #include "io/weights/onnx.h"
 #include "tools/run/model.h"
+#include "tools/run/run_options.h"
 
 enum { MAX_PAIRS = 16 };
 
-/* What a program that runs the model has to know. */
+/* Writes the model with the metadata that a program needs to run it. */
 static cream_status save(const model *m, const char *out, cream_error *err) {
-  cream_weights_metadata told;
-  cream_status status = cream_weights_metadata_init(&told, &m->info, err);
+  cream_weights_metadata metadata;
+  cream_status status = cream_weights_metadata_init(&metadata, &m->info, err);
   if (status != CREAM_OK) return status;
   cream_path path = cream_skeleton_first_path(&m->arch.net);
   char layers[1024], macs[32];
@@ -23,35 +24,47 @@ static cream_status save(const model *m, const char *out, cream_error *err) {
                                  {"layers", layers},
                                  {"macs", macs}};
   int count = 5;
-  for (int i = 0; i < told.count && count < MAX_PAIRS; i++)
-    if (strcmp(told.pairs[i].key, "format") != 0) pairs[count++] = told.pairs[i];
+  for (int i = 0; i < metadata.count && count < MAX_PAIRS; i++)
+    if (strcmp(metadata.pairs[i].key, "format") != 0) pairs[count++] = metadata.pairs[i];
   status = cream_onnx_save(out, m->net, &path, pairs, count, err);
-  cream_weights_metadata_free(&told);
+  cream_weights_metadata_free(&metadata);
   return status;
 }
 
-static cream_status export_run(const tool_options *options, cream_error *err) {
-  const char *out = options->config.out;
-  if (options->n_arguments != 1 || strcmp(options->arguments[0], "onnx") != 0)
-    return cream_fail(err, CREAM_BAD_CONFIG, "expected a format: cream export onnx; see cream export --help");
+static cream_status run(const void *values, cream_error *err) {
+  const run_options *options = values;
+  const char *out = *options->config.out ? options->config.out : "net.onnx";
+  if (strcmp(options->line.arguments[0], "onnx") != 0)
+    return cream_fail(err, CREAM_BAD_CONFIG, "unknown format \"%.40s\", expected a format: cream export onnx",
+                      options->line.arguments[0]);
   static model m;
   cream_status status = model_open(&m, &options->config, 1, err);
-  if (status == CREAM_OK) status = save(&m, *out ? out : "net.onnx", err);
+  if (status == CREAM_OK) status = save(&m, out, err);
   if (status == CREAM_OK) {
     const cream_skeleton *net = &m.arch.net;
-    printf("%s: ONNX opset %d, input [batch,3,%d,%d], logits [batch,%d]\n", *out ? out : "net.onnx",
-           CREAM_ONNX_OPSET, net->resolution, net->resolution, net->classes);
+    printf("%s: ONNX opset %d, input [batch,3,%d,%d], logits [batch,%d]\n", out, CREAM_ONNX_OPSET,
+           net->resolution, net->resolution, net->classes);
   }
   model_close(&m);
   return status;
 }
 
-const tool tool_export = {
-    .name = "export",
-    .summary = "write a trained network in another form: onnx",
-    .arguments = "onnx",
-    .out = "file to write (default: net.onnx)",
-    .options = "arch weights run config set threads out ",
-    .notes = "Batch norms are folded into the convolutions. docs/export.md tells what the model has.\n",
-    .run = export_run,
+static const cli_option options[] = {
+    RUN_ARCH,
+    RUN_WEIGHTS,
+    RUN_FOLDER,
+    RUN_CONFIG,
+    RUN_SET,
+    RUN_THREADS,
+    RUN_SETTING(OUTPUT, "out", "out", "FILE", "file to write", .fallback = "net.onnx"),
 };
+
+static const char *const settings[] = {
+    "arch", "weights", "out", "device", "opencl.", "threads", "augment.interpolation", "augment.test_crop",
+    NULL};
+
+COMMAND(export, "export a trained network to another format: onnx", CLI_OPTIONS(options),
+        CLI_VALUES(run_options, line), .defaults = run_options_defaults, .run = run, .settings = settings,
+        .arguments = "onnx", .least_arguments = 1, .most_arguments = 1,
+        .missing = "expected a format: cream export onnx; see cream export --help",
+        .text = "Batch norms are folded into the convolutions. docs/export.md describes the model.\n");

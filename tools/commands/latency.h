@@ -1,14 +1,16 @@
-/* What the modes of `cream latency` share: options, and networks whose forward passes are timed. */
+/* Shared by the subcommands of cream latency: options, and networks whose forward passes are timed. */
 #ifndef CREAM_TOOLS_LATENCY_H
 #define CREAM_TOOLS_LATENCY_H
 
 #include "core/base/config.h"
 #include "core/net/net.h"
 #include "io/config/latency_table.h"
+#include "tools/cli/command.h"
 
 typedef struct latency_options {
+  cli_line line;
   cream_config config; /* space, seed, threads, out; resolution 0 and depth 0: the space's largest */
-  char *table;
+  const char *table;
   int classes; /* 0: the space's own number */
   int batch;
   int depth_limit; /* layers of a stage, where the depths are not given */
@@ -16,15 +18,16 @@ typedef struct latency_options {
   bool json;
 } latency_options;
 
-cream_status latency_build(const latency_options *, cream_error *); /* latency_build.c */
-cream_status latency_check(const latency_options *, cream_error *); /* latency_check.c */
-cream_status latency_show(const latency_options *, cream_error *);  /* latency_check.c */
+/* `values` are a latency_options. */
+cream_status latency_build(const void *values, cream_error *); /* latency_build.c */
+cream_status latency_check(const void *values, cream_error *); /* latency_check.c */
+cream_status latency_show(const void *values, cream_error *);  /* latency_check.c */
 
 /* ---- timing (latency_rig.c) ---------------------------------------------------------------------- */
 
 enum { LATENCY_MAX_PARTS = CREAM_MAX_LAYERS + 2 }; /* stem, layers, head */
 
-/* A supernet with folded batch norms on its device, and a random picture. */
+/* A supernet with folded batch norms on its device, and a random image. */
 typedef struct latency_rig {
   cream_backend *backend;
   cream_net *net;
@@ -34,8 +37,8 @@ typedef struct latency_rig {
   double marks[LATENCY_MAX_PARTS + 1]; /* seconds */
 } latency_rig;
 
-/* Pins the process to as many processors as there are threads, before the first of them starts. A rig must
- * stay where it is; latency_rig_close takes one that failed to open. */
+/* Pins the process to as many processors as there are threads, before the first thread starts. The rig must stay where
+ * it is, and latency_rig_close has to be called also after a failure. */
 cream_status latency_rig_open(latency_rig *, const cream_config *, const cream_skeleton *, int batch,
                               cream_error *);
 void latency_rig_close(latency_rig *);

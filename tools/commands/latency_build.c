@@ -1,5 +1,5 @@
-/* cream latency build: random paths that together have every block equally often run in rounds; each part is
- * timed where it runs, between its neighbours, with whatever these left in the caches. */
+/* cream latency build: runs random paths, which together contain every block equally often, in rounds, and times each
+ * part in its place in the network, with the caches as its neighbours leave them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +30,7 @@ static double *whole_of(const build_times *times, int path) {
   return times_of(times, times->n_parts + 1, path);
 }
 
-/* Every layer goes through its options in an order of its own, so that each has had its turn before any has a
- * second one. */
+/* Every layer takes its options in an order of its own, each once before any is repeated. */
 static cream_path path_of(const cream_skeleton *skeleton, uint64_t seed, int index) {
   cream_path path = cream_skeleton_first_path(skeleton);
   for (int l = 0; l < skeleton->n_layers; l++) {
@@ -63,14 +62,14 @@ static cream_status measure(latency_rig *rig, const cream_skeleton *skeleton, ui
   return CREAM_OK;
 }
 
-/* From samples, which it sorts. `mark`: milliseconds that a mark takes. */
+/* Median and quartiles of the samples, which are sorted. `mark`: milliseconds that a mark takes. */
 static void summarise(cream_latency *latency, double *samples, int count, double mark) {
   latency->samples = count;
   latency->ms = fmax(0, bench_median(samples, count) - mark);
   latency->iqr = samples[count - 1 - count / 4] - samples[count / 4];
 }
 
-/* What waiting at marks adds to each part: nothing where ops run at once. */
+/* Milliseconds that waiting at a mark adds to each part: 0 where ops run synchronously. */
 static double cost_of_mark(const build_times *times, double *scratch) {
   for (int p = 0; p < times->paths; p++)
     scratch[p] =
@@ -135,7 +134,7 @@ static void fill_part(const build_times *times, int part, double mark, double *s
   summarise(latency, samples, times->paths, mark);
 }
 
-/* What whole passes take beside their parts. Returns the mean error of the table's predictions, relative. */
+/* The time of whole passes beside that of their parts. *error: the mean relative error of the table's predictions. */
 static cream_status fill_rest(const cream_skeleton *skeleton, uint64_t seed, const build_times *times,
                               double *samples, cream_latency_table *table, double *error, cream_error *err) {
   static cream_latencies latencies;
@@ -208,7 +207,7 @@ static cream_status open_skeleton(const latency_options *options, cream_skeleton
                              options->classes ? options->classes : space.head.classes, err);
 }
 
-/* Eight turns for each option of the layer that has most, unless the number of paths is given. */
+/* Eight times the largest number of options of a layer, unless --paths is given. */
 static int count_paths(const latency_options *options, const cream_skeleton *skeleton) {
   enum { TURNS = 8, LEAST = 12 };
   if (options->paths) return options->paths;
@@ -218,7 +217,8 @@ static int count_paths(const latency_options *options, const cream_skeleton *ske
   return TURNS * most > LEAST ? TURNS * most : LEAST;
 }
 
-cream_status latency_build(const latency_options *options, cream_error *err) {
+cream_status latency_build(const void *values, cream_error *err) {
+  const latency_options *options = values;
   static cream_skeleton skeleton;
   static cream_latency_table table;
   static latency_rig rig;

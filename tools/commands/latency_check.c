@@ -1,12 +1,12 @@
-/* cream latency check: the table against the clock. cream latency show: the table for people. */
+/* cream latency check compares a table with measurements; cream latency show prints it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/bench/bench.h"
 #include "core/base/statistics.h"
 #include "io/config/space_yaml.h"
 #include "latency.h"
+#include "tools/bench/bench.h"
 #include "tools/cli/progress.h"
 
 static const double least_correlation = 0.95, most_error = 0.10;
@@ -27,7 +27,7 @@ static cream_status open_skeleton(const latency_options *options, const cream_la
   return cream_skeleton_init(skeleton, &space, table->depth, table->resolution, table->classes, err);
 }
 
-/* Paths by turns, so that what disturbs the machine for a while does not all meet the same one. */
+/* Measures the paths in turn, so that a disturbance of the machine is spread over all of them. */
 static cream_status measure(latency_rig *rig, const cream_skeleton *skeleton, const latency_options *options,
                             double *measured, cream_error *err) {
   size_t rounds = (size_t)options->rounds, bytes = (size_t)options->paths * rounds * sizeof(double);
@@ -93,7 +93,7 @@ static void write_json(const check_result *result, const cream_skeleton *skeleto
   putchar('\n');
 }
 
-/* On the device, at the number of threads and the batch of the table. */
+/* Measures on the device of the table, with its threads and batch. */
 static cream_status run(const latency_options *options, const cream_latency_table *table,
                         const cream_skeleton *skeleton, check_result *result, cream_error *err) {
   static cream_latencies latencies;
@@ -112,7 +112,8 @@ static cream_status run(const latency_options *options, const cream_latency_tabl
   return status;
 }
 
-cream_status latency_check(const latency_options *options, cream_error *err) {
+cream_status latency_check(const void *values, cream_error *err) {
+  const latency_options *options = values;
   static cream_skeleton skeleton;
   static cream_latency_table table;
   check_result result = {.paths = options->paths};
@@ -148,7 +149,8 @@ static void print_row(const char *part, const cream_latency *latency) {
   printf("%-24s %10.3f %10.3f %8d\n", part, latency->ms, latency->iqr, latency->samples);
 }
 
-cream_status latency_show(const latency_options *options, cream_error *err) {
+cream_status latency_show(const void *values, cream_error *err) {
+  const latency_options *options = values;
   static cream_latency_table table;
   cream_status status = cream_latency_table_load(options->table, &table, err);
   if (status != CREAM_OK) return status;

@@ -3,12 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/run/common.h"
 #include "core/net/fold.h"
 #include "latency.h"
+#include "tools/cli/progress.h"
+#include "tools/run/network.h"
 
-/* To the last processors that the process may use: the first ones serve interrupts. Where that cannot be
- * done, the measurements are noisier, but not wrong. */
+/* Binds the process to the last processors that it may use: the first ones serve interrupts. A failure only makes the
+ * measurements noisier. */
 static void pin(int threads) {
   cpu_set_t may, chosen;
   CPU_ZERO(&chosen);
@@ -22,7 +23,7 @@ static cream_status upload_noise(latency_rig *rig, int batch, int side, uint64_t
   const float mean[4] = {0.5f, 0.5f, 0.5f, 0.5f}, deviation[4] = {0.25f, 0.25f, 0.25f, 0.25f};
   size_t bytes = (size_t)batch * (size_t)side * (size_t)side * 3;
   uint8_t *pixels = malloc(bytes);
-  if (!pixels) return cream_fail_memory(err, bytes, "random pictures");
+  if (!pixels) return cream_fail_memory(err, bytes, "random images");
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_TEST, UINT64_MAX);
   for (size_t i = 0; i < bytes; i++) pixels[i] = (uint8_t)cream_rng_u32(&rng);
   rig->input = cream_net_input(rig->net, batch, side);
@@ -37,7 +38,7 @@ cream_status latency_rig_open(latency_rig *rig, const cream_config *config, cons
   *rig = (latency_rig){.n_parts = skeleton->n_layers + 2};
   if (config->threads) pin(config->threads);
   const cream_net_options options = {.batch = batch, .seed = config->seed};
-  cream_status status = common_backend(config, &rig->backend, err);
+  cream_status status = run_backend(config, &rig->backend, err);
   if (status == CREAM_OK) status = cream_net_create(rig->backend, skeleton, &options, &rig->net, err);
   if (status == CREAM_OK) status = cream_net_fold(rig->net, err);
   return status == CREAM_OK ? upload_noise(rig, batch, skeleton->resolution, config->seed, err) : status;
@@ -49,7 +50,7 @@ void latency_rig_close(latency_rig *rig) {
   *rig = (latency_rig){0};
 }
 
-/* A failure of the device comes back from the synchronise at the end, too. */
+/* A failure of the device is also returned by the synchronise at the end. */
 static void mark(void *self) {
   latency_rig *rig = self;
   rig->backend->synchronise(rig->backend, NULL);

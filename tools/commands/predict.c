@@ -3,44 +3,53 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/run/common.h"
-#include "tools/run/device.h"
-#include "io/image/image.h"
+#include "commands.h"
+#include "io/base/file.h"
+#include "io/base/json.h"
 #include "io/base/name.h"
 #include "io/base/parallel.h"
+#include "io/image/image.h"
 #include "io/image/transform.h"
+#include "tools/run/device.h"
 #include "tools/run/model.h"
+#include "tools/run/run_options.h"
 
-enum { BATCH = 32, TOP = 5, MAX_THREADS = 64 };
+enum { BATCH = 32, MAX_THREADS = 64 };
 
-/* A picture of the batch. */
-typedef struct picture {
+typedef struct predict_options {
+  run_options run;
+  bool no_resize; /* images are used as they are */
+  int top;        /* classes printed for an image */
+} predict_options;
+
+/* An image of the batch. */
+typedef struct input_image {
   const char *path;
   cream_status status; /* of reading it */
   cream_error error;
-} picture;
+} input_image;
 
-/* What a thread that reads pictures needs; memory is used again. */
+/* Of a thread that reads images; its memory is reused. */
 typedef struct reader {
   cream_image image;
   cream_transform_memory memory;
 } reader;
 
 typedef struct prediction {
-  const tool_options *options;
+  const predict_options *options;
   model model;
   cream_transforms transforms;
-  int n, batch; /* pictures of this batch, and of the largest */
-  picture pictures[BATCH];
+  int n, batch; /* images of this batch, and of the largest */
+  input_image images[BATCH];
   uint8_t *pixels; /* [batch, side, side, 3] */
   float *logits;   /* [batch, classes] */
   int *order;      /* [classes] */
   reader readers[MAX_THREADS];
-  int threads, bad;
+  int threads, unusable;
   cream_json json;
 } prediction;
 
-static size_t picture_bytes(const prediction *p) {
+static size_t image_bytes(const prediction *p) {
   size_t side = (size_t)p->model.arch.net.resolution;
   return side * side * 3;
 }
@@ -53,9 +62,9 @@ static cream_status read_as_is(const prediction *p, const char *path, cream_imag
   cream_status status = cream_image_read(path, 0, image, err);
   if (status != CREAM_OK) return status;
   if (image->width != side || image->height != side)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: %d x %d pixels, but --no-resize takes pictures of %d x %d",
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %d x %d pixels, but --no-resize takes images of %d x %d",
                       path, image->width, image->height, side, side);
-  memcpy(pixels, image->pixels, picture_bytes(p));
+  memcpy(pixels, image->pixels, image_bytes(p));
   return CREAM_OK;
 }
 
@@ -70,22 +79,22 @@ static cream_status read_resized(const prediction *p, const char *path, reader *
 
 static void read_one(void *self, int thread, size_t item) {
   prediction *p = self;
-  picture *one = &p->pictures[item];
+  input_image *one = &p->images[item];
   reader *r = &p->readers[thread];
-  uint8_t *pixels = p->pixels + item * picture_bytes(p);
+  uint8_t *pixels = p->pixels + item * image_bytes(p);
   one->status = p->options->no_resize ? read_as_is(p, one->path, &r->image, pixels, &one->error)
                                       : read_resized(p, one->path, r, pixels, &one->error);
 }
 
-/* Pixels of the pictures that could be read, one after another; their number, or -1. */
+/* Moves the pixels of the images that could be read together; returns their number, or -1. */
 static int gather(prediction *p, cream_error *err) {
   int good = 0;
   for (int i = 0; i < p->n; i++) {
-    if (p->pictures[i].status == CREAM_OK) {
-      memmove(p->pixels + (size_t)good++ * picture_bytes(p), p->pixels + (size_t)i * picture_bytes(p),
-              picture_bytes(p));
-    } else if (p->pictures[i].status != CREAM_BAD_DATA) {
-      *err = p->pictures[i].error;
+    if (p->images[i].status == CREAM_OK) {
+      memmove(p->pixels + (size_t)good++ * image_bytes(p), p->pixels + (size_t)i * image_bytes(p),
+              image_bytes(p));
+    } else if (p->images[i].status != CREAM_BAD_DATA) {
+      *err = p->images[i].error;
       return -1;
     }
   }
@@ -100,7 +109,7 @@ static const char *name_of(const prediction *p, int label, char *text, size_t si
   return text;
 }
 
-/* The classes with the largest logits, the lower class first among equals, to the front of p->order. */
+/* Puts the `top` classes with the largest logits at the front of p->order; the lower class first among equals. */
 static void sort_classes(prediction *p, const float *logits, int top) {
   int classes = p->model.arch.net.classes;
   for (int c = 0; c < classes; c++) p->order[c] = c;
@@ -116,7 +125,8 @@ static void sort_classes(prediction *p, const float *logits, int top) {
   }
 }
 
-static void answer_text(const prediction *p, const picture *one, const float *logits, double sum, int top) {
+static void answer_text(const prediction *p, const input_image *one, const float *logits, double sum,
+                        int top) {
   char text[CREAM_MAX_FILE_NAME];
   printf("%s:", cream_name_show(one->path, text, sizeof text));
   for (int i = 0; i < top; i++) {
@@ -127,7 +137,7 @@ static void answer_text(const prediction *p, const picture *one, const float *lo
   putchar('\n');
 }
 
-static void answer_json(prediction *p, const picture *one, const float *logits, double sum, int top) {
+static void answer_json(prediction *p, const input_image *one, const float *logits, double sum, int top) {
   cream_json *json = &p->json;
   char text[CREAM_MAX_FILE_NAME];
   cream_json_object(json, NULL, false);
@@ -148,23 +158,23 @@ static void answer_json(prediction *p, const picture *one, const float *logits, 
   cream_json_end(json);
 }
 
-static void answer(prediction *p, const picture *one, const float *logits) {
-  int classes = p->model.arch.net.classes, top = p->options->top ? p->options->top : TOP;
+static void answer(prediction *p, const input_image *one, const float *logits) {
+  int classes = p->model.arch.net.classes, top = p->options->top;
   if (top > classes) top = classes;
   sort_classes(p, logits, top);
   double sum = 0;
   for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - logits[p->order[0]]);
-  if (p->options->json)
+  if (p->options->run.json)
     answer_json(p, one, logits, sum, top);
   else
     answer_text(p, one, logits, sum, top);
 }
 
-static void answer_bad(prediction *p, const picture *one) {
-  p->bad++;
+static void answer_unusable(prediction *p, const input_image *one) {
+  p->unusable++;
   fflush(stdout);
   fprintf(stderr, "%s\n", one->error.text);
-  if (!p->options->json) return;
+  if (!p->options->run.json) return;
   char text[CREAM_MAX_FILE_NAME];
   cream_json_object(&p->json, NULL, false);
   cream_json_string(&p->json, "image", cream_name_show(one->path, text, sizeof text));
@@ -191,28 +201,29 @@ static cream_status run_batch(prediction *p, cream_error *err) {
   cream_status status = good ? forward(p, good, err) : CREAM_OK;
   const float *logits = p->logits;
   for (int i = 0; i < p->n && status == CREAM_OK; i++) {
-    if (p->pictures[i].status != CREAM_OK) {
-      answer_bad(p, &p->pictures[i]);
+    if (p->images[i].status != CREAM_OK) {
+      answer_unusable(p, &p->images[i]);
       continue;
     }
-    answer(p, &p->pictures[i], logits);
+    answer(p, &p->images[i], logits);
     logits += p->model.arch.net.classes;
   }
   return status;
 }
 
 static cream_status run_all(prediction *p, cream_error *err) {
-  const tool_options *options = p->options;
+  const run_options *options = &p->options->run;
+  const cli_line *line = &options->line;
   p->json = cream_json_to(stdout);
   if (options->json) {
     cream_json_object(&p->json, NULL, true);
     cream_json_array(&p->json, "images", true);
   }
   cream_status status = CREAM_OK;
-  for (int first = 0; first < options->n_arguments && status == CREAM_OK; first += p->batch) {
-    int left = options->n_arguments - first;
+  for (int first = 0; first < line->n_arguments && status == CREAM_OK; first += p->batch) {
+    int left = line->n_arguments - first;
     p->n = left < p->batch ? left : p->batch;
-    for (int i = 0; i < p->n; i++) p->pictures[i] = (picture){.path = options->arguments[first + i]};
+    for (int i = 0; i < p->n; i++) p->images[i] = (input_image){.path = line->arguments[first + i]};
     status = run_batch(p, err);
   }
   if (options->json && status == CREAM_OK) {
@@ -224,11 +235,9 @@ static cream_status run_all(prediction *p, cream_error *err) {
 }
 
 static cream_status open_all(prediction *p, cream_error *err) {
-  const tool_options *options = p->options;
-  const cream_config *config = &options->config;
-  if (options->n_arguments == 0)
-    return cream_fail(err, CREAM_BAD_CONFIG, "no pictures: give the files to classify");
-  p->batch = options->n_arguments < BATCH ? options->n_arguments : BATCH;
+  const cream_config *config = &p->options->run.config;
+  int count = p->options->run.line.n_arguments;
+  p->batch = count < BATCH ? count : BATCH;
   cream_status status = model_open(&p->model, config, p->batch, err);
   if (status != CREAM_OK) return status;
   const model *m = &p->model;
@@ -244,21 +253,21 @@ static cream_status open_all(prediction *p, cream_error *err) {
   p->threads = config->threads ? config->threads : cores < 1 ? 1 : (int)cores;
   if (p->threads > MAX_THREADS) p->threads = MAX_THREADS;
   size_t classes = (size_t)m->arch.net.classes, batch = (size_t)p->batch;
-  p->pixels = malloc(batch * picture_bytes(p));
+  p->pixels = malloc(batch * image_bytes(p));
   p->logits = malloc(batch * classes * sizeof *p->logits);
   p->order = malloc(classes * sizeof *p->order);
   if (p->pixels && p->logits && p->order) return CREAM_OK;
-  return cream_fail_memory(err, batch * picture_bytes(p), "pictures");
+  return cream_fail_memory(err, batch * image_bytes(p), "images");
 }
 
-static cream_status predict_run(const tool_options *options, cream_error *err) {
+static cream_status run(const void *values, cream_error *err) {
   static prediction p;
-  p = (prediction){.options = options};
+  p = (prediction){.options = values};
   cream_status status = open_all(&p, err);
   if (status == CREAM_OK) status = run_all(&p, err);
-  if (status == CREAM_OK && p.bad)
-    status =
-        cream_fail(err, CREAM_BAD_DATA, "%d of %d pictures could not be used", p.bad, options->n_arguments);
+  if (status == CREAM_OK && p.unusable)
+    status = cream_fail(err, CREAM_BAD_DATA, "%d of %d images could not be used", p.unusable,
+                        p.options->run.line.n_arguments);
   for (int i = 0; i < p.threads; i++) {
     cream_image_free(&p.readers[i].image);
     cream_transform_memory_free(&p.readers[i].memory);
@@ -270,13 +279,35 @@ static cream_status predict_run(const tool_options *options, cream_error *err) {
   return status;
 }
 
-const tool tool_predict = {
-    .name = "predict",
-    .summary = "classify pictures with a trained network",
-    .arguments = "IMAGE...",
-    .options = "arch weights run config set threads device no-resize top json ",
-    .notes = "Pictures (JPEG, PNG) are resized and cut as in cream test. The names of the classes and the\n"
-             "normalisation come from the metadata of the weights; without them classes have numbers and\n"
-             "pictures ImageNet's mean and deviation.\n",
-    .run = predict_run,
+static void defaults(void *values) {
+  predict_options *options = values;
+  run_options_defaults(values);
+  options->top = 5;
+}
+
+static const cli_option options[] = {
+    RUN_ARCH,
+    RUN_WEIGHTS,
+    RUN_FOLDER,
+    RUN_CONFIG,
+    RUN_SET,
+    RUN_THREADS,
+    RUN_DEVICE,
+    CLI_VALUE(predict_options, no_resize, NETWORK, "no-resize", NULL,
+              "use images as they are: they must have the network's size"),
+    CLI_VALUE(predict_options, top, OUTPUT, "top", "N", "classes printed for an image", CLI_AT_LEAST(1)),
+    RUN_JSON,
 };
+
+static const char *const settings[] = {
+    "arch", "weights", "device", "opencl.", "threads", "augment.interpolation", "augment.test_crop", NULL};
+
+COMMAND(
+    predict, "classify images with a trained network", CLI_OPTIONS(options),
+    CLI_VALUES(predict_options, run.line), .defaults = defaults, .run = run, .settings = settings,
+    .arguments = "IMAGE...", .least_arguments = 1, .most_arguments = INT_MAX,
+    .missing = "no images: expected the files to classify; see cream predict --help",
+    .text =
+        "Images (JPEG, PNG) are resized and cropped as in cream test. The names of the classes and the\n"
+        "normalisation come from the metadata of the weights; without them, classes are numbered and images\n"
+        "are normalised by ImageNet's mean and deviation.\n");

@@ -1,17 +1,26 @@
 #include <stdio.h>
 
+#include "commands.h"
 #include "core/net/memory.h"
+#include "core/net/net.h"
 #include "core/space/complexity.h"
+#include "io/base/json.h"
 #include "io/config/latency_table.h"
-#include "tools/run/common.h"
+#include "tools/run/network.h"
+#include "tools/run/run_options.h"
 
-/* What is told of a network. */
+typedef struct profile_options {
+  run_options run;
+  int classes; /* 0: the network's own number */
+} profile_options;
+
+/* The costs of a network. */
 typedef struct profile {
   cream_skeleton net; /* fixed */
   int n_rows;
   cream_cost_row rows[CREAM_MAX_LAYERS + 2];
   cream_cost total;
-  size_t infer_bytes, train_bytes; /* of activations and what goes with them, for one picture */
+  size_t infer_bytes, train_bytes; /* of activations and workspace, for one image */
   bool timed;                      /* ms[] and ms_rest are known */
   double ms[CREAM_MAX_LAYERS + 2], ms_rest;
 } profile;
@@ -54,7 +63,7 @@ static cream_status count_bytes(cream_backend *backend, const cream_skeleton *sk
 
 static cream_status measure_memory(profile *p, const cream_config *config, cream_error *err) {
   cream_backend *backend;
-  cream_status status = common_backend(config, &backend, err);
+  cream_status status = run_backend(config, &backend, err);
   if (status != CREAM_OK) return status;
   status = count_bytes(backend, &p->net, false, &p->infer_bytes, err);
   if (status == CREAM_OK) status = count_bytes(backend, &p->net, true, &p->train_bytes, err);
@@ -80,7 +89,7 @@ static cream_status look_up_latencies(profile *p, const char *file, const char *
   return CREAM_OK;
 }
 
-/* ---- telling ------------------------------------------------------------------------------------------ */
+/* ---- printing ------------------------------------------------------------------------------------------ */
 
 static void print_cost(const profile *p, const cream_cost *cost, double ms) {
   printf("%10.3f %10.3f %10.3f %12.3f", cost->macs / 1e6, cream_cost_flops(cost) / 1e6, cost->params / 1e6,
@@ -105,11 +114,11 @@ static void print_table(const profile *p) {
   if (p->timed) printf("%-14s %-12s %9s %11s %56.3f\n", "rest", "", "", "", p->ms_rest);
   printf("%-14s %-12s %9s %11s ", "total", "", "", "");
   print_cost(p, &p->total, ms_total(p));
-  printf("memory for one picture beside the weights: %.3f MB in use, %.3f MB in training\n",
+  printf("memory for one image beside the weights: %.3f MB for inference, %.3f MB for training\n",
          (double)p->infer_bytes / 1e6, (double)p->train_bytes / 1e6);
   printf(
       "macs: multiply-adds of convolutions and linear layers; FLOPs as the paper counts them; outputs: what\n"
-      "convolutions and linear layers write for one picture\n");
+      "convolutions and linear layers write for one image\n");
 }
 
 static void write_cost(cream_json *json, const profile *p, const cream_cost *cost, double ms) {
@@ -150,29 +159,31 @@ static void write_json(const profile *p) {
 /* ---- the command -------------------------------------------------------------------------------------- */
 
 /* The network in question; *space_hash: that of a loaded one's space, else NULL. */
-static cream_status choose(const tool_options *options, cream_skeleton *net, const char **space_hash,
+static cream_status choose(const profile_options *options, cream_skeleton *net, const char **space_hash,
                            cream_error *err) {
   static cream_arch arch;
   static cream_skeleton supernet;
   *space_hash = NULL;
-  if (*options->config.arch) {
-    cream_status status = common_arch(&options->config, &arch, err);
+  if (*options->run.config.arch) {
+    cream_status status = run_arch(&options->run.config, &arch, err);
     if (status != CREAM_OK) return status;
     if (options->classes) arch.net.classes = arch.net.space.head.classes = options->classes;
     *net = arch.net;
     *space_hash = arch.space_hash;
     return CREAM_OK;
   }
-  cream_status status = common_supernet(&options->config, options->classes, &supernet, err);
+  cream_status status = run_supernet(&options->run.config, options->classes, &supernet, err);
   if (status != CREAM_OK) return status;
   cream_path path = costliest(&supernet);
   *net = cream_skeleton_fix(&supernet, &path);
-  fprintf(stderr,
-          "the largest network of the space at these depths; --arch NAME|FILE|LIST profiles a network\n");
+  fprintf(stderr, "profiling the largest network of the space at these depths; choose another one with "
+                  "--arch NAME|FILE|LIST\n");
   return CREAM_OK;
 }
 
-static cream_status profile_run(const tool_options *options, cream_error *err) {
+static cream_status run(const void *values, cream_error *err) {
+  const profile_options *options = values;
+  const cream_config *config = &options->run.config;
   static profile p;
   const char *space_hash;
   p = (profile){0};
@@ -181,21 +192,43 @@ static cream_status profile_run(const tool_options *options, cream_error *err) {
   cream_path path = cream_skeleton_first_path(&p.net);
   p.n_rows = cream_costs_rows(&p.net, &path, p.net.resolution, p.rows);
   for (int i = 0; i < p.n_rows; i++) p.total = cream_cost_add(p.total, p.rows[i].cost);
-  status = measure_memory(&p, &options->config, err);
-  if (status == CREAM_OK)
-    status = look_up_latencies(&p, options->config.search.latency.table, space_hash, err);
-  if (status == CREAM_OK) options->json ? write_json(&p) : print_table(&p);
+  status = measure_memory(&p, config, err);
+  if (status == CREAM_OK) status = look_up_latencies(&p, config->search.latency.table, space_hash, err);
+  if (status == CREAM_OK) options->run.json ? write_json(&p) : print_table(&p);
   return status;
 }
 
-const tool tool_profile = {
-    .name = "profile",
-    .summary = "what a network, or the largest of a space, costs: a table by layer and the totals",
-    .options = "arch classes resolution latency-table space flops config set json ",
-    .notes =
-        "macs counts multiply-adds of convolutions and linear layers; FLOPs, as the paper counts them, adds\n"
-        "two for each output of a batch norm and one for each input of a pooling. With a latency table "
-        "(cream\n"
-        "latency build) there is a column of milliseconds.\n",
-    .run = profile_run,
+static const cli_option options[] = {
+    RUN_ARCH,
+    CLI_VALUE(profile_options, classes, NETWORK, "classes", "N",
+              "classes in place of the network's own number", CLI_FROM_TO(1, 1 << 20), .fallback = ""),
+    RUN_RESOLUTION,
+    RUN_LATENCY_TABLE,
+    RUN_SPACE,
+    RUN_FLOPS,
+    RUN_CONFIG,
+    RUN_SET,
+    RUN_JSON,
 };
+
+static const char *const settings[] = {"space",
+                                       "arch",
+                                       "flops",
+                                       "resolution",
+                                       "depth",
+                                       "device",
+                                       "opencl.",
+                                       "threads",
+                                       "search.budgets",
+                                       "search.budget_share",
+                                       "search.latency.table",
+                                       NULL};
+
+COMMAND(
+    profile, "print the costs of a network, or of the largest one of a space, by layer", CLI_OPTIONS(options),
+    CLI_VALUES(profile_options, run.line), .defaults = run_options_defaults, .run = run, .settings = settings,
+    .text =
+        "macs counts multiply-adds of convolutions and linear layers. FLOPs, as the paper counts them, adds "
+        "two\n"
+        "for each output of a batch norm and one for each input of a pooling. With a latency table (cream\n"
+        "latency build) there is a column of milliseconds.\n");

@@ -5,24 +5,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "core/search/search.h"
 #include "core/train/retrain.h"
 #include "io/config/settings.h"
 #include "io/run/path_log.h"
+#include "io/run/run.h"
 #include "rank_print.h"
+#include "tools/cli/progress.h"
 #include "tools/cli/signals.h"
-#include "tools/run/common.h"
 #include "tools/run/device.h"
+#include "tools/run/files.h"
 #include "tools/run/jobs.h"
+#include "tools/run/network.h"
+#include "tools/run/run_options.h"
+#include "tools/run/trained.h"
 
-/* What a ranking works with, in the order of its making. */
+/* The parts of a ranking, in the order in which they are made. */
 typedef struct rank_run {
   cream_config config; /* that of a path's training; its threads are a job's */
   cream_config search; /* of the run, with the settings of the ranking */
   char supernet[CREAM_MAX_FILE_NAME];
   cream_run folder;
   bool locked;
-  common_data data;
+  run_data data;
   cream_skeleton skeleton;
   cream_limits limits; /* of the run: its latencies lie here too */
   cream_latencies latencies;
@@ -30,8 +36,8 @@ typedef struct rank_run {
   int n;
   cream_path_log scored, trained; /* by the supernet; from scratch */
   int todo[CREAM_RANK_MAX_PATHS], n_todo;
-  int chunks; /* the supernet scores every chunks-th path in one process */
-  int done;   /* of this run, to tell how long it will take */
+  int chunks; /* processes in which the supernet scores, each every chunks-th path */
+  int done;   /* of this run, for the remaining time */
   double started;
 } rank_run;
 
@@ -57,9 +63,9 @@ static cream_status open_supernet(const rank_run *r, supernet *s, cream_error *e
   const cream_config *config = &r->search;
   int batch = config->search.batch, side = r->skeleton.resolution;
   const cream_net_options options = {.batch = batch};
-  cream_status status = common_backend(&r->config, &s->backend, err);
-  if (status == CREAM_OK) status = common_train_source(&r->data, config, batch, side, &s->train, err);
-  if (status == CREAM_OK) status = common_heldout_source(&r->data, batch, side, &s->heldout, err);
+  cream_status status = run_backend(&r->config, &s->backend, err);
+  if (status == CREAM_OK) status = run_train_source(&r->data, config, batch, side, &s->train, err);
+  if (status == CREAM_OK) status = run_heldout_source(&r->data, batch, side, &s->heldout, err);
   if (status == CREAM_OK) status = cream_net_create(s->backend, &r->skeleton, &options, &s->net, err);
   if (status == CREAM_OK) status = cream_weights_load(r->supernet, s->backend, s->net, NULL, err);
   if (status != CREAM_OK) return status;
@@ -90,7 +96,8 @@ static cream_status score(void *self, int chunk, jobs_sender *sender, cream_erro
     if (status == CREAM_OK) status = jobs_send(sender, &scores, err);
   }
   if (status == CREAM_OK && *stop)
-    status = cream_fail(err, CREAM_INTERRUPTED, "interrupted; what is done is kept");
+    status = cream_fail(err, CREAM_INTERRUPTED,
+                        "interrupted; finished paths are saved, run the same command again to continue");
   close_supernet(&s);
   return status;
 }
@@ -103,7 +110,8 @@ static cream_status take_score(void *self, int job, const void *record, cream_er
 
 /* ---- training from scratch --------------------------------------------------------------------------- */
 
-/* The run's way of retraining, cut to rank.epochs; averaged weights would still be near their beginning. */
+/* The run's settings of retraining, with rank.epochs. No averaged weights: they would still be near their
+ * initial values. */
 static cream_config short_recipe(const cream_config *search) {
   cream_config config = *search;
   config.retrain.epochs = search->rank.epochs;
@@ -121,12 +129,12 @@ static cream_status test_path(const rank_run *r, cream_net *net, cream_path_scor
   cream_path path = cream_skeleton_first_path(fixed);
   int batch = r->config.retrain.batch;
   cream_source *heldout;
-  common_test tested;
-  cream_status status = common_heldout_source(&r->data, batch, fixed->resolution, &heldout, err);
+  run_test tested;
+  cream_status status = run_heldout_source(&r->data, batch, fixed->resolution, &heldout, err);
   if (status != CREAM_OK) return status;
   status = cream_evaluate(net, &path, heldout, CREAM_BN_RUNNING, &scores->heldout, err);
   cream_source_destroy(heldout);
-  if (status == CREAM_OK) status = common_test_net(net, &r->data, batch, NULL, &tested, err);
+  if (status == CREAM_OK) status = run_test_net(net, &r->data, batch, NULL, &tested, err);
   if (status == CREAM_OK) scores->test = tested.score;
   return status;
 }
@@ -138,10 +146,9 @@ static cream_status train(void *self, int job, jobs_sender *sender, cream_error 
   cream_backend *backend = NULL;
   cream_source *source = NULL;
   cream_retrain *retrain = NULL;
-  cream_status status = common_backend(&r->config, &backend, err);
+  cream_status status = run_backend(&r->config, &backend, err);
   if (status == CREAM_OK)
-    status =
-        common_train_source(&r->data, &r->config, r->config.retrain.batch, fixed.resolution, &source, err);
+    status = run_train_source(&r->data, &r->config, r->config.retrain.batch, fixed.resolution, &source, err);
   const cream_retrain_inputs inputs = {
       .config = &r->config, .skeleton = &fixed, .train = source, .listener = {.stop = signals_catch()}};
   if (status == CREAM_OK) status = cream_retrain_create(backend, &inputs, &retrain, err);
@@ -168,15 +175,16 @@ static cream_status take_trained(void *self, int job, const void *record, cream_
 
 /* ---- the whole --------------------------------------------------------------------------------------- */
 
-static cream_status open_folder(rank_run *r, const tool_options *options, cream_error *err) {
+static cream_status open_folder(rank_run *r, const run_options *options, cream_error *err) {
   if (!*options->run)
-    return cream_fail(err, CREAM_BAD_CONFIG, "no run: give --run DIR, the folder of a search");
-  cream_status status = common_join(r->supernet, sizeof r->supernet, options->run, CREAM_RUN_SUPERNET, err);
+    return cream_fail(err, CREAM_BAD_CONFIG, "no run: expected --run DIR, the folder of a search");
+  cream_status status = files_join(r->supernet, sizeof r->supernet, options->run, CREAM_RUN_SUPERNET, err);
   if (status != CREAM_OK) return status;
   cream_strategy strategy = options->config.search.strategy;
   if (!cream_strategy_has_supernet(strategy))
-    return cream_fail(err, CREAM_BAD_CONFIG, "%s: a %s search has no supernet that could order paths",
-                      options->run, cream_strategy_name(strategy));
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s: a %s search has no supernet; expected the folder of another search", options->run,
+                      cream_strategy_name(strategy));
   if (access(r->supernet, F_OK))
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "%s has no %s: expected the folder of a search that trained a supernet and has ended",
@@ -221,41 +229,42 @@ bool rank_may_share(const cream_config *a, const cream_config *b) {
   return cream_settings_differ(&x, &y, free_of_trained) == NULL;
 }
 
-static cream_status open_logs(rank_run *r, bool anew, cream_error *err) {
+static cream_status open_logs(rank_run *r, bool fresh, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
   const cream_path_log_owner scored = {&r->search, free_of_scores, r->supernet, &r->skeleton};
   const cream_path_log_owner trained = {&r->config, free_of_trained, NULL, &r->skeleton};
   const char *table = r->search.rank.table;
   cream_status status = cream_path_log_open(&r->scored, cream_run_file(&r->folder, CREAM_RANK_SUPERNET, file),
-                                            &scored, anew, err);
+                                            &scored, fresh, err);
   if (status != CREAM_OK) return status;
   if (!*table) table = cream_run_file(&r->folder, CREAM_RANK_TRAINED, file);
-  return cream_path_log_open(&r->trained, table, &trained, anew, err);
+  return cream_path_log_open(&r->trained, table, &trained, fresh, err);
 }
 
-static cream_status open_all(rank_run *r, const tool_options *options, cream_error *err) {
+static cream_status open_all(rank_run *r, const run_options *options, cream_error *err) {
   r->search = options->config;
   r->config = short_recipe(&r->search);
   cream_status status = open_folder(r, options, err);
-  if (status == CREAM_OK) status = common_data_open(&r->search, &r->data, err);
-  if (status == CREAM_OK) status = common_supernet(&r->search, r->data.dataset->classes, &r->skeleton, err);
+  if (status == CREAM_OK) status = run_data_open(&r->search, &r->data, err);
+  if (status == CREAM_OK) status = run_supernet(&r->search, r->data.dataset->classes, &r->skeleton, err);
   bool known = false;
-  if (status == CREAM_OK) status = common_latencies(&r->search, &r->skeleton, &r->latencies, &known, err);
+  if (status == CREAM_OK) status = run_latencies(&r->search, &r->skeleton, &r->latencies, &known, err);
   if (status != CREAM_OK) return status;
-  r->limits.flops = common_range(&r->search);
+  r->limits.flops = run_range(&r->search);
   if (known) r->limits.latencies = &r->latencies;
   if (known) r->limits.ms.max = r->search.search.latency.max;
   status = cream_rank_draw(&r->search.rank, &r->skeleton, &r->limits, r->search.seed, r->paths, &r->n, err);
   if (status == CREAM_OK && r->n < 2)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "flops: the range has a single path, nothing to rank");
+    status =
+        cream_fail(err, CREAM_BAD_CONFIG, "flops: the range has a single path; expected at least 2 to rank");
   if (status == CREAM_OK) status = open_logs(r, options->force, err);
   if (status == CREAM_OK && r->n < r->search.rank.paths)
-    fprintf(stderr, "the range has %d paths that could be found, fewer than the %d asked for\n", r->n,
+    fprintf(stderr, "found %d paths in the range, fewer than the %d of rank.paths\n", r->n,
             r->search.rank.paths);
   return status;
 }
 
-/* The paths that a log does not have. */
+/* Lists the paths that are not in the log. */
 static void list_missing(rank_run *r, const cream_path_log *log) {
   r->n_todo = 0;
   for (int i = 0; i < r->n; i++)
@@ -288,7 +297,7 @@ static cream_status run_all(rank_run *r, cream_error *err) {
   return status == CREAM_OK ? run_jobs(r, &training, false, err) : status;
 }
 
-static cream_status report(const rank_run *r, const tool_options *options, cream_error *err) {
+static cream_status report(const rank_run *r, const run_options *options, cream_error *err) {
   static cream_ranked ranked[CREAM_RANK_MAX_PATHS];
   cream_correlation correlations[CREAM_RANK_MAX_CORRELATIONS];
   const cream_bootstrap bootstrap = {r->search.rank.resamples, 0.95, r->search.seed};
@@ -307,8 +316,8 @@ static cream_status report(const rank_run *r, const tool_options *options, cream
     const cream_path_scores *scored = cream_path_log_find(&r->scored, &r->paths[i]);
     const cream_path_scores *trained = cream_path_log_find(&r->trained, &r->paths[i]);
     if (!scored || !trained)
-      return cream_fail(err, CREAM_FAILED, "path %d of %d has no scores; the same command goes on", i + 1,
-                        r->n);
+      return cream_fail(err, CREAM_FAILED,
+                        "path %d of %d has no scores; run the same command again to continue", i + 1, r->n);
     ranked[i] = (cream_ranked){r->paths[i], cream_costs_path(&costs, &r->paths[i]), scored->heldout,
                                trained->heldout, trained->test};
   }
@@ -318,12 +327,13 @@ static cream_status report(const rank_run *r, const tool_options *options, cream
   if (status == CREAM_OK)
     status = cream_rank_write(cream_run_file(&r->folder, CREAM_RANK_FILE, file), &report, err);
   if (status != CREAM_OK) return status;
-  if (options->json) return common_print_file(file, err);
+  if (options->json) return files_print(file, err);
   rank_print(&report);
   return CREAM_OK;
 }
 
-static cream_status rank_run_tool(const tool_options *options, cream_error *err) {
+static cream_status run(const void *values, cream_error *err) {
+  const run_options *options = values;
   static rank_run r;
   memset(&r, 0, sizeof r);
   signals_catch();
@@ -332,7 +342,7 @@ static cream_status rank_run_tool(const tool_options *options, cream_error *err)
   if (status == CREAM_OK) status = report(&r, options, err);
   cream_path_log_close(&r.trained);
   cream_path_log_close(&r.scored);
-  common_data_close(&r.data);
+  run_data_close(&r.data);
   cream_error late;
   if (r.locked && cream_run_close(&r.folder, &late) != CREAM_OK && status == CREAM_OK) {
     *err = late;
@@ -341,18 +351,34 @@ static cream_status rank_run_tool(const tool_options *options, cream_error *err)
   return status;
 }
 
-const tool tool_rank = {
-    .name = "rank",
-    .summary = "how well a run's supernet orders its paths",
-    .section = "rank",
-    .options = "run config set paths epochs batch jobs threads device json force ",
-    .notes =
+static const cli_option options[] = {
+    RUN_FOLDER,
+    RUN_CONFIG,
+    RUN_SET,
+    RUN_SETTING(METHOD, "paths", "rank.paths", "N", "paths that are drawn, scored and trained"),
+    RUN_EPOCHS("rank"),
+    RUN_BATCH("rank"),
+    RUN_SETTING(DEVICE, "jobs", "rank.jobs", "N",
+                "paths trained in parallel, each in a process of its own; 0: one for each thread"),
+    RUN_THREADS,
+    RUN_DEVICE,
+    RUN_JSON,
+    CLI_VALUE(run_options, force, RUN, "force", NULL,
+              "discard the results of an earlier ranking and start again"),
+};
+
+static const char *const settings[] = {RUN_COMMON_SETTINGS, "space",   "flops",    "resolution", "depth",
+                                       "recalibrate.",      "search.", "retrain.", "rank.",      NULL};
+
+COMMAND(
+    rank, "measure how well a run's supernet orders its paths", CLI_OPTIONS(options),
+    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .run = run, .settings = settings,
+    .text =
         "Draws paths inside the run's range, scores each with the supernet's weights on the held-out "
         "images,\n"
-        "trains each from scratch for rank.epochs, and tells how the two go together: Kendall's tau-b and\n"
-        "Spearman's rho with 95 % bootstrap intervals, of all paths, the 20 and the 10 best. rank.json in "
-        "the\n"
-        "run folder has it all. What is done is kept: the same command goes on after an interruption, more\n"
-        "--paths add to those there are, and --force begins anew.\n",
-    .run = rank_run_tool,
-};
+        "trains each from scratch for rank.epochs, and prints how the two orders correlate: Kendall's tau-b\n"
+        "and Spearman's rho with 95 % bootstrap intervals, of all paths, the 20 and the 10 best. rank.json "
+        "in\n"
+        "the run folder holds all results. After an interruption the same command continues, a larger "
+        "--paths\n"
+        "adds paths, and --force starts from the beginning.\n");

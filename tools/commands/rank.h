@@ -1,10 +1,10 @@
-/* Rankings, for those who make several. */
+/* For commands that make several rankings. */
 #ifndef CREAM_TOOLS_RANK_H
 #define CREAM_TOOLS_RANK_H
 
 #include "core/base/config.h"
 
-/* Whether paths trained from scratch by the one settings are of use to the other (rank.table). */
+/* Whether rankings with these settings can share a file of trained paths (rank.table). */
 bool rank_may_share(const cream_config *, const cream_config *);
 
 #endif

@@ -60,7 +60,7 @@ static int place(const axis *a, double value, int cells) {
   return (int)lround((value - a->low) / (a->high - a->low) * (cells - 1));
 }
 
-/* A point is a dot, several at one place their number. */
+/* A point is a dot; several at one place are their number. */
 static void print_scatter(const cream_rank_report *report) {
   int count[ROWS][COLUMNS] = {0};
   const axis x = axis_of(report, true), y = axis_of(report, false);

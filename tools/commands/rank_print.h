@@ -1,10 +1,10 @@
-/* A ranking for people, on stdout. */
+/* Prints a ranking on stdout. */
 #ifndef CREAM_TOOLS_RANK_PRINT_H
 #define CREAM_TOOLS_RANK_PRINT_H
 
 #include "io/run/rank.h"
 
-/* The paths by trained accuracy, the correlations with their intervals, and a scatter plot. */
+/* Prints the paths by trained accuracy, the correlations with their intervals, and a scatter plot. */
 void rank_print(const cream_rank_report *);
 
 #endif

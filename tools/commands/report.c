@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
+#include "commands.h"
 #include "io/base/json.h"
-#include "tools/cli/options.h"
 
 static void print_json(const char *path, const cream_report_outcome *outcome) {
   cream_json json = cream_json_to(stdout);
@@ -20,36 +20,45 @@ static void print_json(const char *path, const cream_report_outcome *outcome) {
   putchar('\n');
 }
 
-static cream_status report_run_tool(const tool_options *options, cream_error *err) {
-  if (!options->n_arguments)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "no folder: expected cream report DIR..., run folders or a study's");
-  const char *path = *options->config.out ? options->config.out : "report.html";
+typedef struct report_options {
+  cli_line line;
+  const char *out;
+  bool json;
+} report_options;
+
+static cream_status run(const void *values, cream_error *err) {
+  const report_options *options = values;
   cream_report_outcome outcome;
   cream_status status =
-      cream_report_write((const char *const *)options->arguments, options->n_arguments, path, &outcome, err);
+      cream_report_write(options->line.arguments, options->line.n_arguments, options->out, &outcome, err);
   if (status != CREAM_OK) return status;
   if (options->json) {
-    print_json(path, &outcome);
+    print_json(options->out, &outcome);
     return CREAM_OK;
   }
   int filled = 0;
   for (int s = 0; s < CREAM_REPORT_SECTIONS; s++) filled += outcome.sections[s].filled;
-  printf("report      %s: %d runs, %d studies, %d of %d sections have data\n", path, outcome.runs,
+  printf("report      %s: %d runs, %d studies, %d of %d sections have data\n", options->out, outcome.runs,
          outcome.studies, filled, CREAM_REPORT_SECTIONS);
   return CREAM_OK;
 }
 
-const tool tool_report = {
-    .name = "report",
-    .summary = "runs and studies as one HTML page with plots",
-    .options = "out json ",
-    .arguments = "DIR...",
-    .out = "HTML file to write (default: report.html)",
-    .notes = "DIR is the folder of a search, of a retraining, or of a study. Several are drawn over each "
-             "other. The\n"
-             "page needs no other file and no network; without --out it is ./report.html. Sections whose "
-             "data the\n"
-             "folders lack say which command makes them.\n",
-    .run = report_run_tool,
+static void defaults(void *values) {
+  ((report_options *)values)->out = "report.html";
+}
+
+static const cli_option options[] = {
+    CLI_VALUE(report_options, out, OUTPUT, "out", "FILE", "HTML file to write"),
+    CLI_VALUE(report_options, json, OUTPUT, "json", NULL,
+              "print what was written on stdout as one JSON document"),
 };
+
+COMMAND(
+    report, "write runs and studies as one HTML page with plots", CLI_OPTIONS(options),
+    CLI_VALUES(report_options, line), .defaults = defaults, .run = run, .arguments = "DIR...",
+    .least_arguments = 1, .most_arguments = INT_MAX,
+    .missing = "no folder: expected cream report DIR..., folders of runs or of a study",
+    .text =
+        "DIR is the folder of a search, of a retraining, or of a study. Curves of several are drawn in the\n"
+        "same plots. The page needs no other file and no network. A section without data names the command\n"
+        "that makes them.\n");

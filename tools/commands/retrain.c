@@ -4,18 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/run/common.h"
+#include "commands.h"
 #include "tools/run/device.h"
 #include "tools/run/memory_check.h"
+#include "tools/run/network.h"
+#include "tools/run/session.h"
 
-/* What a training works with, in the order of its making. */
+/* The parts of a training, in the order in which they are made. */
 typedef struct retrain_run {
   cream_arch arch;
-  common_data data;
+  run_data data;
   cream_backend *backend;
   cream_source *train, *heldout;
   cream_retrain *retrain;
-  common_run run;
+  session run;
 } retrain_run;
 
 static void state(void *retrain, cream_state *out) {
@@ -25,7 +27,7 @@ static cream_status restored(void *retrain, cream_error *err) {
   return cream_retrain_restored(retrain, err);
 }
 
-/* For fit.h. */
+/* For memory_check.h. */
 static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
                          cream_source *heldout, size_t *bytes, cream_error *err) {
   cream_retrain_inputs inputs = *(const cream_retrain_inputs *)self;
@@ -46,9 +48,9 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
 
 static cream_status open_sources(retrain_run *r, const cream_config *config, cream_error *err) {
   int batch = config->retrain.batch, side = r->arch.net.resolution;
-  cream_status status = common_train_source(&r->data, config, batch, side, &r->train, err);
+  cream_status status = run_train_source(&r->data, config, batch, side, &r->train, err);
   if (status == CREAM_OK && r->data.n_heldout)
-    status = common_heldout_source(&r->data, batch, side, &r->heldout, err);
+    status = run_heldout_source(&r->data, batch, side, &r->heldout, err);
   return status;
 }
 
@@ -58,8 +60,8 @@ static void close_sources(retrain_run *r) {
   r->heldout = r->train = NULL;
 }
 
-/* A batch that is too large for the device becomes several that fit, whose gradients are added up; told on
- * stderr. Where none fits, "auto" goes back to the CPU. */
+/* Splits a batch that is too large for the device into several whose gradients are added up; a line on stderr says
+ * so. Where none fits, "auto" falls back to the CPU. */
 static cream_status shrink(retrain_run *r, cream_config *config, int fits, const cream_error *reason,
                            cream_error *err) {
   int batch = config->retrain.batch, part = fits;
@@ -68,13 +70,13 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
   if (part <= 1 || device_is_cpu(r->backend)) return device_fall_back(&device, &r->backend, reason, err);
   config->retrain.batch = part;
   config->retrain.accumulate *= batch / part;
-  fprintf(stderr, "%s: so %d batches of %d images are accumulated (retrain.accumulate)\n", reason->text,
+  fprintf(stderr, "%s; so %d batches of %d images are accumulated (retrain.accumulate)\n", reason->text,
           config->retrain.accumulate, part);
   close_sources(r);
   return open_sources(r, config, err);
 }
 
-/* Where weights are named, and no checkpoint has others. */
+/* Loads config->weights, unless a checkpoint replaces them. */
 static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
   if (!*config->weights) return CREAM_OK;
   cream_weights_report loaded = {0};
@@ -84,36 +86,37 @@ static cream_status load_weights(retrain_run *r, const cream_config *config, cre
   return status;
 }
 
-/* Averaged weights forget the untrained ones that they began with by a factor of retrain.ema a step. */
+/* The share of the initial weights in the averaged ones falls by a factor of retrain.ema a step. */
 static void warn_of_average(const retrain_run *r, const cream_config *config) {
   size_t per_epoch = cream_source_steps(r->train, true) / (size_t)config->retrain.accumulate;
   double steps = (double)per_epoch * config->retrain.epochs, kept = pow(config->retrain.ema, steps);
   if (config->retrain.ema > 0 && kept > 0.05 && !*config->weights)
-    fprintf(stderr,
-            "retrain: after %.0f steps the averaged weights will still be %.0f %% untrained, and they are "
-            "what is tested: for so short a training, set retrain.ema to %.3g\n",
-            steps, 100 * kept, fmax(1 - 10 / steps, 0));
+    fprintf(
+        stderr,
+        "retrain.ema: after %.0f steps, %.0f %% of the averaged weights that are tested will still be the "
+        "initial ones; for so short a training, set it to %.3g\n",
+        steps, 100 * kept, fmax(1 - 10 / steps, 0));
 }
 
-static cream_status open_all(retrain_run *r, tool_options *options, cream_error *err) {
+static cream_status open_all(retrain_run *r, run_options *options, cream_error *err) {
   cream_config *config = &options->config;
-  cream_status status = common_check_out(config, err);
-  if (status == CREAM_OK) status = common_arch(config, &r->arch, err);
-  if (status == CREAM_OK) status = common_data_open(config, &r->data, err);
-  if (status == CREAM_OK) status = common_check_classes(&r->arch, &r->data, err);
-  if (status == CREAM_OK) status = common_backend(config, &r->backend, err);
+  cream_status status = session_check_out(config, err);
+  if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
+  if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
+  if (status == CREAM_OK) status = run_check_classes(&r->arch, &r->data, err);
+  if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
   if (status == CREAM_OK) status = open_sources(r, config, err);
   if (status != CREAM_OK) return status;
   cream_retrain_inputs inputs = {.config = config,
                                  .skeleton = &r->arch.net,
                                  .train = r->train,
                                  .heldout = r->heldout,
-                                 .listener = common_run_listener(&r->run),
-                                 .checkpointer = keep_keeper(&r->run.keep)};
-  fit size = {"retrain.batch", config->retrain.batch, r->train, r->heldout,
-              r->backend,      r->data.workers,       &inputs,  make};
+                                 .listener = session_listener(&r->run),
+                                 .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
+  memory_check size = {"retrain.batch", config->retrain.batch, r->train, r->heldout,
+                       r->backend,      r->data.workers,       &inputs,  make};
   int fits;
-  status = fit_check(&size, &fits, err);
+  status = memory_check_run(&size, &fits, err);
   if (status != CREAM_OK) {
     cream_error reason = *err;
     status = shrink(r, config, fits, &reason, err);
@@ -129,9 +132,9 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
   }
   if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
-  const keep_target target = {"retrain", r->retrain, state, restored};
+  const checkpoint_target target = {"retrain", r->retrain, state, restored};
   int images = config->retrain.batch * config->retrain.accumulate;
-  status = common_run_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
+  status = session_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
   if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
   warn_of_average(r, config);
@@ -142,75 +145,84 @@ static cream_status open_all(retrain_run *r, tool_options *options, cream_error 
 
 static cream_status save_weights(retrain_run *r, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
-  return common_save_weights(cream_run_file(&r->run.folder, CREAM_RUN_WEIGHTS, file),
-                             cream_retrain_net(r->retrain), &r->data, NULL, 0, err);
+  return run_save_weights(cream_run_file(&r->run.folder, CREAM_RUN_WEIGHTS, file),
+                          cream_retrain_net(r->retrain), &r->data, NULL, 0, err);
 }
 
-/* One look at the test images; `title`: for people. */
-static cream_status look(retrain_run *r, const tool_options *options, const char *split, const char *title,
-                         common_test *tested, cream_error *err) {
-  cream_status status = common_test_net(cream_retrain_net(r->retrain), &r->data,
-                                        options->config.retrain.batch, NULL, tested, err);
-  if (status == CREAM_OK) status = common_run_tested(&r->run, split, tested, err);
-  if (status == CREAM_OK && !options->json) common_print_test(title, tested);
+/* Tests the network once; `title` is printed. */
+static cream_status test_once(retrain_run *r, const run_options *options, const char *split,
+                              const char *title, run_test *tested, cream_error *err) {
+  cream_status status =
+      run_test_net(cream_retrain_net(r->retrain), &r->data, options->config.retrain.batch, NULL, tested, err);
+  if (status == CREAM_OK) status = session_tested(&r->run, split, tested, err);
+  if (status == CREAM_OK && !options->json) run_print_test(title, tested);
   return status;
 }
 
-/* What is tested are the averaged weights where there are any, and then the trained ones too. */
-static cream_status test(retrain_run *r, const tool_options *options, cream_error *err) {
-  common_test tested, trained;
+/* Tests the averaged weights where there are any, and then the trained ones too. */
+static cream_status test(retrain_run *r, const run_options *options, cream_error *err) {
+  run_test tested, trained;
   cream_path path = cream_skeleton_first_path(&r->arch.net);
-  if (!options->json) common_print_network(&r->arch.net, &path);
+  if (!options->json) run_print_network(&r->arch.net, &path);
   cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
-  cream_status status = look(r, options, "test", "test", &tested, err);
+  cream_status status = test_once(r, options, "test", "test", &tested, err);
   if (status == CREAM_OK && cream_retrain_use_trained(r->retrain)) {
-    status = look(r, options, "test-trained", "unaveraged", &trained, err);
+    status = test_once(r, options, "test-trained", "unaveraged", &trained, err);
     result.test_trained = &trained.score;
   }
   if (status == CREAM_OK)
-    status = common_run_result(&r->run, options, cream_retrain_net(r->retrain), &result, err);
+    status = session_result(&r->run, options, cream_retrain_net(r->retrain), &result, err);
   if (status != CREAM_OK || options->json) return status;
   printf("next        cream test --run %s\n", r->run.folder.dir);
   return CREAM_OK;
 }
 
-static cream_status retrain_run_tool(const tool_options *given, cream_error *err) {
-  static retrain_run r;
-  static tool_options resolved;
-  resolved = *given;
-  tool_options *options = &resolved;
-  memset(&r, 0, sizeof r);
-  cream_status status = open_all(&r, options, err);
-  if (status == CREAM_OK) {
-    device_begin(r.backend, r.train);
-    status = cream_retrain_run(r.retrain, err);
-    progress_end(&r.run.progress);
-    device_report(r.backend, r.run.steps, stderr);
-    cream_error save_error;
-    if ((status == CREAM_OK || status == CREAM_INTERRUPTED) && save_weights(&r, &save_error) != CREAM_OK) {
-      *err = save_error;
-      status = save_error.status;
-    }
-    if (status == CREAM_OK) status = test(&r, options, err);
+static cream_status train_and_test(retrain_run *r, const run_options *options, cream_error *err) {
+  device_begin(r->backend, r->train);
+  cream_status status = cream_retrain_run(r->retrain, err);
+  progress_end(&r->run.progress);
+  device_report(r->backend, r->run.steps, stderr);
+  cream_error save_error;
+  if ((status == CREAM_OK || status == CREAM_INTERRUPTED) && save_weights(r, &save_error) != CREAM_OK) {
+    *err = save_error;
+    status = save_error.status;
   }
-  status = common_run_close(&r.run, status, err);
+  return status == CREAM_OK ? test(r, options, err) : status;
+}
+
+static cream_status run(const void *values, cream_error *err) {
+  static retrain_run r;
+  static run_options resolved;
+  resolved = *(const run_options *)values;
+  memset(&r, 0, sizeof r);
+  cream_status status = open_all(&r, &resolved, err);
+  if (status == CREAM_OK) status = train_and_test(&r, &resolved, err);
+  status = session_close(&r.run, status, err);
   cream_retrain_destroy(r.retrain);
   close_sources(&r);
   if (r.backend) r.backend->destroy(r.backend);
-  common_data_close(&r.data);
+  run_data_close(&r.data);
   return status;
 }
 
-const tool tool_retrain = {
-    .name = "retrain",
-    .summary = "train one network from scratch, and test it",
-    .section = "retrain",
-    .options =
-        "arch resolution weights run budget config set data epochs batch seed threads device out time-budget "
-        "on-nan json force resume ",
-    .notes =
-        "The weights are written to the --out folder; the test images are looked at once, after the last\n"
-        "epoch. SIGINT and SIGTERM end the training after the step it is at: the weights are written, and\n"
-        "the exit code is 130. --resume goes on with it, as if nothing had happened.\n",
-    .run = retrain_run_tool,
+/* ---- the command -------------------------------------------------------------------------------------- */
+
+static const cli_option options[] = {
+    RUN_ARCH,   RUN_RESOLUTION, RUN_WEIGHTS,           RUN_FOLDER_UNTRAINED, RUN_BUDGET, RUN_CONFIG,
+    RUN_SET,    RUN_DATA,       RUN_EPOCHS("retrain"), RUN_BATCH("retrain"), RUN_SEED,   RUN_THREADS,
+    RUN_DEVICE, RUN_OUT,        RUN_TIME_BUDGET,       RUN_ON_NAN,           RUN_JSON,   RUN_FORCE,
+    RUN_RESUME,
 };
+
+static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",        "weights",
+                                       "resolution",        "time_budget", "on_nan",
+                                       "checkpoint.",       "retrain.",    NULL};
+
+COMMAND(
+    retrain, "train one network from scratch, and test it", CLI_OPTIONS(options),
+    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .run = run,
+    .failed = run_options_restart, .settings = settings,
+    .text =
+        "The weights are written to the --out folder. The network is tested once, after the last epoch.\n"
+        "SIGINT and SIGTERM end the training after the current step: the weights are written, and the exit\n"
+        "code is 130. --resume continues it with the same result as without the interruption.\n");

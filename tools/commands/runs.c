@@ -1,14 +1,12 @@
-/* cream runs: what became of the runs in a folder. */
+/* cream runs: a list of the runs in a folder. */
 #include "io/run/run_list.h"
 
 #include <math.h>
-#include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tools/cli/describe.h"
+#include "commands.h"
 #include "io/base/json.h"
-#include "tools/cli/options.h"
 
 static void print_json(const cream_run_summary *runs, int count) {
   cream_json json = cream_json_to(stdout);
@@ -46,50 +44,36 @@ static void print_table(const cream_run_summary *runs, int count) {
   }
 }
 
-static cream_status command(int argc, const char **argv, cream_error *err) {
-  int json = 0, help = 0, code;
-  const struct poptOption table[] = {
-      {"json", 0, POPT_ARG_NONE, &json, 0, "the list on stdout as one JSON document", NULL},
-      {"help", 'h', POPT_ARG_NONE, &help, 0, "this text", NULL},
-      POPT_TABLEEND};
-  argv[0] = "cream runs";
-  poptContext context = describe_context("cream runs", argc, argv, table);
-  if (!context) return cream_fail_memory(err, sizeof table, "the options");
-  poptSetOtherOptionHelp(context, "[options] DIR");
-  while ((code = poptGetNextOpt(context)) > 0) {
-  }
-  const char *dir = poptGetArg(context), *extra = poptPeekArg(context);
-  cream_status status = CREAM_OK;
+typedef struct runs_options {
+  cli_line line;
+  bool json;
+} runs_options;
+
+static cream_status run(const void *values, cream_error *err) {
+  const runs_options *options = values;
+  const char *dir = options->line.arguments[0];
   cream_run_summary *runs = NULL;
   int count = 0;
-  if (code < -1)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "%s: %s; see cream runs --help", poptBadOption(context, 0),
-                        poptStrerror(code));
-  else if (help) {
-    printf("runs: %s\n\n", tool_runs.summary);
-    poptPrintHelp(context, stdout, 0);
-    printf("\nA run is running, finished, interrupted (--resume goes on with it) or broken (nothing to go on "
-           "from).\n"
-           "best is the accuracy on held-out images, or that of the test once it is done.\n"
-           "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration.\n");
-  } else if (extra)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "unexpected argument \"%s\"; see cream runs --help", extra);
-  else if (!dir)
-    status =
-        cream_fail(err, CREAM_BAD_CONFIG, "no folder: expected cream runs DIR, the folder that runs lie in");
+  cream_status status = cream_runs_list(dir, &runs, &count, err);
+  if (status != CREAM_OK) return status;
+  if (options->json)
+    print_json(runs, count);
+  else if (count)
+    print_table(runs, count);
   else
-    status = cream_runs_list(dir, &runs, &count, err);
-  if (status == CREAM_OK && !help && (json || count))
-    json ? print_json(runs, count) : print_table(runs, count);
-  else if (status == CREAM_OK && !help)
     fprintf(stderr, "no runs in %s\n", dir);
   free(runs);
-  poptFreeContext(context);
-  return status;
+  return CREAM_OK;
 }
 
-const tool tool_runs = {
-    .name = "runs",
-    .summary = "list the runs in a folder: state, progress, best accuracy",
-    .command = command,
+static const cli_option options[] = {
+    CLI_VALUE(runs_options, json, OUTPUT, "json", NULL, "print the list on stdout as one JSON document"),
 };
+
+COMMAND(
+    runs, "list the runs in a folder: state, progress, best accuracy", CLI_OPTIONS(options),
+    CLI_VALUES(runs_options, line), .run = run, .arguments = "DIR", .least_arguments = 1, .most_arguments = 1,
+    .missing = "no folder: expected cream runs DIR, the folder that contains the run folders",
+    .text =
+        "A run is running, finished, interrupted (--resume continues it) or broken (there is nothing to\n"
+        "continue from). best is the accuracy on held-out images, or that of the test once it is done.\n");

@@ -4,24 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/run/common.h"
+#include "commands.h"
 #include "tools/run/device.h"
 #include "tools/run/memory_check.h"
+#include "tools/run/network.h"
+#include "tools/run/session.h"
 
-/* What a search works with, in the order of its making. */
+/* The parts of a search, in the order in which they are made. */
 typedef struct search_run {
-  common_data data;
+  run_data data;
   cream_skeleton skeleton;
   cream_latencies latencies;
   bool has_latencies;
   cream_backend *backend;
   cream_source *train, *heldout;
   cream_search *search;
-  common_run run;
+  session run;
   cream_listener listener; /* of the run */
 } search_run;
 
-/* Weights of the supernet, with the meta network's beside them where there is one. */
+/* Saves the weights of the supernet and of the meta network, where there is one. */
 static cream_status save_supernet(const search_run *s, cream_error *err) {
   size_t inputs = cream_search_meta_inputs(s->search);
   float *theta = malloc((inputs + 1) * sizeof *theta);
@@ -33,8 +35,8 @@ static cream_status save_supernet(const search_run *s, cream_error *err) {
         {"meta_layer.bias", CREAM_ST_F32, 1, {1}, theta + inputs},
     };
     char path[CREAM_MAX_FILE_NAME];
-    status = common_save_weights(cream_run_file(&s->run.folder, CREAM_RUN_SUPERNET, path),
-                                 cream_search_net(s->search), &s->data, meta, inputs ? 2 : 0, err);
+    status = run_save_weights(cream_run_file(&s->run.folder, CREAM_RUN_SUPERNET, path),
+                              cream_search_net(s->search), &s->data, meta, inputs ? 2 : 0, err);
   }
   free(theta);
   return status;
@@ -45,7 +47,7 @@ static const char *budget_of(const search_run *s, int target) {
   return budget ? budget->label : NULL;
 }
 
-/* A board and the network found by it; on an interruption the best of the board. */
+/* Saves a board and its network; on an interruption, that of the best path of the board. */
 static cream_status save_target(const search_run *s, int target, const cream_search_result *found,
                                 cream_error *err) {
   const cream_board *board = cream_search_board(s->search, target);
@@ -58,8 +60,8 @@ static cream_status save_target(const search_run *s, int target, const cream_sea
   return cream_arch_save(cream_run_file(&s->run.folder, name, file), &network, NULL, err);
 }
 
-/* Boards, networks and supernet; the result where the search came to its end (`found` is not NULL). */
-static cream_status save(search_run *s, const tool_options *options, const cream_search_result *found,
+/* Saves boards, networks and supernet, and the result where the search is finished (`found` is not NULL). */
+static cream_status save(search_run *s, const run_options *options, const cream_search_result *found,
                          cream_error *err) {
   static cream_run_network networks[CREAM_MAX_BUDGETS];
   int n = cream_search_targets(s->search);
@@ -79,7 +81,7 @@ static cream_status save(search_run *s, const tool_options *options, const cream
                              .n_budgets = several ? n : 0,
                              .steps = cream_search_step(s->search),
                              .meta_updates = cream_search_meta_updates(s->search)};
-  return common_run_result(&s->run, options, cream_search_net(s->search), &result, err);
+  return session_result(&s->run, options, cream_search_net(s->search), &result, err);
 }
 
 static void report(const search_run *s, const cream_search_result *found) {
@@ -89,7 +91,7 @@ static void report(const search_run *s, const cream_search_result *found) {
     if (budget) fprintf(stderr, "budget %s\n", budget);
     progress_print_board(stderr, cream_search_board(s->search, t), &s->skeleton);
     if (budget) printf("budget      %s\n", budget);
-    common_print_network(&s->skeleton, &found[t].path);
+    run_print_network(&s->skeleton, &found[t].path);
     if (found[t].ms > 0) printf("latency     %.3f ms by the table\n", found[t].ms);
     printf("held out    top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %zu images\n", 100 * found[t].score.top1,
            100 * found[t].score.top5, found[t].score.loss, found[t].score.count);
@@ -118,7 +120,7 @@ static cream_status restored(void *search, cream_error *err) {
   return cream_search_restored(search, err);
 }
 
-/* For fit.h. */
+/* For memory_check.h. */
 static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
                          cream_source *heldout, size_t *bytes, cream_error *err) {
   cream_search_inputs inputs = *(const cream_search_inputs *)self;
@@ -137,35 +139,35 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   return CREAM_OK;
 }
 
-static cream_status open_all(search_run *s, const tool_options *options, cream_error *err) {
+static cream_status open_all(search_run *s, const run_options *options, cream_error *err) {
   const cream_config *config = &options->config;
-  cream_status status = common_check_out(config, err);
-  if (status == CREAM_OK) status = common_data_open(config, &s->data, err);
-  if (status == CREAM_OK) status = common_supernet(config, s->data.dataset->classes, &s->skeleton, err);
-  if (status == CREAM_OK)
-    status = common_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
-  if (status == CREAM_OK) status = common_backend(config, &s->backend, err);
+  cream_status status = session_check_out(config, err);
+  if (status == CREAM_OK) status = run_data_open(config, &s->data, err);
+  if (status == CREAM_OK) status = run_supernet(config, s->data.dataset->classes, &s->skeleton, err);
+  if (status == CREAM_OK) status = run_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
+  if (status == CREAM_OK) status = run_backend(config, &s->backend, err);
   int batch = config->search.batch, side = s->skeleton.resolution;
-  if (status == CREAM_OK) status = common_train_source(&s->data, config, batch, side, &s->train, err);
-  if (status == CREAM_OK) status = common_heldout_source(&s->data, batch, side, &s->heldout, err);
+  if (status == CREAM_OK) status = run_train_source(&s->data, config, batch, side, &s->train, err);
+  if (status == CREAM_OK) status = run_heldout_source(&s->data, batch, side, &s->heldout, err);
   if (status != CREAM_OK) return status;
-  tool_options resolved = *options;
+  run_options resolved = *options;
   resolved.config.resolution = side;
   memcpy(resolved.config.depth, s->skeleton.depth, sizeof resolved.config.depth);
-  s->listener = common_run_listener(&s->run);
+  s->listener = session_listener(&s->run);
   cream_search_inputs inputs = {.config = &resolved.config,
                                 .skeleton = &s->skeleton,
-                                .range = common_range(config),
+                                .range = run_range(config),
                                 .latencies = s->has_latencies ? &s->latencies : NULL,
                                 .max_ms = config->search.latency.max,
                                 .train = s->train,
                                 .heldout = s->heldout,
                                 .listener = {on_event, s, s->listener.stop},
-                                .checkpointer = keep_keeper(&s->run.keep)};
-  fit size = {"search.batch", batch, s->train, s->heldout, s->backend, s->data.workers, &inputs, make};
+                                .checkpointer = checkpoint_hooks(&s->run.checkpoints)};
+  memory_check size = {"search.batch", batch,           s->train, s->heldout,
+                       s->backend,     s->data.workers, &inputs,  make};
   const device_options device = device_options_of(config);
   int fits;
-  status = fit_or_fall_back(&size, &device, &s->backend, &fits, err);
+  status = memory_check_or_fall_back(&size, &device, &s->backend, &fits, err);
   if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
   if (status != CREAM_OK && device_failed()) {
     cream_error reason = *err;
@@ -173,51 +175,82 @@ static cream_status open_all(search_run *s, const tool_options *options, cream_e
     if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
   }
   if (status != CREAM_OK) return status;
-  const keep_target target = {"search", s->search, state, restored};
-  return common_run_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
+  const checkpoint_target target = {"search", s->search, state, restored};
+  return session_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
 }
 
-static cream_status search_run_tool(const tool_options *options, cream_error *err) {
+/* Runs the search, and saves what it found; on an interruption too. */
+static cream_status run_and_save(search_run *s, const run_options *options, cream_error *err) {
+  cream_search_result found[CREAM_MAX_BUDGETS];
+  device_begin(s->backend, s->train);
+  cream_status status = cream_search_run(s->search, found, err);
+  bool done = status == CREAM_OK;
+  progress_end(&s->run.progress);
+  if (done || status == CREAM_INTERRUPTED) {
+    cream_error save_error;
+    cream_status saved = save(s, options, done ? found : NULL, &save_error);
+    if (saved != CREAM_OK) {
+      *err = save_error;
+      status = saved;
+    }
+  }
+  device_report(s->backend, s->run.steps, stderr);
+  if (status == CREAM_OK && !options->json) report(s, found);
+  return status;
+}
+
+static cream_status run(const void *values, cream_error *err) {
+  const run_options *options = values;
   static search_run s;
   memset(&s, 0, sizeof s);
-  cream_search_result found[CREAM_MAX_BUDGETS];
   cream_status status = open_all(&s, options, err);
-  if (status == CREAM_OK) {
-    device_begin(s.backend, s.train);
-    status = cream_search_run(s.search, found, err);
-    bool done = status == CREAM_OK;
-    progress_end(&s.run.progress);
-    if (done || status == CREAM_INTERRUPTED) {
-      cream_error save_error;
-      cream_status saved = save(&s, options, done ? found : NULL, &save_error);
-      if (saved != CREAM_OK) {
-        *err = save_error;
-        status = saved;
-      }
-    }
-    device_report(s.backend, s.run.steps, stderr);
-    if (status == CREAM_OK && !options->json) report(&s, found);
-  }
-  status = common_run_close(&s.run, status, err);
+  if (status == CREAM_OK) status = run_and_save(&s, options, err);
+  status = session_close(&s.run, status, err);
   cream_search_destroy(s.search);
   cream_source_destroy(s.heldout);
   cream_source_destroy(s.train);
   if (s.backend) s.backend->destroy(s.backend);
-  common_data_close(&s.data);
+  run_data_close(&s.data);
   return status;
 }
 
-const tool tool_search = {
-    .name = "search",
-    .summary = "train a supernet and choose a network in it",
-    .section = "search",
-    .options = "config set data space flops budgets latency latency-table epochs batch seed threads device "
-               "out time-budget "
-               "on-nan json force resume ",
-    .notes =
-        "The network, the board and the supernet's weights are written to the --out folder. SIGINT and\n"
-        "SIGTERM end the search after the step it is at: everything is written, arch.json then being the\n"
-        "best of the board, and the exit code is 130. --resume goes on with it, as if nothing had "
-        "happened.\n",
-    .run = search_run_tool,
+/* ---- the command -------------------------------------------------------------------------------------- */
+
+static const cli_option options[] = {
+    RUN_CONFIG,
+    RUN_SET,
+    RUN_DATA,
+    RUN_SPACE,
+    RUN_FLOPS,
+    RUN_SETTING(NETWORK, "budgets", "search.budgets", "LIST",
+                "a network for each, in M FLOPs (14,43,114,287) or milliseconds (6ms,12ms)"),
+    RUN_SETTING(NETWORK, "latency", "search.latency.max", "MS",
+                "milliseconds that a network may take, by --latency-table; 0: any"),
+    RUN_LATENCY_TABLE,
+    RUN_EPOCHS("search"),
+    RUN_BATCH("search"),
+    RUN_SEED,
+    RUN_THREADS,
+    RUN_DEVICE,
+    RUN_OUT,
+    RUN_TIME_BUDGET,
+    RUN_ON_NAN,
+    RUN_JSON,
+    RUN_FORCE,
+    RUN_RESUME,
 };
+
+static const char *const settings[] = {
+    RUN_COMMON_SETTINGS, "space",  "flops",       "resolution", "depth", "recalibrate.",
+    "time_budget",       "on_nan", "checkpoint.", "search.",    NULL};
+
+COMMAND(
+    search, "train a supernet and choose a network in it", CLI_OPTIONS(options),
+    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .run = run,
+    .failed = run_options_restart, .settings = settings,
+    .text =
+        "The network, the board and the weights of the supernet are written to the --out folder. SIGINT and\n"
+        "SIGTERM end the search after the current step: everything is written, arch.json holds the best "
+        "path\n"
+        "of the board, and the exit code is 130. --resume continues it with the same result as without the\n"
+        "interruption.\n");

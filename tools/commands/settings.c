@@ -2,23 +2,13 @@
 
 #include <stdio.h>
 
-#include "tools/cli/options.h"
+#include "commands.h"
 
-/* The page docs/settings.md. */
-static cream_status settings_run(const tool_options *options, cream_error *err) {
-  (void)options, (void)err;
-  puts(
-      "# Settings\n\n"
-      "What `cream settings` prints: every setting with its default, unit, values and meaning. How they are "
-      "given:\n"
-      "[guide.md](guide.md), how files hold them: [formats.md](formats.md). The defaults are the paper's.\n");
+static cream_status run(const void *values, cream_error *err) {
+  (void)values, (void)err;
   cream_settings_describe(stdout);
   return CREAM_OK;
 }
 
-const tool tool_settings = {
-    .name = "settings",
-    .summary = "all settings with their defaults, units and meaning, as Markdown",
-    .options = "",
-    .run = settings_run,
-};
+COMMAND(settings, "print all settings with their defaults, units and meaning, as Markdown",
+        .size = sizeof(cli_line), .run = run);

@@ -2,18 +2,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/run/common.h"
+#include "commands.h"
 #include "core/net/fold.h"
-#include "tools/run/device.h"
+#include "io/base/json.h"
 #include "io/weights/weights.h"
+#include "tools/run/device.h"
+#include "tools/run/network.h"
+#include "tools/run/run_options.h"
+#include "tools/run/trained.h"
 
-/* With more classes than these, people are shown the weakest alone. */
+/* With more classes than ALL_CLASSES, only the weakest are printed. */
 enum { ALL_CLASSES = 20, WEAKEST = 10 };
 
-/* What a test works with, in the order of its making. */
+/* The parts of a test, in the order in which they are made. */
 typedef struct test_run {
   cream_arch arch;
-  common_data data;
+  run_data data;
   cream_backend *backend;
   cream_net *net;
   uint32_t *confusion; /* [classes][classes], by label and answer */
@@ -32,7 +36,7 @@ static cream_status recalibrate(test_run *t, const cream_config *config, cream_e
   if (config->recalibrate.batches == 0) return CREAM_OK;
   cream_source *train;
   cream_status status =
-      common_train_source(&t->data, config, config->retrain.batch, t->arch.net.resolution, &train, err);
+      run_train_source(&t->data, config, config->retrain.batch, t->arch.net.resolution, &train, err);
   if (status != CREAM_OK) return status;
   cream_path path = cream_skeleton_first_path(&t->arch.net);
   status =
@@ -42,11 +46,11 @@ static cream_status recalibrate(test_run *t, const cream_config *config, cream_e
 }
 
 static cream_status open_all(test_run *t, const cream_config *config, cream_error *err) {
-  cream_status status = common_arch(config, &t->arch, err);
-  if (status == CREAM_OK) status = common_check_weights(config, err);
-  if (status == CREAM_OK) status = common_data_open(config, &t->data, err);
-  if (status == CREAM_OK) status = common_check_classes(&t->arch, &t->data, err);
-  if (status == CREAM_OK) status = common_backend(config, &t->backend, err);
+  cream_status status = run_arch(config, &t->arch, err);
+  if (status == CREAM_OK) status = run_check_weights(config, err);
+  if (status == CREAM_OK) status = run_data_open(config, &t->data, err);
+  if (status == CREAM_OK) status = run_check_classes(&t->arch, &t->data, err);
+  if (status == CREAM_OK) status = run_backend(config, &t->backend, err);
   if (status == CREAM_OK) device_print(t->backend);
   if (status == CREAM_OK) status = load_net(t, config, err);
   if (status == CREAM_OK) status = recalibrate(t, config, err);
@@ -58,7 +62,7 @@ static cream_status open_all(test_run *t, const cream_config *config, cream_erro
   return cream_fail_memory(err, classes * classes * sizeof *t->confusion, "the confusion matrix");
 }
 
-/* ---- what came out ----------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------- */
 
 typedef struct class_score {
   int label;
@@ -83,7 +87,7 @@ static int by_accuracy(const void *a, const void *b) {
   return x->label - y->label;
 }
 
-/* The label that pictures of a class are most often taken for, if wrongly; -1: never. */
+/* The label that images of a class are most often taken for, if wrongly; -1: never. */
 static int mistaken_for(const test_run *t, int label) {
   int classes = t->arch.net.classes, most = -1;
   const uint32_t *row = t->confusion + (size_t)label * (size_t)classes;
@@ -140,7 +144,7 @@ static void print_classes(const test_run *t) {
   if (all) print_matrix(t);
 }
 
-static void write_json(const test_run *t, const common_test *test) {
+static void write_json(const test_run *t, const run_test *test) {
   int classes = t->arch.net.classes;
   cream_json json = cream_json_to(stdout);
   cream_json_object(&json, NULL, true);
@@ -171,35 +175,41 @@ static void write_json(const test_run *t, const common_test *test) {
   putchar('\n');
 }
 
-static cream_status test_run_tool(const tool_options *options, cream_error *err) {
+static cream_status run(const void *values, cream_error *err) {
+  const run_options *options = values;
   static test_run t;
   memset(&t, 0, sizeof t);
-  common_test tested;
+  run_test tested;
   cream_status status = open_all(&t, &options->config, err);
   if (status == CREAM_OK)
-    status = common_test_net(t.net, &t.data, options->config.retrain.batch, t.confusion, &tested, err);
+    status = run_test_net(t.net, &t.data, options->config.retrain.batch, t.confusion, &tested, err);
   if (status == CREAM_OK && options->json) {
     write_json(&t, &tested);
   } else if (status == CREAM_OK) {
     cream_path path = cream_skeleton_first_path(&t.arch.net);
-    common_print_network(&t.arch.net, &path);
-    common_print_test("test", &tested);
+    run_print_network(&t.arch.net, &path);
+    run_print_test("test", &tested);
     print_classes(&t);
   }
   free(t.confusion);
   cream_net_destroy(t.net);
   if (t.backend) t.backend->destroy(t.backend);
-  common_data_close(&t.data);
+  run_data_close(&t.data);
   return status;
 }
 
-const tool tool_test = {
-    .name = "test",
-    .summary = "measure a trained network on the test images",
-    .section = "retrain",
-    .options = "run budget arch resolution weights config set data batch threads device json ",
-    .notes =
-        "Averaged weights are what a retraining writes. --set recalibrate.batches=N first recomputes the\n"
-        "batch-norm statistics over N training batches (recalibrate.mode: reset, or inherit).\n",
-    .run = test_run_tool,
+static const cli_option options[] = {
+    RUN_FOLDER, RUN_BUDGET,           RUN_ARCH,    RUN_RESOLUTION, RUN_WEIGHTS, RUN_CONFIG, RUN_SET,
+    RUN_DATA,   RUN_BATCH("retrain"), RUN_THREADS, RUN_DEVICE,     RUN_JSON,
 };
+
+static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",          "weights", "resolution",
+                                       "recalibrate.",      "retrain.batch", NULL};
+
+COMMAND(
+    test, "measure a trained network on the test images", CLI_OPTIONS(options), CLI_VALUES(run_options, line),
+    .defaults = run_options_defaults, .run = run, .settings = settings,
+    .text =
+        "A retraining writes the averaged weights where there are any. --set recalibrate.batches=N first\n"
+        "recomputes the batch-norm statistics over N training batches (recalibrate.mode: reset, or "
+        "inherit).\n");

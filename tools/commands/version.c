@@ -4,9 +4,10 @@
 
 #include <omp.h>
 
-#include "tools/run/common.h"
-#include "core/cream.h"
+#include "commands.h"
 #include "core/base/isa.h"
+#include "core/cream.h"
+#include "io/base/json.h"
 
 /* Vector instructions that the kernels and OpenBLAS can use here, separated by blanks. */
 static const char *cpu_features(char *text, size_t size) {
@@ -42,12 +43,19 @@ static const char *compiler(void) {
 #endif
 }
 
-static cream_status version_run(const tool_options *options, cream_error *err) {
+typedef struct version_options {
+  cli_line line;
+  int threads; /* 0: all */
+  bool json;
+} version_options;
+
+static cream_status run(const void *values, cream_error *err) {
+  const version_options *options = values;
   cream_status status = cream_isa_check(CREAM_ISA_AUTO, err);
   if (status) return status;
   char features[256];
   cpu_features(features, sizeof features);
-  int threads = options->config.threads ? options->config.threads : omp_get_num_procs();
+  int threads = options->threads ? options->threads : omp_get_num_procs();
   if (options->json) {
     cream_json json = cream_json_to(stdout);
     cream_json_object(&json, NULL, true);
@@ -61,15 +69,17 @@ static cream_status version_run(const tool_options *options, cream_error *err) {
     cream_json_end(&json);
     putchar('\n');
   } else {
-    printf("cream %s\ncompiler  %s\nCPU       %s\nkernels   %s\nOpenBLAS  %s (core %s)\nthreads   %d\n", CREAM_VERSION,
-           compiler(), features, cream_isa_name(cream_isa_best()), openblas_get_config(), openblas_get_corename(), threads);
+    printf("cream %s\ncompiler  %s\nCPU       %s\nkernels   %s\nOpenBLAS  %s (core %s)\nthreads   %d\n",
+           CREAM_VERSION, compiler(), features, cream_isa_name(cream_isa_best()), openblas_get_config(),
+           openblas_get_corename(), threads);
   }
   return CREAM_OK;
 }
 
-const tool tool_version = {
-    .name = "version",
-    .summary = "what this program was built with and what it runs on",
-    .options = "threads json ",
-    .run = version_run,
+static const cli_option options[] = {
+    CLI_VALUE(version_options, threads, DEVICE, "threads", "N", "CPU threads; 0: all", CLI_FROM_TO(0, 1024)),
+    CLI_VALUE(version_options, json, OUTPUT, "json", NULL, "print them on stdout as one JSON document"),
 };
+
+COMMAND(version, "print the versions of this program and its libraries, and the processor's features",
+        CLI_OPTIONS(options), CLI_VALUES(version_options, line), .run = run);

@@ -1,7 +1,6 @@
 /* cream watch: the curves of a run in the terminal, as they grow. */
 #include <math.h>
 #include <poll.h>
-#include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +8,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "tools/cli/describe.h"
+#include "commands.h"
+#include "io/report/term_plot.h"
 #include "io/run/metrics_read.h"
 #include "io/run/run.h"
-#include "io/report/term_plot.h"
-#include "tools/cli/options.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/signals.h"
 
@@ -76,7 +74,7 @@ static void add(cream_term_plot *plot, const char *name, const cream_curve *curv
   plot->curves[plot->n++].curve = curve;
 }
 
-/* Returns how many there are. */
+/* Returns their number. */
 static int choose_plots(watch *w) {
   const cream_metrics *m = &w->metrics;
   memset(w->plots, 0, sizeof w->plots);
@@ -136,7 +134,7 @@ static void find_size(int *width, int *height) {
   *width = *width < 20 ? 20 : *width > CREAM_TERM_MAX_WIDTH ? CREAM_TERM_MAX_WIDTH : *width;
 }
 
-/* One frame, whole, so that nothing flickers. */
+/* Writes one frame at once, so that it does not flicker. */
 static void put_frame(watch *w) {
   int width, height;
   char *text = NULL;
@@ -192,7 +190,7 @@ static cream_status follow(watch *w, cream_error *err) {
   begin_live(w);
   while (!status && !over && !*stop) {
     bool grown;
-    /* What ended before this read can grow no more. */
+    /* A run that ended before this read writes no more. */
     bool ended = is_finished(w) && !cream_run_locked(w->dir);
     status = cream_metrics_read(&w->metrics, w->dir, &grown, err);
     if (!status) put_frame(w);
@@ -243,41 +241,23 @@ static cream_status watch_dir(const char *dir, bool once, bool ascii, cream_erro
   return status;
 }
 
-static cream_status command(int argc, const char **argv, cream_error *err) {
-  int once = 0, ascii = 0, help = 0, code;
-  const struct poptOption table[] = {
-      {"once", 0, POPT_ARG_NONE, &once, 0, "print one frame and end, as without a terminal", NULL},
-      {"ascii", 0, POPT_ARG_NONE, &ascii, 0, "letters in place of braille patterns", NULL},
-      {"help", 'h', POPT_ARG_NONE, &help, 0, "this text", NULL},
-      POPT_TABLEEND};
-  argv[0] = "cream watch";
-  poptContext context = describe_context(argv[0], argc, argv, table);
-  if (!context) return cream_fail_memory(err, sizeof table, "the options");
-  poptSetOtherOptionHelp(context, "[options] DIR");
-  while ((code = poptGetNextOpt(context)) > 0) {
-  }
-  const char *dir = poptGetArg(context), *extra = poptPeekArg(context);
-  cream_status status = CREAM_OK;
-  if (code < -1)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "%s: %s; see cream watch --help", poptBadOption(context, 0),
-                        poptStrerror(code));
-  else if (help) {
-    printf("watch: %s\n\n", tool_watch.summary);
-    poptPrintHelp(context, stdout, 0);
-    printf("\nThe folder may not exist yet. q quits; at the end of the run the last frame stays.\n"
-           "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration.\n");
-  } else if (extra)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "unexpected argument \"%s\"; see cream watch --help", extra);
-  else if (!dir)
-    status = cream_fail(err, CREAM_BAD_CONFIG, "no folder: expected cream watch DIR, the --out of a run");
-  else
-    status = watch_dir(dir, once, ascii, err);
-  poptFreeContext(context);
-  return status;
+typedef struct watch_options {
+  cli_line line;
+  bool once, ascii;
+} watch_options;
+
+static cream_status run(const void *values, cream_error *err) {
+  const watch_options *options = values;
+  return watch_dir(options->line.arguments[0], options->once, options->ascii, err);
 }
 
-const tool tool_watch = {
-    .name = "watch",
-    .summary = "the curves of a run in the terminal, as they grow",
-    .command = command,
+static const cli_option options[] = {
+    CLI_VALUE(watch_options, once, OUTPUT, "once", NULL, "print one frame and end, as without a terminal"),
+    CLI_VALUE(watch_options, ascii, OUTPUT, "ascii", NULL,
+              "draw with ASCII characters instead of braille patterns"),
 };
+
+COMMAND(watch, "draw the curves of a run in the terminal, as they grow", CLI_OPTIONS(options),
+        CLI_VALUES(watch_options, line), .run = run, .arguments = "DIR", .least_arguments = 1,
+        .most_arguments = 1, .missing = "no folder: expected cream watch DIR, the --out of a run",
+        .text = "The folder may not exist yet. q quits; the last frame stays when the run ends.\n");

@@ -34,7 +34,7 @@ cream_status device_fall_back(const device_options *, cream_backend **, const cr
 /* Whether a device of any driver has failed since the program began. */
 bool device_failed(void);
 /* Restarts a run on "auto" whose device failed as `--resume --device cpu`, from its last checkpoint: then this
- * does not return. `words` as in tool_options. */
+ * does not return. `words` as in run_options. */
 void device_resume_on_cpu(const char *command, const cream_config *, const char *const *words, int n_words);
 
 bool device_is_cpu(const cream_backend *);

@@ -13,7 +13,7 @@
 
 #include "tools/cli/signals.h"
 
-/* What goes through a job's pipe, in front of a record or an error. */
+/* The first byte of a message in a job's pipe; a record or an error follows. */
 typedef enum message { RECORD = 'r', FAILURE = 'f' } message;
 
 struct jobs_sender {
@@ -61,7 +61,7 @@ cream_status jobs_send(jobs_sender *sender, const void *record, cream_error *err
   return cream_fail(err, CREAM_FAILED, "cannot send a result: %s", strerror(errno));
 }
 
-/* Ends when its parent does; a signal from the terminal comes to the parent alone, which hands it on. */
+/* The worker ends when its parent does. A signal from the terminal reaches the parent only, which passes it on. */
 static void become_worker(pid_t parent) {
   setpgid(0, 0);
   signal(SIGPIPE, SIG_IGN);
@@ -101,7 +101,7 @@ static void fail(pool *p, const cream_error *err) {
 
 static void fail_job(pool *p, int job, const cream_error *failure) {
   cream_error err;
-  if (p->stopping) return; /* it was told to end */
+  if (p->stopping) return; /* this process has ended it */
   if (!p->jobs->failed)
     fail(p, failure);
   else if (p->jobs->failed(p->jobs->self, job, failure, &err) != CREAM_OK)
@@ -169,7 +169,7 @@ static void receive(pool *p, int which, void *record) {
   if (!get(w->fd, &kind, 1)) {
     end(p, which);
   } else if (kind == RECORD) {
-    if (!get(w->fd, record, p->jobs->record)) return; /* it died in the middle: the end comes next */
+    if (!get(w->fd, record, p->jobs->record)) return; /* it ended early: end() comes next */
     if (p->jobs->take(p->jobs->self, w->job, record, &err) != CREAM_OK) fail(p, &err);
   } else if (get(w->fd, &err, sizeof err)) {
     w->reported = true;
@@ -181,8 +181,10 @@ static void wait_for_some(pool *p, struct pollfd *polled, void *record) {
   int n = p->running;
   CREAM_ASSERT(n > 0);
   for (int i = 0; i < n; i++) polled[i] = (struct pollfd){.fd = p->workers[i].fd, .events = POLLIN};
-  if (poll(polled, (nfds_t)n, 500) <= 0) return; /* a signal, which may also have come just before */
-  for (int i = n - 1; i >= 0; i--) /* the last first: one that ends gives its place to the last */
+  if (poll(polled, (nfds_t)n, 500) <= 0)
+    return; /* timeout or signal; a signal may also have come just before poll */
+  for (int i = n - 1; i >= 0;
+       i--) /* from the last: end() moves the last worker to the place of one that ended */
     if (polled[i].revents) receive(p, i, record);
 }
 
@@ -201,12 +203,13 @@ cream_status jobs_run(const jobs *all, int n, cream_error *err) {
     if (p.stopping && !p.running) break;
     if (p.running) wait_for_some(&p, polled, record);
   }
-  while (p.running) wait_for_some(&p, polled, record); /* a failure ended it: they were told */
+  while (p.running) wait_for_some(&p, polled, record); /* after a failure: the others are being stopped */
   free(record);
   free(polled);
   free(workers);
   if (p.status == CREAM_OK && p.stopping)
-    return cream_fail(err, CREAM_INTERRUPTED, "interrupted; what is done is kept");
+    return cream_fail(err, CREAM_INTERRUPTED,
+                      "interrupted; finished work is saved, run the same command again to continue");
   return p.status;
 }
 

@@ -1,5 +1,5 @@
-/* Work side by side in processes, so that a crash ends one job alone, and what a job leaves behind does not
- * change the next. The process that forks must not have run parallel kernels. */
+/* Runs jobs in parallel processes, so that a crash ends one job only, and no job changes the memory of another. The
+ * process that forks must not have run parallel kernels. */
 #ifndef CREAM_TOOLS_JOBS_H
 #define CREAM_TOOLS_JOBS_H
 
@@ -17,19 +17,19 @@ typedef struct jobs {
   cream_status (*work)(void *self, int job, jobs_sender *, cream_error *);
   /* In this process, of every record as it comes, whichever job's. A failing status ends everything. */
   cream_status (*take)(void *self, int job, const void *record, cream_error *);
-  /* In this process, of a job that failed or crashed; CREAM_OK: the others go on. NULL: its failure ends
+  /* In this process, of a job that failed or crashed; CREAM_OK: the others continue. NULL: its failure ends
    * everything. */
   cream_status (*failed)(void *self, int job, const cream_error *, cream_error *);
 } jobs;
 
-/* Jobs 0..n-1, started in this order. SIGINT and SIGTERM are handed on, then CREAM_INTERRUPTED. All processes
- * have ended when it returns. */
+/* Runs jobs 0..n-1, started in this order. SIGINT and SIGTERM are passed on to the jobs; returns CREAM_INTERRUPTED
+ * then. All processes have ended when it returns. */
 cream_status jobs_run(const jobs *, int n, cream_error *);
 /* Sends a record. */
 cream_status jobs_send(jobs_sender *, const void *record, cream_error *);
 
-/* Threads of `threads` (0: all cores) and how many processes use them: `wanted` (0: one a thread), at most
- * `most`. Each gets *share. */
+/* Divides `threads` (0: all cores) among processes: `wanted` of them (0: one for each thread), at most `most`. Returns
+ * their number; each has *share threads. */
 int jobs_share(int threads, int wanted, int most, int *share);
 
 #endif

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "common.h"
 #include "core/net/fold.h"
 #include "io/weights/weights.h"
+#include "network.h"
 
 static void apply_settings(cream_weights_info *info, const cream_augment_config *augment) {
   static cream_config defaults;
@@ -15,7 +15,7 @@ static void apply_settings(cream_weights_info *info, const cream_augment_config 
   if (augment->test_crop != defaults.augment.test_crop) info->test_crop = augment->test_crop;
 }
 
-/* What the weights file says, and ImageNet's ways where it says nothing. */
+/* Completes the metadata of the weights file with ImageNet's values. */
 static cream_status complete_info(model *m, const cream_config *config, cream_error *err) {
   cream_weights_info *info = &m->info;
   const cream_weights_info usual = cream_weights_info_imagenet();
@@ -29,7 +29,8 @@ static cream_status complete_info(model *m, const cream_config *config, cream_er
   if (info->test_crop <= 0) info->test_crop = usual.test_crop;
   apply_settings(info, &config->augment);
   if (info->n_classes == 0 || info->n_classes == m->arch.net.classes) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_DATA, "%s: names of %d classes in the metadata, but the network has %d",
+  return cream_fail(err, CREAM_BAD_DATA,
+                    "%s: the metadata has names of %d classes, expected the %d of the network",
                     config->weights, info->n_classes, m->arch.net.classes);
 }
 
@@ -48,10 +49,10 @@ static cream_status read_header(model *m, const cream_config *config, cream_erro
 
 cream_status model_open(model *m, const cream_config *config, int batch, cream_error *err) {
   memset(m, 0, sizeof *m);
-  cream_status status = common_arch(config, &m->arch, err);
-  if (status == CREAM_OK) status = common_check_weights(config, err);
+  cream_status status = run_arch(config, &m->arch, err);
+  if (status == CREAM_OK) status = run_check_weights(config, err);
   if (status == CREAM_OK) status = read_header(m, config, err);
-  if (status == CREAM_OK) status = common_backend(config, &m->backend, err);
+  if (status == CREAM_OK) status = run_backend(config, &m->backend, err);
   cream_net_options options = {.batch = batch};
   if (status == CREAM_OK) status = cream_net_create(m->backend, &m->arch.net, &options, &m->net, err);
   cream_weights_report loaded = {0};

@@ -9,12 +9,13 @@
 
 typedef struct model {
   cream_arch arch;
-  cream_weights_info info; /* complete, ImageNet's where the file does not tell; there may be no names */
+  cream_weights_info
+      info; /* complete: ImageNet's values where the file has none; there may be no class names */
   cream_backend *backend;
   cream_net *net; /* folded (core/net/fold.h) */
 } model;
 
-/* The network config->arch with the weights config->weights, for batches of up to `batch` pictures. A
+/* The network config->arch with the weights config->weights, for batches of up to `batch` images. A
  * built-in network gets the weights' number of classes. augment.interpolation and augment.test_crop, where
  * they are not at their defaults, go before what the weights file says. On failure too, model_close has to be
  * called. */

@@ -19,16 +19,16 @@ PYTHON
 
 expect 0 bench --help
 for word in step ops peaks scaling; do contains out "^  $word "; done
-contains out 'Usage: cream bench MODE \[options\]'
+contains out 'Usage: cream bench SUBCOMMAND \[options\]'
 expect 0 help bench
-contains out 'Usage: cream bench MODE \[options\]'
+contains out 'Usage: cream bench SUBCOMMAND \[options\]'
 
-refuse 2 'expected a mode' bench
-refuse 2 'expected a mode' bench fast
+refuse 2 'expected a subcommand' bench
+refuse 2 'expected a subcommand' bench fast
 refuse 2 'unexpected argument "stray"' bench step stray
 refuse 2 '--nonsense' bench step --nonsense
-refuse 2 '--work hard.*plain' bench step --work hard
-refuse 2 '--depths 1,x.*2,2,3' bench step --depths 1,x
+refuse 2 '--work: got "hard".*plain' bench step --work hard
+refuse 2 '--depths: got "1,x".*2,2,3' bench step --depths 1,x
 refuse 2 '--rounds.*at least 1' bench step --rounds 0
 refuse 2 '--batch.*at least 1' bench step --batch 0
 refuse 2 '--rounds.*at most' bench scaling --rounds 5000
@@ -44,7 +44,7 @@ expect 0 bench step "${tiny[@]}"
 for word in plain: distill: match: eval: '1x1 backward' 'outside ops'; do contains out "^$word"; done
 expect 0 bench step "${tiny[@]}" --json
 # The operations of an evaluation are two for each MAC of the network; of a training step, six without the
-# gradient that the pictures do not need.
+# gradient that the images do not need.
 flops='(lambda w: sum(o["gflops"] * o["ms"] for o in w["ops"] if o["op"] != "optimiser") * 1e6
         / (w["images"] * w["forward_macs"]))'
 check 'bench step --json' \

@@ -71,7 +71,7 @@ search 3 'short\.csv' --data digits:short.csv
 search 1 'absent\.csv' --data digits:absent.csv
 
 # Run folders.
-refuse 2 'give --out' search "${small[@]}"
+refuse 2 'expected --out' search "${small[@]}"
 mkdir used
 echo kept >used/file
 refuse 2 'used.*--force' search "${small[@]}" --out used
@@ -81,8 +81,8 @@ refuse 1 'plain' search "${small[@]}" --out plain/run
 refuse 1 'proc' search "${small[@]}" --out /proc/cream-run
 
 # Architectures and weights.
-refuse 2 'give --arch' retrain --data digits --out run
-refuse 2 'give --arch' test --data digits
+refuse 2 'expected --arch' retrain --data digits --out run
+refuse 2 'expected --arch' test --data digits
 refuse 1 'absent\.json' retrain --arch absent.json --data digits --out run
 echo '{"space": 3' >broken.json
 refuse 2 'broken\.json' retrain --arch broken.json --data digits --out run

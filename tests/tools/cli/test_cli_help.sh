@@ -1,29 +1,74 @@
 #!/usr/bin/env bash
-# Help at every level, and wrong usage.
+# Help at every level, the pages that are made from the same tables, and wrong usage.
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
-commands=(search retrain test profile settings version)
-
+# The commands of the list in the source, and those that --help lists: all but the hidden `docs`.
+sed -n 's/^  X(\([a-z]*\)).*/\1/p' "$root/tools/commands/commands.h" | grep -v '^docs$' | sort >listed
 expect 0 --help
-for command in "${commands[@]}"; do contains out "^  $command "; done
+contains out '^Exit codes: 0 done, 1 failed, 2 wrong'
+grep -oE '^  [a-z]+' out | tr -d ' ' | sort >helped
+same listed helped
+[ "$(wc -l <listed)" -eq 18 ] || fail "$(wc -l <listed) commands"
 expect 2
 contains err '^usage: cream COMMAND'
 refuse 2 'unknown command "serch"' serch
 expect 0 --version
 contains out '^cream [0-9]+\.[0-9]+\.[0-9]+$'
 
-for command in "${commands[@]}"; do
+# ---- every option of every command is in the help, the manual page, the completion and docs/settings.md ----------
+
+for page in man bash settings; do
+  expect 0 docs "$page"
+  cp out "$page"
+done
+refuse 2 'expected a subcommand: man, bash or settings' docs
+refuse 2 'unknown subcommand "html"' docs html
+contains "$root/docs/settings.md" '^<!-- begin: cream docs settings -->$'
+
+# options PAGE COMMAND: the options that the page has for the command.
+options() {
+  case $1 in
+  man) sed -n "/^\.SS $2\$/,/^\.S[HS] [^$]*\$/p" man | sed -n '2,$p' | sed '/^\.S[HS]/q' |
+    sed -n 's/\\-/-/g; s/^\\fB\(-., \)\{0,1\}--\([a-z-]*\)\\fR.*/\2/p' ;;
+  bash) sed -n "/^  $2)\$/,/;;/p" bash | sed -n "s/^    options='\(.*\)'/\1/p" | grep -oE -- '--[a-z-]+' | sed 's/--//' ;;
+  settings) sed -n "/^### cream $2\$/,/^##/p" settings | sed '1d' | sed -n '/^##/q; s/^| `--\([a-z-]*\).*/\1/p' ;;
+  help) "$cream" "$2" --help | sed -n 's/^  \(-., \)\{0,1\}--\([a-z-]*\).*/\2/p' ;;
+  esac | sort
+}
+
+while read -r command; do
   expect 0 "$command" --help
-  contains out "Usage: cream $command \[options\]"
-  contains out 'Exit codes: 0 done, 1 failed, 2 wrong'
+  contains out "Usage: cream $command .*\[options\]"
+  contains out '^Exit codes: 0 done, 1 failed, 2 wrong'
   [ ! -s err ] || fail "cream $command --help wrote to stderr"
   cp out help
   expect 0 help "$command"
   same out help
+  options help "$command" >expected
+  grep -qx help expected || fail "cream $command --help does not list --help"
+  for page in man bash settings; do
+    options "$page" "$command" >got
+    cmp -s expected got || fail "cream $command: options of --help and of docs $page: $(diff expected got | tr '\n' ' ')"
+  done
+  # Every option has a meaning, on its line or on the next one.
+  awk '/^  (-., )?--/ && NF < 2 {getline; if (NF == 0 || /--/) exit 1}' help || fail "cream $command: an option without help"
+  for subcommand in $(sed -n '/^Subcommands:/,/^$/s/^  \([a-z]*\) .*/\1/p' help); do
+    expect 0 "$command" "$subcommand" --help
+    contains out "Usage: cream $command $subcommand \[options\]"
+    sed -n 's/^  \(-., \)\{0,1\}--\([a-z-]*\).*/\2/p' out | sort >some
+    [ -z "$(comm -23 some expected)" ] || fail "cream $command $subcommand: $(comm -23 some expected)"
+    contains man "$(printf '^.fB%s.fR$' "$subcommand" | sed 's/\.fB/\\\\fB/; s/\.fR/\\\\fR/')"
+    contains settings "^- .$subcommand.: "
+  done
   refuse 2 '--nonsense.*cream '"$command"' --help' "$command" --nonsense
+done <listed
+
+for command in search retrain test profile settings version; do
   refuse 2 'unexpected argument "stray"' "$command" stray
 done
+
+# ---- single options --------------------------------------------------------------------------------------
 
 expect 0 predict --help
 contains out 'Usage: cream predict \[options\] IMAGE\.\.\.'
@@ -31,6 +76,11 @@ contains out '--top=N .*default: 5'
 expect 0 export --help
 contains out 'Usage: cream export \[options\] onnx'
 contains out '--out=FILE .*net\.onnx'
+expect 0 data pack --help
+contains out '--shorter=PIXELS .*default: 256'
+lacks out '--side'
+expect 0 data --help
+contains out '--side=N +show, speed: '
 
 expect 0 search --help
 for option in config set data space flops epochs batch seed threads out time-budget json force; do
@@ -40,14 +90,19 @@ contains out '--flops=MIN:MAX .*millions'
 contains out '--epochs=N .*default: 120'
 contains out '--time-budget=MINUTES'
 contains out 'meta\.every.*200'
+lacks out 'retrain\.'
 refuse 2 '--epochs.*missing argument' search --epochs
 refuse 2 'expected KEY=VALUE' search --set epochs
+# --help wins over what is wrong after it, and not over what is wrong before it.
+expect 0 search --help --nonsense
+refuse 2 '--nonsense' search --nonsense --help
 
 expect 0 version
 for line in '^cream ' '^compiler' '^CPU' '^OpenBLAS' '^threads'; do contains out "$line"; done
 expect 0 version --json
 python3 -m json.tool <out >/dev/null 2>&1 || ! command -v python3 >/dev/null || fail "version --json is not JSON"
 contains out '"openblas_core"'
+refuse 2 '--threads: got "-1", expected a whole number from 0 to 1024' version --threads=-1
 "$cream" version >unbound && OMP_PROC_BIND=true "$cream" version >bound || fail 'version with OMP_PROC_BIND'
 cmp -s unbound bound || fail 'with OMP_PROC_BIND=true the program sees other processors'
 

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# docs/settings.md is what the program says, and the ready configurations are read without complaint.
+# docs/settings.md has the tables that the program prints, and the ready configurations are read without complaint.
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
+"$root/tests/tools/settings_page.sh" "$cream" >page || fail "settings_page.sh"
+same page "$root/docs/settings.md"
+contains page '^\| `retrain\.accumulate` \| `1` \| batches \|'
+
+# `cream settings` prints the same table of settings.
 expect 0 settings
-same out "$root/docs/settings.md"
-contains out '^\| `retrain\.accumulate` \| `1` \| batches \|'
+[ "$(grep -c '^| `' out)" -gt 100 ] || fail "cream settings prints $(grep -c '^| `' out) settings"
+grep -qF "$(cat out)" page || fail "the table of cream settings is not in docs/settings.md"
 refuse 2 'unexpected argument' settings more
 
 for config in "$root"/docs/configs/*.yaml; do

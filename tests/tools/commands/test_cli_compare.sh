@@ -88,7 +88,7 @@ cmp -s <(without_clock a/study.json) <(without_clock b/study.json) || fail "the 
 
 # A study with other settings does not go with what there is.
 sed 's/epochs: 1}/epochs: 2}/' study.yaml >longer.yaml
-refuse 2 "a/meta-1 was made with search.epochs 1, and the study has 2: choose another --out, or --force" compare longer.yaml --out a
+refuse 2 "a/meta-1 was made with search.epochs 1, and the study has 2; choose another --out, or --force" compare longer.yaml --out a
 sed 's/optim: sgd/optim: adam/' base.yaml >changed.yaml && sed 's/base.yaml/changed.yaml/' study.yaml >adam.yaml
 refuse 2 "a/meta-1-trained was made with retrain.optim sgd, and the study has adam" compare adam.yaml --out a
 
@@ -135,7 +135,7 @@ arms:
 END
 expect 1 compare steps.yaml --out c --threads 2
 contains err "^search of large-1 failed: batch: got 1000"
-contains err "^cream compare: 1 of 2 runs failed; c/study.json says why"
+contains err "^cream compare: 1 of 2 runs failed; the reasons are in c/study.json"
 contains c/study.json '"dir": "large-1", "state": "failed", "error": "search: batch: got 1000'
 contains c/study.json '"dir": "one-1", "state": "finished"'
 contains c/one-1/config.yaml "  epochs: 2" # of 9 batches each
@@ -155,7 +155,7 @@ bad 'letters, digits' 'meta: ' 'me ta: '
 sed 's/base.yaml/nothing.yaml/' study.yaml >bad.yaml
 refuse 1 'cannot open nothing.yaml' compare bad.yaml --out d
 refuse 2 "no study: expected cream compare STUDY.yaml" compare --out d
-refuse 2 "no folder: give --out DIR" compare study.yaml
+refuse 2 "no folder: expected --out DIR" compare study.yaml
 refuse 1 "nowhere.yaml" compare nowhere.yaml --out d
 
 finish

@@ -98,7 +98,7 @@ for network in cream-14:64 efficientnet-b0:64 mobilenet-v3-large:96 cream-hard:6
   name=${network%:*}
   mkdir -p "$name"
   "$random_weights" "$name" 5 "${network#*:}" "$name" || fail "random_weights $name"
-  check pictures "${network#*:}" "$name/1.png" "$name/2.png"
+  check images "${network#*:}" "$name/1.png" "$name/2.png"
   expect 0 predict --arch "$name/arch.json" --weights "$name/weights.safetensors" --no-resize --json \
     "$name/1.png" "$name/2.png"
   check logits "$name/arch.json" "$name/weights.safetensors" out "$name/1.png" "$name/2.png"

@@ -7,7 +7,7 @@ need_device
 
 tune=(bench --device opencl --space micro --resolution 32 --depths "1,1,1" --batch 2 --sets)
 refuse 2 '^cream bench: --device cpu is the CPU' bench --tune none
-refuse 2 '^cream bench: --sets: got -1, expected at least 0' "${tune[@]}" -1 --tune none
+refuse 2 '^cream bench: --sets: got "-1", expected a whole number of at least 0' "${tune[@]}" -1 --tune none
 absent none
 expect 0 "${tune[@]}" 0 --tune own
 contains err "^ +[0-9.]+ ms  CLBlast's own$"

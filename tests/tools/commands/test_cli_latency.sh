@@ -42,12 +42,12 @@ refuse 2 '10 classes, expected 26|measured for the space' search --data digits -
 refuse 1 'ones2.json' search "${small[@]}" --latency 1 --latency-table ones2.json --out run5
 absent run2/arch.json run3/arch.json run4/arch.json run5/arch.json
 
-refuse 2 'expected a mode: build, check or show' latency
-refuse 2 'expected a mode' latency biuld
+refuse 2 'expected a subcommand: build, check or show' latency
+refuse 2 'expected a subcommand' latency biuld
 refuse 2 '--out FILE' latency build
 refuse 2 '--table FILE' latency check
 refuse 2 'unexpected argument "x"' latency show x
-refuse 2 'got 0, expected 1 to' latency build --out t --batch 0
+refuse 2 'got "0", expected a whole number from 1 to' latency build --out t --batch 0
 refuse 2 '--depths' latency build --out t --depths none
 refuse 2 'expected' latency build --space micro --out t --depths 1,9,9,9
 absent t

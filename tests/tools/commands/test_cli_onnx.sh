@@ -70,9 +70,9 @@ if "$python" -c 'import PIL' 2>/dev/null; then
   "$random_weights" micro 3 32 path || fail "random_weights"
   network=(--arch path/arch.json --weights path/weights.safetensors)
   expect 0 export onnx "${network[@]}"
-  pictures=("$root"/tests/golden/images/large.jpg "$root"/tests/golden/images/{rgb8,palette8,grey8}.png)
-  "$python" classify.py net.onnx "${pictures[@]}" >theirs || fail "the example of docs/export.md"
-  expect 0 predict --top 1 "${network[@]}" "${pictures[@]}"
+  inputs=("$root"/tests/golden/images/large.jpg "$root"/tests/golden/images/{rgb8,palette8,grey8}.png)
+  "$python" classify.py net.onnx "${inputs[@]}" >theirs || fail "the example of docs/export.md"
+  expect 0 predict --top 1 "${network[@]}" "${inputs[@]}"
   same out theirs
 fi
 

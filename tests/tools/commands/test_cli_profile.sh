@@ -47,7 +47,7 @@ costs mobilenet-v3-large 215.323 0 4.214842 --classes 10
 costs cream-14 46.27 0 0 --resolution 128 --classes 1000
 refuse 2 'key .\[1\]\[1\].: got .7., expected a whole number from 0 to 5' profile --arch "[[3],[3,7],[3],[3],[3]]"
 refuse 2 'did you mean .mobilenet-v3-large.' profile --arch mobilenet-v3-larg
-refuse 2 'classes .*expected a whole number from 1' profile --arch cream-14 --classes 0
+refuse 2 'classes: .*expected a whole number from 1' profile --arch cream-14 --classes 0
 refuse 2 'resolution' profile --arch cream-14 --resolution 4
 
 # For people.
@@ -55,7 +55,7 @@ expect 0 profile --arch cream-14
 contains out '^part +op +side +channels +macs \(M\) +FLOPs \(M\) +params \(M\) +outputs \(MB\)$'
 contains out '^blocks\.5\.0 +k5e6 +4>2 +96>192 '
 contains out '^total '
-contains out '^memory for one picture beside the weights: [0-9.]+ MB in use, [0-9.]+ MB in training$'
+contains out '^memory for one image beside the weights: [0-9.]+ MB for inference, [0-9.]+ MB for training$'
 expect 0 profile --space micro
 contains err 'the largest network of the space'
 

@@ -75,7 +75,7 @@ kill -TERM "$pid"
 got=0
 wait "$pid" || got=$?
 [ "$got" -eq 130 ] || fail "SIGTERM: exit code $got, expected 130"
-contains err "interrupted; what is done is kept"
+contains err "interrupted; finished work is saved"
 expect 0 "${rank[@]}" --run jobs
 same run/rank.json jobs/rank.json
 
@@ -90,7 +90,7 @@ kill -TERM "$(grep -ls "^PPid:[[:space:]]*$pid\$" /proc/[0-9]*/status | cut -d/ 
 got=0
 wait "$pid" || got=$?
 [ "$got" -eq 130 ] || fail "SIGTERM to a process that scores: exit code $got, expected 130"
-contains err "interrupted; what is done is kept"
+contains err "interrupted; finished work is saved"
 [ "$(wc -l <stopped/rank-trained.jsonl)" -eq 1 ] || fail "paths were trained after the scores were interrupted"
 absent stopped/rank.json
 
@@ -107,7 +107,7 @@ expect 0 "${rank[@]}" --run run --force
 trains 4 4
 same run/rank.json before.json
 
-refuse 2 "no run: give --run DIR" "${rank[@]}"
+refuse 2 "no run: expected --run DIR" "${rank[@]}"
 refuse 1 "nowhere/config.yaml" "${rank[@]}" --run nowhere
 mkdir empty && cp run/config.yaml empty/
 refuse 2 "empty has no supernet.safetensors: expected the folder of a search" "${rank[@]}" --run empty

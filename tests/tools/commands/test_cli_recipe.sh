@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The recipe's switches together, both kinds of weights at the end, and what a test tells.
+# The recipe's settings together, the averaged and the trained weights at the end, and the results of a test.
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
@@ -38,13 +38,13 @@ PY
 
 # A built-in network takes the number of classes of the data.
 expect 0 retrain --arch cream-14 --data digits --epochs 1 --batch 64 --time-budget 0.01 --set heldout=0.9 --out b
-contains err '^retrain: after 2 steps the averaged weights will still be 100 % untrained, .*retrain\.ema to 0$'
+contains err '^retrain\.ema: after 2 steps, 100 % of the averaged weights .*; for so short a training, set it to 0$'
 contains out '^network +cream, 64x64'
 contains b/arch.json '"classes": 10,'
 contains b/weights.safetensors '"class_names": '
 contains b/weights.safetensors '"resolution": "64"'
 
-# All training pictures, and so no curve.
+# All training images, and so no curve.
 expect 0 retrain --arch b/arch.json --data digits --epochs 1 --batch 718 --set heldout=0 --set retrain.ema=0 \
   --threads 1 --out whole
 lacks whole/metrics.jsonl '"split": "heldout'

@@ -199,7 +199,7 @@ expect 0 watch nowhere --once
 contains out 'waiting for its first line'
 refuse 2 'no folder: expected cream watch DIR' watch
 if command -v script >/dev/null; then
-  # On a terminal, while the run goes on: until its end, and until q.
+  # On a terminal, while the run continues: until its end, and until q.
   "$cream" search "${options[@]}" --out live >/dev/null 2>&1 </dev/null &
   pid=$!
   timeout 120 script -qec "$cream watch live" typed >/dev/null 2>&1 </dev/null || fail "watch on a terminal"

@@ -26,7 +26,7 @@ for strategy in random sandwich; do
   rm stopped-$strategy/result.json stopped-$strategy/arch.json
   find stopped-$strategy -name 'checkpoint-*' | sort | tail -n 1 | xargs rm
   expect 0 search --out stopped-$strategy --resume
-  contains err '^resume: going on from checkpoint-'
+  contains err '^resume: continuing from checkpoint-'
   for file in arch.json board.json supernet.safetensors; do
     same $strategy/$file stopped-$strategy/$file
   done
@@ -62,11 +62,11 @@ for name in sys.argv[1:]:
         most = float(network['budget']) * 1e6
         assert 0.8 * most <= network['flops'] <= most, (name, network)
 PY
-refuse 2 'several-cream has networks for several budgets \(0\.01,0\.02,0\.03\): give --budget' \
+refuse 2 'several-cream has networks for several budgets \(0\.01,0\.02,0\.03\): choose one with --budget' \
   retrain --run several-cream --out trained --epochs 1
 refuse 2 '\-\-budget 0\.04: the search in several-cream has networks for 0\.01' \
   retrain --run several-cream --budget 0.04 --out trained --epochs 1
-refuse 2 '\-\-budget 1: of which --run DIR' retrain --budget 1 --out trained
+refuse 2 '\-\-budget needs --run DIR' retrain --budget 1 --out trained
 refuse 2 '\-\-budget 1: the search in cream has no budgets' retrain --run cream --budget 1 --out trained
 expect 0 retrain --run several-cream --budget 0.020 --out trained --epochs 1 --batch 64
 expect 0 test --run trained

@@ -67,19 +67,19 @@ fits=$(grep -oE '[0-9]+ is the largest' err | cut -d' ' -f1)
 [[ "${fits:-0}" -gt 1 && "$fits" -lt 64 ]] || fail "the largest batch is ${fits:-none}"
 with_memory 80 refuse 1 ' a batch of [0-9]+ needs ' search "${small[@]}" --batch $((fits + 1)) --device opencl --out none
 with_memory 80 expect 0 search "${small[@]}" --batch "$fits" --device opencl --out fitting
-with_memory 1 refuse 1 'with no batch it would fit' search "${small[@]}" --device opencl --out none
+with_memory 1 refuse 1 'no batch is small enough' search "${small[@]}" --device opencl --out none
 absent none
 
 # A retraining accumulates smaller batches, as if that had been asked for.
 with_memory 20 expect 0 retrain --run plain "${long[@]}" --batch 120 --device opencl --out small
-contains err '^retrain.batch: a batch of 120 needs about .* of the device.s memory .*: so [0-9]+ batches of'
+contains err '^retrain.batch: a batch of 120 needs about .* of the device.s memory .*; so [0-9]+ batches of'
 times=$(grep -oE 'so [0-9]+ batches' err | grep -oE '[0-9]+')
 part=$(grep -oE 'batches of [0-9]+' err | grep -oE '[0-9]+')
 [[ $((times * part)) -eq 120 && "$times" -gt 1 ]] || fail "$times batches of $part in place of one of 120"
 expect 0 retrain --run plain "${long[@]}" --batch "$part" --set retrain.accumulate="$times" --device opencl --out asked
 lacks err 'are accumulated'
 same small/weights.safetensors asked/weights.safetensors
-with_memory 1 refuse 1 '^cream retrain: .*with no batch it would fit' retrain --run plain "${long[@]}" \
+with_memory 1 refuse 1 '^cream retrain: .*no batch is small enough' retrain --run plain "${long[@]}" \
   --device opencl --out none
 absent none
 
@@ -101,7 +101,7 @@ fails() {
   CREAM_OPENCL_FAULT=$1 expect 1 retrain --run plain "${long[@]}" --set checkpoint.every_steps=10 --device opencl \
     --out failing --force
   contains err "^cream retrain: the device .* $2"
-  [ "$(grep -c '^cream retrain' err)" -eq 1 ] || fail "$1: more than one line tells of the failure"
+  [ "$(grep -c '^cream retrain' err)" -eq 1 ] || fail "$1: more than one line about the failure"
   CREAM_OPENCL_FAULT=$1 expect 0 retrain --run plain "${long[@]}" --set checkpoint.every_steps=10 --device auto \
     --out failing --force
   contains err "^cream retrain: the device .* $2"
@@ -109,7 +109,7 @@ fails() {
   contains err "$3"
   near steps failing/result.json trained/result.json 0
 }
-fails wait:30:-36 'no longer answers .*--resume' '^resume: going on from checkpoint-0000000[1-3]0'
+fails wait:30:-36 'no longer answers .*--resume' '^resume: continuing from checkpoint-0000000[1-3]0'
 fails launch:3000:-5:2 'ran out of memory or was lost .*--resume' '^resume: '
 
 # Memory that is refused before a training has begun.
@@ -123,10 +123,10 @@ for command in "search ${small[*]}" "retrain --run plain ${long[*]}"; do
 done
 same auto/weights.safetensors trained/weights.safetensors
 
-# What an order for a device has left behind goes on elsewhere.
+# A run that was ended on a device is resumed elsewhere.
 CREAM_OPENCL_FAULT=wait:30:-36 expect 1 retrain --run plain "${long[@]}" --set checkpoint.every_steps=10 \
   --device opencl --out failing --force
 expect 0 retrain --resume --device cpu --out failing
-contains err '^resume: going on from checkpoint-'
+contains err '^resume: continuing from checkpoint-'
 near steps failing/result.json trained/result.json 0
 finish

@@ -37,9 +37,9 @@ absent train/result.json
 expect 0 test --run train
 
 # Packing leaves nothing.
-picture=$root/tests/golden/images/rgb-444.jpg
+image=$root/tests/golden/images/rgb-444.jpg
 for part in train val; do
-  yes "$picture	0	$part" | head -n 100000
+  yes "$image	0	$part" | head -n 100000
 done >many.txt
 "$cream" data pack --data list:many.txt --threads 2 --out many.pack >out 2>err </dev/null &
 pid=$! got=0

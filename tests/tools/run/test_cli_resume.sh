@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# --resume: what it takes, refuses and passes over; locks; loss that explodes; cream runs;
+# --resume: what it reads, refuses and skips; locks; loss that explodes; cream runs;
 # TensorBoard's own reader.
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
@@ -14,7 +14,7 @@ expect 0 "${small[@]}" --out plain
 exists plain/summary.csv plain/events.out.tfevents.0.cream
 [ "$(find plain -name 'checkpoint-*' | wc -l)" -eq 1 ] || fail "expected one checkpoint, of the end"
 
-# A run that is stopped (SIGTERM) writes a checkpoint and goes on from it, with the settings of its folder.
+# A run that is stopped (SIGTERM) writes a checkpoint and is resumed from it, with the settings of its folder.
 "$cream" "${small[@]}" "${often[@]}" --out stopped >out 2>err </dev/null &
 pid=$!
 for _ in $(seq 200); do
@@ -39,9 +39,9 @@ for change in "seed=6" "search.lr.lr=0.1" "heldout=0.2"; do
 done
 refuse 2 'it is a checkpoint of cream search; expected one of cream retrain' retrain --arch plain/arch.json --out stopped --resume
 expect 0 search --out stopped --resume --threads 2
-contains err "^resume: going on from checkpoint-0*$step.safetensors in stopped"
+contains err "^resume: continuing from checkpoint-0*$step.safetensors in stopped"
 for file in supernet.safetensors board.json arch.json; do same "plain/$file" "stopped/$file"; done
-# Time goes on too, and is counted once.
+# Time continues too, and is counted once.
 "${CREAM_PYTHON:-python3}" - stopped <<'PY' || fail "the seconds of a resumed run"
 import json, sys
 lines = [json.loads(line)["seconds"] for line in open(f"{sys.argv[1]}/metrics.jsonl")]
@@ -55,13 +55,13 @@ exists stopped/result.json
 expect 0 runs .
 contains out '^stopped +search +finished +[0-9]+/[0-9]+ +100 %'
 
-# Broken checkpoints are passed over and told.
+# Broken checkpoints are skipped and reported.
 expect 0 "${small[@]}" "${often[@]}" --out broken
 rm broken/result.json
 truncate -s -100 "$(last broken)"
 expect 0 search --out broken --resume
 contains err '^resume: skipped a broken checkpoint: .*checksum|cut|after the last'
-contains err '^resume: going on from'
+contains err '^resume: continuing from'
 for file in supernet.safetensors board.json arch.json; do same "plain/$file" "broken/$file"; done
 
 # Without a checkpoint it begins.

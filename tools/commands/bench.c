@@ -1,0 +1,134 @@
+/* cream bench: the command line of the benchmarks. */
+#include "tools/bench/bench.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "io/config/arch.h"
+#include "io/config/space_yaml.h"
+
+static bool on_device(const bench_options *options) {
+  return strcmp(options->device, "cpu") != 0;
+}
+
+static cream_status run_step(const void *values, cream_error *err) {
+  const bench_options *options = values;
+  if (options->serve) return bench_serve(options, err);
+  return on_device(options) ? bench_device_step(options, err) : bench_step(options, err);
+}
+
+/* Without a subcommand. */
+static cream_status run_tune(const void *values, cream_error *err) {
+  return bench_tune(values, err);
+}
+
+enum { STEP, OPS, PEAKS, SCALING };
+enum { OF_STEP = 1 << STEP };
+
+static const cli_subcommand subcommands[] = {
+    [STEP] = {"step", "measure whole steps: time, memory, and a table by kind of op", run_step},
+    [OPS] = {"ops", "measure every op of a distilled step by shape", bench_ops},
+    [PEAKS] = {"peaks", "measure the peaks of this machine: products and memory", bench_peaks_run},
+    [SCALING] =
+        {"scaling",
+         "measure how time depends on threads, batch and size of the network, and what a search adds to its "
+         "kernels",
+         bench_scaling},
+};
+
+/* "2,2,3,3,3": the stages whose depth is open, in order. */
+static cream_status read_depths(void *values, const cli_given *given, const char *text, cream_error *err) {
+  bench_options *options = values;
+  int depth[CREAM_MAX_STAGES], count = 0;
+  (void)given;
+  for (const char *at = text; count < CREAM_MAX_STAGES - 1; at++) {
+    char *end;
+    long value = strtol(at, &end, 10);
+    if (end == at || value < 1 || value > CREAM_MAX_LAYERS || (*end && *end != ',')) break;
+    depth[count++] = (int)value;
+    at = end;
+    if (*at) continue;
+    options->depth[0] = 1;
+    memcpy(options->depth + 1, depth, (size_t)count * sizeof *depth);
+    return CREAM_OK;
+  }
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "--depths: got \"%.40s\", expected the layers of each stage, as 2,2,3,3,3", text);
+}
+
+static void defaults(void *values) {
+  bench_options *options = values;
+  options->space = "cream";
+  options->batch = 64;
+  options->rounds = 10;
+  options->warmup = 3;
+  options->kind = BENCH_KINDS;
+  options->seconds = 0.5;
+  options->device = "cpu";
+  options->sets = INT_MAX;
+}
+
+static cream_status check(void *values, cream_error *err) {
+  bench_options *options = values;
+  int which = options->line.subcommand;
+  if (options->tune && which >= 0)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "unexpected argument \"%s\", --tune takes no subcommand; see cream bench --help",
+                      subcommands[which].name);
+  if (!options->tune && which < 0)
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "expected a subcommand: step, ops, peaks or scaling, or --tune FILE; see cream bench --help");
+  if (options->serve && which != STEP)
+    return cream_fail(err, CREAM_BAD_CONFIG, "--serve needs the subcommand step; see cream bench --help");
+  if (on_device(options) && !options->tune && (which != STEP || options->serve))
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "--device needs the subcommand step, without --serve, or --tune; see cream bench --help");
+  if (options->threads == 0) options->threads = omp_get_num_procs();
+  return CREAM_OK;
+}
+
+static const cli_option options[] = {
+    CLI_VALUE(bench_options, space, NETWORK, "space", "NAME|FILE", "search space",
+              .names = cream_space_names),
+    CLI_VALUE(bench_options, arch, NETWORK, "arch", "NAME|FILE", "one network in place of a space",
+              .names = cream_arch_names),
+    CLI_VALUE(bench_options, resolution, NETWORK, "resolution", "PIXELS", "side of the images",
+              CLI_AT_LEAST(0), .fallback = "64, or the network's own"),
+    CLI_VALUE(bench_options, classes, NETWORK, "classes", "N", "number of classes; 0: the space's own",
+              CLI_AT_LEAST(0)),
+    CLI_ACTION(VALUES, read_depths, NETWORK, "depths", "N,N,...", "layers of each stage with choices",
+               .fallback = "in proportion to the resolution"),
+    CLI_VALUE(bench_options, batch, METHOD, "batch", "N", "images in a batch", CLI_AT_LEAST(1)),
+    CLI_VALUE(bench_options, rounds, METHOD, "rounds", "N", "measured rounds", CLI_AT_LEAST(1)),
+    CLI_VALUE(bench_options, warmup, METHOD, "warmup", "N", "rounds before them", CLI_AT_LEAST(0)),
+    CLI_VALUE(bench_options, seed, METHOD, "seed", "N", "seed of paths and images",
+              CLI_FROM_TO(INT_MIN, INT_MAX)),
+    CLI_CHOICE(bench_options, kind, METHOD, "work", "WORK", "plain, distill, match, eval or all",
+               bench_kind_names, .only = OF_STEP),
+    CLI_VALUE(bench_options, seconds, METHOD, "seconds", "S", "time for each peak", .min = 0, .max = 3600),
+    CLI_VALUE(bench_options, threads, DEVICE, "threads", "N", "CPU threads; 0: all", CLI_AT_LEAST(0)),
+    CLI_VALUE(bench_options, device, DEVICE, "device", "NAME", "an OpenCL device, as in the other commands",
+              .only = OF_STEP),
+    CLI_VALUE(bench_options, half, DEVICE, "half", NULL,
+              "store activations in half precision on that device"),
+    CLI_VALUE(bench_options, parameters, DEVICE, "parameters", "FILE",
+              "CLBlast's parameters for that device"),
+    CLI_VALUE(bench_options, tune, DEVICE, "tune", "FILE",
+              "try CLBlast's parameters on that device, without a subcommand, and write the best to FILE"),
+    CLI_VALUE(bench_options, sets, DEVICE, "sets", "N", "with --tune: number of sets of parameters",
+              CLI_AT_LEAST(0), .fallback = "all"),
+    CLI_VALUE(bench_options, plain, DEVICE, "plain", NULL, "use the plain kernels, which are slow"),
+    CLI_VALUE(bench_options, serve, METHOD, "serve", NULL,
+              "run a step for each line of stdin (docs/benchmarks.md)", .only = OF_STEP),
+    CLI_VALUE(bench_options, json, OUTPUT, "json", NULL, "print results on stdout as one JSON document"),
+};
+
+COMMAND(
+    bench, "measure how fast steps and ops are on this machine, compared with its peaks",
+    CLI_OPTIONS(options), CLI_SUBCOMMANDS(subcommands), CLI_VALUES(bench_options, line), .defaults = defaults,
+    .check = check, .run = run_tune,
+    .text = "All data is random; paths come from fixed seeds. docs/benchmarks.md explains the numbers.\n");

@@ -1,0 +1,39 @@
+/* A run that trains: its folder, its checkpoints, and the display of its progress. */
+#ifndef CREAM_TOOLS_SESSION_H
+#define CREAM_TOOLS_SESSION_H
+
+#include "checkpoint.h"
+#include "core/base/event.h"
+#include "run_data.h"
+#include "run_options.h"
+#include "tools/cli/progress.h"
+#include "trained.h"
+
+typedef struct session {
+  cream_run folder;
+  checkpointer checkpoints;
+  progress progress;
+  int images;                   /* of a step */
+  uint64_t steps;               /* since the session was opened */
+  double trained_from, trained; /* progress_now() at the start of training; seconds until the last step */
+  bool open;
+} session;
+
+/* Fails where config->out is empty. */
+cream_status session_check_out(const cream_config *, cream_error *);
+/* Displays the run and writes its metrics; stops at SIGINT and SIGTERM. The session must stay where it is, and be open
+ * when the first event comes. */
+cream_listener session_listener(session *);
+/* Makes the folder config->out and writes the settings and the split; with --resume, restores the target from its
+ * newest checkpoint. The skeleton is not copied. images: of a step. */
+cream_status session_open(session *, const run_options *, const run_data *, const cream_skeleton *,
+                          int images, const checkpoint_target *, cream_error *);
+/* Closes the session if it is open. `status` is the run's own: returned where it is a failure. */
+cream_status session_close(session *, cream_status status, cream_error *);
+/* Sends the result of a test to the listener. split: "test", "test-trained". */
+cream_status session_tested(session *, const char *split, const run_test *, cream_error *);
+/* Completes `result` (command, net and scores are set) and writes it; with --json also to stdout. */
+cream_status session_result(const session *, const run_options *, cream_net *, cream_run_result *,
+                            cream_error *);
+
+#endif
