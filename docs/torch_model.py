@@ -1,6 +1,6 @@
-"""The network of an arch.json as a PyTorch module, and safetensors files in both directions.
+"""The network of an arch.json as a PyTorch module; reading and writing of safetensors files.
 
-Needs PyTorch (1.11 or later) alone. Names and shapes are those of the program's weights files and of timm.
+Needs only PyTorch (1.11 or later). Names and shapes are those of cream's weights files and of timm.
 """
 import json
 import struct
@@ -37,7 +37,7 @@ class SqueezeExcite(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer: convolutions with batch norm, maybe a squeeze-excite, maybe the input added."""
+    """One layer: convolutions with batch norm, an optional squeeze-excite, an optional residual connection."""
 
     def __init__(self, op, cin, cout, stride):
         super().__init__()
@@ -45,7 +45,7 @@ class Block(nn.Module):
         same = cin == cout and stride == 1
         self.residual = same and kind != 'skip'
         self.act = ACTS[op['act']]()
-        self.steps = []  # names of (convolution, batch norm, whether the activation follows)
+        self.steps = []  # (convolution, batch norm, whether the activation follows), by name
         mid = cin
         if kind == 'mbconv':
             mid = make_divisible(cin * op['expand'])
@@ -94,7 +94,7 @@ class ConvBnAct(nn.Module):
 
 
 class Network(nn.Module):
-    """`arch`: the content of an arch.json, or its path."""
+    """`arch` is the content of an arch.json (a dict) or its path."""
 
     def __init__(self, arch):
         super().__init__()
@@ -115,7 +115,7 @@ class Network(nn.Module):
                 channels = stage['channels']
             self.blocks.append(layers)
         self.features = head['features']
-        if self.features:  # as in MobileNetV3: the last convolution is linear, after the pooling
+        if self.features:  # as in MobileNetV3: the last convolution follows the pooling
             self.blocks.append(nn.Sequential(ConvBnAct(channels, head['channels'], self.act2)))
             self.conv_head = conv(head['channels'], self.features, bias=True)
         else:
@@ -134,7 +134,7 @@ class Network(nn.Module):
 
 
 def load_safetensors(path):
-    """A state dict, in the order of the file, and the metadata."""
+    """Returns the state dict, in the order of the file, and the metadata."""
     with open(path, 'rb') as file:
         header = json.loads(file.read(struct.unpack('<Q', file.read(8))[0]))
         data = file.read()
@@ -147,7 +147,7 @@ def load_safetensors(path):
 
 
 def save_safetensors(path, state, metadata):
-    """Writes what load_safetensors reads; batch norm's counters of batches are left out."""
+    """Writes a file that load_safetensors reads, without num_batches_tracked of batch norms."""
     state = {k: t.detach().cpu().float() for k, t in state.items() if not k.endswith('num_batches_tracked')}
     header, offset = {'__metadata__': metadata} if metadata else {}, 0
     for name, t in state.items():

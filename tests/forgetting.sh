@@ -2,9 +2,9 @@
 # Forgetting is a compile error. Every file in tests/forgetting names a list and an edit that takes one entry out of it:
 #
 #   list='activations'                     what the list is of
-#   file=core/activation.h                 the file that is edited
+#   file=core/base/activation.h            the file that is edited
 #   remove='/X(RELU6/d'                    sed's script
-#   compile=cpu/scalar.c                   the source that must not compile afterwards
+#   compile=cpu/plain_se.c                 the source that must not compile afterwards
 #
 # The edit is made in a copy of the tree, with the flags of the build folder given as the argument. `compile` must compile
 # without the edit, and the edit must change the file. A kernels/*.cl is compiled by clang (skipped where it is missing).

@@ -10,38 +10,52 @@
 #include "bounds.h"
 #include "optimiser.h"
 #include "status.h"
+#include "strategies.h"
 
 typedef enum cream_teacher {
   CREAM_TEACHER_META,
   CREAM_TEACHER_TOP1,
   CREAM_TEACHER_RANDOM,
-  CREAM_TEACHER_NONE
+  CREAM_TEACHER_NONE,
+  CREAM_TEACHER_COUNT
 } cream_teacher;
 /* How a supernet is trained and a network is chosen from it; see docs/strategies.md. */
-typedef enum cream_strategy {
-  CREAM_STRATEGY_CREAM,
-  CREAM_STRATEGY_SPOS,
-  CREAM_STRATEGY_RANDOM,
-  CREAM_STRATEGY_FAIR,
-  CREAM_STRATEGY_SANDWICH
-} cream_strategy;
+#define CREAM_STRATEGY_CONSTANT(name, word) CREAM_STRATEGY_##name,
+typedef enum cream_strategy { CREAM_STRATEGIES(CREAM_STRATEGY_CONSTANT) CREAM_STRATEGY_COUNT } cream_strategy;
+#undef CREAM_STRATEGY_CONSTANT
 /* What the meta network gets of the outputs of a path and a teacher on the teacher's slice. */
 typedef enum cream_meta_input {
   CREAM_META_SOFTMAX, /* the difference of the probabilities, as in the paper */
   CREAM_META_LOGITS,  /* the difference of the logits */
-  CREAM_META_PAIR     /* both probabilities, one after the other */
+  CREAM_META_PAIR,    /* both probabilities, one after the other */
+  CREAM_META_COUNT
 } cream_meta_input;
-typedef enum cream_board_rule { CREAM_BOARD_PAPER, CREAM_BOARD_GAP, CREAM_BOARD_PARETO } cream_board_rule;
-typedef enum cream_sampling { CREAM_SAMPLING_RANGE, CREAM_SAMPLING_EVERYWHERE } cream_sampling;
-typedef enum cream_prior { CREAM_PRIOR_UNIFORM, CREAM_PRIOR_FIXED, CREAM_PRIOR_BOARD } cream_prior;
+typedef enum cream_board_rule {
+  CREAM_BOARD_PAPER,
+  CREAM_BOARD_GAP,
+  CREAM_BOARD_PARETO,
+  CREAM_BOARD_COUNT
+} cream_board_rule;
+typedef enum cream_sampling {
+  CREAM_SAMPLING_RANGE,
+  CREAM_SAMPLING_EVERYWHERE,
+  CREAM_SAMPLING_COUNT
+} cream_sampling;
+typedef enum cream_prior {
+  CREAM_PRIOR_UNIFORM,
+  CREAM_PRIOR_FIXED,
+  CREAM_PRIOR_BOARD,
+  CREAM_PRIOR_COUNT
+} cream_prior;
 typedef enum cream_schedule {
   CREAM_SCHEDULE_LINEAR,
   CREAM_SCHEDULE_COSINE,
   CREAM_SCHEDULE_STEP,
-  CREAM_SCHEDULE_CONSTANT
+  CREAM_SCHEDULE_CONSTANT,
+  CREAM_SCHEDULE_COUNT
 } cream_schedule;
 
-typedef enum cream_on_nan { CREAM_ON_NAN_STOP, CREAM_ON_NAN_ROLLBACK } cream_on_nan;
+typedef enum cream_on_nan { CREAM_ON_NAN_STOP, CREAM_ON_NAN_ROLLBACK, CREAM_ON_NAN_COUNT } cream_on_nan;
 
 /* Learning rate: `lr` is for a batch of 1,024 and scales linearly with the batch. */
 typedef struct cream_lr {
@@ -104,11 +118,12 @@ typedef struct cream_search_config {
 
 /* What batch-norm recalibration starts from. */
 typedef enum cream_recalibration {
-  CREAM_RECALIBRATION_RESET,  /* no statistics: they become the means over the batches */
-  CREAM_RECALIBRATION_INHERIT /* the running statistics, which are updated as in training */
+  CREAM_RECALIBRATION_RESET,   /* no statistics: they become the means over the batches */
+  CREAM_RECALIBRATION_INHERIT, /* the running statistics, which are updated as in training */
+  CREAM_RECALIBRATION_COUNT
 } cream_recalibration;
 
-typedef enum cream_spread { CREAM_SPREAD_UNIFORM, CREAM_SPREAD_FLOPS } cream_spread;
+typedef enum cream_spread { CREAM_SPREAD_UNIFORM, CREAM_SPREAD_FLOPS, CREAM_SPREAD_COUNT } cream_spread;
 
 /* How well a supernet orders its paths (core/search/rank.h). */
 typedef struct cream_rank_config {
@@ -141,7 +156,8 @@ typedef struct cream_retrain_config {
 typedef enum cream_interpolation {
   CREAM_INTERPOLATION_BILINEAR,
   CREAM_INTERPOLATION_BICUBIC,
-  CREAM_INTERPOLATION_RANDOM /* either in training, bicubic in tests */
+  CREAM_INTERPOLATION_RANDOM, /* either in training, bicubic in tests */
+  CREAM_INTERPOLATION_COUNT
 } cream_interpolation;
 
 /* How images are transformed for a batch (io/image/transform.h). Of these, a data set with its own

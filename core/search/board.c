@@ -43,29 +43,45 @@ static int bucket_of(const cream_board *board, double flops) {
   return place < board->buckets ? (int)place : board->buckets - 1;
 }
 
-/* The first index of a bucket's share of the places. */
+/* Places of the board before those of a bucket. */
 static int share_begin(const cream_board *board, int bucket) {
   return bucket * board->capacity / board->buckets;
 }
 
-/* The entry that a new candidate takes the place of, `count` where there is room, or -1. */
-static int place_for(const cream_board *board, const cream_board_entry *candidate) {
-  int worst = board->count - 1;
-  if (board->rule == CREAM_BOARD_PARETO) {
-    int bucket = bucket_of(board, candidate->flops), entries = 0;
-    for (int i = 0; i < board->count; i++) {
-      if (bucket_of(board, board->entries[i].flops) != bucket) continue;
-      worst = i;
-      entries++;
-    }
-    int share = share_begin(board, bucket + 1) - share_begin(board, bucket);
-    if (entries < share) return board->count;
-    return entries > 0 && candidate->score > board->entries[worst].score ? worst : -1;
+static int place_in_bucket(const cream_board *board, const cream_board_entry *candidate) {
+  int bucket = bucket_of(board, candidate->flops), entries = 0, worst = -1;
+  for (int i = 0; i < board->count; i++) {
+    if (bucket_of(board, board->entries[i].flops) != bucket) continue;
+    worst = i;
+    entries++;
   }
+  int share = share_begin(board, bucket + 1) - share_begin(board, bucket);
+  if (entries < share) return board->count;
+  return entries > 0 && candidate->score > board->entries[worst].score ? worst : -1;
+}
+
+/* gap: score difference by which a candidate with more FLOPs must be better. */
+static int place_on_board(const cream_board *board, const cream_board_entry *candidate, double gap) {
   if (board->count < board->capacity) return board->count;
-  double better_by = candidate->score - board->entries[worst].score;
-  bool beyond = board->rule == CREAM_BOARD_GAP && better_by > board->gap;
-  return better_by > 0 && (candidate->flops <= board->entries[worst].flops || beyond) ? worst : -1;
+  const cream_board_entry *worst = &board->entries[board->count - 1];
+  double better_by = candidate->score - worst->score;
+  return better_by > 0 && (candidate->flops <= worst->flops || better_by > gap) ? board->count - 1 : -1;
+}
+
+/* Index of the entry that a new candidate replaces; `count` if it is added; -1 if it does not enter. */
+static int place_for(const cream_board *board, const cream_board_entry *candidate) {
+  switch (board->rule) {
+  case CREAM_BOARD_PAPER:
+    return place_on_board(board, candidate, INFINITY);
+  case CREAM_BOARD_GAP:
+    return place_on_board(board, candidate, board->gap);
+  case CREAM_BOARD_PARETO:
+    return place_in_bucket(board, candidate);
+  case CREAM_BOARD_COUNT:
+    break;
+  }
+  CREAM_ASSERT(!"unknown board rule");
+  return -1;
 }
 
 int cream_board_offer(cream_board *board, const cream_board_entry *candidate, bool *entered) {

@@ -8,10 +8,10 @@ static size_t outputs(const cream_match *match) {
   return (size_t)match->slice * (size_t)match->classes;
 }
 
-static cream_tensor pictures(const cream_match *match, cream_buf raw, int first, int n) {
+static cream_tensor image_tensor(const cream_match *match, cream_buf raw, int first, int n) {
   int side = cream_net_skeleton(match->net)->resolution;
   return (cream_tensor){
-      .n = n, .h = side, .w = side, .c = 3, .raw = cream_buf_at(raw, match->picture * (size_t)first)};
+      .n = n, .h = side, .w = side, .c = 3, .raw = cream_buf_at(raw, match->image * (size_t)first)};
 }
 
 int cream_match_batch(const cream_match_options *options, int entries, int batch) {
@@ -19,7 +19,8 @@ int cream_match_batch(const cream_match_options *options, int entries, int batch
   return matching > batch ? matching : batch;
 }
 
-/* Uploads held-out images `indices` as pictures first.. of `raw`; labels may be NULL. */
+/* Uploads the `n` held-out images `indices` to raw, from image `first` on, and copies their labels to labels[n]; labels
+ * may be NULL. */
 static cream_status upload(cream_match *match, cream_source *heldout, const uint32_t *indices, int n,
                            cream_buf raw, int first, int32_t *labels, cream_error *err) {
   for (int done = 0; done < n;) {
@@ -27,7 +28,7 @@ static cream_status upload(cream_match *match, cream_source *heldout, const uint
     cream_batch batch;
     cream_status status = heldout->pick(heldout, indices + done, part, &batch, err);
     if (status) return status;
-    cream_tensor x = pictures(match, raw, first + done, part);
+    cream_tensor x = image_tensor(match, raw, first + done, part);
     match->backend->upload_pixels(match->backend, &x, batch.pixels, heldout->mean, heldout->std);
     for (int i = 0; labels && i < part; i++) labels[done + i] = batch.labels[i];
     done += part;
@@ -84,10 +85,9 @@ cream_status cream_match_init(cream_match *match, cream_net *net, cream_source *
                       "search.meta.slice: got %d, expected at most the %zu held-out images; raise heldout",
                       options->slice, heldout->count);
   if ((size_t)match->n_probe > heldout->count) match->n_probe = (int)heldout->count;
-  match->picture = backend->tensor_size(backend, 1, side, side, 3);
+  match->image = backend->tensor_size(backend, 1, side, side, 3);
   size_t K = (size_t)match->capacity, all = K * outputs(match);
-  cream_status status =
-      backend->alloc(backend, K * (size_t)match->slice * match->picture, &match->slices, err);
+  cream_status status = backend->alloc(backend, K * (size_t)match->slice * match->image, &match->slices, err);
   if (!status) status = backend->alloc(backend, all, &match->phi, err);
   if (!status) status = backend->alloc(backend, all, &match->p, err);
   if (!status) status = backend->alloc(backend, K * match->inputs, &match->diff, err);
@@ -97,7 +97,7 @@ cream_status cream_match_init(cream_match *match, cream_net *net, cream_source *
     if (!status) status = backend->alloc(backend, K * match->inputs, &match->origin, err);
   }
   if (!status) status = backend->alloc(backend, K, &match->scores, err);
-  if (!status) status = backend->alloc(backend, (size_t)match->n_probe * match->picture, &match->probe, err);
+  if (!status) status = backend->alloc(backend, (size_t)match->n_probe * match->image, &match->probe, err);
   if (!status) status = init_theta(match, options->seed, err);
   if (!status) status = fill_probe(match, heldout, options->seed, err);
   if (status) cream_match_destroy(match);
@@ -122,7 +122,7 @@ cream_status cream_match_score(cream_match *match, const cream_path *path, cream
   cream_status status = CREAM_OK;
   for (int done = 0; done < match->n_probe && !status;) {
     int part = match->n_probe - done < most ? match->n_probe - done : most;
-    cream_tensor x = pictures(match, match->probe, done, part);
+    cream_tensor x = image_tensor(match, match->probe, done, part);
     cream_buf out = cream_net_forward(match->net, path, &x, CREAM_BN_BATCH, 0);
     status = match->backend->download(match->backend, match->logits, out, (size_t)part * (size_t)k, err);
     if (!status) cream_score_add(score, match->logits, match->probe_labels + done, part, k);
@@ -131,16 +131,21 @@ cream_status cream_match_score(cream_match *match, const cream_path *path, cream
   return status;
 }
 
-/* Logits of `images` images as M takes them. */
+/* Writes what M sees of logits [images, classes] to out. */
 static void put_outputs(cream_match *match, cream_buf logits, int images, cream_buf out) {
-  if (match->input == CREAM_META_LOGITS)
+  switch (match->input) {
+  case CREAM_META_LOGITS:
     match->backend->copy(match->backend, out, logits, (size_t)images * (size_t)match->classes);
-  else
+    return;
+  case CREAM_META_SOFTMAX:
+  case CREAM_META_PAIR:
+  case CREAM_META_COUNT:
     match->backend->softmax(match->backend, logits, images, match->classes, out);
+  }
 }
 
 void cream_match_output(cream_match *match, const cream_board_entry *entry) {
-  cream_tensor x = pictures(match, match->slices, entry->slot * match->slice, match->slice);
+  cream_tensor x = image_tensor(match, match->slices, entry->slot * match->slice, match->slice);
   cream_buf logits = cream_net_forward(match->net, &entry->path, &x, CREAM_BN_RUNNING, 0);
   cream_buf phi = cream_buf_at(match->phi, (size_t)entry->slot * outputs(match));
   put_outputs(match, logits, match->slice, phi);
@@ -170,11 +175,11 @@ cream_status cream_match_heldout(cream_match *match, cream_source *heldout, uint
   cream_status status = upload(match, heldout, indices, match->slice, raw, 0, values, err);
   if (status) return status;
   match->backend->upload(match->backend, labels, values, (size_t)match->slice);
-  *x = pictures(match, raw, 0, match->slice);
+  *x = image_tensor(match, raw, 0, match->slice);
   return match->backend->synchronise(match->backend, err);
 }
 
-/* Places `first`.. of the pairs: what the path gives on slice k, then what entry k gives. */
+/* Fills `count` pairs from slot `first` on: the path's output on slice k, then the output of entry k. */
 static void join_pairs(cream_match *match, int first, int count) {
   size_t n = outputs(match);
   for (int slot = first; slot < first + count; slot++) {
@@ -191,7 +196,7 @@ static cream_status match_scores(cream_match *match, const cream_board *board, c
   cream_backend *backend = match->backend;
   int images = board->count * match->slice, slot = board->first_slot;
   size_t first = (size_t)slot, n = outputs(match);
-  cream_tensor x = pictures(match, match->slices, slot * match->slice, images);
+  cream_tensor x = image_tensor(match, match->slices, slot * match->slice, images);
   cream_buf logits = cream_net_forward(match->net, path, &x, CREAM_BN_RUNNING, 0);
   cream_buf p = cream_buf_at(match->p, first * n), phi = cream_buf_at(match->phi, first * n);
   put_outputs(match, logits, images, p);
@@ -225,18 +230,25 @@ cream_status cream_match_teacher(cream_match *match, const cream_board *board, c
                                  cream_teaching *teaching, cream_error *err) {
   *teaching = (cream_teaching){-1, 1};
   int self = cream_board_find(board, path);
-  int others = board->count - (self >= 0);
-  if (teacher == CREAM_TEACHER_NONE || others == 0) return CREAM_OK;
-  if (teacher == CREAM_TEACHER_META) {
+  int others = board->count - (self >= 0), chosen = 0; /* among the others */
+  if (others == 0) return CREAM_OK;
+  switch (teacher) {
+  case CREAM_TEACHER_META: {
     float scores[CREAM_MAX_BOARD];
     cream_status status = match_scores(match, board, path, scores, err);
     if (!status) *teaching = best_match(board, scores, self);
     return status;
   }
-  int chosen = 0;
-  if (teacher == CREAM_TEACHER_RANDOM) {
+  case CREAM_TEACHER_TOP1:
+    break;
+  case CREAM_TEACHER_RANDOM: {
     cream_rng rng = cream_rng_at(seed, CREAM_RNG_TEACHER, step);
     chosen = (int)cream_rng_below(&rng, (uint32_t)others);
+    break;
+  }
+  case CREAM_TEACHER_NONE:
+  case CREAM_TEACHER_COUNT:
+    return CREAM_OK;
   }
   teaching->entry = chosen + (self >= 0 && chosen >= self);
   return CREAM_OK;

@@ -28,7 +28,7 @@ void cream_meta_destroy(cream_meta *meta) {
   *meta = (cream_meta){0};
 }
 
-/* Loss of logits into meta->result, its gradient into the net's gradient block. */
+/* Writes the loss of logits to meta->result and its gradient to the net's gradient block. */
 static void gradient(cream_meta *meta, const cream_loss *loss, cream_buf logits, int n) {
   cream_buf dlogits = cream_net_dlogits(meta->net);
   int classes = cream_net_skeleton(meta->net)->classes;
@@ -40,7 +40,7 @@ static cream_buf forward(cream_meta *meta, const cream_path *path, const cream_t
   return cream_net_forward_train(meta->net, path, x, CREAM_BN_BATCH, 0, 0, 0, 0);
 }
 
-/* w' into the weights, w into meta->weights, grad KD - grad CE into meta->direction. */
+/* Writes w' to the net's weights, w to meta->weights, and grad KD - grad CE to meta->direction. */
 static void virtual_step(cream_meta *meta, const cream_meta_problem *problem, int n_slices) {
   cream_backend *backend = meta->backend;
   cream_buf gradients = cream_net_gradients(meta->net), weights = cream_net_weights(meta->net);
@@ -101,7 +101,7 @@ cream_status cream_meta_descend(cream_meta *meta, cream_match *match, int slot, 
   cream_status status = backend->download(backend, &squared, meta->result, 1, err);
   if (!status) status = backend->download(backend, &b, bias, 1, err);
   if (status) return status;
-  double g = slope * rho * (1 - rho); /* of the bias; of the weights: g * diff */
+  double g = slope * rho * (1 - rho); /* gradient of the bias; that of the weights is g * diff */
   *norm = fabs(g) * sqrt((double)squared + 1);
   double scale = clip > 0 && *norm > clip ? clip / *norm : 1;
   double move = -lr * scale * g;

@@ -6,7 +6,7 @@
 
 enum { TRIES = 2000 };
 
-/* Of one part of the range; NULL: it has no path, or no more. */
+/* Sampler of one part of the range; NULL: the part has no further path. */
 typedef cream_range_sampler *bucket;
 
 static bool is_new(const cream_path *path, const cream_path *paths, int n) {
@@ -15,7 +15,7 @@ static bool is_new(const cream_path *path, const cream_path *paths, int n) {
   return true;
 }
 
-/* A path that is not among the n; false: none was found. */
+/* Draws into paths[n] a path that is not among the first n; false: none was found. */
 static bool draw_new(bucket *from, cream_rng *rng, cream_path *paths, int n) {
   for (int t = 0; t < TRIES && *from; t++) {
     paths[n] = cream_range_sampler_draw(*from, rng);
@@ -26,7 +26,7 @@ static bool draw_new(bucket *from, cream_rng *rng, cream_path *paths, int n) {
   return false;
 }
 
-/* Samplers for equal parts of what can be reached of the range. */
+/* Creates samplers for parts of equal width of the reachable range. */
 static cream_status make_buckets(const cream_costs *costs, const cream_limits *limits, bucket *buckets,
                                  int count, cream_error *err) {
   cream_range reach = cream_costs_reach(costs);
@@ -70,7 +70,7 @@ cream_status cream_rank_draw(const cream_rank_config *config, const cream_skelet
   return status;
 }
 
-/* ---- how scores go together -------------------------------------------------------------------------- */
+/* ---- correlations ------------------------------------------------------------------------------------ */
 
 static bool is_better(const cream_ranked *paths, int a, int b) {
   int order = cream_score_order(&paths[a].heldout, cream_cost_flops(&paths[a].cost), &paths[b].heldout,

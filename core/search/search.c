@@ -2,54 +2,57 @@
 
 #include "search_internal.h"
 
-static const cream_strategy_ops *const strategies[] = {
-    [CREAM_STRATEGY_CREAM] = &cream_strategy_cream,       [CREAM_STRATEGY_SPOS] = &cream_strategy_spos,
-    [CREAM_STRATEGY_RANDOM] = &cream_strategy_random,     [CREAM_STRATEGY_FAIR] = &cream_strategy_fair,
-    [CREAM_STRATEGY_SANDWICH] = &cream_strategy_sandwich,
-};
-
-int cream_search_batch_paths(const cream_search_config *config, const cream_skeleton *skeleton) {
-  if (config->strategy == CREAM_STRATEGY_SANDWICH) return config->sandwich.paths + 2;
-  if (config->strategy != CREAM_STRATEGY_FAIR) return 1;
-  int widest = 1;
-  for (int l = 0; l < skeleton->n_layers; l++)
-    if (skeleton->layers[l].n_options > widest) widest = skeleton->layers[l].n_options;
-  return widest;
-}
-
 /* ---- creation ---------------------------------------------------------------------------------------- */
 
-static void fixed_prior(const cream_search *search, double (*prior)[CREAM_MAX_OPS]) {
+/* Writes the weights of search.fixed_prior to prior; false: none is given. */
+static bool fixed_prior(const cream_search *search, double (*prior)[CREAM_MAX_OPS]) {
   const cream_skeleton *skeleton = &search->skeleton;
+  const double *given = search->config.search.fixed_prior;
+  double all = 0;
+  for (int i = 0; i < CREAM_MAX_OPS; i++) all += given[i];
   for (int l = 0; l < skeleton->n_layers; l++) {
     double sum = 0;
     for (int i = 0; i < skeleton->layers[l].n_options; i++)
-      sum += prior[l][i] = search->config.search.fixed_prior[skeleton->layers[l].options[i]];
-    /* a layer without any of the named ops keeps all it has */
+      sum += prior[l][i] = given[skeleton->layers[l].options[i]];
+    /* a layer without any of the named ops draws uniformly */
     for (int i = 0; sum == 0 && i < skeleton->layers[l].n_options; i++) prior[l][i] = 1;
   }
+  return all > 0;
 }
 
-cream_status search_set_prior(cream_search *search, cream_error *err) {
+static cream_status check_fixed_prior(const cream_search *search, cream_error *err) {
   const cream_search_config *config = &search->config.search;
-  double prior[CREAM_MAX_LAYERS][CREAM_MAX_OPS], given = 0;
-  for (int i = 0; i < CREAM_MAX_OPS; i++) {
-    given += config->fixed_prior[i];
-    if (config->prior == CREAM_PRIOR_FIXED && config->fixed_prior[i] > 0 && i >= search->skeleton.space.n_ops)
+  for (int i = search->skeleton.space.n_ops; i < CREAM_MAX_OPS; i++)
+    if (config->prior == CREAM_PRIOR_FIXED && config->fixed_prior[i] > 0)
       return cream_fail(err, CREAM_BAD_CONFIG,
                         "search.fixed_prior: got %d weights or more, but space `%s` has %d ops", i + 1,
                         search->skeleton.space.name, search->skeleton.space.n_ops);
+  return CREAM_OK;
+}
+
+/* Writes the prior that search.prior and a board give to prior; false: it is uniform, as that of a new sampler. */
+static bool find_prior(const cream_search *search, const cream_board *board, double (*prior)[CREAM_MAX_OPS]) {
+  switch (search->config.search.prior) {
+  case CREAM_PRIOR_FIXED:
+    return fixed_prior(search, prior);
+  case CREAM_PRIOR_BOARD:
+    cream_board_prior(board, &search->skeleton, 1, prior);
+    return true;
+  case CREAM_PRIOR_UNIFORM:
+  case CREAM_PRIOR_COUNT:
+    break;
   }
-  bool of_board = config->prior == CREAM_PRIOR_BOARD, fixed = config->prior == CREAM_PRIOR_FIXED && given > 0;
-  if (!of_board && !fixed) return CREAM_OK; /* uniform, as it was made */
-  if (fixed) fixed_prior(search, prior);
-  cream_status status = CREAM_OK;
-  for (int t = 0; t < search->n_targets && !status; t++) {
-    if (of_board) cream_board_prior(&search->targets[t].board, &search->skeleton, 1, prior);
-    status = cream_range_sampler_set_prior(search->targets[t].sampler, prior, err);
-  }
-  if (status || !search->anywhere) return status;
-  if (of_board) cream_board_prior(&search->targets[0].board, &search->skeleton, 1, prior);
+  return false;
+}
+
+cream_status search_set_prior(cream_search *search, cream_error *err) {
+  double prior[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
+  cream_status status = check_fixed_prior(search, err);
+  for (int t = 0; t < search->n_targets && !status; t++)
+    if (find_prior(search, &search->targets[t].board, prior))
+      status = cream_range_sampler_set_prior(search->targets[t].sampler, prior, err);
+  if (status || !search->anywhere || !find_prior(search, &search->targets[0].board, prior)) return status;
+  bool of_board = search->config.search.prior == CREAM_PRIOR_BOARD;
   for (int t = 1; t < search->n_targets && of_board; t++) cream_board_count(&search->targets[t].board, prior);
   return cream_range_sampler_set_prior(search->anywhere, prior, err);
 }
@@ -61,7 +64,7 @@ static cream_status create_targets(cream_search *search, const cream_search_inpu
       cream_budgets_parse(config->budgets, config->budget_share, search->budgets, &search->n_budgets, err);
   if (!status && search->n_budgets > 0 && inputs->range.max > 0)
     status = cream_fail(err, CREAM_BAD_CONFIG,
-                        "search.budgets: there is a FLOPs range too; give one of them (flops=any)");
+                        "search.budgets: a FLOPs range is given too; give one of them (flops=any)");
   search->n_targets = search->n_budgets ? search->n_budgets : 1;
   if (inputs->latencies) search->latencies = *inputs->latencies;
   search->has_latencies = inputs->latencies != NULL;
@@ -74,7 +77,8 @@ static cream_status create_targets(cream_search *search, const cream_search_inpu
     if (inputs->max_ms > 0 && (ms->max == 0 || inputs->max_ms < ms->max)) ms->max = inputs->max_ms;
     if (ms->max > 0 && !search->has_latencies)
       return cream_fail(err, CREAM_BAD_CONFIG,
-                        "latency: a limit of %g ms, but no table of latencies is given", ms->max);
+                        "latency: a limit of %g ms needs a table of latencies; give --latency-table FILE",
+                        ms->max);
     target->limits.latencies = &search->latencies;
     cream_board_init(&target->board, config->board.size, config->board.gap / 100);
     target->board.first_slot = t * config->board.size;
@@ -114,20 +118,19 @@ static cream_status check(const cream_search *search, cream_error *err) {
   return status;
 }
 
-static cream_match_options match_options(const cream_search *search) {
-  const cream_search_config *config = &search->config.search;
-  return (cream_match_options){.capacity = search->n_targets * config->board.size,
-                               .slice = config->meta.slice,
-                               .input = config->meta.input,
-                               .probe = config->board.images ? config->board.images : config->batch,
-                               .seed = search->config.seed};
+static cream_status create_strategy(cream_search *search, cream_error *err) {
+  const search_strategy *strategy = search->strategy;
+  if (strategy->state_size > 0) {
+    search->strategy_state = calloc(1, strategy->state_size);
+    if (!search->strategy_state) return cream_fail_memory(err, strategy->state_size, "the search strategy");
+  }
+  return strategy->check ? strategy->check(search, err) : CREAM_OK;
 }
 
 static cream_status create_state(cream_search *search, const cream_search_inputs *inputs, cream_error *err) {
   const cream_search_config *config = &search->config.search;
-  bool matches = search->ops == &cream_strategy_cream;
-  cream_match_options match = match_options(search);
-  int batch = matches ? cream_match_batch(&match, config->board.size, config->batch) : config->batch;
+  const search_strategy *strategy = search->strategy;
+  int batch = strategy->net_batch ? strategy->net_batch(search) : config->batch;
   if (search->heldout->batch > batch) batch = search->heldout->batch;
   cream_train_options train = {.skeleton = &search->skeleton,
                                .net = {.batch = batch, .train = true, .seed = search->config.seed},
@@ -140,9 +143,7 @@ static cream_status create_state(cream_search *search, const cream_search_inputs
   if (!status)
     status = search->backend->alloc(search->backend, cream_net_statistic_count(search->train.net),
                                     &search->statistics, err);
-  if (!status && matches)
-    status = cream_match_init(&search->cream.match, search->train.net, search->heldout, &match, err);
-  return status || !search->ops->open ? status : search->ops->open(search, err);
+  return status || !strategy->open ? status : strategy->open(search, err);
 }
 
 cream_status cream_search_create(cream_backend *backend, const cream_search_inputs *inputs,
@@ -155,7 +156,7 @@ cream_status cream_search_create(cream_backend *backend, const cream_search_inpu
   search->skeleton = *inputs->skeleton;
   search->train_source = inputs->train;
   search->heldout = inputs->heldout;
-  search->ops = strategies[search->config.search.strategy];
+  search->strategy = search_strategy_at(search->config.search.strategy);
   cream_costs_init(&search->costs, &search->skeleton, search->skeleton.resolution);
   cream_status status = check(search, err);
   if (!status) {
@@ -163,6 +164,7 @@ cream_status cream_search_create(cream_backend *backend, const cream_search_inpu
     search->steps = search->per_epoch * (uint64_t)search->config.search.epochs;
     status = create_targets(search, inputs, err);
   }
+  if (!status) status = create_strategy(search, err);
   if (!status) status = create_state(search, inputs, err);
   if (status)
     cream_search_destroy(search);
@@ -173,10 +175,9 @@ cream_status cream_search_create(cream_backend *backend, const cream_search_inpu
 
 void cream_search_destroy(cream_search *search) {
   if (!search) return;
-  if (search->ops->close) search->ops->close(search);
-  if (cream_buf_present(search->soft)) search->backend->release(search->backend, search->soft);
+  if (search->strategy->close && search->strategy_state) search->strategy->close(search);
+  free(search->strategy_state);
   if (cream_buf_present(search->statistics)) search->backend->release(search->backend, search->statistics);
-  cream_match_destroy(&search->cream.match);
   cream_train_destroy(&search->train);
   for (int t = 0; t < search->n_targets; t++) cream_range_sampler_destroy(search->targets[t].sampler);
   cream_range_sampler_destroy(search->anywhere);
@@ -184,6 +185,16 @@ void cream_search_destroy(cream_search *search) {
 }
 
 /* ---- what strategies share --------------------------------------------------------------------------- */
+
+int search_one_path(const cream_search_config *config, const cream_skeleton *skeleton) {
+  (void)config, (void)skeleton;
+  return 1;
+}
+
+cream_loss search_label_loss(const cream_search *search) {
+  return (cream_loss){
+      .hard = 1, .smoothing = (float)search->config.search.smoothing, .labels = search->train.labels};
+}
 
 cream_rng search_begin_draw(cream_search *search) {
   search->target = 0;
@@ -230,7 +241,7 @@ cream_board_entry search_entry(const cream_search *search, const cream_path *pat
                              .step = search->step};
 }
 
-cream_status search_tell_score(cream_search *search, const cream_board_entry *candidate, cream_event *event,
+cream_status search_emit_score(cream_search *search, const cream_board_entry *candidate, cream_event *event,
                                cream_error *err) {
   event->kind = CREAM_EVENT_SCORE;
   event->candidate = candidate;
@@ -241,7 +252,7 @@ static const char *label(const cream_search *search, int target) {
   return search->n_budgets ? search->budgets[target].label : NULL;
 }
 
-cream_status search_tell_board(cream_search *search, int target, int at, cream_event *event,
+cream_status search_emit_board(cream_search *search, int target, int at, cream_event *event,
                                cream_error *err) {
   event->kind = CREAM_EVENT_BOARD;
   event->board = &search->targets[target].board;
@@ -257,7 +268,7 @@ void cream_search_state(cream_search *search, cream_state *state) {
   cream_state_add_host(state, "step", CREAM_STATE_U64, &search->step, 1);
   cream_state_add_host(state, "meta.updates", CREAM_STATE_U64, &search->meta_updates, 1);
   cream_train_state(&search->train, state);
-  if (search->ops->state) search->ops->state(search, state);
+  if (search->strategy->state) search->strategy->state(search, state);
   for (int t = 0; t < search->n_targets; t++) cream_board_pack(&search->targets[t].board, t, &search->image);
   cream_board_image_parts(&search->image, search->n_targets, state);
 }
@@ -267,11 +278,11 @@ cream_status cream_search_restored(cream_search *search, cream_error *err) {
   for (int t = 0; t < search->n_targets && !status; t++)
     status = cream_board_unpack(&search->targets[t].board, t, &search->image, &search->skeleton,
                                 search->config.search.meta.slice, search->heldout->count, err);
-  if (!status && search->ops->restored) status = search->ops->restored(search, err);
+  if (!status && search->strategy->restored) status = search->strategy->restored(search, err);
   return status ? status : search_set_prior(search, err);
 }
 
-static cream_status keep(cream_search *search, cream_error *err) {
+static cream_status checkpoint(cream_search *search, cream_error *err) {
   cream_state state;
   cream_search_state(search, &state);
   return cream_train_save(&search->train, &state, err);
@@ -290,7 +301,7 @@ static double waited(const cream_search *search) {
   return search->train_source->waited + search->heldout->waited;
 }
 
-/* *epoch_event: gets the numbers of the step. */
+/* *epoch_event: receives the numbers of the step. */
 static cream_status run_step(cream_search *search, cream_event *epoch_event, cream_error *err) {
   const cream_search_config *config = &search->config.search;
   cream_train *train = &search->train;
@@ -305,7 +316,7 @@ static cream_status run_step(cream_search *search, cream_event *epoch_event, cre
   event.rho = -1;
   event.lr = search->train.lr_scale *
              cream_lr_at(&config->lr, search->step, event.steps, search->per_epoch, config->batch);
-  if ((status = search->ops->step(search, &x, &event, err))) return status;
+  if ((status = search->strategy->step(search, &x, &event, err))) return status;
   search->step++;
   event.waited = waited(search);
   *epoch_event = event;
@@ -313,11 +324,11 @@ static cream_status run_step(cream_search *search, cream_event *epoch_event, cre
   event.step = search->step;
   event.kind = CREAM_EVENT_STEP;
   if ((status = cream_train_emit(train, &event, err))) return status;
-  return search->ops->after ? search->ops->after(search, &x, &event, err) : CREAM_OK;
+  return search->strategy->after ? search->strategy->after(search, &x, &event, err) : CREAM_OK;
 }
 
 static cream_status end_epoch(cream_search *search, cream_event event, cream_error *err) {
-  cream_status status = search->ops->epoch ? search->ops->epoch(search, err) : CREAM_OK;
+  cream_status status = search->strategy->epoch ? search->strategy->epoch(search, err) : CREAM_OK;
   if (!status) status = search_set_prior(search, err);
   event.kind = CREAM_EVENT_EPOCH;
   event.step = search->step;
@@ -339,7 +350,7 @@ static cream_status train_supernet(cream_search *search, cream_error *err) {
   cream_train_begin_epoch(&search->train, search->step);
   while (!status && search->step < event.steps && !cream_train_out_of_time(&search->train)) {
     if (cream_train_stopped(&search->train)) {
-      status = keep(search, err);
+      status = checkpoint(search, err);
       return status ? status
                     : cream_fail(err, CREAM_INTERRUPTED, "interrupted after step %llu",
                                  (unsigned long long)search->step);
@@ -348,25 +359,25 @@ static cream_status train_supernet(cream_search *search, cream_error *err) {
     status = run_step(search, &event, err);
     bool epoch_end = search->step % search->per_epoch == 0;
     if (!status && epoch_end) status = end_epoch(search, event, err);
-    if (!status && cream_train_due(&search->train, search->step, epoch_end)) status = keep(search, err);
+    if (!status && cream_train_due(&search->train, search->step, epoch_end)) status = checkpoint(search, err);
     if (status && cream_train_may_roll_back(&search->train)) status = roll_back(search, err);
   }
-  return status ? status : keep(search, err);
+  return status ? status : checkpoint(search, err);
 }
 
 cream_status cream_search_run(cream_search *search, cream_search_result *results, cream_error *err) {
-  cream_error unwanted; /* a rollback tells the reason */
+  cream_error unwanted; /* a rollback reports the reason */
   if (!err) err = &unwanted;
   cream_status status = train_supernet(search, err);
   if (status) return status;
-  search_keep_statistics(search);
-  if (search->ops->finish) status = search->ops->finish(search, err);
+  search_save_statistics(search);
+  if (search->strategy->finish) status = search->strategy->finish(search, err);
   for (int t = 0; t < search->n_targets && !status; t++) status = search_select(search, t, &results[t], err);
-  if (!search->ops->restore_best) search_restore_statistics(search);
+  if (!search->strategy->restore_best) search_restore_statistics(search);
   return status;
 }
 
-/* ---- reading it -------------------------------------------------------------------------------------- */
+/* ---- queries ----------------------------------------------------------------------------------------- */
 
 cream_net *cream_search_net(cream_search *search) {
   return search->train.net;
@@ -386,12 +397,16 @@ uint64_t cream_search_meta_updates(const cream_search *search) {
 uint64_t cream_search_step(const cream_search *search) {
   return search->step;
 }
+static search_meta meta(const cream_search *search) {
+  return search->strategy->meta ? search->strategy->meta(search) : (search_meta){0};
+}
+
 size_t cream_search_meta_inputs(const cream_search *search) {
-  return search->cream.match.inputs;
+  return meta(search).inputs;
 }
 
 cream_status cream_search_meta(const cream_search *search, float *theta, cream_error *err) {
-  const cream_match *match = &search->cream.match;
-  CREAM_ASSERT(match->inputs > 0);
-  return search->backend->download(search->backend, theta, match->theta, match->inputs + 1, err);
+  search_meta own = meta(search);
+  CREAM_ASSERT(own.inputs > 0);
+  return search->backend->download(search->backend, theta, own.theta, own.inputs + 1, err);
 }

@@ -3,7 +3,7 @@
 #include "search_internal.h"
 
 /* Evolution over a trained supernet, as in SPOS (Guo et al., ECCV 2020): every path is recalibrated and
- * evaluated once; the best so far have children, by crossover and by mutation, inside the limits. */
+ * evaluated once; children of the best paths so far are made by crossover and mutation, inside the limits. */
 
 enum { TRIES = 100 };
 
@@ -13,16 +13,16 @@ typedef struct individual {
   double flops;
 } individual;
 
-/* The held-out images that paths are evaluated on: all, or some drawn by seed, the same for every path. */
+/* Held-out images drawn by seed, on which every path is evaluated. */
 typedef struct sample {
   cream_source source;
   cream_source *of;
-  uint32_t *indices;
+  uint32_t *indices; /* into `of`; NULL: all images */
 } sample;
 
 typedef struct archive {
   cream_source *images;
-  individual *all; /* the first `ranked` best first */
+  individual *all; /* [n], the first `ranked` from best to worst */
   int n, ranked;
 } archive;
 
@@ -61,7 +61,7 @@ static cream_path mutate(const cream_search *search, const archive *seen, cream_
 
 typedef enum origin { CROSSED, MUTATED, DRAWN } origin;
 
-/* A path that was not seen yet, inside the limits; false if none turned up. */
+/* Makes a new path inside the limits; false: none was found. */
 static bool breed(const cream_search *search, const search_target *target, const archive *seen, origin how,
                   cream_rng *rng, cream_path *child) {
   for (int i = 0; i < TRIES; i++) {
@@ -83,10 +83,11 @@ static cream_status evaluate(cream_search *search, archive *seen, const cream_pa
   added->path = *path;
   added->flops = candidate.flops;
   cream_event event = {.phase = "search", .step = search->step, .rho = -1};
-  return search_tell_score(search, &candidate, &event, err);
+  return search_emit_score(search, &candidate, &event, err);
 }
 
-/* Fills generation `g` of a target; what cannot be bred is drawn, and a space that is used up ends it. */
+/* Evaluates the paths of generation `g` of a target. A path is drawn where none can be bred; the generation ends when no
+ * new path is found. */
 static cream_status generation(cream_search *search, int t, int g, archive *seen, cream_error *err) {
   const cream_search_config *config = &search->config.search;
   const search_target *target = &search->targets[t];
@@ -107,7 +108,7 @@ static cream_status generation(cream_search *search, int t, int g, archive *seen
   return CREAM_OK;
 }
 
-/* The best become the board of the target. */
+/* Replaces the target's board by the best paths. */
 static cream_status rank(cream_search *search, int t, const archive *seen, int g, cream_error *err) {
   cream_board *board = &search->targets[t].board;
   cream_event event = {.phase = "search", .step = search->step, .epoch = g, .rho = -1};
@@ -118,7 +119,7 @@ static cream_status rank(cream_search *search, int t, const archive *seen, int g
     board->count++;
   }
   cream_board_sort(board);
-  return search_tell_board(search, t, 0, &event, err);
+  return search_emit_board(search, t, 0, &event, err);
 }
 
 static cream_status read_sample(cream_source *source, uint64_t epoch, uint64_t step, cream_batch *batch,

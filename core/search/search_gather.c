@@ -1,7 +1,7 @@
 #include "search_internal.h"
 
-cream_status search_gather_init(cream_search *search, int paths, cream_error *err) {
-  search_gather *gather = &search->gather;
+cream_status search_gather_init(search_gather *gather, const cream_search *search, int paths,
+                                cream_error *err) {
   cream_backend *backend = search->backend;
   gather->capacity = cream_net_max_slices(search->train.net) * paths;
   size_t room = (size_t)gather->capacity;
@@ -15,19 +15,19 @@ cream_status search_gather_init(cream_search *search, int paths, cream_error *er
   return status ? status : backend->alloc(backend, room, &gather->norms, err);
 }
 
-void search_gather_destroy(cream_search *search) {
-  search_gather *gather = &search->gather;
+void search_gather_destroy(search_gather *gather, const cream_search *search) {
   cream_buf *buffers[] = {&gather->sum, &gather->total, &gather->norms};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) search->backend->release(search->backend, *buffers[i]);
   free(gather->slices);
   free(gather->users);
   free(gather->host_norms);
+  *gather = (search_gather){0};
 }
 
-void search_gather_begin(cream_search *search) {
-  search->gather.n = search->gather.paths = 0;
-  search->backend->fill(search->backend, search->gather.total, 4, 0);
+void search_gather_begin(search_gather *gather, const cream_search *search) {
+  gather->n = gather->paths = 0;
+  search->backend->fill(search->backend, gather->total, 4, 0);
 }
 
 static int find(const search_gather *gather, size_t w) {
@@ -36,16 +36,15 @@ static int find(const search_gather *gather, size_t w) {
   return -1;
 }
 
-void search_gather_add(cream_search *search, const cream_path *path, const cream_loss *loss, cream_buf logits,
+void search_gather_add(search_gather *gather, cream_search *search, const cream_loss *loss, cream_buf logits,
                        int n) {
-  search_gather *gather = &search->gather;
   cream_backend *backend = search->backend;
   cream_train *train = &search->train;
   cream_train_loss(train, loss, logits, n);
   cream_net_backward(train->net, cream_net_dlogits(train->net));
   backend->axpy(backend, gather->total, 1, train->result, 4);
   gather->paths++;
-  int slices = cream_net_slices(train->net, path, train->slices);
+  int slices = cream_net_slices(train->net, &search->path, train->slices);
   for (int i = 0; i < slices; i++) {
     cream_slice slice = train->slices[i];
     cream_buf from = cream_buf_at(cream_net_gradients(train->net), slice.g);
@@ -64,8 +63,8 @@ void search_gather_add(cream_search *search, const cream_path *path, const cream
   }
 }
 
-cream_status search_gather_update(cream_search *search, cream_event *event, cream_error *err) {
-  search_gather *gather = &search->gather;
+cream_status search_gather_update(search_gather *gather, cream_search *search, cream_event *event,
+                                  cream_error *err) {
   cream_backend *backend = search->backend;
   cream_train *train = &search->train;
   const cream_gradient gradient = {gather->sum, gather->norms, gather->slices, gather->n, gather->host_norms};

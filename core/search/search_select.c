@@ -1,6 +1,6 @@
 #include "search_internal.h"
 
-void search_keep_statistics(cream_search *search) {
+void search_save_statistics(cream_search *search) {
   cream_net *net = search->train.net;
   search->backend->copy(search->backend, search->statistics, cream_net_statistics(net),
                         cream_net_statistic_count(net));
@@ -53,9 +53,10 @@ static cream_status measure_entry(cream_search *search, int t, int e, cream_sear
 cream_status search_select(cream_search *search, int t, cream_search_result *best, cream_error *err) {
   search_target *target = &search->targets[t];
   const cream_board *board = &target->board;
-  if (search->ops->restore_best) search->ops->restore_best(search, t);
+  if (search->strategy->restore_best) search->strategy->restore_best(search, t);
   best->entry = -1;
-  for (int e = 0; e < board->count && !(search->ops->restore_best && e > 0); e++) {
+  int candidates = search->strategy->restore_best && board->count > 1 ? 1 : board->count;
+  for (int e = 0; e < candidates; e++) {
     cream_search_result measured;
     if (!cream_limits_hold(&target->limits, &search->costs, &board->entries[e].path)) continue;
     if (cream_train_stopped(&search->train))

@@ -1,16 +1,36 @@
 #include "search_internal.h"
 
-/* FairNAS (Chu et al., ICCV 2021), strict fairness: for every batch, as many paths as the widest layer has
- * choices, each layer going through a permutation of its own, and one update at the end. A layer with fewer
- * choices begins its permutation again. */
+/* FairNAS (Chu et al., ICCV 2021), strict fairness: every batch trains as many paths as the widest layer has choices, one
+ * update for all. Path k takes choice k of a random permutation of each layer; a layer with fewer choices starts its
+ * permutation again. */
+
+typedef struct fair {
+  search_gather gather;
+} fair;
+
+static int batch_paths(const cream_search_config *config, const cream_skeleton *skeleton) {
+  (void)config;
+  int widest = 1;
+  for (int l = 0; l < skeleton->n_layers; l++)
+    if (skeleton->layers[l].n_options > widest) widest = skeleton->layers[l].n_options;
+  return widest;
+}
 
 static cream_status open(cream_search *search, cream_error *err) {
-  return search_gather_init(search, cream_search_batch_paths(&search->config.search, &search->skeleton), err);
+  fair *self = search->strategy_state;
+  return search_gather_init(&self->gather, search, batch_paths(&search->config.search, &search->skeleton),
+                            err);
+}
+
+static void close(cream_search *search) {
+  fair *self = search->strategy_state;
+  search_gather_destroy(&self->gather, search);
 }
 
 static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
+  fair *self = search->strategy_state;
   const cream_skeleton *skeleton = &search->skeleton;
-  const int paths = cream_search_batch_paths(&search->config.search, skeleton);
+  const int paths = batch_paths(&search->config.search, skeleton);
   uint32_t order[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
   cream_rng rng = cream_rng_at(search->config.seed, CREAM_RNG_PATH, search->step);
   for (int l = 0; l < skeleton->n_layers; l++) {
@@ -18,19 +38,18 @@ static cream_status step(cream_search *search, const cream_tensor *x, cream_even
     for (int i = 0; i < n; i++) order[l][i] = (uint32_t)i;
     cream_rng_shuffle(&rng, order[l], (size_t)n);
   }
-  cream_loss loss = {
-      .hard = 1, .smoothing = (float)search->config.search.smoothing, .labels = search->train.labels};
-  search_gather_begin(search);
+  cream_loss loss = search_label_loss(search);
+  search_gather_begin(&self->gather, search);
   search->path = (cream_path){.n_layers = skeleton->n_layers};
   for (int k = 0; k < paths; k++) {
     for (int l = 0; l < skeleton->n_layers; l++)
       search->path.choice[l] = (uint8_t)order[l][k % skeleton->layers[l].n_options];
     cream_buf logits = cream_net_forward_train(search->train.net, &search->path, x, CREAM_BN_TRAIN,
                                                CREAM_BN_MOMENTUM, 0, 0, 0);
-    search_gather_add(search, &search->path, &loss, logits, x->n);
+    search_gather_add(&self->gather, search, &loss, logits, x->n);
   }
-  return search_gather_update(search, event, err);
+  return search_gather_update(&self->gather, search, event, err);
 }
 
-const cream_strategy_ops cream_strategy_fair = {
-    .open = open, .close = search_gather_destroy, .step = step, .finish = search_evolve};
+SEARCH_STRATEGY(fair, "every choice of every layer on every batch, then evolution", batch_paths, step,
+                search_evolve, .state_size = sizeof(fair), .open = open, .close = close);

@@ -1,9 +1,15 @@
 #include "search_internal.h"
 
-/* Random search: paths drawn inside the limits, each trained from scratch for its share of the steps; the
- * board ranks them, and the weights of its first entry are kept. */
+/* Random search: paths drawn inside the limits, each trained from scratch for its share of the steps. The board ranks
+ * them; the weights of its first entry are stored. */
 
 enum { TRIES = 1000 };
+
+typedef struct random_search {
+  cream_path *paths;             /* [search.random.paths], in the order of their training */
+  cream_buf initial;             /* weights, then statistics, that every path starts from */
+  cream_buf weights, statistics; /* of the first entry of each target's board */
+} random_search;
 
 static uint64_t first_step(const cream_search *search, int i) {
   return search->steps * (uint64_t)i / (uint64_t)search->config.search.random.paths;
@@ -18,14 +24,19 @@ static int target_of(const cream_search *search, int i) {
   return i % search->n_targets;
 }
 
-/* Different paths, as many as are wanted; of budgets in turn. */
-static cream_status draw_paths(cream_search *search, cream_error *err) {
+static cream_status check(cream_search *search, cream_error *err) {
   int n = search->config.search.random.paths;
-  if ((uint64_t)n > search->steps || n < search->n_targets)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "search.random.paths: got %d, expected %d to %llu, a step for each", n,
-                      search->n_targets, (unsigned long long)search->steps);
-  cream_path *paths = search->random.paths = calloc((size_t)n, sizeof *paths);
+  if ((uint64_t)n <= search->steps && n >= search->n_targets) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "search.random.paths: got %d, expected %d to %llu, a step for each", n, search->n_targets,
+                    (unsigned long long)search->steps);
+}
+
+/* Draws search.random.paths different paths, for the targets in turn. */
+static cream_status draw_paths(cream_search *search, cream_error *err) {
+  random_search *self = search->strategy_state;
+  int n = search->config.search.random.paths;
+  cream_path *paths = self->paths = calloc((size_t)n, sizeof *paths);
   if (!paths) return cream_fail_memory(err, (size_t)n * sizeof *paths, "the paths of a random search");
   cream_rng rng = cream_rng_at(search->config.seed, CREAM_RNG_PATH, 0);
   for (int i = 0; i < n; i++) {
@@ -43,30 +54,31 @@ static cream_status draw_paths(cream_search *search, cream_error *err) {
 }
 
 static cream_status open(cream_search *search, cream_error *err) {
+  random_search *self = search->strategy_state;
   cream_backend *backend = search->backend;
   cream_net *net = search->train.net;
   size_t weights = cream_net_weight_count(net), statistics = cream_net_statistic_count(net);
   size_t targets = (size_t)search->n_targets;
   cream_status status = draw_paths(search, err);
-  if (!status) status = backend->alloc(backend, weights + statistics, &search->random.initial, err);
-  if (!status) status = backend->alloc(backend, targets * weights, &search->random.weights, err);
-  if (!status) status = backend->alloc(backend, targets * statistics, &search->random.statistics, err);
+  if (!status) status = backend->alloc(backend, weights + statistics, &self->initial, err);
+  if (!status) status = backend->alloc(backend, targets * weights, &self->weights, err);
+  if (!status) status = backend->alloc(backend, targets * statistics, &self->statistics, err);
   if (status) return status;
-  for (int t = 0; t < search->n_targets; t++) { /* trained paths need no rule: the better one stays */
+  for (int t = 0; t < search->n_targets; t++) { /* the better trained path enters, whatever its FLOPs */
     search->targets[t].board.rule = CREAM_BOARD_GAP;
     search->targets[t].board.gap = 0;
   }
-  backend->copy(backend, search->random.initial, cream_net_weights(net), weights);
-  backend->copy(backend, cream_buf_at(search->random.initial, weights), cream_net_statistics(net),
-                statistics);
+  backend->copy(backend, self->initial, cream_net_weights(net), weights);
+  backend->copy(backend, cream_buf_at(self->initial, weights), cream_net_statistics(net), statistics);
   return CREAM_OK;
 }
 
 static void close(cream_search *search) {
-  cream_buf *buffers[] = {&search->random.initial, &search->random.weights, &search->random.statistics};
+  random_search *self = search->strategy_state;
+  cream_buf *buffers[] = {&self->initial, &self->weights, &self->statistics};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) search->backend->release(search->backend, *buffers[i]);
-  free(search->random.paths);
+  free(self->paths);
 }
 
 static void set_net(cream_search *search, cream_buf weights, cream_buf statistics) {
@@ -77,37 +89,39 @@ static void set_net(cream_search *search, cream_buf weights, cream_buf statistic
 }
 
 static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
+  random_search *self = search->strategy_state;
   const cream_search_config *config = &search->config.search;
   cream_train *train = &search->train;
   cream_net *net = train->net;
   int i = path_at(search, search->step);
   uint64_t first = first_step(search, i), length = first_step(search, i + 1) - first;
   size_t weights = cream_net_weight_count(net);
-  search->path = search->random.paths[i];
+  search->path = self->paths[i];
   if (search->step == first) {
-    set_net(search, search->random.initial, cream_buf_at(search->random.initial, weights));
+    set_net(search, self->initial, cream_buf_at(self->initial, weights));
     search->backend->fill(search->backend, train->blocks.m, weights, 0);
   }
-  /* The whole schedule, its epochs shortened as the steps are. */
+  /* Every path runs through the whole schedule, with shorter epochs. */
   uint64_t per_epoch = search->per_epoch / (uint64_t)config->random.paths;
   event->lr = train->lr_scale * cream_lr_at(&config->lr, search->step - first, length,
                                             per_epoch ? per_epoch : 1, config->batch);
   cream_buf logits =
       cream_net_forward_train(net, &search->path, x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM, 0, 0, 0);
-  cream_loss loss = {.hard = 1, .smoothing = (float)config->smoothing, .labels = train->labels};
+  cream_loss loss = search_label_loss(search);
   return search_learn(search, &loss, logits, x->n, event, err);
 }
 
-/* Puts path `i`, as the net has it, onto the board. */
+/* Measures path `i` with the net's weights and offers it to the board of its target. */
 static cream_status rank(cream_search *search, int i, cream_event *event, cream_error *err) {
+  random_search *self = search->strategy_state;
   int t = target_of(search, i);
   cream_board *board = &search->targets[t].board;
-  const cream_path *path = &search->random.paths[i];
+  const cream_path *path = &self->paths[i];
   cream_score score;
   cream_status status = search_measure(search, path, search->heldout, &score, err);
   if (status) return status;
   cream_board_entry candidate = search_entry(search, path, &score);
-  if ((status = search_tell_score(search, &candidate, event, err))) return status;
+  if ((status = search_emit_score(search, &candidate, event, err))) return status;
   bool entered;
   int at = cream_board_offer(board, &candidate, &entered);
   if (!entered) return CREAM_OK;
@@ -115,23 +129,23 @@ static cream_status rank(cream_search *search, int i, cream_event *event, cream_
     cream_backend *backend = search->backend;
     cream_net *net = search->train.net;
     size_t weights = cream_net_weight_count(net), statistics = cream_net_statistic_count(net);
-    backend->copy(backend, cream_buf_at(search->random.weights, (size_t)t * weights), cream_net_weights(net),
-                  weights);
-    backend->copy(backend, cream_buf_at(search->random.statistics, (size_t)t * statistics),
-                  search->statistics, statistics);
+    backend->copy(backend, cream_buf_at(self->weights, (size_t)t * weights), cream_net_weights(net), weights);
+    backend->copy(backend, cream_buf_at(self->statistics, (size_t)t * statistics), search->statistics,
+                  statistics);
   }
-  return search_tell_board(search, t, at, event, err);
+  return search_emit_board(search, t, at, event, err);
 }
 
 static cream_status after(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
   (void)x;
   int i = path_at(search, search->step - 1);
   if (search->step != first_step(search, i + 1)) return CREAM_OK;
-  search_keep_statistics(search);
+  search_save_statistics(search);
   return rank(search, i, event, err);
 }
 
-/* Where the time was up before any path was done: the one that had begun, or the first. */
+/* If the time budget ended before a target's first path was trained, ranks the path that was being trained, or the
+ * target's first one. */
 static cream_status finish(cream_search *search, cream_error *err) {
   for (int t = 0; t < search->n_targets; t++) {
     if (search->targets[t].board.count > 0) continue;
@@ -144,26 +158,23 @@ static cream_status finish(cream_search *search, cream_error *err) {
 }
 
 static void restore_best(cream_search *search, int t) {
+  random_search *self = search->strategy_state;
   size_t weights = cream_net_weight_count(search->train.net);
   size_t statistics = cream_net_statistic_count(search->train.net);
-  set_net(search, cream_buf_at(search->random.weights, (size_t)t * weights),
-          cream_buf_at(search->random.statistics, (size_t)t * statistics));
-  search_keep_statistics(search);
+  set_net(search, cream_buf_at(self->weights, (size_t)t * weights),
+          cream_buf_at(self->statistics, (size_t)t * statistics));
+  search_save_statistics(search);
 }
 
 static void state(cream_search *search, cream_state *state) {
+  random_search *self = search->strategy_state;
   cream_net *net = search->train.net;
   size_t targets = (size_t)search->n_targets;
-  cream_state_add_device(state, "random.weights", search->random.weights,
-                         targets * cream_net_weight_count(net));
-  cream_state_add_device(state, "random.statistics", search->random.statistics,
+  cream_state_add_device(state, "random.weights", self->weights, targets * cream_net_weight_count(net));
+  cream_state_add_device(state, "random.statistics", self->statistics,
                          targets * cream_net_statistic_count(net));
 }
 
-const cream_strategy_ops cream_strategy_random = {.open = open,
-                                                  .close = close,
-                                                  .step = step,
-                                                  .after = after,
-                                                  .finish = finish,
-                                                  .restore_best = restore_best,
-                                                  .state = state};
+SEARCH_STRATEGY(random, "paths trained from scratch, one after the other", search_one_path, step, finish,
+                .state_size = sizeof(random_search), .check = check, .open = open, .close = close,
+                .after = after, .restore_best = restore_best, .state = state);

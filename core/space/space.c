@@ -232,6 +232,8 @@ int cream_block_units(const cream_space *space, const cream_layer *layer, int op
   case CREAM_BLOCK_SKIP:
     if (!same) units[n++] = unit(cin, cout, 1, layer->stride, 1, CREAM_ACT_NONE, "conv", "bn1");
     return n;
+  case CREAM_BLOCK_COUNT:
+    break;
   }
   CREAM_ASSERT(!"unknown kind of block");
   return 0;

@@ -16,6 +16,7 @@ typedef enum cream_block_kind {
   CREAM_BLOCK_SEPARABLE,  /* depthwise, squeeze-excite, 1x1 project */
   CREAM_BLOCK_BOTTLENECK, /* 1x1 reduce, dense k x k, 1x1 restore: a residual bottleneck */
   CREAM_BLOCK_SKIP,       /* identity; where the shape changes, a strided 1x1 convolution with batch norm */
+  CREAM_BLOCK_COUNT
 } cream_block_kind;
 
 /* One choice of a layer. */

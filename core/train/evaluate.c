@@ -84,6 +84,18 @@ cream_status cream_evaluate_confusion(cream_net *net, const cream_path *path, cr
   return status;
 }
 
+/* Batch-norm momentum of batch i (from 0) of a recalibration. */
+static float momentum_of(cream_recalibration mode, int i) {
+  switch (mode) {
+  case CREAM_RECALIBRATION_RESET: /* the running statistics become the mean of the batches' statistics */
+    return 1.0f / (float)(i + 1);
+  case CREAM_RECALIBRATION_INHERIT:
+  case CREAM_RECALIBRATION_COUNT:
+    break;
+  }
+  return CREAM_BN_MOMENTUM;
+}
+
 cream_status cream_recalibrate(cream_net *net, const cream_path *path, cream_source *train, uint64_t epoch,
                                cream_recalibration mode, int batches, cream_error *err) {
   cream_backend *backend = cream_net_backend(net);
@@ -98,9 +110,7 @@ cream_status cream_recalibrate(cream_net *net, const cream_path *path, cream_sou
         train->read(train, epoch + (uint64_t)i / per_epoch, (uint64_t)i % per_epoch, &batch, err);
     if (status) return status;
     cream_tensor x = upload_batch(net, train, &batch, backend);
-    /* momentum 1/(i+1): the running statistics become the mean of the batches' own */
-    float momentum = mode == CREAM_RECALIBRATION_RESET ? 1.0f / (float)(i + 1) : CREAM_BN_MOMENTUM;
-    cream_net_forward(net, path, &x, CREAM_BN_TRAIN, momentum);
+    cream_net_forward(net, path, &x, CREAM_BN_TRAIN, momentum_of(mode, i));
   }
   return backend->synchronise(backend, err);
 }

@@ -11,27 +11,26 @@ typedef struct cream_score {
   size_t count;
 } cream_score;
 
-/* Negative where a path with the score and FLOPs of `a` ranks before one with those of `b`: higher top-1, then
- * lower loss (one that is no number is worst), then fewer FLOPs; 0: they rank the same. */
+/* Negative if a path with the score and FLOPs of `a` ranks before one with those of `b`: higher top-1, then lower loss
+ * (a loss that is not finite is worst), then fewer FLOPs. 0: they rank the same. */
 int cream_score_order(const cream_score *a, double flops_a, const cream_score *b, double flops_b);
 
-/* Runs the whole set (no dropout, no augmentation) in `mode`: CREAM_BN_RUNNING, or CREAM_BN_BATCH. The net
- * must take batches of source->batch. */
+/* Scores a path on all images of a source, without dropout or augmentation; `mode`: CREAM_BN_RUNNING or CREAM_BN_BATCH.
+ * The net must take batches of source->batch. */
 cream_status cream_evaluate(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode,
                             cream_score *, cream_error *);
 
-/* The same, counting answers: confusion [classes of the net][classes of the net], by label and then by answer
- * (the first of equal logits), zeroed first; or NULL. */
+/* cream_evaluate that also counts predictions: confusion[label][prediction], [classes of the net] each, is overwritten.
+ * Of equal logits the lower class is predicted. NULL: nothing is counted. */
 cream_status cream_evaluate_confusion(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode,
                                       cream_score *, uint32_t *confusion, cream_error *);
 
-/* Shows the path `batches` training batches (steps 0.. of the epoch given) for the running statistics of its
- * batch norms. RESET: they become the means over these batches; INHERIT: they move on from what they are, by
- * CREAM_BN_MOMENTUM. */
+/* Recalibrates the running batch-norm statistics of a path with `batches` training batches, from step 0 of `epoch` on.
+ * RESET: they become the means over these batches; INHERIT: the batches update the present ones by CREAM_BN_MOMENTUM. */
 cream_status cream_recalibrate(cream_net *, const cream_path *, cream_source *train, uint64_t epoch,
                                cream_recalibration, int batches, cream_error *);
 
-/* Adds up scores from logits [n, k]: exposed for tests and predict. Equal logits: the lower class first. */
+/* Adds n images with logits [n, k] and labels [n] to a score. Of equal logits the lower class ranks first. */
 void cream_score_add(cream_score *, const float *logits, const int32_t *labels, int n, int k);
 
 #endif

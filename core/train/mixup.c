@@ -12,8 +12,8 @@ cream_status cream_mixup_init(cream_mixup *mixup, cream_net *net, int batch, dou
   *mixup = (cream_mixup){.backend = backend, .alpha = alpha, .seed = seed, .classes = skeleton->classes};
   int side = skeleton->resolution;
   size_t targets = (size_t)batch * (size_t)mixup->classes;
-  size_t pictures = (size_t)batch * backend->tensor_size(backend, 1, side, side, 3);
-  cream_status status = backend->alloc(backend, pictures, &mixup->mirrored, err);
+  size_t images = (size_t)batch * backend->tensor_size(backend, 1, side, side, 3);
+  cream_status status = backend->alloc(backend, images, &mixup->mirrored, err);
   if (!status) status = backend->alloc(backend, targets, &mixup->target, err);
   mixup->host = malloc(targets * sizeof *mixup->host);
   if (!status && !mixup->host)
@@ -64,13 +64,13 @@ void cream_mixup_apply(cream_mixup *mixup, uint64_t draw, const cream_tensor *x,
                        cream_loss *loss) {
   cream_backend *backend = mixup->backend;
   double lambda = cream_mixup_share(mixup->alpha, mixup->seed, draw);
-  size_t picture = backend->tensor_size(backend, 1, x->h, x->w, x->c), n = (size_t)x->n;
+  size_t image = backend->tensor_size(backend, 1, x->h, x->w, x->c), n = (size_t)x->n;
   for (size_t i = 0; i < n; i++)
-    backend->copy(backend, cream_buf_at(mixup->mirrored, i * picture),
-                  cream_buf_at(x->raw, (n - 1 - i) * picture), picture);
+    backend->copy(backend, cream_buf_at(mixup->mirrored, i * image),
+                  cream_buf_at(x->raw, (n - 1 - i) * image), image);
   float other = (float)(1 - lambda);
-  backend->axpy(backend, x->raw, -other, x->raw, n * picture);
-  backend->axpy(backend, x->raw, other, mixup->mirrored, n * picture);
+  backend->axpy(backend, x->raw, -other, x->raw, n * image);
+  backend->axpy(backend, x->raw, other, mixup->mirrored, n * image);
   cream_mixup_target(labels, x->n, mixup->classes, loss->smoothing, lambda, mixup->host);
   backend->upload(backend, mixup->target, mixup->host, n * (size_t)mixup->classes);
   loss->hard = 0;

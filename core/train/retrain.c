@@ -83,7 +83,7 @@ static void copy_values(cream_retrain *run, cream_buf weights, cream_buf statist
   run->backend->copy(run->backend, statistics, from_statistics, cream_net_statistic_count(run->train.net));
 }
 
-/* The averaged weights and statistics become the net's; the trained ones wait in `spare`. */
+/* Copies the averaged weights and statistics to the net, and the trained ones to `spare`. */
 static void use_ema(cream_retrain *run) {
   cream_buf weights = cream_net_weights(run->train.net), statistics = cream_net_statistics(run->train.net);
   copy_values(run, run->spare, run->spare_stats, weights, statistics);
@@ -203,7 +203,7 @@ cream_status cream_retrain_restored(cream_retrain *run, cream_error *err) {
   return cream_train_restored(&run->train, err);
 }
 
-static cream_status keep(cream_retrain *run, cream_error *err) {
+static cream_status checkpoint(cream_retrain *run, cream_error *err) {
   cream_state state;
   cream_retrain_state(run, &state);
   return cream_train_save(&run->train, &state, err);
@@ -216,13 +216,13 @@ static cream_status roll_back(cream_retrain *run, cream_error *err) {
   return status ? status : cream_retrain_restored(run, err);
 }
 
-/* Whether an evaluation belongs to the end of epoch `epoch` of those that begin with 1. */
+/* Whether the network is evaluated after epoch `epoch` (from 1). */
 static bool evaluation_due(const cream_retrain *run, int epoch) {
   int every = run->config.retrain.eval_every;
   return epoch == run->config.retrain.epochs || (every > 0 && epoch % every == 0);
 }
 
-/* Evaluation where it is due, and the event. */
+/* Evaluates if it is due, and emits the event. */
 static cream_status end_epoch(cream_retrain *run, cream_event *event, cream_error *err) {
   cream_status status = CREAM_OK;
   event->epoch++;
@@ -234,7 +234,7 @@ static cream_status end_epoch(cream_retrain *run, cream_event *event, cream_erro
   return status;
 }
 
-/* What a time budget has ended has not been evaluated but at the end of an epoch that was due. */
+/* Evaluates after a time budget has ended the training, unless the last step ended an epoch that was evaluated. */
 static cream_status evaluate_early_end(cream_retrain *run, cream_event event, uint64_t per_epoch,
                                        cream_error *err) {
   event.step = run->step;
@@ -245,7 +245,7 @@ static cream_status evaluate_early_end(cream_retrain *run, cream_event event, ui
 }
 
 cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
-  cream_error unwanted; /* a rollback tells the reason */
+  cream_error unwanted; /* a rollback reports the reason */
   if (!err) err = &unwanted;
   const cream_retrain_config *config = &run->config.retrain;
   cream_train *train = &run->train;
@@ -263,7 +263,7 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
   cream_train_begin_epoch(train, run->step);
   while (!status && run->step < event.steps && !cream_train_out_of_time(train)) {
     if (cream_train_stopped(train)) {
-      if ((status = keep(run, err))) return status;
+      if ((status = checkpoint(run, err))) return status;
       if (config->ema > 0) use_ema(run);
       return cream_fail(err, CREAM_INTERRUPTED, "interrupted after step %llu", (unsigned long long)run->step);
     }
@@ -271,10 +271,10 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
     status = run_step(run, per_epoch, &event, err);
     bool epoch_end = run->step % per_epoch == 0;
     if (!status && epoch_end) status = end_epoch(run, &event, err);
-    if (!status && cream_train_due(train, run->step, epoch_end)) status = keep(run, err);
+    if (!status && cream_train_due(train, run->step, epoch_end)) status = checkpoint(run, err);
     if (status && cream_train_may_roll_back(train)) status = roll_back(run, err);
   }
-  if (!status) status = keep(run, err);
+  if (!status) status = checkpoint(run, err);
   if (!status) status = evaluate_early_end(run, event, per_epoch, err);
   if (!status && config->ema > 0) use_ema(run);
   return status;

@@ -1,4 +1,4 @@
-/* Training of one network from scratch (section 3). */
+/* Training of one network (docs/method.md, section 3). */
 #ifndef CREAM_CORE_RETRAIN_H
 #define CREAM_CORE_RETRAIN_H
 
@@ -24,19 +24,20 @@ cream_status cream_retrain_create(cream_backend *, const cream_retrain_inputs *,
                                   cream_error *);
 void cream_retrain_destroy(cream_retrain *);
 
-/* Trains to the last epoch, the time budget or the stop (CREAM_INTERRUPTED). On return the net holds the
- * averaged weights where config->retrain.ema > 0, else the trained ones. */
+/* Trains until the last epoch, the time budget or the listener's stop (CREAM_INTERRUPTED). On return the net holds the
+ * averaged weights if config->retrain.ema > 0, otherwise the trained ones. */
 cream_status cream_retrain_run(cream_retrain *, cream_error *);
 
-/* As cream_search_state and cream_search_restored (search.h); not after cream_retrain_run has returned. */
+/* As cream_search_state and cream_search_restored (search.h). Not after cream_retrain_run has returned. */
 void cream_retrain_state(cream_retrain *, cream_state *);
 cream_status cream_retrain_restored(cream_retrain *, cream_error *);
 
-/* Weights and statistics that it is given before cream_retrain_run are what the training starts from. */
+/* The network, owned by the run. The training starts from the weights and statistics that it has when cream_retrain_run
+ * is called. */
 cream_net *cream_retrain_net(cream_retrain *);
 
-/* After cream_retrain_run: the net gets its trained weights and statistics back. False where there are no
- * averaged ones, and so nothing changes. */
+/* After cream_retrain_run: replaces averaged weights and statistics in the net by the trained ones. False: there are no
+ * averaged ones, and nothing changes. */
 bool cream_retrain_use_trained(cream_retrain *);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* Where step t lies in its cycle, 0..1; *peak becomes the cycle's. */
+/* Position of step t in its cycle, 0..1; *peak becomes the peak of the cycle. */
 static double cycle_share(const cream_lr *lr, double t, double steps, double per_epoch, double *peak) {
   if (lr->cycle_epochs <= 0) return steps > 0 ? t / steps : 0;
   double length = fmax(1, lr->cycle_epochs * per_epoch), start = 0;
@@ -31,6 +31,8 @@ double cream_lr_at(const cream_lr *lr, uint64_t step, uint64_t steps, uint64_t p
     double epoch = floor(t / (double)per_epoch);
     return peak * pow(lr->decay_rate, floor(epoch / lr->decay_epochs));
   }
+  case CREAM_SCHEDULE_COUNT:
+    break;
   }
   CREAM_ASSERT(!"unknown schedule");
   return 0;

@@ -82,8 +82,8 @@ void cream_train_update(cream_train *train, const cream_path *path, const cream_
   train->backend->optim_step(train->backend, optim, train->slices, n, &train->blocks);
 }
 
-/* The forward pass moves running statistics, and the optimiser does not touch them: the first layer without
- * finite ones is where the values went astray. "" if there is none. */
+/* The first layer whose running statistics are not finite; "" if there is none. Only the forward pass changes running
+ * statistics, so the values became infinite there. */
 static void find_layer(const cream_train *train, char *text, size_t size) {
   cream_net *net = train->net;
   int count;
@@ -157,7 +157,7 @@ cream_status cream_train_restored(cream_train *train, cream_error *err) {
   train->started = now() - train->seconds;
   if (train->fingerprint == own) return CREAM_OK;
   train->fingerprint = own;
-  return cream_fail(err, CREAM_BAD_DATA, "the state is that of another network");
+  return cream_fail(err, CREAM_BAD_DATA, "the checkpoint belongs to a different network");
 }
 
 bool cream_train_due(const cream_train *train, uint64_t step, bool epoch_end) {

@@ -1,4 +1,4 @@
-/* Searches a network for the digits, trains it, classifies pictures with it and saves it, in a few seconds:
+/* Searches a network for the digits, trains it, classifies images with it and saves it, in a few seconds:
  *   cc search.c $(pkg-config --cflags --libs cream) -o search && ./search */
 #include <cream/cream.h>
 
@@ -24,7 +24,7 @@ static cream_source *source(const cream_dataset *data, cream_loader_options opti
   return made;
 }
 
-/* Prints the likeliest class of the first test pictures beside their labels. */
+/* Prints the predicted classes of the first test images beside their labels. */
 static void classify(cream_backend *cpu, cream_net *net, cream_source *test) {
   cream_path path = cream_skeleton_first_path(cream_net_skeleton(net));
   cream_batch batch;
@@ -38,7 +38,7 @@ static void classify(cream_backend *cpu, cream_net *net, cream_source *test) {
     int best = 0;
     for (int c = 1; c < CLASSES; c++)
       if (logits[i][c] > logits[i][best]) best = c;
-    printf("a picture of %d: %d\n", batch.labels[i], best);
+    printf("label %d: predicted %d\n", batch.labels[i], best);
   }
 }
 
@@ -86,7 +86,7 @@ int main(void) {
   try(cream_retrain_run(retrain, &err));
   cream_net *net = cream_retrain_net(retrain);
   try(cream_evaluate(net, &path, test, CREAM_BN_RUNNING, &score, &err));
-  printf("top-1 %.1f %% on %zu test pictures\n", 100 * score.top1, score.count);
+  printf("top-1 %.1f %% on %zu test images\n", 100 * score.top1, score.count);
   classify(cpu, net, test);
 
   try(cream_arch_save("arch.json", &network, NULL, &err));

@@ -48,7 +48,7 @@ double cream_curve_hold(const cream_curve *curve, double x) {
   return value;
 }
 
-/* On the straight line between the points around x, which lies within the curve. */
+/* Linear interpolation at x, which is inside the curve. */
 static double value_at(const cream_curve *curve, double x) {
   size_t i = 1;
   while (i + 1 < curve->count && curve->points[i].x < x) i++;
@@ -104,7 +104,7 @@ void cream_front_add(cream_front *front, cream_point point) {
   size_t at = 0;
   while (at < front->count && front->points[at].x <= point.x)
     if (front->points[at++].y >= point.y) return;
-  /* Of the points before it, one of the same x is beaten; of those after it, all that are not higher. */
+  /* The point replaces one before it with the same x, and all after it that are not higher. */
   size_t from = at && front->points[at - 1].x == point.x ? at - 1 : at, to = at;
   while (to < front->count && front->points[to].y <= point.y) to++;
   if (from == to && front->count == CREAM_FRONT_POINTS) {

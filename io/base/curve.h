@@ -1,4 +1,4 @@
-/* Curves and clouds of points that take any number of values in bounded memory. */
+/* Curves and clouds of points that accept any number of values in bounded memory. */
 #ifndef CREAM_IO_CURVE_H
 #define CREAM_IO_CURVE_H
 
@@ -8,31 +8,31 @@
 enum { CREAM_CURVE_POINTS = 256, CREAM_CLOUD_POINTS = 1024, CREAM_FRONT_POINTS = 256 };
 
 typedef struct cream_point {
-  double x, y;      /* y no number: a gap */
-  double low, high; /* of a curve: the range of the values whose mean y is */
+  double x, y;      /* y NaN: a gap */
+  double low, high; /* in a curve: least and largest of the values whose mean is y */
 } cream_point;
 
-/* Values along x. Each point is the mean of `per` values in a row, the last of `in_last`; when all places are
- * taken, neighbours are joined. Begins as {0}. */
+/* Values along x. Each point is the mean of `per` consecutive values, the last point of `in_last`. When the array is full,
+ * neighbouring points are merged. Initialise with {0}. */
 typedef struct cream_curve {
   size_t count;
   uint64_t per, in_last;
   cream_point points[CREAM_CURVE_POINTS];
 } cream_curve;
 
-/* A value that is none is passed over. */
+/* Adds a value. Infinite values and NaN are skipped. */
 void cream_curve_add(cream_curve *, double x, double y);
-/* The mean of the points from `from` up to, not including, `to`; NaN where there is none. */
+/* The mean of the points with from <= x < to; NaN if there are none. */
 double cream_curve_mean(const cream_curve *, double from, double to);
-/* The value of the last point up to x; NaN where there is none. */
+/* The value of the last point at or before x; NaN if there is none. */
 double cream_curve_hold(const cream_curve *, double x);
 
-/* The mean of n curves in `most` parts of equal width of the x that all of them have; low and high: the least
- * and the most of them. A curve without a point in a part is followed from the one before to the next. Returns
- * how many points, 0 where the curves have no stretch of x in common. */
+/* The mean of n curves, as `most` points at equal distances over the x range that all curves share; low and high are the
+ * least and the largest of the curves. A curve without a point in an interval is interpolated linearly. Returns the
+ * number of points: `most`, or 0 if the curves share no range of x. */
 size_t cream_curves_mean(const cream_curve *const *curves, size_t n, cream_point *points, size_t most);
 
-/* Some of many points: every `every`th of those seen. Begins as {0}. */
+/* A sample of many points: every `every`th of those added. Initialise with {0}. */
 typedef struct cream_cloud {
   size_t count;
   uint64_t every, seen;
@@ -41,8 +41,8 @@ typedef struct cream_cloud {
 
 void cream_cloud_add(cream_cloud *, cream_point);
 
-/* The points that no other beats: none has at most their x and at least their y. By ascending x. Begins as
- * {0}; beyond CREAM_FRONT_POINTS some in the middle are left out. */
+/* The Pareto front of points, by ascending x: no point added has at most the x and at least the y of one in the front.
+ * Initialise with {0}. Beyond CREAM_FRONT_POINTS, some points in the middle are dropped. */
 typedef struct cream_front {
   size_t count;
   cream_point points[CREAM_FRONT_POINTS];

@@ -15,13 +15,13 @@
 #define CREAM_SOURCE_DATA "io/dataset/data"
 #endif
 
-/* The folder of the file that this code was loaded from; "" where that is not known. */
+/* Sets `folder` to the folder of the file that this code was loaded from, or "" if it is unknown. */
 static char *own_folder(char *folder, size_t size) {
   folder[0] = '\0';
   Dl_info info;
-  if (dladdr(&cream_share_find, &info) && info.dli_fname && strchr(info.dli_fname, '/')) {
+  if (dladdr(&cream_data_dir_find, &info) && info.dli_fname && strchr(info.dli_fname, '/')) {
     snprintf(folder, size, "%s", info.dli_fname);
-  } else { /* a program that was found on the search path */
+  } else { /* a program found on PATH has no folder in its name */
     ssize_t length = readlink("/proc/self/exe", folder, size - 1);
     folder[length < 0 ? 0 : length] = '\0';
   }
@@ -30,11 +30,11 @@ static char *own_folder(char *folder, size_t size) {
   return folder;
 }
 
-char *cream_share_find(const char *name, char *path, size_t size) {
+char *cream_data_dir_find(const char *name, char *path, size_t size) {
   char folder[4096];
   CREAM_ASSERT(path);
   own_folder(folder, sizeof folder);
-  static const char *const below[] = {"../share", "../../share"}; /* of bin and lib, of lib/TRIPLET */
+  static const char *const below[] = {"../share", "../../share"}; /* from bin and lib; from lib/TRIPLET */
   for (size_t i = 0; *folder && i < sizeof below / sizeof *below; i++) {
     int length = snprintf(path, size, "%s/%s/cream/%s", folder, below[i], name);
     if (length > 0 && (size_t)length < size && !access(path, R_OK)) return path;

@@ -1,12 +1,12 @@
-/* Where the files are that come with the program. */
-#ifndef CREAM_IO_SHARE_H
-#define CREAM_IO_SHARE_H
+/* The data files that are installed with the program. */
+#ifndef CREAM_IO_DATA_DIR_H
+#define CREAM_IO_DATA_DIR_H
 
 #include <stddef.h>
 
-/* The file of that name: below the folder that this program or library lies in (../share/cream, wherever the
- * package was moved to), where it was to be installed, or in the source tree. Where there is none, its place
- * after installation. Returns `path`. */
-char *cream_share_find(const char *name, char *path, size_t size);
+/* Sets `path` to the first readable file with that name: relative to the folder of this program or library
+ * (../share/cream, so that an installation can be moved), in the folder chosen at build time, or in the source tree. If
+ * there is none, to the path in the folder chosen at build time. Returns `path`, cut to `size`. */
+char *cream_data_dir_find(const char *name, char *path, size_t size);
 
 #endif

@@ -25,8 +25,8 @@ cream_status cream_file_read(const char *path, size_t limit, char **data, size_t
     goto fail;
   }
   if ((uintmax_t)info.st_size > limit) {
-    status = cream_fail(err, CREAM_BAD_DATA, "%s has %jd bytes, more than the %zu that such a file may have",
-                        path, (intmax_t)info.st_size, limit);
+    status = cream_fail(err, CREAM_BAD_DATA, "%s: got %jd bytes, expected at most %zu", path,
+                        (intmax_t)info.st_size, limit);
     goto fail;
   }
   size_t expected = (size_t)info.st_size;
@@ -39,7 +39,7 @@ cream_status cream_file_read(const char *path, size_t limit, char **data, size_t
   size_t got = fread(buffer, 1, expected, stream);
   if (got != expected) {
     status = cream_fail(err, CREAM_FAILED, "cannot read %s: %s", path,
-                        ferror(stream) ? strerror(errno) : "it became shorter while it was read");
+                        ferror(stream) ? strerror(errno) : "it was truncated while it was read");
     goto fail;
   }
   fclose(stream);
@@ -57,7 +57,7 @@ struct cream_file_sink {
   int fd, reason; /* errno of the first write that failed */
 };
 
-/* The stream's writes are plain calls of write, which tests let fail. */
+/* The stream calls write directly, so that tests can make it fail. */
 static ssize_t sink_write(void *self, const char *data, size_t size) {
   struct cream_file_sink *sink = self;
   size_t done = 0;
@@ -114,7 +114,7 @@ cream_status cream_file_create(cream_file *file, const char *path, cream_error *
   return CREAM_OK;
 }
 
-/* The new name outlives a crash only when the folder is on disk too; not every file system can do that. */
+/* A new name survives a crash only if the folder is synced too. Some file systems cannot do that; this is not an error. */
 static void sync_folder_of(const char *path) {
   char folder[CREAM_MAX_FILE_NAME];
   strcpy(folder, path);
@@ -126,7 +126,7 @@ static void sync_folder_of(const char *path) {
   close(fd);
 }
 
-/* Ends stream and sink; the reason why something written did not arrive, or 0. */
+/* Closes stream and sink. Returns the errno of the first failure to write, or 0. */
 static int end_sink(cream_file *file, bool sync) {
   struct cream_file_sink *sink = file->sink;
   bool failed = ferror(file->stream);

@@ -10,29 +10,31 @@
 
 enum { CREAM_MAX_FILE_NAME = 4096 };
 
-/* The whole file, with a 0 byte after it that *size does not count; the caller frees *data. A file of more
- * than `limit` bytes is refused before anything is allocated (CREAM_BAD_DATA). */
+/* Reads a whole regular file. *data ends with a 0 byte that *size does not count; the caller frees it. A file of more than
+ * `limit` bytes is refused before memory is allocated (CREAM_BAD_DATA); CREAM_FAILED for one that cannot be read. */
 cream_status cream_file_read(const char *path, size_t limit, char **data, size_t *size, cream_error *);
 
-/* A file on its way: `stream` goes to a temporary file in the same folder, which replaces `path` when it is
- * committed. After create succeeded, exactly one of commit and abandon has to be called. */
+/* A file that is being written: `stream` writes to a temporary file in the same folder, which replaces `path` at commit.
+ * After a successful create, exactly one of commit and abandon must be called. */
 typedef struct cream_file {
   FILE *stream;
-  struct cream_file_sink *sink; /* what the stream writes to */
+  struct cream_file_sink *sink; /* the destination of the stream */
   char path[CREAM_MAX_FILE_NAME], temporary[CREAM_MAX_FILE_NAME];
 } cream_file;
 
-/* What is at `path` already has to be a regular file: a device such as /dev/null is not replaced. */
+/* Creates the temporary file. Fails (CREAM_FAILED) if `path` exists and is not a regular file: a device such as /dev/null
+ * is not replaced. */
 cream_status cream_file_create(cream_file *, const char *path, cream_error *);
-/* Flushes, syncs and renames. On any failure, one of an earlier write to `stream` included, `path` is as it
- * was before and the temporary file is gone. */
+/* Flushes, syncs and renames. On any failure (CREAM_FAILED), including an earlier write to `stream`, `path` is unchanged
+ * and the temporary file is removed. */
 cream_status cream_file_commit(cream_file *, cream_error *);
+/* Removes the temporary file; `path` is unchanged. */
 void cream_file_abandon(cream_file *);
 
-/* create, write, commit. */
+/* Writes a whole file: create, write, commit. */
 cream_status cream_file_write(const char *path, const void *data, size_t size, cream_error *);
 
-/* Makes a folder and those above it, where they do not exist. */
+/* Creates a folder and its parents where they do not exist. */
 cream_status cream_make_directories(const char *path, cream_error *);
 
 #endif

@@ -7,7 +7,7 @@
 
 enum { FIRST_BYTES = 1 << 18, BYTES_AT_ONCE = 1 << 30 };
 
-/* One byte more than the limit is asked for, to see that there is none. */
+/* Reads up to one byte more than the limit, to detect a file that is too long. */
 static cream_status read_stream(gzFile stream, const char *path, size_t limit, char **data, size_t *size,
                                 cream_error *err) {
   size_t capacity = 0;
@@ -26,13 +26,13 @@ static cream_status read_stream(gzFile stream, const char *path, size_t limit, c
       int code;
       const char *problem = gzerror(stream, &code);
       if (code == Z_ERRNO) return cream_fail(err, CREAM_FAILED, "cannot read %s: %s", path, strerror(errno));
-      return cream_fail(err, CREAM_BAD_DATA, "%s is damaged: %s", path, problem);
+      return cream_fail(err, CREAM_BAD_DATA, "%s: damaged: %s", path, problem);
     }
     if (got == 0) return CREAM_OK;
     *size += (size_t)got;
     if (*size > limit)
-      return cream_fail(err, CREAM_BAD_DATA, "%s holds more than the %zu bytes that such a file may have",
-                        path, limit);
+      return cream_fail(err, CREAM_BAD_DATA,
+                        "%s: got more than %zu bytes when decompressed, expected at most that", path, limit);
   }
 }
 
@@ -43,10 +43,9 @@ cream_status cream_gzip_read(const char *path, size_t limit, char **data, size_t
     return cream_fail(err, CREAM_FAILED, "cannot open %s: %s", path, strerror(errno ? errno : ENOMEM));
   *data = NULL;
   cream_status status = read_stream(stream, path, limit, data, size, err);
-  /* A stream that ends early shows itself only here. */
+  /* A truncated stream is only reported by gzclose. */
   if (gzclose(stream) != Z_OK && !status)
-    status =
-        cream_fail(err, CREAM_BAD_DATA, "%s is damaged: it ends in the middle of the compressed data", path);
+    status = cream_fail(err, CREAM_BAD_DATA, "%s: damaged: the compressed data are truncated", path);
   if (status) {
     free(*data);
     *data = NULL;

@@ -1,4 +1,4 @@
-/* Whole files that may be compressed. */
+/* Reads whole files that may be compressed with gzip. */
 #ifndef CREAM_IO_GZIP_H
 #define CREAM_IO_GZIP_H
 
@@ -6,8 +6,9 @@
 
 #include "core/base/status.h"
 
-/* All of a gzip or plain file, with a 0 byte after it that *size does not count; the caller frees *data.
- * Memory grows as bytes arrive. CREAM_BAD_DATA: damaged, or more than `limit` bytes when expanded. */
+/* Reads a whole gzip or plain file. *data ends with a 0 byte that *size does not count; the caller frees it. Memory grows
+ * with the bytes read. CREAM_BAD_DATA for a damaged file or one of more than `limit` bytes when decompressed, CREAM_FAILED
+ * for one that cannot be read. */
 cream_status cream_gzip_read(const char *path, size_t limit, char **data, size_t *size, cream_error *);
 
 #endif

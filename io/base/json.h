@@ -1,7 +1,7 @@
-/* Writes JSON with the same bytes for the same values: keys in the order of the calls, whole numbers as
- * integers, other numbers with the fewest digits that read back the same, no-numbers (NaN) as null.
+/* Writes JSON. The same values give the same bytes: keys are in the order of the calls, whole numbers are integers, other
+ * numbers have the fewest digits that read back as the same value, NaN and infinity are null.
  *
- * Every call names the key of what it writes, or NULL inside an array and at the top.
+ * Every call takes the key of the value it writes, or NULL inside an array and at the top level.
  */
 #ifndef CREAM_IO_JSON_H
 #define CREAM_IO_JSON_H
@@ -17,12 +17,12 @@ typedef struct cream_json {
   int depth;
   struct {
     char close;
-    bool lines, filled; /* an item a line; something was written */
+    bool lines, filled; /* one item per line; not empty */
   } level[CREAM_JSON_DEPTH];
 } cream_json;
 
 cream_json cream_json_to(FILE *);
-/* `lines`: an item a line, indented; else all on one line. */
+/* `lines`: one item per line, indented; otherwise all on one line. */
 void cream_json_object(cream_json *, const char *key, bool lines);
 void cream_json_array(cream_json *, const char *key, bool lines);
 /* Ends the innermost object or array. */

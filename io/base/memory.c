@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first number of a file, or after `key` at the beginning of a line; false if there is none ("max"). */
+/* Reads the number after `key` at the beginning of a line. Returns 0 if there is none, as for "max". */
 static int read_number(const char *path, const char *key, size_t *out) {
   FILE *stream = fopen(path, "r");
   char line[256];

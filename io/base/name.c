@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the character at `at`: 1 to 4, or 0 where it is none to show. */
+/* Bytes of the character at `at`: 1 to 4, or 0 if it is not printable UTF-8. */
 static size_t character(const unsigned char *at) {
   if (*at >= 0x20 && *at < 0x7f) return 1;
   size_t length = *at >= 0xc2 && *at < 0xe0   ? 2
@@ -15,7 +15,7 @@ static size_t character(const unsigned char *at) {
   unsigned lead = *at, next = length ? at[1] : 0;
   if ((lead == 0xc2 && next < 0xa0) || (lead == 0xe0 && next < 0xa0) || (lead == 0xed && next >= 0xa0) ||
       (lead == 0xf0 && next < 0x90) || (lead == 0xf4 && next >= 0x90))
-    return 0; /* C1, longer than needed, half of a pair, beyond Unicode */
+    return 0; /* C1, overlong, surrogate, beyond Unicode */
   return length;
 }
 

@@ -27,12 +27,12 @@ const char *const *cream_arch_names(void) {
   return names;
 }
 
-/* ---- what a file has ----------------------------------------------------------------------------- */
+/* ---- fields -------------------------------------------------------------------------------------- */
 
 enum { VERSION = 1 };
 static const char format[] = "cream-arch";
 
-/* The top of a file. */
+/* The top level of a file. */
 typedef struct arch_top {
   char format[CREAM_MAX_NAME];
   int version, resolution, classes;
@@ -102,7 +102,7 @@ static void put_stages(cream_json *json, const cream_skeleton *net) {
   cream_json_end(json);
 }
 
-/* The ops that the network uses, in the order of its space. */
+/* Writes the ops that the network uses, in the order of its space. */
 static void put_ops(cream_json *json, const cream_skeleton *net) {
   bool used[CREAM_MAX_OPS] = {false};
   for (int l = 0; l < net->n_layers; l++) used[net->layers[l].options[0]] = true;
@@ -156,7 +156,7 @@ cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, cons
   return cream_file_commit(&file, err);
 }
 
-/* ---- reading: JSON of this form is YAML, whose reader knows lines ---------------------------------- */
+/* ---- reading: by the YAML reader, which reports lines; this JSON is also YAML ----------------------- */
 
 static cream_status read_map(const cream_yaml_value *root, const char *key, const cream_field *fields,
                              int count, void *target, cream_error *err) {
@@ -164,7 +164,7 @@ static cream_status read_map(const cream_yaml_value *root, const char *key, cons
   return cream_fields_read_all(fields, count, &value, target, err);
 }
 
-/* Format and version come before any other complaint. */
+/* Errors in format and version are reported before any other. */
 static cream_status check_version(const cream_yaml_value *root, cream_error *err) {
   cream_status status = cream_yaml_expect(root, CREAM_YAML_MAP, err);
   if (status) return status;
@@ -189,7 +189,7 @@ static cream_status read_ops(const cream_yaml_value *root, cream_space *space, c
     cream_status status = cream_yaml_check_key(&ops, i, err);
     if (status) return status;
     if (strlen(name) >= CREAM_MAX_NAME)
-      return cream_yaml_fail(&value, err, "an op's name has at most %d bytes", CREAM_MAX_NAME - 1);
+      return cream_yaml_fail(&value, err, "the name of an op may have at most %d bytes", CREAM_MAX_NAME - 1);
     cream_op *op = &space->ops[space->n_ops++];
     strcpy(op->name, name);
     status = cream_fields_read_all(cream_op_fields, CREAM_OP_FIELDS, &value, op, err);
@@ -198,7 +198,7 @@ static cream_status read_ops(const cream_yaml_value *root, cream_space *space, c
   return CREAM_OK;
 }
 
-/* Reads the ops of a stage's layers to ops[], and the stage of a space that offers just these. */
+/* Reads the ops of a stage's layers to ops[], and makes `stage` a stage with these choices only. */
 static cream_status read_layers(const cream_yaml_value *value, const cream_space *space, cream_stage *stage,
                                 uint8_t *ops, int room, cream_error *err) {
   cream_yaml_value layers = cream_yaml_find(value, "layers");
@@ -237,7 +237,7 @@ static cream_status read_stages(const cream_yaml_value *root, cream_space *space
   return CREAM_OK;
 }
 
-/* A space at one resolution alone. */
+/* Restricts a space to one resolution. */
 static void set_side(cream_space *space, int side) {
   space->resolution.min = space->resolution.max = space->resolution.scale_at = side;
   space->resolution.step = 1;
@@ -271,7 +271,7 @@ static cream_status read_space(const cream_yaml_value *root, cream_space *space,
   return CREAM_OK;
 }
 
-/* The network of a space that offers at its depths what `ops` says. */
+/* Builds the network of a space at its least depths whose layers have the ops `ops`. */
 static cream_status build(const cream_space *space, const arch_top *top, const uint8_t *ops,
                           cream_skeleton *net, cream_error *err) {
   int depth[CREAM_MAX_STAGES];
@@ -286,7 +286,7 @@ static cream_status build(const cream_space *space, const arch_top *top, const u
   return CREAM_OK;
 }
 
-/* A cost that is given and not the network's says that the file was changed by hand in one place only. */
+/* Compares the costs that the file gives with those of its network: they differ in a file that was edited by hand. */
 static cream_status check_costs(const cream_yaml_value *root, const arch_top *top, cream_skeleton *net,
                                 cream_error *err) {
   cream_cost cost = cream_arch_cost(net);
@@ -301,7 +301,7 @@ static cream_status check_costs(const cream_yaml_value *root, const arch_top *to
     cream_yaml_value value = cream_yaml_find(root, costs[i].key);
     if (value.node && fabs(costs[i].given - costs[i].real) >= 1)
       return cream_yaml_fail(&value, err,
-                             "got %.0f, but the layers come to %.0f; correct it or leave the key out",
+                             "got %.0f, expected %.0f, the cost of the layers; correct it or remove the key",
                              costs[i].given, costs[i].real);
   }
   return CREAM_OK;
@@ -310,8 +310,13 @@ static cream_status check_costs(const cream_yaml_value *root, const arch_top *to
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *err) {
   cream_yaml *yaml;
   bool is_builtin;
-  if (cream_arch_is_list(path)) return cream_arch_parse_list(path, arch, err);
-  cream_status status =
+  cream_status status;
+  if (cream_arch_is_list(path)) {
+    if ((status = cream_arch_parse_list(path, &arch->net, arch->space_hash, err))) return status;
+    arch->builtin = true;
+    return CREAM_OK;
+  }
+  status =
       cream_builtin_open(builtin, sizeof builtin / sizeof builtin[0], "arch", path, &yaml, &is_builtin, err);
   if (status) return status;
   cream_yaml_value root = cream_yaml_root(yaml);

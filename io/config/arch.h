@@ -1,5 +1,5 @@
-/* Architecture files: one network, self-contained, as JSON. Format: docs/formats.md. Some are built in
- * (io/config/archs): the paper's six networks (cream-14 ... cream-604), efficientnet-b0 and mobilenet-v3-large. */
+/* Architecture files: one network, self-contained, as JSON. Format: docs/formats.md. Some are built in (io/config/archs):
+ * the paper's six networks (cream-14 ... cream-604), efficientnet-b0 and mobilenet-v3-large. */
 #ifndef CREAM_IO_ARCH_H
 #define CREAM_IO_ARCH_H
 
@@ -8,31 +8,32 @@
 #include "io/base/json.h"
 
 typedef struct cream_arch {
-  cream_skeleton net;  /* fixed; its space has the ops of the file and these depths alone */
+  cream_skeleton net;  /* fixed; its space has only the ops of the file and these depths */
   char space_hash[33]; /* of the space that the network was found in */
-  bool builtin;        /* loaded by name: its number of classes is ImageNet's, and any other will do */
+  bool
+      builtin; /* loaded by name or list: the classes are ImageNet's, and any other number may replace them */
 } cream_arch;
 
-/* Writes a fixed skeleton atomically; the same network gives the same bytes. space_hash: that of a loaded
- * file, or NULL for the skeleton's own space. */
+/* Writes a fixed skeleton atomically; the same network gives the same bytes. space_hash: the hash from the file that the
+ * network was loaded from, or NULL for the hash of the skeleton's own space. */
 cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, const char *space_hash,
                              cream_error *);
 
-/* The built-in architectures, ending in NULL. */
+/* The names of the built-in architectures; ends in NULL. */
 const char *const *cream_arch_names(void);
 
-/* Rebuilds a network by the name of a built-in one, from its file alone, or from a list of choices
- * (arch_list.h). CREAM_BAD_CONFIG, with file, line and key, for anything that is missing, unknown or out of
- * bounds, and for costs that are not the network's; `arch` is unchanged then. */
+/* Loads a network by the name of a built-in one, from a file, or from a list of choices (arch_list.h). CREAM_BAD_CONFIG,
+ * with file, line and key, for anything that is missing, unknown or out of bounds, and for costs that do not match the
+ * network; `arch` is unchanged then. */
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *);
 
-/* The same network for pictures of another side, 8 to 4096 pixels. */
+/* Changes the side of the input images, 8 to 4096 pixels. */
 void cream_arch_set_resolution(cream_arch *, int side);
 
-/* The cost of a fixed skeleton at its resolution. */
+/* FLOPs, multiply-adds and parameters of a fixed skeleton at its resolution. */
 cream_cost cream_arch_cost(const cream_skeleton *fixed);
 
-/* Writes the names of a path's ops in one stage as an array. */
+/* Writes the names of a path's ops in one stage as a JSON array. */
 void cream_json_layers(cream_json *, const char *key, const cream_skeleton *, const cream_path *, int stage);
 
 #endif

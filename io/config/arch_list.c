@@ -9,7 +9,7 @@ bool cream_arch_is_list(const char *text) {
   return text[strspn(text, " ")] == '[';
 }
 
-/* Stages whose layers are given; the others have one layer that is no choice. */
+/* Whether the list gives the stage's layers; other stages have one layer and no choice. */
 static bool is_open(const cream_stage *stage) {
   return stage->n_choices > 1;
 }
@@ -32,7 +32,7 @@ static cream_status read_stage(const cream_yaml_value *list, const cream_stage *
   return status;
 }
 
-/* Depths, and the choices of the open stages' layers one after another. */
+/* Reads the depths of all stages, and the choices of all layers of open stages in order. */
 static cream_status read_list(const cream_yaml_value *root, const cream_space *space, int *depth,
                               uint8_t choices[CREAM_MAX_LAYERS], cream_error *err) {
   int lists = 0, layers = 0;
@@ -51,7 +51,8 @@ static cream_status read_list(const cream_yaml_value *root, const cream_space *s
   return status;
 }
 
-cream_status cream_arch_parse_list(const char *text, cream_arch *arch, cream_error *err) {
+cream_status cream_arch_parse_list(const char *text, cream_skeleton *net, char space_hash[33],
+                                   cream_error *err) {
   cream_space space;
   cream_yaml *yaml;
   int depth[CREAM_MAX_STAGES];
@@ -65,7 +66,7 @@ cream_status cream_arch_parse_list(const char *text, cream_arch *arch, cream_err
   cream_yaml_free(yaml);
   if (!status)
     status = cream_skeleton_init(&open, &space, depth, space.resolution.max, space.head.classes, err);
-  char hash[sizeof arch->space_hash];
+  char hash[33];
   if (!status) status = cream_space_hash(&space, hash, err);
   if (status) return status;
   cream_path path = cream_skeleton_first_path(&open);
@@ -74,8 +75,7 @@ cream_status cream_arch_parse_list(const char *text, cream_arch *arch, cream_err
     uint8_t choice = choices[next++];
     if (open.layers[l].n_options > 1) path.choice[l] = choice;
   }
-  arch->net = cream_skeleton_fix(&open, &path);
-  memcpy(arch->space_hash, hash, sizeof hash);
-  arch->builtin = true;
+  *net = cream_skeleton_fix(&open, &path);
+  memcpy(space_hash, hash, sizeof hash);
   return CREAM_OK;
 }

@@ -22,6 +22,7 @@ cream_status cream_builtin_open(const cream_builtin *list, int count, const char
   if (nearest.best)
     return cream_fail(err, CREAM_BAD_CONFIG, "%s `%.200s`: no such file or built-in %s, did you mean `%s`?",
                       kind, name_or_path, kind, nearest.best);
-  return cream_fail(err, CREAM_BAD_CONFIG, "%s `%.200s`: no such file, and the built-in %ss are %s", kind,
-                    name_or_path, kind, names);
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "%s `%.200s`: no such file or built-in %s; the built-in %ss are %s", kind, name_or_path,
+                    kind, kind, names);
 }

@@ -1,5 +1,5 @@
-/* YAML and JSON files that are part of the program: the spaces in io/config/spaces, the architectures in io/config/archs.
- * CMake makes of each folder a list of EMBEDDED("name", bytes...), NAME.inc. */
+/* YAML and JSON files that are built into the program: the spaces in io/config/spaces and the architectures in
+ * io/config/archs. CMake turns each folder into a list of EMBEDDED("name", bytes...), NAME.inc. */
 #ifndef CREAM_IO_BUILTIN_H
 #define CREAM_IO_BUILTIN_H
 
@@ -13,13 +13,13 @@ typedef struct cream_builtin {
   size_t size;
 } cream_builtin;
 
-/* What EMBEDDED stands for where a list of cream_builtin is wanted, and where one of names. */
+/* Definitions of EMBEDDED for a list of cream_builtin, and for a list of names. */
 #define CREAM_BUILTIN(name, ...)                                                                             \
   {name, (const unsigned char[]){__VA_ARGS__}, sizeof((const unsigned char[]){__VA_ARGS__})},
 #define CREAM_BUILTIN_NAME(name, ...) name,
 
-/* The document of that name in a list of `count`, else that in that file. `kind` ("space") stands in errors:
- * CREAM_BAD_CONFIG, naming the built-in ones, for a word (without / and .) that is neither. */
+/* Opens the built-in document with that name in a list of `count`, or else the file. `kind` ("space") is used in errors:
+ * CREAM_BAD_CONFIG, listing the built-in names, for a word without / and . that is neither a name nor a file. */
 cream_status cream_builtin_open(const cream_builtin *, int count, const char *kind, const char *name_or_path,
                                 cream_yaml **, bool *is_builtin, cream_error *);
 

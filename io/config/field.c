@@ -1,6 +1,5 @@
 #include "field.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -26,7 +25,7 @@ static bool parse_uint64(const char *text, uint64_t *out) {
   return true;
 }
 
-/* Up to `stop` ('\0' or ':'), the rest in *rest. */
+/* Parses a number that ends at `stop` ('\0' or ':'); *rest, if not NULL, is set to the text after it. */
 static bool parse_double(const char *text, char stop, double min, double max, double *out,
                          const char **rest) {
   char *end;
@@ -183,9 +182,15 @@ cream_status cream_field_read(const cream_field *field, const cream_yaml_value *
     case CREAM_FIELD_WORD:
       good = parse_word(text, field->words, to);
       break;
-    default:
+    case CREAM_FIELD_TEXT:
       good = strlen(text) < field->size;
       if (good) memcpy(to, text, strlen(text) + 1);
+      break;
+    case CREAM_FIELD_INTS:
+    case CREAM_FIELD_DOUBLES:
+    case CREAM_FIELD_MAP:
+    case CREAM_FIELD_LIST:
+      break; /* handled above */
     }
   return good ? CREAM_OK : fail_field(field, value, err);
 }
@@ -236,21 +241,7 @@ static void print_double(double value, FILE *file) {
   fputs(text, file);
 }
 
-void cream_yaml_print_text(const char *text, FILE *file) {
-  size_t plain = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-");
-  if ((isalnum((unsigned char)text[0]) || text[0] == '/') && !text[plain]) {
-    fputs(text, file);
-    return;
-  }
-  fputc('\'', file);
-  for (; *text; text++) {
-    if (*text == '\'') fputc('\'', file);
-    fputc(*text, file);
-  }
-  fputc('\'', file);
-}
-
-/* Items of a list without the zeros at its end. */
+/* The number of items without the zeros at the end. */
 static size_t used_items(const cream_field *field, const void *from) {
   const int *ints = from;
   const double *doubles = from;
@@ -350,7 +341,10 @@ void cream_fields_json(cream_json *json, const cream_field *fields, int count, c
     case CREAM_FIELD_DOUBLES:
       put_list(json, &fields[f], from);
       break;
-    default:
+    case CREAM_FIELD_UINT64:
+    case CREAM_FIELD_RANGE:
+    case CREAM_FIELD_MAP:
+    case CREAM_FIELD_LIST:
       break;
     }
   }

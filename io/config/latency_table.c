@@ -10,7 +10,7 @@ enum { VERSION = 1, MAX_SIDE = 4096, MAX_CHANNELS = 8192 };
 static const char format[] = "cream-latency";
 #define MAX_MS 1e9
 
-/* A file's own fields, and the table. */
+/* The fields of the file itself, and the table. */
 typedef struct table_file {
   char format[CREAM_MAX_NAME];
   int version;
@@ -97,9 +97,9 @@ cream_status cream_latency_table_save(const char *path, const cream_latency_tabl
   return cream_file_commit(&file, err);
 }
 
-/* ---- reading: JSON of this form is YAML, whose reader knows lines ---------------------------------- */
+/* ---- reading: by the YAML reader, which reports lines; this JSON is also YAML ----------------------- */
 
-/* Format and version come before any other complaint. */
+/* Errors in format and version are reported before any other. */
 static cream_status check_version(const cream_yaml_value *root, cream_error *err) {
   cream_status status = cream_yaml_expect(root, CREAM_YAML_MAP, err);
   if (status) return status;
@@ -130,7 +130,7 @@ static cream_status read_blocks(const cream_yaml_value *root, cream_latency_tabl
     if (status) return status;
     const cream_layer shape = {.cin = block.cin, .cout = block.cout, .stride = block.stride};
     if (cream_latency_table_find(table, block.op, block.side, &shape))
-      return cream_yaml_fail(&item, err, "an op of this shape stands above already");
+      return cream_yaml_fail(&item, err, "duplicate of an earlier block: the same op and shape");
     table->blocks[table->n_blocks++] = block;
   }
   return CREAM_OK;
@@ -164,20 +164,23 @@ static cream_status check_same(const cream_latency_table *table, const char *nam
     space_hash = own;
   }
   if (strcmp(table->space_hash, space_hash))
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "latency table %s: measured for the space %s (hash %.8s), but this is %s (hash %.8s); "
-                      "measure it with cream latency build",
-                      name, table->space, table->space_hash, skeleton->space.name, space_hash);
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "latency table %s: measured for the space %s (hash %.8s), expected %s (hash %.8s); measure a new "
+        "one with cream latency build",
+        name, table->space, table->space_hash, skeleton->space.name, space_hash);
   if (table->resolution != skeleton->resolution)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "latency table %s: measured at %d pixels, but the networks have %d; measure it with "
-                      "cream latency build --resolution %d",
-                      name, table->resolution, skeleton->resolution, skeleton->resolution);
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "latency table %s: measured at %d pixels, expected %d; measure a new one with cream latency build "
+        "--resolution %d",
+        name, table->resolution, skeleton->resolution, skeleton->resolution);
   if (table->classes != skeleton->classes)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "latency table %s: measured with %d classes, but the networks have %d; measure it with "
-                      "cream latency build --classes %d",
-                      name, table->classes, skeleton->classes, skeleton->classes);
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "latency table %s: measured with %d classes, expected %d; measure a new one with cream latency "
+        "build --classes %d",
+        name, table->classes, skeleton->classes, skeleton->classes);
   return CREAM_OK;
 }
 
@@ -197,7 +200,7 @@ cream_status cream_latency_table_apply(const cream_latency_table *table, const c
       if (!found)
         return cream_fail(err, CREAM_BAD_CONFIG,
                           "latency table %s: no block %s from %d to %d channels, stride %d, at %d pixels; "
-                          "measure it with cream latency build and the depths of this network",
+                          "measure a new one with cream latency build and the depths of this network",
                           name, op, layer->cin, layer->cout, layer->stride, side);
       made.layer[l][i] = found->ms;
     }

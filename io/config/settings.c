@@ -4,26 +4,67 @@
 
 #include "core/search/board.h"
 #include "core/search/rank.h"
+#include "core/search/search.h"
 #include "field.h"
+#include "io/base/words.h"
 
 typedef struct setting {
   cream_field field;
   const char *unit, *help;
+  const char *values; /* in the reference, instead of a list of the words; NULL: the list */
+  const char *(*summary)(unsigned value); /* of each word, for a terminal; NULL: none */
 } setting;
 
-static const char *const teachers[] = {"meta", "top1", "random", "none", NULL};
-static const char *const strategies[] = {"cream", "spos", "random", "fair", "sandwich", NULL};
-static const char *const samplings[] = {"range", "everywhere", NULL};
-static const char *const board_rules[] = {"paper", "gap", "pareto", NULL};
-static const char *const meta_inputs[] = {"softmax", "logits", "pair", NULL};
-static const char *const priors[] = {"uniform", "fixed", "board", NULL};
-static const char *const schedules[] = {"linear", "cosine", "step", "constant", NULL};
-static const char *const interpolations[] = {"bilinear", "bicubic", "random", NULL};
-static const char *const on_nan_words[] = {"stop", "rollback", NULL};
+/* ---- words: each list has every value of its enum, or it does not compile --------------------------------- */
+
+#define TEACHERS(X)                                                                                          \
+  X(CREAM_TEACHER_META, "meta")                                                                              \
+  X(CREAM_TEACHER_TOP1, "top1") X(CREAM_TEACHER_RANDOM, "random") X(CREAM_TEACHER_NONE, "none")
+static CREAM_WORDS(teachers, CREAM_TEACHER_COUNT, TEACHERS);
+
+#define STRATEGY_WORD(name, word) [CREAM_STRATEGY_##name] = #word,
+static const char *const strategies[] = {CREAM_STRATEGIES(STRATEGY_WORD) NULL};
+static const char *strategy_summary(unsigned strategy) {
+  return cream_strategy_summary((cream_strategy)strategy);
+}
+
+#define SAMPLINGS(X) X(CREAM_SAMPLING_RANGE, "range") X(CREAM_SAMPLING_EVERYWHERE, "everywhere")
+static CREAM_WORDS(samplings, CREAM_SAMPLING_COUNT, SAMPLINGS);
+
+#define BOARD_RULES(X) X(CREAM_BOARD_PAPER, "paper") X(CREAM_BOARD_GAP, "gap") X(CREAM_BOARD_PARETO, "pareto")
+static CREAM_WORDS(board_rules, CREAM_BOARD_COUNT, BOARD_RULES);
+
+#define META_INPUTS(X)                                                                                       \
+  X(CREAM_META_SOFTMAX, "softmax") X(CREAM_META_LOGITS, "logits") X(CREAM_META_PAIR, "pair")
+static CREAM_WORDS(meta_inputs, CREAM_META_COUNT, META_INPUTS);
+
+#define PRIORS(X)                                                                                            \
+  X(CREAM_PRIOR_UNIFORM, "uniform") X(CREAM_PRIOR_FIXED, "fixed") X(CREAM_PRIOR_BOARD, "board")
+static CREAM_WORDS(priors, CREAM_PRIOR_COUNT, PRIORS);
+
+#define SCHEDULES(X)                                                                                         \
+  X(CREAM_SCHEDULE_LINEAR, "linear")                                                                         \
+  X(CREAM_SCHEDULE_COSINE, "cosine") X(CREAM_SCHEDULE_STEP, "step") X(CREAM_SCHEDULE_CONSTANT, "constant")
+static CREAM_WORDS(schedules, CREAM_SCHEDULE_COUNT, SCHEDULES);
+
+#define INTERPOLATIONS(X)                                                                                    \
+  X(CREAM_INTERPOLATION_BILINEAR, "bilinear")                                                                \
+  X(CREAM_INTERPOLATION_BICUBIC, "bicubic") X(CREAM_INTERPOLATION_RANDOM, "random")
+static CREAM_WORDS(interpolations, CREAM_INTERPOLATION_COUNT, INTERPOLATIONS);
+
+#define ON_NANS(X) X(CREAM_ON_NAN_STOP, "stop") X(CREAM_ON_NAN_ROLLBACK, "rollback")
+static CREAM_WORDS(on_nan_words, CREAM_ON_NAN_COUNT, ON_NANS);
+
 #define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
 static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
-static const char *const recalibrations[] = {"reset", "inherit", NULL};
-static const char *const spreads[] = {"uniform", "flops", NULL};
+
+#define RECALIBRATIONS(X) X(CREAM_RECALIBRATION_RESET, "reset") X(CREAM_RECALIBRATION_INHERIT, "inherit")
+static CREAM_WORDS(recalibrations, CREAM_RECALIBRATION_COUNT, RECALIBRATIONS);
+
+#define SPREADS(X) X(CREAM_SPREAD_UNIFORM, "uniform") X(CREAM_SPREAD_FLOPS, "flops")
+static CREAM_WORDS(spreads, CREAM_SPREAD_COUNT, SPREADS);
+
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 #define SETTING(name, member, low, high, choice, unit_, help_)                                               \
   {                                                                                                          \
@@ -36,140 +77,145 @@ static const char *const spreads[] = {"uniform", "flops", NULL};
 
 #define LEARNING_RATE(part)                                                                                  \
   NUMBER(part.lr.lr, 0, 100, "", "learning rate for a batch of 1,024; scales linearly with the batch"),      \
-      WORD(part.lr.schedule, schedules, "how the learning rate falls"),                                      \
-      NUMBER(part.lr.warmup_epochs, 0, 10000, "epochs", "linear warm-up at the beginning"),                  \
+      WORD(part.lr.schedule, schedules, "decay of the learning rate"),                                       \
+      NUMBER(part.lr.warmup_epochs, 0, 10000, "epochs", "length of the linear warm-up"),                     \
       NUMBER(part.lr.warmup_lr, 0, 100, "", "learning rate at the start of the warm-up, not scaled"),        \
       NUMBER(part.lr.decay_rate, 0, 1, "", "factor of the step schedule"),                                   \
       NUMBER(part.lr.decay_epochs, 0.001, 100000, "epochs",                                                  \
-             "the step schedule applies its factor this often"),                                             \
+             "interval at which the step schedule applies its factor"),                                      \
       NUMBER(part.lr.min_lr, 0, 100, "", "learning rate at the end of linear and cosine schedules"),         \
       NUMBER(part.lr.cycle_epochs, 0, 100000, "epochs",                                                      \
-             "linear and cosine start over after so long; 0: never"),                                        \
-      NUMBER(part.lr.cycle_mul, 1, 100, "", "length of a cycle over the one before"),                        \
-      NUMBER(part.lr.cycle_decay, 0, 1, "", "peak of a cycle over the one before")
+             "restart linear and cosine schedules after this time; 0: never"),                               \
+      NUMBER(part.lr.cycle_mul, 1, 100, "", "length of a cycle relative to the previous one"),               \
+      NUMBER(part.lr.cycle_decay, 0, 1, "", "peak of a cycle relative to the previous one")
 
 #define TRAINING(part)                                                                                       \
   NUMBER(part.epochs, 1, 100000, "epochs", "length of the training"),                                        \
       NUMBER(part.batch, 1, 65536, "images", "images of a step"), LEARNING_RATE(part),                       \
       NUMBER(part.momentum, 0, 1, "", "momentum"),                                                           \
-      NUMBER(part.weight_decay, 0, 1, "", "weight decay; none on biases and batch norm"),                    \
+      NUMBER(part.weight_decay, 0, 1, "", "weight decay, except for biases and batch norm"),                 \
       NUMBER(part.smoothing, 0, 1, "", "label smoothing"),                                                   \
-      NUMBER(part.clip, 0, 1e6, "", "largest norm of the gradient of all weights; 0: any")
+      NUMBER(part.clip, 0, 1e6, "", "largest norm of the gradient of all weights; 0: no clipping")
 
-/* Settings of one map stand together: printing opens and closes maps in this order. */
+/* The settings of one map are adjacent: printing opens and closes maps in this order. */
 static const setting settings[] = {
     TEXT(data, "data set: digits, folder:PATH, list:FILE, ... (docs/data.md)"),
     TEXT(space, "search space: a built-in name or a YAML file"),
     TEXT(arch, "architecture: a built-in name, a JSON file, or a list of choices"),
-    TEXT(weights,
-         "weights of the network to test, use or export, or that a retraining starts from: a safetensors "
-         "file"),
+    TEXT(weights, "safetensors file of the network to test, use or export, or to start a retraining from"),
     TEXT(out, "run folder"),
-    NUMBER(flops, 0, 1e9, "M FLOPs", "range that the network must lie in, as the paper counts FLOPs"),
-    NUMBER(resolution, 0, 4096, "pixels",
-           "side of the input; 0: the architecture's own, or from the FLOPs range"),
+    NUMBER(flops, 0, 1e9, "M FLOPs", "range of the network's FLOPs, counted as in the paper"),
+    NUMBER(resolution, 0, 4096, "pixels", "side of the input; 0: from the architecture or the FLOPs range"),
     NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers", "depth of every stage; empty: from the FLOPs range"),
     NUMBER(
         heldout, 0, 0.9, "",
-        "share of the training images held out: for board, meta network and selection; in a retraining for "
-        "its curve (0: none)"),
+        "share of the training images held out: a search uses them for the board, the meta network and the "
+        "selection, a retraining for its curve; 0: none"),
     WORD(recalibrate.mode, recalibrations,
-         "batch-norm recalibration: means over the batches, or what was there moves on"),
+         "batch-norm recalibration: means over the batches, or further updates of the running statistics"),
     NUMBER(recalibrate.batches, 0, 1e6, "batches",
-           "training batches that recalibrate loaded weights before a test; 0: none"),
-    NUMBER(max_bad, 0, 1, "", "share of the pictures that may be unreadable: reported and left out"),
+           "training batches to recalibrate loaded weights with before a test; 0: none"),
+    NUMBER(max_bad, 0, 1, "", "largest share of unreadable images; they are reported and skipped"),
     TEXT(seed, "seed of every random draw"),
     TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, a part of a device's name, or auto"),
-    TEXT(opencl.parameters, "file of CLBlast's parameters, as cream bench --tune writes it"),
-    NUMBER(opencl.half, 0, 0, "", "activations are stored in half precision on an OpenCL device"),
+    TEXT(opencl.parameters, "file of CLBlast parameters, written by cream bench --tune"),
+    NUMBER(opencl.half, 0, 0, "", "store activations in half precision on an OpenCL device"),
     NUMBER(threads, 0, 1024, "", "threads; 0: all cores"),
-    NUMBER(time_budget, 0, 1e6, "minutes", "training ends in good order when it is used up; 0: none"),
+    NUMBER(time_budget, 0, 1e6, "minutes",
+           "training stops and saves its results after this time; 0: no limit"),
     WORD(on_nan, on_nan_words,
-         "loss not finite or exploding: stop, or go back to the last checkpoint and halve the rate"),
-    NUMBER(checkpoint.every_steps, 0, 1e9, "steps", "between checkpoints; 0: only by time"),
+         "loss not finite or exploding: stop, or return to the last checkpoint and halve the learning rate"),
+    NUMBER(checkpoint.every_steps, 0, 1e9, "steps", "interval between checkpoints; 0: only by time"),
     NUMBER(checkpoint.every_minutes, 0, 1e6, "minutes",
-           "between checkpoints, half of it at an epoch's end; 0: only by steps"),
-    NUMBER(checkpoint.keep, 1, 1e6, "files", "last checkpoints that are kept, beside the best one"),
-    NUMBER(augment.enabled, 0, 0, "", "training images change at random; the digits have a way of their own"),
+           "interval between checkpoints, half of it at the end of an epoch; 0: only by steps"),
+    NUMBER(checkpoint.keep, 1, 1e6, "files", "number of latest checkpoints to keep, besides the best one"),
+    NUMBER(augment.enabled, 0, 0, "",
+           "augment training images at random; the digits have their own augmentation"),
     NUMBER(augment.scale_min, 0, 1, "", "random crop: smallest share of the area"),
     NUMBER(augment.scale_max, 0, 1, "", "random crop: largest share of the area"),
     NUMBER(augment.ratio_min, 0.01, 100, "", "random crop: smallest width / height"),
     NUMBER(augment.ratio_max, 0.01, 100, "", "random crop: largest width / height"),
-    WORD(augment.interpolation, interpolations, "filter of resizing; random: either, in tests bicubic"),
-    NUMBER(augment.flip, 0, 1, "", "probability of exchanging left and right"),
+    WORD(augment.interpolation, interpolations, "filter for resizing; random: either one, bicubic in tests"),
+    NUMBER(augment.flip, 0, 1, "", "probability of a horizontal flip"),
     TEXT(augment.randaugment, "RandAugment: rand-mMAGNITUDE[-mstdDEVIATION][-inc1][-nOPERATIONS], or none"),
     NUMBER(augment.colour, 0, 10, "", "jitter of brightness, contrast, saturation, without RandAugment"),
     NUMBER(augment.erase, 0, 1, "", "probability of erasing a rectangle"),
     NUMBER(augment.erase_min, 0, 1, "", "random erasing: smallest share of the area"),
     NUMBER(augment.erase_max, 0, 1, "", "random erasing: largest share of the area"),
-    NUMBER(augment.test_crop, 0.1, 1, "", "share of the resized side that tests look at"),
+    NUMBER(augment.test_crop, 0.1, 1, "", "centre crop of tests, as a share of the resized side"),
     TRAINING(search),
-    WORD(search.strategy, strategies,
-         "prioritized paths; uniform paths; paths trained from scratch; strict fairness; sandwich rule"),
-    WORD(search.sampling, samplings, "paths are drawn inside the range, or anywhere in the supernet"),
-    TEXT(search.budgets, "one network for each: M FLOPs (14,43,114) or milliseconds (6ms,12ms)"),
-    NUMBER(search.budget_share, 0, 0.99, "", "least share of a budget that its network uses"),
-    NUMBER(search.latency.max, 0, 1e6, "ms", "what a network may take by search.latency.table; 0: any"),
-    TEXT(search.latency.table, "latency table of the space, as cream latency build writes it"),
+    {.field = {.key = "search.strategy", CREAM_FIELD(cream_config, search.strategy), .words = strategies},
+     .unit = "",
+     .help = "how paths are trained and candidates are found",
+     .values = "a strategy of [strategies.md](strategies.md)",
+     .summary = strategy_summary},
+    WORD(search.sampling, samplings, "draw paths inside the range, or anywhere in the supernet"),
+    TEXT(search.budgets, "one network is selected for each: M FLOPs (14,43,114) or milliseconds (6ms,12ms)"),
+    NUMBER(search.budget_share, 0, 0.99, "", "smallest share of a budget that its network must use"),
+    NUMBER(search.latency.max, 0, 1e6, "ms", "largest latency of a network by search.latency.table; 0: any"),
+    TEXT(search.latency.table, "latency table of the space, written by cream latency build"),
     WORD(search.teacher, teachers,
-         "which board path teaches: matched by the meta network, the best, any, or none"),
+         "board path that teaches: chosen by the meta network, the best, a random one, or none"),
     NUMBER(search.start_epoch, -1, 100000, "epochs", "first epoch with a teacher; -1: a sixth of the epochs"),
     WORD(search.prior, priors,
-         "how paths are drawn: alike, by search.fixed_prior, or as often as on the board"),
-    NUMBER(search.fixed_prior, 0, 1e6, "", "weight of every op of the space, in its order; empty: alike"),
+         "probabilities of ops in drawn paths: uniform, search.fixed_prior, or their frequency on the board"),
+    NUMBER(search.fixed_prior, 0, 1e6, "", "weight of each op, in the order of the space; empty: uniform"),
     WORD(search.board.rule, board_rules,
-         "what a full board takes: better and no larger; also better by the gap; the best of each bucket"),
-    NUMBER(search.board.buckets, 1, CREAM_MAX_BOARD, "", "buckets of FLOPs of a pareto board"),
+         "paths that enter a full board: better and no larger; or also better by the gap; or best of a "
+         "bucket"),
+    NUMBER(search.board.buckets, 1, CREAM_MAX_BOARD, "", "FLOPs buckets of a pareto board"),
     NUMBER(search.board.size, 1, CREAM_MAX_BOARD, "paths", "paths on the board (K)"),
     NUMBER(search.board.gap, 0, 100, "points", "accuracy by which a larger path must be better to enter"),
-    NUMBER(search.board.images, 0, 1e7, "images", "held-out images of a score; 0: one batch"),
-    NUMBER(search.board.every, 1, 1e6, "steps", "between updates of the board"),
-    NUMBER(search.meta.every, 1, 1e6, "steps", "between updates of the meta network (tau)"),
+    NUMBER(search.board.images, 0, 1e7, "images", "held-out images for a score; 0: one batch"),
+    NUMBER(search.board.every, 1, 1e6, "steps", "interval between updates of the board"),
+    NUMBER(search.meta.every, 1, 1e6, "steps", "interval between updates of the meta network (tau)"),
     NUMBER(search.meta.slice, 1, CREAM_MAX_SLICE, "images", "held-out images of a board path (s)"),
     WORD(search.meta.input, meta_inputs,
-         "difference of probabilities, of logits, or both probabilities beside each other"),
+         "difference of probabilities, difference of logits, or both probabilities concatenated"),
     NUMBER(search.meta.lr, 0, 100, "", "learning rate of the meta network"),
-    NUMBER(search.meta.clip, 0, 1e6, "", "largest norm of the meta network's gradient; 0: any"),
-    NUMBER(search.evolution.population, 2, 4096, "paths", "of a generation (spos, fair, sandwich)"),
-    NUMBER(search.evolution.generations, 0, 4096, "", "after the first, which is drawn at random"),
-    NUMBER(search.evolution.parents, 1, 4096, "paths", "best paths so far that have children"),
+    NUMBER(search.meta.clip, 0, 1e6, "", "largest norm of the meta network's gradient; 0: no clipping"),
+    NUMBER(search.evolution.population, 2, 4096, "paths", "size of a generation (spos, fair, sandwich)"),
+    NUMBER(search.evolution.generations, 0, 4096, "", "number after the first one, which is drawn at random"),
+    NUMBER(search.evolution.parents, 1, 4096, "paths", "best paths so far, from which children are made"),
     NUMBER(search.evolution.crossover, 0, 1, "", "share of the children with two parents"),
-    NUMBER(search.evolution.mutation, 0, 1, "", "probability that a layer of a mutant is drawn anew"),
+    NUMBER(search.evolution.mutation, 0, 1, "", "probability that a layer of a mutant is redrawn"),
     NUMBER(search.evolution.images, 0, 1e7, "images",
-           "held-out images of an evaluation, drawn by seed; 0: all"),
+           "held-out images for an evaluation, drawn by seed; 0: all"),
     NUMBER(search.random.paths, 1, 1e6, "paths", "paths trained from scratch (random)"),
-    NUMBER(search.sandwich.paths, 0, 64, "paths", "random paths of a batch (sandwich)"),
+    NUMBER(search.sandwich.paths, 0, 64, "paths", "random paths in a batch (sandwich)"),
     NUMBER(search.recalibrate, 0, 1e6, "batches",
-           "recompute batch-norm statistics before the final selection"),
+           "batches to recompute batch-norm statistics with before the final selection"),
     TRAINING(retrain),
-    NUMBER(retrain.accumulate, 1, 65536, "batches", "batches of an update: their images count as one batch"),
+    NUMBER(retrain.accumulate, 1, 65536, "batches",
+           "batches accumulated for one update; their images count as one batch"),
     WORD(retrain.optim, optimisers, "optimiser"),
-    NUMBER(retrain.nesterov, 0, 0, "", "Nesterov's momentum, of sgd"),
+    NUMBER(retrain.nesterov, 0, 0, "", "Nesterov momentum (sgd)"),
     NUMBER(retrain.alpha, 0, 0.999999, "",
-           "decay of the mean of squared gradients; 0: 0.9 of rmsprop-tf, 0.999 of adam and adamw"),
-    NUMBER(retrain.eps, 0, 1, "", "added to the root; 0: 0.001 of rmsprop-tf, 1e-8 of adam and adamw"),
+           "decay of the mean of squared gradients; 0: 0.9 for rmsprop-tf, 0.999 for adam and adamw"),
+    NUMBER(retrain.eps, 0, 1, "",
+           "epsilon in the denominator; 0: 0.001 for rmsprop-tf, 1e-8 for adam and adamw"),
     NUMBER(retrain.dropout, 0, 0.99, "", "dropout before the classifier"),
     NUMBER(retrain.drop_path, 0, 0.99, "",
-           "stochastic depth: block l of n (from 0) is left out with probability drop_path * l / n"),
-    NUMBER(retrain.mixup, 0, 100, "", "mixes pictures by Beta(mixup, mixup); 0: none"),
-    NUMBER(retrain.ema, 0, 1, "", "decay of the averaged weights; 0: none"),
+           "stochastic depth: block l of n (from 0) is dropped with probability drop_path * l / n"),
+    NUMBER(retrain.mixup, 0, 100, "", "mixup: images are mixed by Beta(mixup, mixup); 0: none"),
+    NUMBER(retrain.ema, 0, 1, "", "decay of the exponential moving average of the weights; 0: none"),
     NUMBER(retrain.eval_every, 0, 100000, "epochs",
-           "between evaluations on held-out images; 0: at the end only"),
-    NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths of a ranking"),
-    WORD(rank.spread, spreads, "how they are drawn: alike, or in turn from parts of the FLOPs range"),
-    NUMBER(rank.buckets, 1, 1000, "parts", "parts of equal width of the FLOPs range"),
+           "interval between evaluations on held-out images; 0: only at the end"),
+    NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths in a ranking"),
+    WORD(rank.spread, spreads, "how they are drawn: uniformly, or in turn from each part of the FLOPs range"),
+    NUMBER(rank.buckets, 1, 1000, "parts", "number of parts of equal width of the FLOPs range"),
     NUMBER(rank.recalibrate, 0, 1e6, "batches",
-           "recompute a path's batch-norm statistics in the supernet; 0: as they are"),
-    NUMBER(rank.epochs, 1, 100000, "epochs", "training from scratch of each path"),
-    NUMBER(rank.batch, 0, 65536, "images", "images of a step of it; 0: retrain.batch"),
-    NUMBER(rank.resamples, 1, 1e6, "", "resamples of the bootstrap"),
-    NUMBER(rank.jobs, 0, 1024, "processes", "paths side by side; 0: one a thread"),
-    TEXT(rank.table, "file of trained paths that rankings share; empty: one in the run folder"),
+           "batches to recompute a path's batch-norm statistics with in the supernet; 0: unchanged"),
+    NUMBER(rank.epochs, 1, 100000, "epochs", "training of each path from scratch"),
+    NUMBER(rank.batch, 0, 65536, "images", "images of a step of that training; 0: retrain.batch"),
+    NUMBER(rank.resamples, 1, 1e6, "", "bootstrap resamples"),
+    NUMBER(rank.jobs, 0, 1024, "processes", "paths trained in parallel; 0: one per thread"),
+    TEXT(rank.table, "file of trained paths, shared between rankings; empty: a file in the run folder"),
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
 
-/* The setting of that key, or NULL; *group: it is the beginning of other keys. */
+/* The setting with that key, or NULL. *group: whether the key is a prefix of other keys. */
 static const cream_field *find(const char *key, bool *group) {
   size_t length = strlen(key);
   *group = false;
@@ -188,7 +234,7 @@ static cream_status fail_unknown(const cream_yaml_value *value, const char *name
   return cream_yaml_fail(value, err, "no such setting, did you mean `%s`?", nearest.best);
 }
 
-/* `within`: bytes of the keys in front of those of the settings. */
+/* `within`: length of the document's prefix in front of the keys of settings. */
 static cream_status read_map(cream_config *config, const cream_yaml_value *map, size_t within,
                              cream_error *err) {
   cream_status status = cream_yaml_expect(map, CREAM_YAML_MAP, err);
@@ -200,7 +246,7 @@ static cream_status read_map(cream_config *config, const cream_yaml_value *map, 
     const char *name = value.key + within;
     const cream_field *field = find(name, &group);
     if (strchr(key, '.'))
-      status = cream_yaml_fail(&value, err, "a key of a file has no dots, expected nested maps");
+      status = cream_yaml_fail(&value, err, "got a key with dots, expected nested maps");
     else if (field)
       status = cream_field_read(field, &value, config, err);
     else
@@ -240,7 +286,7 @@ static bool is_list(const cream_field *field) {
   return field->type == CREAM_FIELD_INTS || field->type == CREAM_FIELD_DOUBLES;
 }
 
-/* A single value as a document: a list, or text in quotes. */
+/* Parses a single value as a document: a list, or quoted text. */
 static cream_status parse_value(bool list, const char *value, cream_yaml **yaml, cream_error *err) {
   char *text = NULL;
   size_t size = 0;
@@ -280,7 +326,7 @@ void cream_settings_print(const cream_config *config, FILE *file) {
   for (int i = 0; i < N_SETTINGS; i++) {
     const char *key = settings[i].field.key, *dot;
     int indent = 0;
-    bool same = true; /* so far the maps of the setting before */
+    bool same = true; /* the maps so far are those of the previous setting */
     for (const char *part = key; (dot = strchr(part, '.')); part = dot + 1, indent += 2) {
       size_t length = (size_t)(dot + 1 - key);
       same = same && strncmp(previous, key, length) == 0;
@@ -355,8 +401,9 @@ void cream_settings_describe(FILE *file) {
     const cream_field *field = &settings[i].field;
     fprintf(file, "| `%s` | `", field->key);
     cream_field_print(field, &defaults, file);
+    cream_field_expected(field, expected, sizeof expected);
     fprintf(file, "` | %s | %s | %s |\n", settings[i].unit,
-            cream_field_expected(field, expected, sizeof expected), settings[i].help);
+            settings[i].values ? settings[i].values : expected, settings[i].help);
   }
 }
 
@@ -369,5 +416,7 @@ void cream_settings_help(FILE *file) {
     cream_settings_get(&defaults, s->field.key, value, sizeof value);
     fprintf(file, "  %-27s %-11s %s%s%s%s\n", s->field.key, value, s->help, s->unit[0] ? " (" : "", s->unit,
             s->unit[0] ? ")" : "");
+    for (unsigned w = 0; s->summary && s->field.words[w]; w++)
+      fprintf(file, "  %-27s %-11s %s\n", "", s->field.words[w], s->summary(w));
   }
 }

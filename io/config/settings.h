@@ -1,5 +1,5 @@
-/* Settings by name. One table serves YAML files, single settings by key, the resolved settings that a run
- * folder keeps, and the reference docs/settings.md. Formats: docs/formats.md. */
+/* Settings by name. One table is behind YAML files, single settings by key, the resolved settings in a run folder, and
+ * the reference docs/settings.md. Formats: docs/formats.md. */
 #ifndef CREAM_IO_SETTINGS_H
 #define CREAM_IO_SETTINGS_H
 
@@ -8,31 +8,31 @@
 #include "core/base/config.h"
 #include "yaml.h"
 
-/* Settings of a YAML file (nested maps) over those in `config`; keys that the file leaves out stay. Nothing
- * changes on error. */
+/* Replaces the settings that a YAML file of nested maps gives; the others keep their values. Returns CREAM_BAD_CONFIG for
+ * an unknown key or a bad value, CREAM_FAILED for a file that cannot be read; `config` is unchanged then. */
 cream_status cream_settings_load(cream_config *config, const char *path, cream_error *);
-/* The same of `size` bytes at `text`; `name` stands in errors. */
+/* The same for `size` bytes at `text`; errors name `name` as the file. */
 cream_status cream_settings_parse(cream_config *config, const char *name, const char *text, size_t size,
                                   cream_error *);
-/* The same of a map in a document of another kind. */
+/* The same for a map inside another document. */
 cream_status cream_settings_read(cream_config *config, const cream_yaml_value *map, cream_error *);
-/* One setting by its dotted key, "search.lr.lr". Text is taken as it stands, without quotes; a list is
- * "1,2,3" or "[1, 2, 3]". Nothing changes on error. */
+/* Sets one setting by its dotted key, "search.lr.lr". Text is not quoted; a list is "1,2,3" or "[1, 2, 3]". `config` is
+ * unchanged on error (CREAM_BAD_CONFIG). */
 cream_status cream_settings_set(cream_config *config, const char *key, const char *value, cream_error *);
-/* Keys in the order of the reference; NULL after the last. */
+/* Key i in the order of the reference; NULL after the last. */
 const char *cream_settings_key(int i);
-/* The value of a key that exists, as cream_settings_set takes it, cut to `size`. Returns `text`. */
+/* The value of an existing key, in the form that cream_settings_set accepts, cut to `size`. Returns `text`. */
 char *cream_settings_get(const cream_config *config, const char *key, char *text, size_t size);
-/* All settings as YAML; loading it over the defaults gives the same settings and, printed, the same bytes. */
+/* Prints all settings as YAML. Loading it over the defaults gives the same settings and, printed again, the same bytes. */
 void cream_settings_print(const cream_config *, FILE *);
-/* The same in memory, which the caller frees; NULL: there was none. */
+/* The same as a string that the caller frees; NULL if there is no memory. */
 char *cream_settings_text(const cream_config *);
-/* The first key in which two differ, or NULL. `except`: keys that do not count, and beginnings of such that
- * end in a dot; ends in NULL. */
+/* The first key whose values differ, or NULL. `except` lists keys, or prefixes that end in a dot, that are not compared;
+ * it ends in NULL. */
 const char *cream_settings_differ(const cream_config *, const cream_config *, const char *const *except);
-/* The reference: a Markdown table of key, default, unit, values and meaning. */
+/* Prints the reference: a Markdown table of key, default, unit, values and meaning. */
 void cream_settings_describe(FILE *);
-/* The same as lines for a terminal: key, default, meaning. */
+/* Prints key, default and meaning as lines for a terminal. */
 void cream_settings_help(FILE *);
 
 #endif

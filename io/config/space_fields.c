@@ -1,12 +1,10 @@
 #include "space_fields.h"
 
-const char *const cream_block_words[] = {
-    [CREAM_BLOCK_MBCONV] = "mbconv",
-    [CREAM_BLOCK_SEPARABLE] = "separable",
-    [CREAM_BLOCK_BOTTLENECK] = "bottleneck",
-    [CREAM_BLOCK_SKIP] = "skip",
-    NULL,
-};
+#define BLOCKS(X)                                                                                            \
+  X(CREAM_BLOCK_MBCONV, "mbconv")                                                                            \
+  X(CREAM_BLOCK_SEPARABLE, "separable") X(CREAM_BLOCK_BOTTLENECK, "bottleneck") X(CREAM_BLOCK_SKIP, "skip")
+CREAM_WORDS(cream_block_words, CREAM_BLOCK_COUNT, BLOCKS);
+
 #define ACT_WORD(name, word) [CREAM_ACT_##name] = word,
 const char *const cream_act_words[] = {CREAM_ACTS(ACT_WORD) NULL};
 

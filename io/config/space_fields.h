@@ -1,4 +1,4 @@
-/* The parts of a network that space files and architecture files have in common: tables for field.h. */
+/* Tables (field.h) for the parts that space files and architecture files have in common. */
 #ifndef CREAM_IO_SPACE_FIELDS_H
 #define CREAM_IO_SPACE_FIELDS_H
 
@@ -14,17 +14,17 @@ enum {
 };
 enum { CREAM_OP_FIELDS = 9, CREAM_STEM_FIELDS = 4, CREAM_HEAD_FIELDS = 4, CREAM_ARCH_HEAD_FIELDS = 3 };
 
-/* Of cream_op; `block`, the first, is the only one that spaces require. */
+/* Fields of cream_op. Space files require `block` alone, the first one. */
 extern const cream_field cream_op_fields[CREAM_OP_FIELDS];
-/* Of cream_space. Architecture files have the number of classes at their top, not in the head. The
- * activations are what spaces do not require. */
+/* Fields of cream_space. Architecture files give the number of classes at the top level instead of in the head. Space
+ * files require all but the activations. */
 extern const cream_field cream_stem_fields[CREAM_STEM_FIELDS];
 extern const cream_field cream_head_fields[CREAM_HEAD_FIELDS], cream_arch_head_fields[CREAM_ARCH_HEAD_FIELDS];
 
-/* The words of files for cream_block_kind and cream_act, indexed by them, NULL at the end. */
+/* The words of cream_block_kind and cream_act (io/base/words.h). */
 extern const char *const cream_block_words[], *const cream_act_words[];
 
-/* Index of the op that a value names; an error offers the nearest of the space's. */
+/* Sets *op to the index of the op with that name. CREAM_BAD_CONFIG, with the nearest name, if the space has none. */
 cream_status cream_space_read_op(const cream_yaml_value *, const cream_space *, int *op, cream_error *);
 
 #endif

@@ -25,7 +25,7 @@ const char *const *cream_space_names(void) {
   return names;
 }
 
-/* ---- what a space has -------------------------------------------------------------------------------- */
+/* ---- fields ------------------------------------------------------------------------------------------ */
 
 #define FIELD(owner, name, member, low, high, choice, must)                                                  \
   { .key = name, CREAM_FIELD(owner, member), .min = low, .max = high, .words = choice, .required = must }
@@ -43,14 +43,14 @@ static const cream_field space_fields[] = {
     {.key = "resolution", .type = CREAM_FIELD_MAP, .required = true},
 };
 
-/* `defaults` may give what follows `block`. */
+/* `defaults` may give every field of an op but `block`, the first. */
 static const cream_field *const default_fields = cream_op_fields + 1;
 enum { N_DEFAULTS = CREAM_OP_FIELDS - 1 };
 
-/* A stage as it is written. */
+/* A stage as the file gives it. */
 typedef struct stage_text {
   int channels, stride;
-  int depth[2]; /* least and largest; one number: both */
+  int depth[2]; /* least and largest; a single number is both */
   char base[CREAM_MAX_NAME];
 } stage_text;
 
@@ -70,32 +70,43 @@ static const cream_field resolution_fields[] = {
     NUMBER(cream_space, "scale_flops", resolution.scale_flops, 0, 1e9),
 };
 
-/* What the kinds of block have beside `block`. */
-static const struct {
-  bool kernel, expand, se; /* kernel with dilation and act; se with its details */
-} parts[] = {
-    [CREAM_BLOCK_MBCONV] = {true, true, true},
-    [CREAM_BLOCK_SEPARABLE] = {true, false, true},
-    [CREAM_BLOCK_BOTTLENECK] = {true, true, false},
-    [CREAM_BLOCK_SKIP] = {false, false, false},
-};
+/* The keys of a kind of block, beside `block`. */
+typedef struct block_keys {
+  bool kernel, expand, se; /* kernel: also dilation and act; se: also the other keys that begin with se */
+} block_keys;
+
+static block_keys keys_of(cream_block_kind kind) {
+  switch (kind) {
+  case CREAM_BLOCK_MBCONV:
+    return (block_keys){.kernel = true, .expand = true, .se = true};
+  case CREAM_BLOCK_SEPARABLE:
+    return (block_keys){.kernel = true, .se = true};
+  case CREAM_BLOCK_BOTTLENECK:
+    return (block_keys){.kernel = true, .expand = true};
+  case CREAM_BLOCK_SKIP:
+  case CREAM_BLOCK_COUNT:
+    break;
+  }
+  return (block_keys){0};
+}
 
 static bool has_field(cream_block_kind kind, const cream_field *field) {
   if (strcmp(field->key, "block") == 0) return true;
-  if (strcmp(field->key, "expand") == 0) return parts[kind].expand;
-  return strncmp(field->key, "se", 2) == 0 ? parts[kind].se : parts[kind].kernel;
+  if (strcmp(field->key, "expand") == 0) return keys_of(kind).expand;
+  return strncmp(field->key, "se", 2) == 0 ? keys_of(kind).se : keys_of(kind).kernel;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------- */
 
-/* Sets what the op does not use to one value, so that hashes do not depend on it. */
+/* Sets the fields that the op does not use to fixed values, so that hashes do not depend on them. */
 static void normalise_op(cream_op *op) {
-  if (!parts[op->kind].kernel) {
+  const block_keys keys = keys_of(op->kind);
+  if (!keys.kernel) {
     op->kernel = op->dilation = 1;
     op->act = CREAM_ACT_NONE;
   }
-  if (!parts[op->kind].expand) op->expand = 1;
-  if (!parts[op->kind].se) op->se = 0;
+  if (!keys.expand) op->expand = 1;
+  if (!keys.se) op->se = 0;
   if (op->se == 0) {
     op->se_of_input = false;
     op->se_act = op->se_gate = CREAM_ACT_NONE;
@@ -109,20 +120,20 @@ static cream_status read_op(const cream_yaml_value *map, const char *name, const
   if (status) return status;
   for (size_t i = 0; name[i]; i++)
     if (!isalnum((unsigned char)name[i]) && name[i] != '_')
-      return cream_yaml_fail(map, err, "the name of an op has letters, digits and _ only");
+      return cream_yaml_fail(map, err, "the name of an op may have letters, digits and _ only");
   if (!name[0] || strlen(name) >= sizeof op->name)
-    return cream_yaml_fail(map, err, "the name of an op has 1 to %zu characters", sizeof op->name - 1);
+    return cream_yaml_fail(map, err, "the name of an op must have 1 to %zu characters", sizeof op->name - 1);
   strcpy(op->name, name);
   for (int f = 0; f < N_DEFAULTS; f++) {
     cream_yaml_value value = cream_yaml_find(map, default_fields[f].key);
     if (value.node && !has_field(op->kind, &default_fields[f]))
       return cream_yaml_fail(&value, err, "a %s block has no such key", cream_block_words[op->kind]);
   }
-  if (parts[op->kind].kernel && op->kernel % 2 == 0) {
+  if (keys_of(op->kind).kernel && op->kernel % 2 == 0) {
     cream_yaml_value value = cream_yaml_find(map, "kernel");
     return cream_yaml_unexpected(&value, "an odd number", NULL, err);
   }
-  if (parts[op->kind].expand && op->expand == 0) {
+  if (keys_of(op->kind).expand && op->expand == 0) {
     cream_yaml_value value = cream_yaml_find(map, "expand");
     return cream_yaml_unexpected(&value, "a number above 0", NULL, err);
   }
@@ -216,7 +227,7 @@ static cream_status read_space(const cream_yaml_value *root, cream_space *space,
   return cream_fields_read(TABLE(resolution_fields), &part, space, err);
 }
 
-/* The space of a document, which it ends. */
+/* Reads the space of a document and frees the document. */
 static cream_status take_space(const char *name, cream_yaml *yaml, cream_space *out, cream_error *err) {
   cream_error inner;
   cream_space space;
@@ -268,7 +279,7 @@ static void print_stage(const cream_space *space, const cream_stage *stage, FILE
   fputs("}\n", file);
 }
 
-/* All but the name. */
+/* Prints everything except the name. */
 static void print_body(const cream_space *space, FILE *file) {
   fputs("ops:\n", file);
   for (int i = 0; i < space->n_ops; i++) print_op(&space->ops[i], file);

@@ -1,13 +1,15 @@
 #include "yaml.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 #include <yaml.h>
 
 #include "io/base/file.h"
+#include "io/base/words.h"
 
-/* libyaml takes time by the square of the nesting in brackets, of the anchors and of the directives. */
+/* libyaml's time is quadratic in the nesting of brackets, in the anchors and in the directives. */
 static const char costly[] = "[{&%";
 enum { MAX_COSTLY = 4096 };
 
@@ -18,7 +20,7 @@ struct cream_yaml {
 
 /* ---- loading ----------------------------------------------------------------------------------------- */
 
-/* Keeps the end of a long name, which tells more than its beginning. */
+/* A long name is cut at its beginning: its end says more. */
 static void copy_name(char *to, size_t size, const char *name) {
   size_t length = strlen(name);
   if (length < size)
@@ -43,12 +45,12 @@ static cream_status fail_syntax(const yaml_parser_t *parser, const char *name, c
     for (size_t i = 0; i < parser->problem_offset && i < size; i++) line += text[i] == '\n';
   }
   const char *problem = parser->problem ? parser->problem : "unknown problem";
-  const char *hint = indented_by_tab(text, size, line) ? " (a tab; indent with blanks)" : "";
+  const char *hint = indented_by_tab(text, size, line) ? " (a tab; indent with spaces)" : "";
   if (!name[0]) return cream_fail(err, CREAM_BAD_CONFIG, "not YAML: %s%s", problem, hint);
   return cream_fail(err, CREAM_BAD_CONFIG, "%s:%zu: not YAML: %s%s", name, line + 1, problem, hint);
 }
 
-/* The next document of the stream; an absent root at its end. */
+/* Loads the next document of the stream; at the end of the stream it has no root. */
 static cream_status load(yaml_parser_t *parser, yaml_document_t *document, const char *name, const char *text,
                          size_t size, cream_error *err) {
   if (yaml_parser_load(parser, document)) return CREAM_OK;
@@ -59,14 +61,13 @@ static cream_status load(yaml_parser_t *parser, yaml_document_t *document, const
 cream_status cream_yaml_parse(const char *name, const char *text, size_t size, cream_yaml **out,
                               cream_error *err) {
   if (size > CREAM_YAML_MAX_BYTES)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%s: %zu bytes, more than the %d that YAML may have", name, size,
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s: got %zu bytes, expected at most %d", name, size,
                       CREAM_YAML_MAX_BYTES);
   size_t count = 0;
   for (size_t i = 0; i < size; i++) count += text[i] && strchr(costly, text[i]);
   if (count > MAX_COSTLY)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s: %zu of the characters %s, more than the %d that YAML may have", name, count,
-                      costly, MAX_COSTLY);
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s: got %zu of the characters %s, expected at most %d", name,
+                      count, costly, MAX_COSTLY);
   yaml_parser_t parser;
   yaml_document_t second = {0};
   cream_yaml *yaml = calloc(1, sizeof *yaml);
@@ -81,7 +82,7 @@ cream_status cream_yaml_parse(const char *name, const char *text, size_t size, c
     status = load(&parser, &second, yaml->name, text, size, err);
     const yaml_node_t *root = yaml_document_get_root_node(&second);
     if (root)
-      status = cream_fail(err, CREAM_BAD_CONFIG, "%s:%zu: a second document, expected one", yaml->name,
+      status = cream_fail(err, CREAM_BAD_CONFIG, "%s:%zu: got a second document, expected one", yaml->name,
                           root->start_mark.line + 1);
     yaml_document_delete(&second);
   }
@@ -151,7 +152,7 @@ int cream_yaml_count(const cream_yaml_value *value) {
   return 0;
 }
 
-/* The key of a part of `whole`, cut where it is too long. */
+/* Sets the key to that of `whole`, the separator and `part`, cut to its size. */
 static void extend_key(cream_yaml_value *value, const cream_yaml_value *whole, const char *separator,
                        const char *part) {
   const char *pieces[] = {whole->key, whole->key[0] ? separator : "", part};
@@ -171,8 +172,8 @@ cream_yaml_value cream_yaml_item(const cream_yaml_value *list, int i) {
   return item;
 }
 
-/* True for text that printing and reading again leaves as it is: none of C0, DEL, C1, the line and paragraph
- * separators, the byte order mark and U+FFFE, U+FFFF, in valid UTF-8. */
+/* Whether text can be printed and read again unchanged: it has no C0, DEL, C1, line or paragraph separator, byte order
+ * mark, U+FFFE or U+FFFF. The text is valid UTF-8. */
 static bool printable(const unsigned char *s) {
   for (; *s; s++) {
     if (*s < 0x20 || *s == 0x7f) return false;
@@ -218,7 +219,7 @@ cream_yaml_value cream_yaml_find(const cream_yaml_value *map, const char *key) {
 
 /* ---- errors ------------------------------------------------------------------------------------------ */
 
-/* The beginning of a text, on one line and cut between characters. */
+/* Copies the beginning of a text as one line, cut between characters. */
 static void shorten(char *to, size_t size, const char *text, size_t length) {
   size_t n = 0;
   for (; n < length && n + 4 < size; n++) to[n] = (unsigned char)text[n] < 0x20 ? '?' : text[n];
@@ -244,33 +245,53 @@ cream_status cream_yaml_fail(const cream_yaml_value *value, cream_error *err, co
 
 cream_status cream_yaml_unexpected(const cream_yaml_value *value, const char *expected, const char *nearest,
                                    cream_error *err) {
-  static const char *const kinds[] = {[CREAM_YAML_LIST] = "a list", [CREAM_YAML_MAP] = "a map"};
   char got[64], hint[64] = "";
   const yaml_node_t *node = node_of(value);
   if (nearest) snprintf(hint, sizeof hint, " (did you mean `%s`?)", nearest);
   if (!node) return cream_yaml_fail(value, err, "missing, expected %s", expected);
   if (node->type != YAML_SCALAR_NODE)
-    return cream_yaml_fail(value, err, "got %s, expected %s", kinds[cream_yaml_kind_of(value)], expected);
+    return cream_yaml_fail(value, err, "got %s, expected %s",
+                           node->type == YAML_SEQUENCE_NODE ? "a list" : "a map", expected);
   shorten(got, sizeof got, (const char *)node->data.scalar.value, node->data.scalar.length);
   return cream_yaml_fail(value, err, "got `%s`, expected %s%s", got, expected, hint);
 }
 
+#define KINDS(X)                                                                                             \
+  X(CREAM_YAML_ABSENT, "nothing")                                                                            \
+  X(CREAM_YAML_TEXT, "one value") X(CREAM_YAML_LIST, "a list") X(CREAM_YAML_MAP, "a map of keys and values")
+static CREAM_WORDS(kind_words, CREAM_YAML_KIND_COUNT, KINDS);
+
 cream_status cream_yaml_expect(const cream_yaml_value *value, cream_yaml_kind kind, cream_error *err) {
-  static const char *const names[] = {"nothing", "one value", "a list", "a map of keys and values"};
   if (cream_yaml_kind_of(value) == kind) return CREAM_OK;
-  return cream_yaml_unexpected(value, names[kind], NULL, err);
+  return cream_yaml_unexpected(value, kind_words[kind], NULL, err);
 }
 
 cream_status cream_yaml_check_key(const cream_yaml_value *map, int i, cream_error *err) {
   const char *key, *other;
   cream_yaml_value value = cream_yaml_pair(map, i, &key);
-  if (!key) return cream_yaml_fail(&value, err, "a key must be plain text");
+  if (!key) return cream_yaml_fail(&value, err, "got a key that is not plain text, expected plain text");
   for (int j = 0; j < i; j++) {
     cream_yaml_value earlier = cream_yaml_pair(map, j, &other);
     if (other && strcmp(key, other) == 0)
       return cream_yaml_fail(&value, err, "given twice, first on line %d", earlier.line);
   }
   return CREAM_OK;
+}
+
+/* ---- printing -------------------------------------------------------------------------------------------- */
+
+void cream_yaml_print_text(const char *text, FILE *file) {
+  size_t plain = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-");
+  if ((isalnum((unsigned char)text[0]) || text[0] == '/') && !text[plain]) {
+    fputs(text, file);
+    return;
+  }
+  fputc('\'', file);
+  for (; *text; text++) {
+    if (*text == '\'') fputc('\'', file);
+    fputc(*text, file);
+  }
+  fputc('\'', file);
 }
 
 /* ---- nearest word ------------------------------------------------------------------------------------ */

@@ -1,3 +1,7 @@
+/* `cifar10:PATH`, `cifar100:PATH`: PATH is the folder with the files of the binary version, or the folder that contains
+ * it. Labels of cifar100 are the fine ones. The names of the classes come from a text file beside the images; without
+ * that file classes have numbers.
+ */
 #include "cifar.h"
 
 #include <stdbool.h>
@@ -5,25 +9,26 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "formats.h"
 #include "io/base/file.h"
 
 enum {
   SIDE = 32,
   PIXELS = 3 * SIDE * SIDE,
   MAX_CLASSES = 100,
-  MAX_BYTES = 1 << 28,       /* of a file with pictures */
-  MAX_NAMES_BYTES = 1 << 16, /* of the file with the names of the classes */
+  MAX_BYTES = 1 << 28,       /* of a file of images */
+  MAX_NAMES_BYTES = 1 << 16, /* of the file of class names */
 };
 
 typedef struct version {
-  const char *kind, *folder; /* that of the archive */
-  int classes, labels;       /* bytes before the pixels */
-  const char *names;
+  const char *format, *folder; /* the folder in the archive */
+  int classes, labels;         /* labels: bytes before the pixels */
+  const char *names;           /* the file of class names */
   const char *files[CREAM_PARTS][6];
 } version;
 
 static const version cifar10 = {
-    .kind = "cifar10",
+    .format = "cifar10",
     .folder = "cifar-10-batches-bin",
     .classes = 10,
     .labels = 1,
@@ -34,7 +39,7 @@ static const version cifar10 = {
 };
 
 static const version cifar100 = {
-    .kind = "cifar100",
+    .format = "cifar100",
     .folder = "cifar-100-binary",
     .classes = 100,
     .labels = 2,
@@ -48,13 +53,12 @@ cream_status cream_cifar_add(cream_raster *set, cream_part part, const char *nam
   if (count == 0 || size % record)
     return cream_fail(
         err, CREAM_BAD_DATA,
-        "%s has %zu bytes, no whole number of pictures of %zu bytes; it is cut short or not the "
-        "binary version",
-        name, size, record);
+        "%s: got %zu bytes, expected a multiple of %zu; use the complete binary version of CIFAR", name, size,
+        record);
   for (size_t i = 0; i < count; i++)
     if (data[i * record + (size_t)labels - 1] >= classes)
-      return cream_fail(err, CREAM_BAD_DATA, "%s: picture %zu has label %d, out of range: expected 0 to %d",
-                        name, i, data[i * record + (size_t)labels - 1], classes - 1);
+      return cream_fail(err, CREAM_BAD_DATA, "%s: image %zu: got label %d, expected 0 to %d", name, i,
+                        data[i * record + (size_t)labels - 1], classes - 1);
   cream_status status = cream_raster_extend(set, part, count, &first, err);
   if (status) return status;
   for (size_t i = 0; i < count; i++, data += record) {
@@ -78,7 +82,7 @@ static cream_status add_file(cream_raster *set, cream_part part, const version *
   return status;
 }
 
-/* A name a line, blank lines aside, in place; false unless there are as many as classes. */
+/* Splits text, in place, into one name per line, without blank lines; false unless there is one per class. */
 static bool read_names(char *text, int classes, const char **names) {
   int count = 0;
   char *rest = NULL;
@@ -104,13 +108,16 @@ static cream_status finish(cream_raster *set, const version *v, const char *fold
 
 static cream_status open_version(const version *v, const char *place, cream_dataset **out, cream_error *err) {
   char folder[CREAM_MAX_FILE_NAME + 64], path[CREAM_MAX_FILE_NAME + 128];
-  if (!place) return cream_fail(err, CREAM_BAD_CONFIG, "data '%s': expected %s:PATH", v->kind, v->kind);
+  if (!place)
+    return cream_fail(err, CREAM_BAD_CONFIG, "data: got '%s', expected %s:PATH", v->format, v->format);
   if (strlen(place) >= CREAM_MAX_FILE_NAME)
-    return cream_fail(err, CREAM_BAD_CONFIG, "data '%s:%.60s...': the path is too long", v->kind, place);
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "data: the path of '%s:%.60s...' is too long; expected less than %d bytes", v->format,
+                      place, CREAM_MAX_FILE_NAME);
   snprintf(folder, sizeof folder, "%s/%s", place, v->folder);
   struct stat info;
   if (stat(folder, &info) || !S_ISDIR(info.st_mode)) strcpy(folder, place);
-  cream_raster *set = cream_raster_create(v->kind, place, SIDE, SIDE, 3);
+  cream_raster *set = cream_raster_create(v->format, place, SIDE, SIDE, 3);
   if (!set) return cream_fail_memory(err, sizeof *set, "a data set");
   cream_status status = CREAM_OK;
   for (int part = 0; part < CREAM_PARTS; part++) {

@@ -7,18 +7,19 @@
 
 enum { DIGITS = 12 };
 
+/* Marks in `seen`, [classes], by bits 1 << part the parts that have the class. *missing: the first class without
+ * training images, or `classes`. */
 static cream_status check(const cream_dataset *dataset, const char *place, int classes, uint8_t *seen,
                           int *missing, cream_error *err) {
-  static const char *const purposes[CREAM_PARTS] = {"training", "testing"};
   for (int part = 0; part < CREAM_PARTS; part++) {
     if (dataset->count[part] == 0)
-      return cream_fail(err, CREAM_BAD_DATA, "%.300s has no pictures for %s", place, purposes[part]);
+      return cream_fail(err, CREAM_BAD_DATA, "%.300s: no %s images; expected at least one", place,
+                        cream_part_name((cream_part)part));
     for (size_t i = 0; i < dataset->count[part]; i++) {
       int32_t label = dataset->labels[part][i];
       if (label < 0 || label >= classes)
-        return cream_fail(err, CREAM_BAD_DATA,
-                          "%.300s: picture %zu for %s has label %d, out of range: expected 0 to %d", place, i,
-                          purposes[part], label, classes - 1);
+        return cream_fail(err, CREAM_BAD_DATA, "%.300s: %s image %zu: got label %d, expected 0 to %d", place,
+                          cream_part_name((cream_part)part), i, label, classes - 1);
       seen[label] |= (uint8_t)(1 << part);
     }
   }
@@ -26,11 +27,11 @@ static cream_status check(const cream_dataset *dataset, const char *place, int c
   return CREAM_OK;
 }
 
-/* A block of pointers and the texts that they point to. */
+/* One block with the pointers, followed by the names that they point to; NULL: out of memory. */
 static char **copy(const char *const *names, int classes, cream_error *err) {
   size_t pointers = (size_t)classes * sizeof(char *), bytes = pointers;
   for (int c = 0; c < classes; c++)
-    bytes += names ? 4 * strlen(names[c]) + 1 : DIGITS; /* \xNN at the worst */
+    bytes += names ? 4 * strlen(names[c]) + 1 : DIGITS; /* \xNN in the worst case */
   char **block = malloc(bytes + 1);
   if (!block) {
     cream_fail_memory(err, bytes, "the names of the classes");
@@ -59,7 +60,8 @@ cream_status cream_classes_set(cream_dataset *dataset, const char *place, const 
   char **block = copy(names, classes, err);
   if (!block) return CREAM_FAILED;
   if (missing < classes) {
-    cream_fail(err, CREAM_BAD_DATA, "%.300s: class '%.80s' has no training picture", place, block[missing]);
+    cream_fail(err, CREAM_BAD_DATA, "%.300s: class '%.80s' has no training image; expected at least one",
+               place, block[missing]);
     free(block);
     return CREAM_BAD_DATA;
   }

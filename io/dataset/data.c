@@ -2,41 +2,39 @@
 
 #include <string.h>
 
-#include "cifar.h"
-#include "digits.h"
-#include "folder.h"
-#include "idx.h"
-#include "list.h"
-#include "pack.h"
+#include "formats.h"
 
-/* `place` is what follows the colon, or NULL. */
 static const struct {
-  const char *kind;
-  cream_status (*open)(const char *place, cream_dataset **, cream_error *);
+  const char *name;
+  cream_dataset_opener *open;
   const char *usage;
-} kinds[] = {
-    {"digits", cream_digits_open, "digits, digits:FILE"},
-    {"folder", cream_folder_open, "folder:PATH"},
-    {"list", cream_list_open, "list:FILE"},
-    {"cifar10", cream_cifar10_open, "cifar10:PATH"},
-    {"cifar100", cream_cifar100_open, "cifar100:PATH"},
-    {"idx", cream_idx_open, "idx:PATH"},
-    {"pack", cream_pack_open, "pack:FILE"},
+} formats[] = {
+#define FORMAT(name, usage, summary) {#name, cream_##name##_open, usage},
+    CREAM_DATASET_FORMATS(FORMAT)
+#undef FORMAT
 };
+enum { N_FORMATS = sizeof formats / sizeof *formats };
+
+static const char *const part_names[] = {[CREAM_PART_TRAIN] = "training", [CREAM_PART_TEST] = "test"};
+_Static_assert(sizeof part_names / sizeof *part_names == CREAM_PARTS, "every part has a name");
+
+const char *cream_part_name(cream_part part) {
+  return part_names[part];
+}
 
 cream_status cream_dataset_open(const char *spec, cream_dataset **dataset, cream_error *err) {
   const char *colon = strchr(spec, ':');
   size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
-  char known[200] = "";
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-    if (strlen(kinds[i].kind) == length && strncmp(kinds[i].kind, spec, length) == 0) {
+  char known[256] = "";
+  for (int i = 0; i < N_FORMATS; i++) {
+    if (strlen(formats[i].name) == length && strncmp(formats[i].name, spec, length) == 0) {
       if (colon && !colon[1])
-        return cream_fail(err, CREAM_BAD_CONFIG, "data '%s': nothing after the colon; expected %s", spec,
-                          kinds[i].usage);
-      return kinds[i].open(colon ? colon + 1 : NULL, dataset, err);
+        return cream_fail(err, CREAM_BAD_CONFIG, "data: got '%s' with nothing after the colon; expected %s",
+                          spec, formats[i].usage);
+      return formats[i].open(colon ? colon + 1 : NULL, dataset, err);
     }
     size_t used = strlen(known);
-    snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", kinds[i].usage);
+    snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", formats[i].usage);
   }
-  return cream_fail(err, CREAM_BAD_CONFIG, "unknown data '%.200s'; expected one of: %s", spec, known);
+  return cream_fail(err, CREAM_BAD_CONFIG, "data: unknown format '%.200s'; expected one of: %s", spec, known);
 }

@@ -1,3 +1,9 @@
+/* `digits`, `digits:FILE`: a file in the form of io/dataset/data/digits.csv.gz, compressed or not; without FILE the one
+ * that is installed with the program.
+ *
+ * Images are resized to any side by bilinear interpolation; grey is stored as three equal channels. Augmentation is a
+ * random affine map: shift up to a tenth of the side, rotation up to 12 degrees, scale 0.9 to 1.1.
+ */
 #include "digits.h"
 
 #include <math.h>
@@ -6,9 +12,10 @@
 #include <string.h>
 
 #include "core/base/data.h"
+#include "formats.h"
+#include "io/base/data_dir.h"
 #include "io/base/file.h"
 #include "io/base/gzip.h"
-#include "io/base/data_dir.h"
 
 enum {
   SIDE = CREAM_DIGITS_SIDE,
@@ -20,19 +27,19 @@ enum {
   MAX_BYTES = 1 << 20,
 };
 
-static const uint64_t split_seed = 8801; /* fixed: every run is tested on the same pictures */
+static const uint64_t split_seed = 8801; /* fixed: all runs are tested on the same images */
 
 typedef struct digits {
   cream_dataset dataset;
   uint8_t pixels[COUNT][PIXELS]; /* 0..WHITE */
   uint32_t index[CREAM_PARTS][COUNT];
   int32_t labels[CREAM_PARTS][COUNT];
-  char *place; /* the file */
+  char *place; /* path of the file */
 } digits;
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-/* A line of 65 integers; *at moves past its newline. */
+/* Reads a line of 64 pixels and a label; *at moves past its newline. */
 static cream_status read_line(const char *path, int line, const char **at, const char *end, uint8_t *pixels,
                               int32_t *label, cream_error *err) {
   for (int i = 0; i <= PIXELS; i++) {
@@ -40,13 +47,14 @@ static cream_status read_line(const char *path, int line, const char **at, const
     for (; *at < end && **at >= '0' && **at <= '9' && places < 3; ++*at, places++)
       value = 10 * value + (**at - '0');
     if (places == 0 || places > 2 || value > limit)
-      return cream_fail(err, CREAM_BAD_DATA, "%s:%d: value %d of the line is not an integer from 0 to %d",
+      return cream_fail(err, CREAM_BAD_DATA, "%s:%d: value %d is wrong; expected an integer from 0 to %d",
                         path, line, i + 1, limit);
     char expected = i < PIXELS ? ',' : '\n';
     if (i == PIXELS && *at + 1 < end && **at == '\r') ++*at;
     if (*at < end ? **at != expected : i < PIXELS)
-      return cream_fail(err, CREAM_BAD_DATA, "%s:%d: %s after value %d; a line has 64 pixels and a digit",
-                        path, line, i < PIXELS ? "no comma" : "no end of line", i + 1);
+      return cream_fail(err, CREAM_BAD_DATA,
+                        "%s:%d: %s after value %d; expected 64 pixels and a digit per line", path, line,
+                        i < PIXELS ? "no comma" : "no end of line", i + 1);
     if (*at < end) ++*at;
     if (i < PIXELS)
       pixels[i] = (uint8_t)value;
@@ -60,21 +68,19 @@ static cream_status parse(const char *path, const char *text, size_t size, digit
                           cream_error *err) {
   const char *at = text, *end = text + size;
   for (int i = 0; i < COUNT; i++) {
-    if (at == end)
-      return cream_fail(err, CREAM_BAD_DATA, "%s ends after %d lines; the digits are %d", path, i, COUNT);
+    if (at == end) return cream_fail(err, CREAM_BAD_DATA, "%s: got %d lines, expected %d", path, i, COUNT);
     cream_status status = read_line(path, i + 1, &at, end, self->pixels[i], &labels[i], err);
     if (status) return status;
   }
   if (at != end)
-    return cream_fail(err, CREAM_BAD_DATA, "%s:%d: more than the %d lines that the digits have", path,
-                      COUNT + 1, COUNT);
+    return cream_fail(err, CREAM_BAD_DATA, "%s:%d: got more lines, expected %d", path, COUNT + 1, COUNT);
   return CREAM_OK;
 }
 
-/* ---- pictures ------------------------------------------------------------------------------------ */
+/* ---- images ------------------------------------------------------------------------------------ */
 
-/* Value 0..WHITE at (y, x) in pixels, whose centres are whole numbers: bilinear, the edge repeated up to the
- * border of the picture, background beyond it. */
+/* The value, 0..WHITE, at (y, x) in pixels, whose centres are integers: bilinear inside the image, with the edge
+ * pixels extended to its border; 0 outside. */
 static float sample(const uint8_t *source, float y, float x) {
   if (y < -0.5f || y > SIDE - 0.5f || x < -0.5f || x > SIDE - 0.5f) return 0;
   y = fminf(fmaxf(y, 0), SIDE - 1);
@@ -87,7 +93,7 @@ static float sample(const uint8_t *source, float y, float x) {
   return top * (1 - fy) + bottom * fy;
 }
 
-/* Where a point of the shown picture comes from: source = matrix * (point - centre) + centre - shift. */
+/* Maps a point of the result to the source: source = matrix * (point - centre) + centre - shift. */
 typedef struct affine {
   float matrix[2][2], shift_y, shift_x; /* shift in pixels of the source */
 } affine;
@@ -163,36 +169,36 @@ static void destroy(cream_dataset *dataset) {
   free(dataset);
 }
 
-cream_status cream_digits_open(const char *path, cream_dataset **out, cream_error *err) {
-  static const char *const class_names[CLASSES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-  char found[CREAM_MAX_FILE_NAME];
-  if (!path) path = cream_share_find("digits.csv.gz", found, sizeof found);
+static void split(digits *self, const int32_t *labels) {
+  cream_split(labels, COUNT, CLASSES, split_seed, TEST, self->index[CREAM_PART_TEST],
+              self->index[CREAM_PART_TRAIN]);
+  for (int part = 0; part < CREAM_PARTS; part++)
+    for (size_t i = 0; i < self->dataset.count[part]; i++)
+      self->labels[part][i] = labels[self->index[part][i]];
+}
+
+static cream_status read_digits(digits *self, const char *path, int32_t *labels, cream_error *err) {
   char *text = NULL;
   size_t size = 0;
   cream_status status = cream_gzip_read(path, MAX_BYTES, &text, &size, err);
   if (status) return status;
-  digits *self = calloc(1, sizeof *self);
-  char *place = strdup(path);
-  if (!self || !place) {
-    free(text);
-    free(self);
-    free(place);
-    return cream_fail_memory(err, sizeof *self, "the digits");
-  }
-  int32_t labels[COUNT] = {0};
   status = parse(path, text, size, self, labels, err);
   free(text);
   bool seen[CLASSES] = {false};
   for (int i = 0; i < COUNT && !status; i++) seen[labels[i]] = true;
   for (int c = 0; c < CLASSES && !status; c++)
-    if (!seen[c]) status = cream_fail(err, CREAM_BAD_DATA, "%s has no picture of a %d", path, c);
-  if (status) {
-    free(self);
-    free(place);
-    return status;
-  }
+    if (!seen[c])
+      status = cream_fail(err, CREAM_BAD_DATA, "%s: no image of digit %d; expected at least one", path, c);
+  return status;
+}
 
-  self->place = place;
+cream_status cream_digits_open(const char *path, cream_dataset **out, cream_error *err) {
+  static const char *const class_names[CLASSES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+  char found[CREAM_MAX_FILE_NAME];
+  int32_t labels[COUNT] = {0};
+  if (!path) path = cream_data_dir_find("digits.csv.gz", found, sizeof found);
+  digits *self = calloc(1, sizeof *self);
+  if (!self) return cream_fail_memory(err, sizeof *self, "the digits");
   self->dataset = (cream_dataset){.name = "digits",
                                   .classes = CLASSES,
                                   .class_names = class_names,
@@ -202,11 +208,14 @@ cream_status cream_digits_open(const char *path, cream_dataset **out, cream_erro
                                   .decode = decode,
                                   .path = path_of,
                                   .destroy = destroy};
-  cream_split(labels, COUNT, CLASSES, split_seed, TEST, self->index[CREAM_PART_TEST],
-              self->index[CREAM_PART_TRAIN]);
-  for (int part = 0; part < CREAM_PARTS; part++)
-    for (size_t i = 0; i < self->dataset.count[part]; i++)
-      self->labels[part][i] = labels[self->index[part][i]];
+  self->place = strdup(path);
+  cream_status status =
+      self->place ? read_digits(self, path, labels, err) : cream_fail_memory(err, strlen(path) + 1, "a path");
+  if (status) {
+    destroy(&self->dataset);
+    return status;
+  }
+  split(self, labels);
   measure(self);
   *out = &self->dataset;
   return CREAM_OK;

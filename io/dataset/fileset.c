@@ -8,26 +8,28 @@
 #include "classes.h"
 #include "core/base/data.h"
 
-/* Of ImageNet, as torchvision and timm normalise whatever they are given. */
+/* Of ImageNet: torchvision and timm normalise all images with them. */
 static const float imagenet_mean[3] = {0.485f, 0.456f, 0.406f}, imagenet_std[3] = {0.229f, 0.224f, 0.225f};
 
-typedef struct pictures {
-  uint32_t *names; /* where each begins in the block */
+typedef struct image_list {
+  uint32_t *names; /* offsets in the block of names */
   int32_t *labels;
   size_t count, capacity;
-} pictures;
+} image_list;
 
 struct cream_fileset {
   cream_dataset dataset;
-  char *kind, *root;
+  char *format, *root;
   char *names;
   size_t used, capacity;
-  pictures parts[CREAM_PARTS];
+  image_list parts[CREAM_PARTS];
 };
 
-/* ---- what follows the colon ------------------------------------------------------------------------- */
+const char *const cream_test_part_names[] = {"val", "validation", "valid", "test", NULL};
 
-/* False: not an option, so it is part of the path. */
+/* ---- the text after the colon ----------------------------------------------------------------------- */
+
+/* False: no option, so the text belongs to the path. *expected: what a malformed value should be, else NULL. */
 static bool read_option(const char *option, cream_fileset_place *place, const char **expected) {
   char *end = NULL;
   *expected = NULL;
@@ -35,11 +37,12 @@ static bool read_option(const char *option, cream_fileset_place *place, const ch
   if (strncmp(option, "val=", 4) == 0) {
     place->split = true;
     place->val = strtod(option + 4, &end);
-    if (end == option + 4 || *end || !(place->val > 0 && place->val < 1)) *expected = "a share, 0 < val < 1";
+    if (end == option + 4 || *end || !(place->val > 0 && place->val < 1))
+      *expected = "a share between 0 and 1";
   } else if (strncmp(option, "seed=", 5) == 0) {
     place->split = true;
     place->seed = strtoull(option + 5, &end, 10);
-    if (option[5] < '0' || option[5] > '9' || *end || errno) *expected = "an integer of 64 bits";
+    if (option[5] < '0' || option[5] > '9' || *end || errno) *expected = "an unsigned 64-bit integer";
   } else if (strncmp(option, "labels=", 7) == 0) {
     place->names = strcmp(option + 7, "names") == 0;
     if (!place->names) *expected = "names";
@@ -49,22 +52,25 @@ static bool read_option(const char *option, cream_fileset_place *place, const ch
   return true;
 }
 
-cream_status cream_fileset_parse(const char *kind, const char *spec, cream_fileset_place *place,
+cream_status cream_fileset_parse(const char *format, const char *spec, cream_fileset_place *place,
                                  cream_error *err) {
   *place = (cream_fileset_place){.val = 0.2};
-  if (!spec) return cream_fail(err, CREAM_BAD_CONFIG, "data '%s': expected %s:PATH", kind, kind);
+  if (!spec) return cream_fail(err, CREAM_BAD_CONFIG, "data: got '%s', expected %s:PATH", format, format);
   if (strlen(spec) >= sizeof place->path)
-    return cream_fail(err, CREAM_BAD_CONFIG, "data '%s:%.60s...': a path has at most %d bytes", kind, spec,
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "data: the path of '%s:%.60s...' is too long; expected at most %d bytes", format, spec,
                       CREAM_MAX_FILE_NAME - 1);
   strcpy(place->path, spec);
   for (char *comma; (comma = strrchr(place->path, ',')); *comma = 0) {
     const char *expected;
     if (!read_option(comma + 1, place, &expected)) break;
     if (expected)
-      return cream_fail(err, CREAM_BAD_CONFIG, "data '%s:%.300s': '%.60s' is not %s", kind, spec, comma + 1,
-                        expected);
+      return cream_fail(err, CREAM_BAD_CONFIG, "data: '%s:%.300s': got '%.60s', expected %s", format, spec,
+                        comma + 1, expected);
   }
-  if (!place->path[0]) return cream_fail(err, CREAM_BAD_CONFIG, "data '%s:%.300s': no path", kind, spec);
+  if (!place->path[0])
+    return cream_fail(err, CREAM_BAD_CONFIG, "data: '%s:%.300s' has no path; expected %s:PATH", format, spec,
+                      format);
   return CREAM_OK;
 }
 
@@ -90,19 +96,19 @@ static void destroy(cream_dataset *dataset) {
 
 /* ---- building --------------------------------------------------------------------------------------- */
 
-cream_fileset *cream_fileset_create(const char *kind, const char *root) {
+cream_fileset *cream_fileset_create(const char *format, const char *root) {
   cream_fileset *self = calloc(1, sizeof *self);
   if (!self) return NULL;
-  self->kind = strdup(kind);
+  self->format = strdup(format);
   self->root = strdup(root);
-  if (self->kind && self->root) return self;
+  if (self->format && self->root) return self;
   cream_fileset_free(self);
   return NULL;
 }
 
 void cream_fileset_free(cream_fileset *self) {
   if (!self) return;
-  free(self->kind);
+  free(self->format);
   free(self->root);
   free(self->names);
   for (int part = 0; part < CREAM_PARTS; part++) {
@@ -119,8 +125,8 @@ void cream_fileset_give_names(cream_fileset *self, char *block, size_t size) {
   self->used = self->capacity = size;
 }
 
-/* Room for `count` pictures in all. */
-static cream_status reserve(pictures *part, size_t count, cream_error *err) {
+/* Makes room for `count` images in total. */
+static cream_status reserve(image_list *part, size_t count, cream_error *err) {
   if (count <= part->capacity) return CREAM_OK;
   size_t capacity = part->capacity + part->capacity / 2 + 64;
   if (capacity < count) capacity = count;
@@ -128,7 +134,7 @@ static cream_status reserve(pictures *part, size_t count, cream_error *err) {
   if (names) part->names = names;
   int32_t *labels = realloc(part->labels, capacity * sizeof *labels);
   if (labels) part->labels = labels;
-  if (!names || !labels) return cream_fail_memory(err, capacity * sizeof *names, "the names of pictures");
+  if (!names || !labels) return cream_fail_memory(err, capacity * sizeof *names, "the names of images");
   part->capacity = capacity;
   return CREAM_OK;
 }
@@ -136,7 +142,7 @@ static cream_status reserve(pictures *part, size_t count, cream_error *err) {
 cream_status cream_fileset_add_at(cream_fileset *self, cream_part part, size_t offset, int32_t label,
                                   cream_error *err) {
   CREAM_ASSERT(offset < self->used);
-  pictures *to = &self->parts[part];
+  image_list *to = &self->parts[part];
   cream_status status = reserve(to, to->count + 1, err);
   if (status) return status;
   to->names[to->count] = (uint32_t)offset;
@@ -148,11 +154,12 @@ cream_status cream_fileset_add(cream_fileset *self, cream_part part, const char 
                                cream_error *err) {
   size_t size = strlen(name) + 1, offset = self->used;
   if (size > UINT32_MAX - offset)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: the names of the pictures have more than 4 GB", self->root);
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: the names of the images take more than 4 GB; split the data set", self->root);
   if (size > self->capacity - self->used) {
     size_t capacity = self->capacity + self->capacity / 2 + size + 4096;
     char *names = realloc(self->names, capacity);
-    if (!names) return cream_fail_memory(err, capacity, "the names of pictures");
+    if (!names) return cream_fail_memory(err, capacity, "the names of images");
     self->names = names;
     self->capacity = capacity;
   }
@@ -168,7 +175,7 @@ int32_t *cream_fileset_labels(cream_fileset *self, cream_part part, size_t *coun
 
 cream_status cream_fileset_split(cream_fileset *self, int classes, const cream_fileset_place *place,
                                  cream_error *err) {
-  pictures *train = &self->parts[CREAM_PART_TRAIN], *test = &self->parts[CREAM_PART_TEST];
+  image_list *train = &self->parts[CREAM_PART_TRAIN], *test = &self->parts[CREAM_PART_TEST];
   size_t count = train->count, moved = (size_t)llround(place->val * (double)count);
   CREAM_ASSERT(test->count == 0);
   cream_status status = reserve(test, moved, err);
@@ -193,7 +200,7 @@ cream_status cream_fileset_split(cream_fileset *self, int classes, const cream_f
 cream_status cream_fileset_finish(cream_fileset *self, const char *place, const char *const *class_names,
                                   int classes, cream_dataset **out, cream_error *err) {
   cream_dataset *dataset = &self->dataset;
-  dataset->name = self->kind;
+  dataset->name = self->format;
   for (int part = 0; part < CREAM_PARTS; part++) {
     dataset->count[part] = self->parts[part].count;
     dataset->labels[part] = self->parts[part].labels;

@@ -1,6 +1,5 @@
-/* Data sets whose pictures are JPEG and PNG files: what `folder` and `list` share. Being built, a set grows
- * by pictures with a class each; then it is finished and is an ordinary cream_dataset. A picture takes the
- * bytes of its name and 8 more.
+/* Data sets of image files, as `folder` and `list` are. Create a set, add images with their labels, and finish it; it
+ * then is a cream_dataset. Memory per image: its name and 8 bytes.
  */
 #ifndef CREAM_IO_FILESET_H
 #define CREAM_IO_FILESET_H
@@ -12,39 +11,42 @@
 
 typedef struct cream_fileset cream_fileset;
 
-/* What follows the colon of a data set's name: PATH[,val=SHARE][,seed=N][,labels=names]. */
+/* The text after the colon of --data: PATH[,val=SHARE][,seed=N][,labels=names]. */
 typedef struct cream_fileset_place {
   char path[CREAM_MAX_FILE_NAME];
-  bool split;    /* val or seed was given */
-  double val;    /* share of the pictures for the test part, where the set has none: 0.2 */
-  uint64_t seed; /* of that split: 0 */
-  bool names;    /* labels are names of classes even where they look like numbers */
+  bool split;    /* val or seed is given */
+  double val;    /* share of the images for the test part if the set has none; default 0.2 */
+  uint64_t seed; /* of that split; default 0 */
+  bool names;    /* labels are class names even if they are numbers */
 } cream_fileset_place;
 
-cream_status cream_fileset_parse(const char *kind, const char *spec, cream_fileset_place *, cream_error *);
+/* The names of the test part, in the order in which `folder` looks for them; ends with NULL. */
+extern const char *const cream_test_part_names[];
 
-/* An empty set. Names of pictures that do not begin with a slash are below the folder `root`; "": below the
- * current one. NULL: out of memory. */
-cream_fileset *cream_fileset_create(const char *kind, const char *root);
+/* Parses `spec`, the text after the colon or NULL. CREAM_BAD_CONFIG: no path, or a malformed option. */
+cream_status cream_fileset_parse(const char *format, const char *spec, cream_fileset_place *, cream_error *);
 
-/* Adds a picture of class `label` (a number of the caller's). The name is copied. */
+/* Creates an empty set. Names of images without a leading slash are relative to the folder `root`, or to the current
+ * folder if that is "". NULL: out of memory. */
+cream_fileset *cream_fileset_create(const char *format, const char *root);
+
+/* Adds an image. The name is copied; `label` may be renumbered later (cream_fileset_labels). */
 cream_status cream_fileset_add(cream_fileset *, cream_part, const char *name, int32_t label, cream_error *);
-/* The same by a name in a block of bytes that the set was given before. */
+/* Adds an image whose name is at `offset` in the block of cream_fileset_give_names. */
 cream_status cream_fileset_add_at(cream_fileset *, cream_part, size_t offset, int32_t label, cream_error *);
-/* Takes over a block of up to 4 GB with names in it, each ended by a 0 byte; for an empty set. */
+/* Gives an empty set a block of up to 4 GB with names, each ended by a 0 byte. The set frees it. */
 void cream_fileset_give_names(cream_fileset *, char *block, size_t size);
 
-/* Moves a share of the training pictures to the test part, by seed, stratified by class. */
+/* Moves the share place->val of the training images to the empty test part, stratified by class and drawn by seed. */
 cream_status cream_fileset_split(cream_fileset *, int classes, const cream_fileset_place *, cream_error *);
 
-/* Ends the building: `class_names` are copied, made UTF-8; NULL: 0, 1, 2... CREAM_BAD_DATA: a part
- * without pictures, or a class without training pictures; `place` is for messages. The set then is
- * *out's; on failure it is the caller's still. */
+/* Completes the set: sets the classes (see cream_classes_set, also for `place` and errors). On success *out owns the
+ * set; on failure the caller still does. */
 cream_status cream_fileset_finish(cream_fileset *, const char *place, const char *const *class_names,
                                   int classes, cream_dataset **out, cream_error *);
 void cream_fileset_free(cream_fileset *);
 
-/* Labels of a part, [its count]; may be renumbered before the set is finished. */
+/* The labels of a part, [*count]; they may be changed until the set is finished. */
 int32_t *cream_fileset_labels(cream_fileset *, cream_part, size_t *count);
 
 #endif

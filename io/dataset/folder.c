@@ -1,4 +1,10 @@
-#include "folder.h"
+/* `folder:PATH[,val=SHARE][,seed=N]`: images in a folder per class. PATH has train/CLASS/... and one of val/,
+ * validation/, valid/, test/ with some of these classes; or it has CLASS/... itself, of which a share is set aside for
+ * testing. As with torchvision's ImageFolder, classes are sorted by the bytes of their names, images are the files with
+ * an image extension at any depth, and links are followed. Names with a leading dot are skipped. CREAM_BAD_DATA: no
+ * class, a class without images, a class of the test part without training images, a folder that cannot be read, or a
+ * link to a folder that is broken or leads back to a parent.
+ */
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,9 +14,10 @@
 #include <sys/stat.h>
 
 #include "fileset.h"
+#include "formats.h"
 #include "io/base/name.h"
 
-/* torchvision's IMG_EXTENSIONS; what they promise is seen when the picture is read. */
+/* torchvision's IMG_EXTENSIONS. The content of a file is checked when the image is loaded. */
 static const char *const extensions[] = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
                                          ".pgm", ".tif",  ".tiff", ".webp"};
 
@@ -21,7 +28,7 @@ typedef struct listing {
   int count;
 } listing;
 
-/* Folders from the class down to the one being read. */
+/* The folders from that of the class to the current one, to detect circular links. */
 typedef struct ancestor {
   const struct ancestor *above;
   dev_t device;
@@ -31,9 +38,9 @@ typedef struct ancestor {
 typedef struct walker {
   cream_fileset *set;
   cream_part part;
-  size_t root;                          /* bytes of the path that belong to the data set's folder */
-  char path[CREAM_MAX_FILE_NAME + 256]; /* where the walk is */
-  size_t added, passed;                 /* pictures, and other files, of the class */
+  size_t root;                          /* length of the path of the data set */
+  char path[CREAM_MAX_FILE_NAME + 256]; /* the current file or folder */
+  size_t added, skipped;                /* images and other files of the class */
 } walker;
 
 static cream_status fail_at(const char *path, const char *problem, cream_error *err) {
@@ -66,7 +73,7 @@ static void listing_free(listing *listed) {
   *listed = (listing){0};
 }
 
-/* Appends an entry to the path; *before: its length as it was. */
+/* Appends an entry to the path; *before: the former length of the path. */
 static cream_status enter(walker *self, const char *name, size_t *before, cream_error *err) {
   *before = strlen(self->path);
   if (*before + strlen(name) + 2 > sizeof self->path) return fail_at(self->path, strerror(ENAMETOOLONG), err);
@@ -75,7 +82,7 @@ static cream_status enter(walker *self, const char *name, size_t *before, cream_
   return CREAM_OK;
 }
 
-/* What the entry at the path is, links followed. */
+/* Follows links. */
 static entry_kind kind_of(const char *path, const struct dirent *entry) {
   if (entry->d_type == DT_REG) return ENTRY_FILE;
   if (entry->d_type == DT_DIR) return ENTRY_FOLDER;
@@ -89,7 +96,7 @@ static bool is_folder(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static bool is_picture(const char *name) {
+static bool is_image(const char *name) {
   const char *dot = strrchr(name, '.');
   for (size_t i = 0; dot && i < sizeof extensions / sizeof *extensions; i++)
     if (strcasecmp(dot, extensions[i]) == 0) return true;
@@ -105,21 +112,23 @@ static cream_status take(walker *self, const struct dirent *entry, int32_t label
   size_t before;
   cream_status status = enter(self, entry->d_name, &before, err);
   if (status) return status;
-  bool picture = is_picture(entry->d_name);
+  bool image = is_image(entry->d_name);
   switch (kind_of(self->path, entry)) {
   case ENTRY_FOLDER:
     if (folders) status = walk(self, label, here, err);
     break;
   case ENTRY_BROKEN:
-    if (!picture) {
-      if (!folders) status = fail_at(self->path, "the link leads nowhere; remove it", err);
+    if (!image) {
+      if (!folders) status = fail_at(self->path, "the link is broken; remove it", err);
       break;
-    } /* fall through */
+    }
+    /* A broken link to an image counts as an image that cannot be used. */
+    /* fall through */
   case ENTRY_FILE:
     if (folders) break;
-    if (picture) status = cream_fileset_add(self->set, self->part, self->path + self->root + 1, label, err);
-    self->added += picture;
-    self->passed += !picture;
+    if (image) status = cream_fileset_add(self->set, self->part, self->path + self->root + 1, label, err);
+    self->added += image;
+    self->skipped += !image;
     break;
   case ENTRY_OTHER:
     break;
@@ -128,14 +137,14 @@ static cream_status take(walker *self, const struct dirent *entry, int32_t label
   return status;
 }
 
-/* All pictures of the folder at the path: its files, then those of the folders in it. */
+/* Adds the images of the folder at the path: its files, then those of its subfolders. */
 static cream_status walk(walker *self, int32_t label, const ancestor *above, cream_error *err) {
   struct stat info;
   if (stat(self->path, &info)) return fail_at(self->path, strerror(errno), err);
   ancestor here = {above, info.st_dev, info.st_ino};
   for (const ancestor *a = above; a; a = a->above)
     if (a->device == here.device && a->number == here.number)
-      return fail_at(self->path, "the link leads back to a folder that it is in; remove it", err);
+      return fail_at(self->path, "the link leads back to a parent folder; remove it", err);
   listing listed;
   cream_status status = list(self->path, &listed, err);
   for (int folders = 0; folders < 2; folders++)
@@ -145,7 +154,7 @@ static cream_status walk(walker *self, int32_t label, const ancestor *above, cre
   return status;
 }
 
-/* The folders at the path, by name: the classes. */
+/* Lists the folders at the path, sorted by name: the classes. */
 static cream_status list_classes(walker *self, listing *out, cream_error *err) {
   cream_status status = list(self->path, out, err);
   if (status) return status;
@@ -157,7 +166,7 @@ static cream_status list_classes(walker *self, listing *out, cream_error *err) {
     if (!status) status = enter(self, entry->d_name, &before, err);
     if (!status) {
       kind = kind_of(self->path, entry);
-      if (kind == ENTRY_BROKEN) status = fail_at(self->path, "the link leads nowhere; remove it", err);
+      if (kind == ENTRY_BROKEN) status = fail_at(self->path, "the link is broken; remove it", err);
       self->path[before] = 0;
     }
     if (kind == ENTRY_FOLDER)
@@ -166,8 +175,7 @@ static cream_status list_classes(walker *self, listing *out, cream_error *err) {
       free(entry);
   }
   out->count = kept;
-  if (!status && kept == 0)
-    status = fail_at(self->path, "no folders in it; expected one for each class", err);
+  if (!status && kept == 0) status = fail_at(self->path, "no folders; expected one per class", err);
   if (status) listing_free(out);
   return status;
 }
@@ -176,18 +184,18 @@ static cream_status walk_class(walker *self, const char *name, int32_t label, cr
   size_t before;
   cream_status status = enter(self, name, &before, err);
   if (status) return status;
-  self->added = self->passed = 0;
+  self->added = self->skipped = 0;
   status = walk(self, label, NULL, err);
   if (!status && self->added == 0)
     status = fail_at(self->path,
-                     self->passed ? "a class without pictures; its files have no image's extension"
-                                  : "a class without pictures; add some or remove the folder",
+                     self->skipped ? "a class without images; expected files with an image extension"
+                                   : "a class without images; add some or remove the folder",
                      err);
   self->path[before] = 0;
   return status;
 }
 
-/* The number of a class by binary search, or -1. */
+/* Returns the index of a class, by binary search, or -1. */
 static int find_class(const listing *classes, const char *name) {
   int low = 0, high = classes->count;
   while (low < high) {
@@ -201,7 +209,7 @@ static int find_class(const listing *classes, const char *name) {
   return -1;
 }
 
-/* The pictures of the classes at the path; `known`: the classes that there may be. */
+/* Adds the images of the classes at the path. `known`: the classes of the training part. */
 static cream_status walk_part(walker *self, cream_part part, const listing *known, cream_error *err) {
   listing found;
   cream_status status = list_classes(self, &found, err);
@@ -215,7 +223,9 @@ static cream_status walk_part(walker *self, cream_part part, const listing *know
     } else {
       size_t before;
       status = enter(self, name, &before, err);
-      if (!status) status = fail_at(self->path, "a class that the training pictures do not have", err);
+      if (!status)
+        status = fail_at(self->path,
+                         "a class without training images; remove it or add it to the training part", err);
     }
   }
   listing_free(&found);
@@ -224,14 +234,13 @@ static cream_status walk_part(walker *self, cream_part part, const listing *know
 
 /* ---- the data set ----------------------------------------------------------------------------------- */
 
-/* Which folder beside train/ holds the test part; NULL: none. */
-static const char *find_test_part(walker *self) {
-  static const char *const names[] = {"val", "validation", "valid", "test"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    snprintf(self->path + self->root, sizeof self->path - self->root, "/%s", names[i]);
-    if (is_folder(self->path)) return names[i];
+/* Sets the path to the folder of the test part; false: there is none. */
+static bool find_test_part(walker *self) {
+  for (const char *const *name = cream_test_part_names; *name; name++) {
+    snprintf(self->path + self->root, sizeof self->path - self->root, "/%s", *name);
+    if (is_folder(self->path)) return true;
   }
-  return NULL;
+  return false;
 }
 
 static cream_status walk_two_parts(walker *self, listing *classes, const cream_fileset_place *place,
@@ -239,12 +248,13 @@ static cream_status walk_two_parts(walker *self, listing *classes, const cream_f
   if (place->split)
     return cream_fail(
         err, CREAM_BAD_CONFIG,
-        "data 'folder:%.300s' has train/ and a test part of its own: leave out val= and seed=", place->path);
+        "data: 'folder:%.300s' has its own test part, expected neither val= nor seed=; remove them",
+        place->path);
   if (!find_test_part(self)) {
     self->path[self->root] = 0;
     return fail_at(self->path,
-                   "has train/ but none of val/, validation/, valid/, test/; "
-                   "a share of train/ is used for testing with folder:PATH/train,val=0.2",
+                   "train/ without a test part; expected val/, validation/, valid/ or test/; "
+                   "to test on a share of train/, use folder:PATH/train,val=0.2",
                    err);
   }
   char test[sizeof self->path];

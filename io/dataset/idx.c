@@ -1,3 +1,8 @@
+/* `idx:PATH`: MNIST and related data sets. PATH is a folder, or the beginning of file names as in
+ * idx:emnist/emnist-letters, with {train,t10k}-{images-idx3,labels-idx1}-ubyte. Also accepted are .gz files, `test` for
+ * `t10k`, a dot for the hyphen before idx, and a folder raw/ with the files. Classes are the labels of the training
+ * images in ascending order.
+ */
 #include "idx.h"
 
 #include <stdbool.h>
@@ -5,8 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "formats.h"
 #include "io/base/file.h"
 #include "io/base/gzip.h"
+#include "raster.h"
 
 enum {
   UNSIGNED_BYTE = 8,
@@ -15,7 +22,7 @@ enum {
   LABEL_TEXT = 12,
 };
 
-static const size_t max_bytes = (size_t)1 << 31; /* of a file, expanded */
+static const size_t max_bytes = (size_t)1 << 31; /* of a file, decompressed */
 
 static uint32_t big_endian(const uint8_t *bytes) {
   return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
@@ -25,24 +32,26 @@ cream_status cream_idx_parse(const char *name, const uint8_t *data, size_t size,
                              cream_idx *idx, cream_error *err) {
   size_t header = 4 + 4 * (size_t)dimensions;
   if (size < header)
-    return cream_fail(err, CREAM_BAD_DATA, "%s has %zu bytes, too few for the header of an IDX file", name,
-                      size);
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: got %zu bytes, expected an IDX file with a header of %zu bytes", name, size,
+                      header);
   uint32_t magic = big_endian(data), expected = UNSIGNED_BYTE << 8 | (uint32_t)dimensions;
   if (magic != expected)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: magic number 0x%08x; expected 0x%08x: %s as unsigned bytes",
-                      name, magic, expected, dimensions == 1 ? "labels" : "images");
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: got magic number 0x%08x, expected 0x%08x: %s as unsigned bytes", name, magic,
+                      expected, dimensions == 1 ? "labels" : "images");
   uint32_t count = big_endian(data + 4), height = 1, width = 1;
   if (dimensions == 3) {
     height = big_endian(data + 8);
     width = big_endian(data + 12);
   }
   if (height < 1 || width < 1 || height > MAX_SIDE || width > MAX_SIDE)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: pictures of %u x %u; expected sides of 1 to %d", name, width,
-                      height, MAX_SIDE);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: got images of %u x %u, expected sides of 1 to %d", name,
+                      width, height, MAX_SIDE);
   uint64_t values = (uint64_t)count * height * width;
   if (values != size - header)
-    return cream_fail(err, CREAM_BAD_DATA, "%s has %zu bytes of values; its header says %llu", name,
-                      size - header, (unsigned long long)values);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: got %zu bytes of values, expected %llu as in the header",
+                      name, size - header, (unsigned long long)values);
   *idx = (cream_idx){data + header, count, (int)height, (int)width};
   return CREAM_OK;
 }
@@ -55,7 +64,7 @@ typedef struct idx_file {
   cream_idx idx;
 } idx_file;
 
-/* The file of that part and purpose under any of its names. */
+/* Finds a file of images or labels (`what`) of a part under any of its names. */
 static cream_status find(const char *place, cream_part part, const char *what, char *path, size_t size,
                          cream_error *err) {
   static const char *const places[] = {"/", "/raw/", "-"}, *const hyphens[] = {"-", "."},
@@ -69,7 +78,7 @@ static cream_status find(const char *place, cream_part part, const char *what, c
                    what[0] == 'i' ? 3 : 1, ends[e]);
           if (access(path, F_OK) == 0) return CREAM_OK;
         }
-  return cream_fail(err, CREAM_BAD_DATA, "%s has no %s-%s-idx%d-ubyte, with or without .gz", place,
+  return cream_fail(err, CREAM_BAD_DATA, "%s: not found: %s-%s-idx%d-ubyte, with or without .gz", place,
                     parts[first], what, what[0] == 'i' ? 3 : 1);
 }
 
@@ -87,21 +96,22 @@ static cream_status read_file(const char *place, cream_part part, const char *wh
 
 static cream_status add_part(cream_raster **set, const char *place, cream_part part, const idx_file *images,
                              const idx_file *labels, cream_error *err) {
-  const cream_idx *pictures = &images->idx;
-  if (pictures->count != labels->idx.count)
-    return cream_fail(err, CREAM_BAD_DATA, "%s has %zu pictures, but %s %zu labels", images->path,
-                      pictures->count, labels->path, labels->idx.count);
-  if (!*set) *set = cream_raster_create("idx", place, pictures->width, pictures->height, 1);
+  const cream_idx *pixels = &images->idx;
+  if (pixels->count != labels->idx.count)
+    return cream_fail(err, CREAM_BAD_DATA, "%s has %zu images, but %s has %zu labels; expected equal numbers",
+                      images->path, pixels->count, labels->path, labels->idx.count);
+  if (!*set) *set = cream_raster_create("idx", place, pixels->width, pixels->height, 1);
   if (!*set) return cream_fail_memory(err, sizeof **set, "a data set");
-  if (pictures->width != (*set)->width || pictures->height != (*set)->height)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: pictures of %d x %d, those for training are %d x %d",
-                      images->path, pictures->width, pictures->height, (*set)->width, (*set)->height);
+  if (pixels->width != (*set)->width || pixels->height != (*set)->height)
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: got images of %d x %d, expected %d x %d like the training images", images->path,
+                      pixels->width, pixels->height, (*set)->width, (*set)->height);
   size_t first;
-  cream_status status = cream_raster_extend(*set, part, pictures->count, &first, err);
+  cream_status status = cream_raster_extend(*set, part, pixels->count, &first, err);
   if (status) return status;
   cream_raster_part *to = &(*set)->parts[part];
-  memcpy(to->pixels, pictures->values, pictures->count * (size_t)pictures->width * (size_t)pictures->height);
-  for (size_t i = 0; i < pictures->count; i++) to->labels[i] = labels->idx.values[i];
+  memcpy(to->pixels, pixels->values, pixels->count * (size_t)pixels->width * (size_t)pixels->height);
+  for (size_t i = 0; i < pixels->count; i++) to->labels[i] = labels->idx.values[i];
   return CREAM_OK;
 }
 
@@ -115,7 +125,7 @@ static cream_status read_part(cream_raster **set, const char *place, cream_part 
   return status;
 }
 
-/* Labels become 0, 1, 2... in the order of those that training pictures have; names say what they were. */
+/* Renumbers labels as 0, 1, 2, ... in the order of the training labels; names[i]: the former label of class i. */
 static cream_status number_classes(cream_raster *set, const char *place, const char **names,
                                    char (*texts)[LABEL_TEXT], int *classes, cream_error *err) {
   int class_of[VALUES];
@@ -135,7 +145,7 @@ static cream_status number_classes(cream_raster *set, const char *place, const c
     for (size_t i = 0; i < set->parts[part].count; i++) {
       if (!seen[labels[i]])
         return cream_fail(err, CREAM_BAD_DATA,
-                          "%s: test picture %zu has label %d, which no training picture has", place, i,
+                          "%s: test image %zu has label %d, which no training image has; remove it", place, i,
                           labels[i]);
       labels[i] = class_of[labels[i]];
     }
@@ -148,9 +158,11 @@ cream_status cream_idx_open(const char *place, cream_dataset **out, cream_error 
   const char *names[VALUES];
   char texts[VALUES][LABEL_TEXT];
   int classes;
-  if (!place) return cream_fail(err, CREAM_BAD_CONFIG, "data 'idx': expected idx:PATH");
+  if (!place) return cream_fail(err, CREAM_BAD_CONFIG, "data: got 'idx', expected idx:PATH");
   if (strlen(place) >= CREAM_MAX_FILE_NAME)
-    return cream_fail(err, CREAM_BAD_CONFIG, "data 'idx:%.60s...': the path is too long", place);
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "data: the path of 'idx:%.60s...' is too long; expected less than %d bytes", place,
+                      CREAM_MAX_FILE_NAME);
   cream_status status = read_part(&set, place, CREAM_PART_TRAIN, err);
   if (!status) status = read_part(&set, place, CREAM_PART_TEST, err);
   if (!status) status = number_classes(set, place, names, texts, &classes, err);

@@ -1,3 +1,13 @@
+/* `list:FILE[,val=SHARE][,seed=N][,labels=names]`: one image per line,
+ *
+ *   PATH LABEL                separated by the last space of the line, or
+ *   PATH<TAB>LABEL            separated by a tab, or
+ *   PATH<TAB>LABEL<TAB>PART   with the part: train, val, validation, valid or test.
+ *
+ * A path without a leading slash is relative to the folder of the list; its bytes are used unchanged. Labels are
+ * integers from 0 without gaps, or names, sorted by their bytes; with `labels=names` integers are names too. Without
+ * parts a share is set aside for testing.
+ */
 #define _GNU_SOURCE /* qsort_r */
 #include "list.h"
 
@@ -5,14 +15,15 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "formats.h"
 #include "io/base/file.h"
 #include "io/base/name.h"
 
-/* A label as it is written; equal ones are one entry. */
+/* A distinct label of the list. */
 typedef struct label_text {
   const char *text; /* in the list */
-  size_t line;      /* where it is first */
-  int64_t value;    /* as a whole number; NOT_A_NUMBER */
+  size_t line;      /* of its first use */
+  int64_t value;    /* as an integer, or NOT_A_NUMBER */
 } label_text;
 
 enum { NOT_A_NUMBER = -1, TOO_LARGE = INT32_MAX };
@@ -20,12 +31,12 @@ enum { NOT_A_NUMBER = -1, TOO_LARGE = INT32_MAX };
 typedef struct parser {
   const cream_fileset_place *place;
   cream_fileset *set;
-  char shown[300]; /* the list's path in messages */
+  char shown[300]; /* the path of the list for messages */
   label_text *labels;
-  uint32_t *table; /* [2^bits]: 1 + an entry of `labels`, by the hash of its text */
+  uint32_t *table; /* [slots]: hash table of 1 + index in `labels`; 0: empty */
   size_t count, capacity, slots;
   size_t line;
-  bool parts; /* lines have one */
+  bool parts; /* lines have a part */
 } parser;
 
 static cream_status fail_at(const parser *self, size_t line, const char *problem, const char *value,
@@ -70,7 +81,7 @@ static cream_status grow_labels(parser *self, cream_error *err) {
   return CREAM_OK;
 }
 
-/* The entry of a label, a new one where it is seen for the first time. */
+/* Finds or adds a label; *entry: its index in `labels`. */
 static cream_status intern(parser *self, const char *text, size_t size, int32_t *entry, cream_error *err) {
   if (self->count == self->capacity) {
     cream_status status = grow_labels(self, err);
@@ -90,16 +101,16 @@ static cream_status intern(parser *self, const char *text, size_t size, int32_t 
 /* ---- lines ------------------------------------------------------------------------------------------ */
 
 static bool read_part(const char *word, cream_part *part) {
-  static const char *const words[] = {"train", "val", "validation", "valid", "test"};
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-    if (strcmp(word, words[i]) != 0) continue;
-    *part = i == 0 ? CREAM_PART_TRAIN : CREAM_PART_TEST;
-    return true;
-  }
+  *part = CREAM_PART_TRAIN;
+  if (strcmp(word, "train") == 0) return true;
+  *part = CREAM_PART_TEST;
+  for (const char *const *name = cream_test_part_names; *name; name++)
+    if (strcmp(word, *name) == 0) return true;
   return false;
 }
 
-/* Parts a line, which ends in a 0 byte at `end`, into strings; NULL or the problem. */
+/* Splits a line, which ends in a 0 byte at `end`, into strings; *part: NULL if it has none. Returns the problem, or
+ * NULL. */
 static const char *split_line(char *line, char *end, char **label, char **part) {
   char *tab = memchr(line, '\t', (size_t)(end - line));
   *part = NULL;
@@ -120,7 +131,7 @@ static const char *split_line(char *line, char *end, char **label, char **part) 
   }
   if (!*line) return "no path before the label";
   if (!**label) return "no label; expected a path, a tab or a blank, and a label";
-  if (strlen(line) >= CREAM_MAX_FILE_NAME) return "a path of more than 4,095 bytes";
+  if (strlen(line) >= CREAM_MAX_FILE_NAME) return "the path is too long; expected at most 4,095 bytes";
   return NULL;
 }
 
@@ -128,14 +139,17 @@ static cream_status read_line(parser *self, char *text, char *line, char *end, c
   char *label, *word;
   int32_t entry;
   cream_part part = CREAM_PART_TRAIN;
-  if (strlen(line) != (size_t)(end - line)) return fail_at(self, self->line, "a 0 byte", NULL, err);
+  if (strlen(line) != (size_t)(end - line))
+    return fail_at(self, self->line, "a 0 byte; expected text", NULL, err);
   const char *problem = split_line(line, end, &label, &word);
   if (problem) return fail_at(self, self->line, problem, NULL, err);
   if (word && !read_part(word, &part))
-    return fail_at(self, self->line, "the part is not train, val, validation, valid or test:", word, err);
+    return fail_at(self, self->line, "unknown part; expected train, val, validation, valid or test, got",
+                   word, err);
   if (self->count > 0 && self->parts != (word != NULL))
     return fail_at(self, self->line,
-                   word ? "a part, which the lines before do not have" : "no part, unlike the lines before",
+                   word ? "a part, unlike in previous lines; expected parts in all lines or none"
+                        : "no part, unlike in previous lines; expected parts in all lines or none",
                    NULL, err);
   self->parts = word != NULL;
   cream_status status = intern(self, label, strlen(label), &entry, err);
@@ -165,7 +179,7 @@ static int by_text(const void *a, const void *b, void *labels) {
                 ((label_text *)labels)[*(const uint32_t *)b].text);
 }
 
-/* Classes by name: value becomes the place among the sorted texts. */
+/* Numbers the labels as names: sets `value` to the position among the sorted texts. */
 static cream_status number_names(parser *self, const char **names, cream_error *err) {
   uint32_t *order = malloc((self->count + 1) * sizeof *order);
   if (!order) return cream_fail_memory(err, self->count * sizeof *order, "the labels");
@@ -179,41 +193,41 @@ static cream_status number_names(parser *self, const char **names, cream_error *
   return CREAM_OK;
 }
 
-/* Whether labels are numbers, or an error where some are and some are not. */
-static cream_status find_kind(const parser *self, bool *numbers, cream_error *err) {
+/* *numbers: whether labels are integers. Fails if some are and some are not. */
+static cream_status find_label_kind(const parser *self, bool *numbers, cream_error *err) {
   *numbers = !self->place->names && self->count > 0 && self->labels[0].value != NOT_A_NUMBER;
   if (self->place->names) return CREAM_OK;
   for (size_t i = 1; i < self->count; i++) {
     const label_text *label = &self->labels[i];
     if ((label->value != NOT_A_NUMBER) == *numbers) continue;
-    return fail_at(self, label->line,
-                   *numbers ? "expected a whole number from 0 as a label like those before (or give "
-                              "labels=names), got"
-                            : "a number among labels that are names (give labels=names to take it for one):",
-                   label->text, err);
+    return fail_at(
+        self, label->line,
+        *numbers ? "expected an integer from 0 as a label, as in previous lines (or add ,labels=names), got"
+                 : "expected a name as a label, as in previous lines (or add ,labels=names), got",
+        label->text, err);
   }
   return CREAM_OK;
 }
 
 static cream_status check_numbers(const parser *self, int *classes, cream_error *err) {
-  size_t pictures[CREAM_PARTS], all = 0;
+  size_t images[CREAM_PARTS], all = 0;
   for (int part = 0; part < CREAM_PARTS; part++) {
-    cream_fileset_labels(self->set, (cream_part)part, &pictures[part]);
-    all += pictures[part];
+    cream_fileset_labels(self->set, (cream_part)part, &images[part]);
+    all += images[part];
   }
   int64_t largest = -1;
   for (size_t i = 0; i < self->count; i++) {
     if (self->labels[i].value >= (int64_t)all)
       return fail_at(self, self->labels[i].line,
-                     "a label out of range: there are fewer pictures than such a number of classes:",
-                     self->labels[i].text, err);
+                     "label out of range; expected numbers from 0 without gaps, got", self->labels[i].text,
+                     err);
     if (self->labels[i].value > largest) largest = self->labels[i].value;
   }
   *classes = (int)largest + 1;
   return CREAM_OK;
 }
 
-/* Labels of the pictures, entries so far, become classes. */
+/* Replaces the labels of the images, indices in `labels`, by classes. */
 static void renumber(parser *self) {
   for (int part = 0; part < CREAM_PARTS; part++) {
     size_t count;
@@ -223,13 +237,14 @@ static void renumber(parser *self) {
 }
 
 static cream_status finish(parser *self, cream_dataset **out, cream_error *err) {
-  if (self->count == 0) return cream_fail(err, CREAM_BAD_DATA, "%s has no pictures", self->shown);
+  if (self->count == 0)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: no images; expected one per line", self->shown);
   if (self->parts && self->place->split)
     return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s has parts of its own: leave out val= and seed=", self->shown);
+                      "%s: the list has parts, expected neither val= nor seed=; remove them", self->shown);
   bool numbers;
   int classes = (int)self->count;
-  cream_status status = find_kind(self, &numbers, err);
+  cream_status status = find_label_kind(self, &numbers, err);
   if (!status && numbers) status = check_numbers(self, &classes, err);
   if (status) return status;
   const char **names = calloc(self->count + 1, sizeof *names);

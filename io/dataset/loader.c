@@ -10,7 +10,7 @@
 
 enum { CHANNELS = 3, MAX_WORKERS = 256 };
 
-/* Batches are numbered through all epochs: epoch * steps + step. Batch b is filled into slot b % n_slots. */
+/* Batches have the number epoch * steps + step. Batch b is stored in slot b % n_slots. */
 typedef enum slot_state { SLOT_EMPTY, SLOT_FILLING, SLOT_READY } slot_state;
 
 typedef struct loader_slot {
@@ -18,23 +18,23 @@ typedef struct loader_slot {
   uint64_t batch;
   uint64_t epoch;
   int n;
-  uint32_t *places; /* [batch] in the loader's list of images */
+  uint32_t *places; /* [batch]: indices in loader.images */
   uint8_t *pixels;
   int32_t *labels;
-  cream_status status; /* of filling it */
+  cream_status status; /* of filling the slot */
   cream_error error;
 } loader_slot;
 
-/* The order of the pictures in an epoch. */
+/* The order of the images in an epoch. */
 typedef struct epoch_order {
   bool known;
   uint64_t epoch;
-  uint32_t *places; /* [count] */
+  uint32_t *places; /* [count]: indices in loader.images */
 } epoch_order;
 
 struct loader;
 
-/* A thread that fills batches, and what it needs for a picture. */
+/* A thread that fills batches, with its buffers. */
 typedef struct worker {
   struct loader *loader;
   pthread_t thread;
@@ -47,20 +47,20 @@ typedef struct loader {
   const cream_dataset *dataset;
   cream_loader_options options;
   cream_transforms transforms;
-  size_t count;          /* pictures of all ranks */
-  uint32_t *images;      /* [count] of the part */
-  epoch_order orders[2]; /* by parity of the epoch; a source that does not shuffle has none */
+  size_t count;          /* images of all ranks */
+  uint32_t *images;      /* [count]: indices in the part */
+  epoch_order orders[2]; /* by parity of the epoch; unused if the source does not shuffle */
   uint64_t steps;        /* batches of an epoch */
-  loader_slot picked;
+  loader_slot picked;    /* of pick() */
 
   pthread_mutex_t lock;
-  pthread_cond_t moved;  /* the window moved, or the loader ends */
+  pthread_cond_t moved;  /* `first` has changed, or the loader is being destroyed */
   pthread_cond_t filled; /* a slot is ready */
-  uint64_t first;        /* the window of batches wanted: first .. first + n_slots - 1 */
-  bool started, ending;
+  uint64_t first;        /* workers fill the batches first .. first + n_slots - 1 */
+  bool started, ending;  /* a batch has been read; the loader is being destroyed */
   int n_slots, n_threads;
   loader_slot *slots;
-  worker *workers; /* [options.workers + 1], the first being whoever reads */
+  worker *workers; /* [options.workers + 1]; the first has the buffers of the calling thread */
 } loader;
 
 static double now(void) {
@@ -71,7 +71,7 @@ static double now(void) {
 
 /* ---- filling a batch ----------------------------------------------------------------------------- */
 
-/* NULL: the list's own order. */
+/* The order of the images in an epoch; NULL: that of `images`. */
 static const uint32_t *order_of_epoch(loader *self, uint64_t epoch) {
   if (!self->options.train) return NULL;
   epoch_order *order = &self->orders[epoch & 1];
@@ -85,12 +85,12 @@ static const uint32_t *order_of_epoch(loader *self, uint64_t epoch) {
   return order->places;
 }
 
-/* Where this rank's picture i stands among all. */
+/* The index among the images of all ranks of image i of this rank. */
 static size_t spread(const loader *self, size_t i) {
   return i * (size_t)self->options.ranks + (size_t)self->options.rank;
 }
 
-/* Takes a slot for a batch and notes its images. The lock is held. */
+/* Assigns a slot to a batch and determines its images. The caller holds the lock. */
 static void claim(loader *self, loader_slot *slot, uint64_t batch) {
   uint64_t step = batch % self->steps, from = step * (uint64_t)self->options.batch;
   uint64_t left = self->source.count - from;
@@ -105,7 +105,7 @@ static void claim(loader *self, loader_slot *slot, uint64_t batch) {
   }
 }
 
-/* One picture; `rng` as cream_dataset.decode has it. */
+/* Decodes and transforms one image; rng: see cream_dataset.decode. */
 static cream_status decode(const loader *self, worker *w, uint32_t image, cream_rng *rng, uint8_t *pixels,
                            cream_error *err) {
   const cream_dataset *dataset = self->dataset;
@@ -118,10 +118,10 @@ static cream_status decode(const loader *self, worker *w, uint32_t image, cream_
   return status ? status : cream_transform_finish(&work, &w->image, &w->memory, pixels, err);
 }
 
-/* The picture at a place of the list, or the next one that can be used. What was bad before is tried again, for
- * a batch must not depend on which others were read. */
-static cream_status decode_good(const loader *self, worker *w, uint32_t place, uint64_t epoch, bool augment,
-                                uint8_t *pixels, int32_t *label, cream_error *err) {
+/* Decodes the image at a place of the list, or the next one that can be used. Images skipped before are tried again,
+ * since a batch must not depend on the batches read before. */
+static cream_status decode_usable(const loader *self, worker *w, uint32_t place, uint64_t epoch, bool augment,
+                                  uint8_t *pixels, int32_t *label, cream_error *err) {
   cream_part part = self->options.part;
   for (size_t i = 0; i < self->count; i++) {
     uint32_t image = self->images[(place + i) % self->count];
@@ -130,25 +130,25 @@ static cream_status decode_good(const loader *self, worker *w, uint32_t place, u
     *label = self->dataset->labels[part][image];
     cream_error reason;
     cream_status status = decode(self, w, image, augment ? &rng : NULL, pixels, &reason);
-    if (status == CREAM_BAD_DATA && self->options.bad) {
-      status = cream_bad_add(self->options.bad, part, image, &reason, err);
+    if (status == CREAM_BAD_DATA && self->options.skipped) {
+      status = cream_skipped_add(self->options.skipped, part, image, &reason, err);
       if (status) return status;
       continue;
     }
     if (status) *err = reason;
     return status;
   }
-  return cream_fail(err, CREAM_BAD_DATA, "%s: not one of %zu pictures can be used", self->dataset->name,
+  return cream_fail(err, CREAM_BAD_DATA, "%s: none of %zu images can be used", self->dataset->name,
                     self->count);
 }
 
-/* Decodes the images of a slot; needs no lock. */
+/* Decodes the images of a slot. Needs no lock. */
 static void fill(const loader *self, worker *w, loader_slot *slot, bool augment) {
-  size_t picture = (size_t)self->options.side * (size_t)self->options.side * CHANNELS;
+  size_t image_bytes = (size_t)self->options.side * (size_t)self->options.side * CHANNELS;
   slot->status = CREAM_OK;
   for (int i = 0; i < slot->n && !slot->status; i++)
-    slot->status = decode_good(self, w, slot->places[i], slot->epoch, augment,
-                               slot->pixels + (size_t)i * picture, &slot->labels[i], &slot->error);
+    slot->status = decode_usable(self, w, slot->places[i], slot->epoch, augment,
+                                 slot->pixels + (size_t)i * image_bytes, &slot->labels[i], &slot->error);
 }
 
 static cream_status deliver(const loader *self, const loader_slot *slot, cream_batch *batch,
@@ -167,8 +167,8 @@ static cream_status deliver(const loader *self, const loader_slot *slot, cream_b
 
 /* ---- workers ------------------------------------------------------------------------------------- */
 
-/* The first batch of the window that nobody has begun, claimed; NULL if there is none. A slot that is being
- * filled for a batch no longer wanted is free again when that is done. */
+/* Claims the first batch of the window that is neither being filled nor ready; NULL if there is none. A slot that is
+ * being filled for a batch outside of the window becomes free when that is done. */
 static loader_slot *claim_next(loader *self) {
   if (!self->started) return NULL;
   for (int i = 0; i < self->n_slots; i++) {
@@ -203,7 +203,7 @@ static void *work(void *argument) {
 
 /* ---- the source ---------------------------------------------------------------------------------- */
 
-/* Where pictures are the same in every epoch the next batch with this step serves, whatever its epoch. */
+/* Without training all epochs are the same, so any epoch's batch of this step will do: that closest after `first`. */
 static uint64_t number_of(const loader *self, uint64_t epoch, uint64_t step) {
   if (self->options.train) return epoch * self->steps + step;
   return self->first + (step + self->steps - self->first % self->steps) % self->steps;
@@ -232,15 +232,15 @@ static cream_status loader_read(cream_source *source, uint64_t epoch, uint64_t s
   return deliver(self, slot, batch, err);
 }
 
-const uint8_t *cream_loader_ahead(void *source, size_t *bytes) {
+const uint8_t *cream_loader_prefetch(void *source, size_t *bytes) {
   loader *self = ((cream_source *)source)->self;
-  size_t picture = (size_t)self->options.side * (size_t)self->options.side * CHANNELS;
+  size_t image_bytes = (size_t)self->options.side * (size_t)self->options.side * CHANNELS;
   pthread_mutex_lock(&self->lock);
   uint64_t number = self->first + 1;
   const loader_slot *slot = &self->slots[number % (uint64_t)self->n_slots];
   bool ready = self->n_threads && self->started && slot->state == SLOT_READY && slot->batch == number &&
                slot->status == CREAM_OK;
-  *bytes = ready ? (size_t)slot->n * picture : 0;
+  *bytes = ready ? (size_t)slot->n * image_bytes : 0;
   pthread_mutex_unlock(&self->lock);
   return ready ? slot->pixels : NULL;
 }
@@ -300,8 +300,7 @@ static cream_status check(const cream_dataset *dataset, const cream_loader_optio
   if (options->batch < 1)
     return cream_fail(err, CREAM_BAD_CONFIG, "batch: got %d, expected at least 1", options->batch);
   if (options->side < 1 || options->side > 8192)
-    return cream_fail(err, CREAM_BAD_CONFIG, "side of the pictures: got %d, expected 1 to 8192",
-                      options->side);
+    return cream_fail(err, CREAM_BAD_CONFIG, "side: got %d, expected 1 to 8192 pixels", options->side);
   if (options->workers < 0 || options->workers > MAX_WORKERS)
     return cream_fail(err, CREAM_BAD_CONFIG, "workers: got %d, expected 0 to %d", options->workers,
                       MAX_WORKERS);
@@ -309,19 +308,22 @@ static cream_status check(const cream_dataset *dataset, const cream_loader_optio
     return cream_fail(err, CREAM_BAD_CONFIG, "rank: got %d of %d, expected 0 to the number of ranks less 1",
                       options->rank, options->ranks);
   if (options->augment && !options->train)
-    return cream_fail(err, CREAM_BAD_CONFIG, "augmentation is for training alone");
-  if (count == 0) return cream_fail(err, CREAM_BAD_DATA, "%s: no pictures to read", dataset->name);
+    return cream_fail(err, CREAM_BAD_CONFIG, "augment: expected only with train");
+  if (count == 0)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: no images; expected at least one", dataset->name);
   if ((size_t)dataset->classes > count && (options->train || !options->indices))
-    return cream_fail(err, CREAM_BAD_DATA, "%s: %zu pictures for %d classes; at least one for each is needed",
-                      dataset->name, count, dataset->classes);
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: got %zu images for %d classes, expected at least one per class", dataset->name,
+                      count, dataset->classes);
   size_t share = options->ranks > 1 ? count / (size_t)options->ranks : count;
   if (options->train && (size_t)options->batch > share)
-    return cream_fail(err, CREAM_BAD_CONFIG, "batch: got %d, but %s has only %zu training pictures; lower it",
-                      options->batch, dataset->name, share);
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "batch: got %d, expected at most %zu, the training images of %s; lower it",
+                      options->batch, share, dataset->name);
   for (size_t i = 0; options->indices && i < count; i++)
     if (options->indices[i] >= dataset->count[options->part])
-      return cream_fail(err, CREAM_BAD_DATA, "%s: picture %u is wanted, of which there are %zu",
-                        dataset->name, options->indices[i], dataset->count[options->part]);
+      return cream_fail(err, CREAM_BAD_DATA, "%s: got index %u, but the part has %zu images", dataset->name,
+                        options->indices[i], dataset->count[options->part]);
   return CREAM_OK;
 }
 
@@ -347,7 +349,7 @@ static bool allocate(loader *self) {
   return good;
 }
 
-/* Signals stay with the thread that opened the loader. */
+/* Workers block all signals, so that the creating thread receives them. */
 static cream_status start_workers(loader *self, cream_error *err) {
   sigset_t all, before;
   sigfillset(&all);
@@ -364,7 +366,7 @@ static cream_status start_workers(loader *self, cream_error *err) {
                     self->n_threads + 1, self->options.workers, strerror(failure));
 }
 
-/* A rank's pictures: in training the same number for all. */
+/* The number of images of a rank; in training it is equal for all ranks. */
 static size_t share_of(const cream_loader_options *options, size_t count) {
   size_t ranks = (size_t)options->ranks;
   return options->train ? count / ranks : (count + ranks - 1 - (size_t)options->rank) / ranks;
@@ -411,7 +413,7 @@ cream_status cream_loader_create(const cream_dataset *dataset, const cream_loade
   if (!allocate(self)) {
     size_t bytes = (size_t)(self->n_slots + 1) * (size_t)options->batch * (size_t)options->side *
                    (size_t)options->side * CHANNELS;
-    status = cream_fail_memory(err, bytes, "batches of pictures");
+    status = cream_fail_memory(err, bytes, "batches of images");
     goto fail;
   }
   for (size_t i = 0; i < count; i++) self->images[i] = options->indices ? options->indices[i] : (uint32_t)i;

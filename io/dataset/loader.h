@@ -1,44 +1,46 @@
-/* Batches out of a data set, decoded and augmented by worker threads ahead of time. */
+/* Batches of images from a data set, decoded and augmented by worker threads in advance. */
 #ifndef CREAM_IO_LOADER_H
 #define CREAM_IO_LOADER_H
 
 #include <stdbool.h>
 
-#include "skipped_images.h"
 #include "core/base/config.h"
 #include "core/base/data.h"
 #include "data.h"
+#include "skipped_images.h"
 
 typedef struct cream_loader_options {
   cream_part part;
-  const uint32_t *indices; /* which pictures of the part, copied; NULL: all */
-  size_t count;            /* of indices; ignored without them */
+  const uint32_t *indices; /* images of the part, copied; NULL: all */
+  size_t count;            /* of `indices`; ignored if that is NULL */
   int batch, side;
   uint64_t seed;
-  bool train;   /* shuffled anew every epoch, whole batches only; else in the order of `indices` */
-  bool augment; /* pictures change at random, in another way every epoch; only with `train` */
-  int workers;  /* threads; 0: read() decodes by itself */
-  const cream_augment_config *transforms; /* copied; needed by data sets that do not decode by themselves */
-  cream_bad
-      *bad; /* counts pictures that cannot be used, and must outlive the loader; NULL: none may be bad */
-  int rank, ranks; /* every ranks-th picture of the order from `rank` on; ranks 0: all */
+  bool train;   /* reshuffle every epoch, whole batches only; else in the order of `indices` */
+  bool augment; /* random changes, different in every epoch; only with `train` */
+  int workers;  /* threads; 0: read() decodes in the calling thread */
+  const cream_augment_config *transforms; /* copied; required by data sets without a decode function */
+  cream_skipped
+      *skipped;    /* records images that cannot be used; must outlive the loader; NULL: they are errors */
+  int rank, ranks; /* every ranks-th image of the order, starting at `rank`; ranks 0: all */
 } cream_loader_options;
 
-/* A source (core/base/data.h) of the data set, which must outlive it. Batches do not depend on the number of
- * workers nor on the order they are read in. Workers fill a ring of workers + 2 batches, so that and a
- * picture for each worker is all the memory it takes. Pictures are loaded and go through the transforms
- * (transform.h), or the data set decodes them. For a picture that cannot be used the next good one stands in,
- * in the order of `indices`, with its label. CREAM_BAD_CONFIG for sizes below 1, a training batch larger than
- * the data and contradictory transforms, CREAM_BAD_DATA for no pictures, fewer of them than classes (of training or a
- * whole part) or an index beyond the data. */
+/* Creates a source (core/base/data.h) of batches. The data set must outlive it.
+ *
+ * Batches depend neither on the number of workers nor on the order in which they are read. Workers fill a ring of
+ * workers + 2 batches; beside it a worker has memory for one image. Images are decoded by the data set if it has a
+ * decode function, else loaded and transformed (io/image/transform.h). An image that cannot be used is replaced by the
+ * next usable one in the order of `indices`, with that image's label.
+ *
+ * CREAM_BAD_CONFIG: a size below 1, a training batch larger than the data, or contradictory transforms. CREAM_BAD_DATA:
+ * no images, fewer images than classes (in training or in a whole part), or an index out of range. */
 cream_status cream_loader_create(const cream_dataset *, const cream_loader_options *, cream_source **,
                                  cream_error *);
 
-/* The pixels of the batch after the one read last, and their number, for whoever can use the time until it is read;
- * NULL if it is not ready. They stay as they are until then. `source` is a loader's. */
-const uint8_t *cream_loader_ahead(void *source, size_t *bytes);
+/* Returns the pixels of the batch that follows the one read last, and their size, so that they can be sent to a device
+ * early; NULL if the batch is not ready. They are unchanged until that batch is read. `source` is that of a loader. */
+const uint8_t *cream_loader_prefetch(void *source, size_t *bytes);
 
-/* Destroys a source that may be NULL. */
+/* Destroys a source; NULL is ignored. */
 void cream_source_destroy(cream_source *);
 
 #endif

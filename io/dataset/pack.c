@@ -1,3 +1,6 @@
+/* `pack:FILE`: a file of packed images. Header, names and index are verified when it is opened, the bytes of an image
+ * when it is loaded.
+ */
 #include "pack.h"
 
 #include <errno.h>
@@ -8,6 +11,7 @@
 #include <unistd.h>
 
 #include "classes.h"
+#include "formats.h"
 #include "pack_internal.h"
 
 typedef struct pack {
@@ -27,12 +31,11 @@ static const uint8_t *entry_of(const pack *self, cream_part part, size_t index) 
 
 static char *path_of(const cream_dataset *dataset, cream_part part, size_t index, char *text, size_t size) {
   const pack *self = (const pack *)dataset;
-  snprintf(text, size, "%s: %s picture %zu", self->path, part == CREAM_PART_TRAIN ? "training" : "test",
-           index);
+  snprintf(text, size, "%s: %s image %zu", self->path, cream_part_name(part), index);
   return text;
 }
 
-/* The part that is wanted, or all. */
+/* Copies the crop of image->crop, or the whole image. */
 static cream_status copy_pixels(const uint8_t *pixels, int width, int height, cream_image *image,
                                 cream_error *err) {
   cream_image_crop all = {.width = width, .height = height}, *part = image->crop ? image->crop : &all;
@@ -58,10 +61,18 @@ static cream_status load(const cream_dataset *dataset, cream_part part, size_t i
   char name[512];
   path_of(dataset, part, index, name, sizeof name);
   if (XXH3_64bits(data, size) != pack_get(entry + PACK_ENTRY_CHECKSUM, 8))
-    return cream_fail(err, CREAM_BAD_DATA, "%s: its bytes do not match their checksum", name);
-  if (self->kind == CREAM_PACK_JPEG) return cream_image_decode(data, size, name, least_side, image, err);
-  return copy_pixels(data, (int)pack_get(entry + PACK_ENTRY_WIDTH, 4),
-                     (int)pack_get(entry + PACK_ENTRY_HEIGHT, 4), image, err);
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: the bytes do not match their checksum; pack the data set again", name);
+  switch (self->kind) {
+  case CREAM_PACK_RAW:
+    return copy_pixels(data, (int)pack_get(entry + PACK_ENTRY_WIDTH, 4),
+                       (int)pack_get(entry + PACK_ENTRY_HEIGHT, 4), image, err);
+  case CREAM_PACK_JPEG:
+    return cream_image_decode(data, size, name, least_side, image, err);
+  case CREAM_PACK_KINDS:
+    break;
+  }
+  CREAM_ASSERT(false);
 }
 
 static void destroy(cream_dataset *dataset) {
@@ -85,7 +96,8 @@ static cream_status map_file(pack *self, cream_error *err) {
   }
   if (!S_ISREG(info.st_mode) || info.st_size < CREAM_PACK_HEADER) {
     close(file);
-    return cream_fail(err, CREAM_BAD_DATA, "%s: not a file of packed pictures", self->path);
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: not a file of packed images; expected one made by cream data pack", self->path);
   }
   self->size = (size_t)info.st_size;
   void *map = mmap(NULL, self->size, PROT_READ, MAP_SHARED, file, 0);
@@ -98,28 +110,30 @@ static cream_status map_file(pack *self, cream_error *err) {
 }
 
 static cream_status damaged(const pack *self, const char *what, cream_error *err) {
-  return cream_fail(err, CREAM_BAD_DATA, "%s: damaged packed pictures: %s", self->path, what);
+  return cream_fail(err, CREAM_BAD_DATA, "%s: damaged packed images: %s", self->path, what);
 }
 
 static cream_status read_header(pack *self, cream_error *err) {
   const uint8_t *header = self->map;
   if (pack_get(header + PACK_AT_MAGIC, 8) != CREAM_PACK_MAGIC)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: not a file of packed pictures", self->path);
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: not a file of packed images; expected one made by cream data pack", self->path);
   uint64_t version = pack_get(header + PACK_AT_VERSION, 4), kind = pack_get(header + PACK_AT_KIND, 4);
   if (version != CREAM_PACK_VERSION)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: packed pictures of version %u, expected %d: pack them again",
-                      self->path, (unsigned)version, CREAM_PACK_VERSION);
-  if (kind > CREAM_PACK_JPEG) return damaged(self, "unknown kind of pictures", err);
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: got version %u of packed images, expected %d; pack them again", self->path,
+                      (unsigned)version, CREAM_PACK_VERSION);
+  if (kind >= CREAM_PACK_KINDS) return damaged(self, "unknown kind of images", err);
   self->kind = (cream_pack_kind)kind;
   uint64_t counts[CREAM_PARTS], classes = pack_get(header + PACK_AT_CLASSES, 4);
   self->names_at = pack_get(header + PACK_AT_NAMES, 8);
   self->index_at = pack_get(header + PACK_AT_INDEX, 8);
   if (self->names_at < CREAM_PACK_HEADER || self->names_at > self->index_at || self->index_at > self->size)
-    return damaged(self, "it ends too early, or parts lie outside", err);
+    return damaged(self, "it is truncated, or offsets are out of range", err);
   uint64_t room = (self->size - self->index_at) / CREAM_PACK_ENTRY;
   for (int part = 0; part < CREAM_PARTS; part++) {
     counts[part] = pack_get(header + PACK_AT_COUNTS + 8 * part, 8);
-    if (counts[part] == 0 || counts[part] > room) return damaged(self, "wrong number of pictures", err);
+    if (counts[part] == 0 || counts[part] > room) return damaged(self, "wrong number of images", err);
   }
   if ((counts[0] + counts[1]) * CREAM_PACK_ENTRY != self->size - self->index_at)
     return damaged(self, "the index has the wrong size", err);
@@ -163,11 +177,11 @@ static cream_status check_entry(const pack *self, const uint8_t *entry, cream_er
   uint64_t offset = pack_get(entry + PACK_ENTRY_OFFSET, 8), size = pack_get(entry + PACK_ENTRY_SIZE, 4);
   uint64_t width = pack_get(entry + PACK_ENTRY_WIDTH, 4), height = pack_get(entry + PACK_ENTRY_HEIGHT, 4);
   if (offset < CREAM_PACK_HEADER || offset > self->names_at || size > self->names_at - offset)
-    return damaged(self, "a picture lies outside", err);
+    return damaged(self, "the offset of an image is out of range", err);
   if (width == 0 || height == 0 || width * height > CREAM_MAX_PIXELS)
-    return damaged(self, "a picture has an impossible size", err);
+    return damaged(self, "an image has an impossible size", err);
   if (self->kind == CREAM_PACK_RAW && size != width * height * 3)
-    return damaged(self, "a picture's size does not fit its width and height", err);
+    return damaged(self, "the bytes of an image do not match its width and height", err);
   if (pack_get(entry + PACK_ENTRY_LABEL, 4) >= (uint64_t)self->dataset.classes)
     return damaged(self, "a label is out of range", err);
   return CREAM_OK;
@@ -191,9 +205,9 @@ static cream_status read_index(pack *self, cream_error *err) {
 }
 
 cream_status cream_pack_open(const char *path, cream_dataset **out, cream_error *err) {
-  if (!path) return cream_fail(err, CREAM_BAD_CONFIG, "data 'pack': expected pack:FILE");
+  if (!path) return cream_fail(err, CREAM_BAD_CONFIG, "data: got 'pack', expected pack:FILE");
   pack *self = calloc(1, sizeof *self);
-  if (!self) return cream_fail_memory(err, sizeof *self, "packed pictures");
+  if (!self) return cream_fail_memory(err, sizeof *self, "packed images");
   self->dataset = (cream_dataset){.name = "pack", .load = load, .path = path_of, .destroy = destroy};
   self->path = strdup(path);
   cream_status status = self->path ? map_file(self, err) : cream_fail_memory(err, strlen(path), "a path");

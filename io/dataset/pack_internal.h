@@ -1,6 +1,6 @@
-/* The layout of a packed file, shared by its writer and its reader. All numbers are little-endian.
+/* The layout of a packed file, for its writer and its reader. All numbers are little-endian.
  *
- *   header | pictures | class names, each ended by a 0 byte | index: an entry a picture, training part first
+ *   header | images | class names, each ended by a 0 byte | index: an entry per image, training part first
  */
 #ifndef CREAM_IO_PACK_INTERNAL_H
 #define CREAM_IO_PACK_INTERNAL_H
@@ -18,7 +18,7 @@ enum {
   CREAM_PACK_VERSION = 1,
   CREAM_PACK_HEADER = 96,
   CREAM_PACK_ENTRY = 32,
-  CREAM_PACK_ALIGNMENT = 64, /* of pictures */
+  CREAM_PACK_ALIGNMENT = 64, /* of images */
   CREAM_PACK_MAX_CLASSES = 1 << 20,
 };
 
@@ -29,10 +29,10 @@ enum {
   PACK_AT_KIND = 12,
   PACK_AT_CLASSES = 16,
   PACK_AT_SHORTER = 20,
-  PACK_AT_COUNTS = 24,   /* of both parts, 8 bytes each */
-  PACK_AT_NAMES = 40,    /* offset of the names in the file */
-  PACK_AT_INDEX = 48,    /* and of the index, which ends the file */
-  PACK_AT_MEAN = 56,     /* 3 floats, then 3 of the deviation */
+  PACK_AT_COUNTS = 24,   /* images of both parts, 8 bytes each */
+  PACK_AT_NAMES = 40,    /* offset of the names */
+  PACK_AT_INDEX = 48,    /* offset of the index, which ends the file */
+  PACK_AT_MEAN = 56,     /* 3 floats, followed by 3 of the deviation */
   PACK_AT_RESERVED = 80, /* 0 */
   PACK_AT_CHECKSUM = 88, /* pack_checksum */
 };
@@ -40,7 +40,7 @@ enum {
 /* Offsets in an entry. */
 enum {
   PACK_ENTRY_OFFSET = 0,
-  PACK_ENTRY_CHECKSUM = 8, /* XXH3 of the picture's bytes */
+  PACK_ENTRY_CHECKSUM = 8, /* XXH3 of the image's bytes */
   PACK_ENTRY_WIDTH = 16,
   PACK_ENTRY_HEIGHT = 20,
   PACK_ENTRY_SIZE = 24,

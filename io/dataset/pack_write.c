@@ -1,13 +1,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "io/image/encode.h"
 #include "io/base/file.h"
-#include "pack_internal.h"
 #include "io/base/parallel.h"
+#include "io/image/encode.h"
 #include "io/image/resample.h"
+#include "pack_internal.h"
 
-/* A picture ready to be written. */
+/* An image ready to be written. */
 typedef struct item {
   uint8_t *data;
   size_t size;
@@ -28,7 +28,7 @@ typedef struct packer {
   uint64_t at; /* bytes written */
   uint8_t *index;
   size_t count[CREAM_PARTS];
-  /* The pictures being read: `first` is the number of items[0] in `part`. */
+  /* The images being read: items[0] is image `first` of `part`. */
   cream_part part;
   size_t first;
   item *items;
@@ -37,7 +37,7 @@ typedef struct packer {
 
 enum { ITEMS_PER_THREAD = 16 };
 
-/* ---- one picture, on any thread --------------------------------------------------------------------- */
+/* ---- one image, on any thread --------------------------------------------------------------------- */
 
 static cream_status shrink(const packer *self, thread_memory *memory, item *out, cream_error *err) {
   const cream_image *image = &memory->image;
@@ -47,7 +47,7 @@ static cream_status shrink(const packer *self, thread_memory *memory, item *out,
   out->height = smaller ? (int)((double)wanted * image->height / shorter) : image->height;
   out->size = (size_t)out->width * (size_t)out->height * 3;
   out->data = malloc(out->size);
-  if (!out->data) return cream_fail_memory(err, out->size, "packing a picture");
+  if (!out->data) return cream_fail_memory(err, out->size, "packing an image");
   if (!smaller) {
     memcpy(out->data, image->pixels, out->size);
     return CREAM_OK;
@@ -97,8 +97,9 @@ static cream_status pad(packer *self, cream_error *err) {
 
 static cream_status put_item(packer *self, const item *it, int32_t label, cream_error *err) {
   if (it->size > UINT32_MAX)
-    return cream_fail(err, CREAM_BAD_DATA, "a picture of %d x %d pixels is too large to be packed", it->width,
-                      it->height);
+    return cream_fail(err, CREAM_BAD_DATA,
+                      "%s: an image of %d x %d pixels is too large to be packed; lower --shorter",
+                      self->dataset->name, it->width, it->height);
   cream_status status = pad(self, err);
   uint8_t *entry = self->index + (self->count[0] + self->count[1]) * CREAM_PACK_ENTRY;
   pack_put(entry + PACK_ENTRY_OFFSET, self->at, 8);
@@ -112,18 +113,18 @@ static cream_status put_item(packer *self, const item *it, int32_t label, cream_
   return status;
 }
 
-/* Writes the items that are ready, in their order, and frees all. */
+/* Writes the first n items in order; frees all, also on failure. */
 static cream_status put_items(packer *self, size_t n, cream_error *err) {
   cream_status status = CREAM_OK;
   for (size_t i = 0; i < n; i++) {
     item *it = &self->items[i];
     size_t number = self->first + i;
     if (status) {
-      /* Only freed. */
+      /* Only free the rest. */
     } else if (it->status == CREAM_OK) {
       status = put_item(self, it, self->dataset->labels[self->part][number], err);
-    } else if (it->status == CREAM_BAD_DATA && self->options->bad) {
-      status = cream_bad_add(self->options->bad, self->part, number, &it->error, err);
+    } else if (it->status == CREAM_BAD_DATA && self->options->skipped) {
+      status = cream_skipped_add(self->options->skipped, self->part, number, &it->error, err);
     } else {
       status = it->status;
       if (err) *err = it->error;
@@ -142,16 +143,15 @@ static cream_status put_part(packer *self, cream_part part, size_t done, size_t 
     cream_parallel(self->options->threads, n, prepare, self);
     status = put_items(self, n, err);
     if (!status && self->options->stop && *self->options->stop)
-      status =
-          cream_fail(err, CREAM_INTERRUPTED, "interrupted after %zu of %zu pictures; nothing was written",
-                     done + self->first + n, all);
+      status = cream_fail(err, CREAM_INTERRUPTED, "interrupted after %zu of %zu images; nothing was written",
+                          done + self->first + n, all);
     if (!status && self->options->progress)
       self->options->progress(self->options->context, done + self->first + n, all);
   }
   return status;
 }
 
-/* The names of the classes as one block that the caller frees. */
+/* Returns the class names as one block of *size bytes, which the caller frees; NULL: out of memory. */
 static char *join_names(const cream_dataset *dataset, size_t *size) {
   *size = 0;
   for (int c = 0; c < dataset->classes; c++) *size += strlen(dataset->class_names[c]) + 1;
@@ -175,7 +175,7 @@ static void fill_header(const packer *self, uint8_t header[CREAM_PACK_HEADER]) {
   }
 }
 
-/* What follows the pictures, and the header at the beginning. */
+/* Writes names and index, and the header at the beginning of the file. */
 static cream_status put_rest(packer *self, cream_error *err) {
   uint8_t header[CREAM_PACK_HEADER] = {0};
   size_t names_size, index_size = (self->count[0] + self->count[1]) * CREAM_PACK_ENTRY;
@@ -201,8 +201,9 @@ static cream_status put_all(packer *self, size_t all, cream_error *err) {
   if (!status) status = put_part(self, CREAM_PART_TRAIN, 0, all, err);
   if (!status) status = put_part(self, CREAM_PART_TEST, self->dataset->count[CREAM_PART_TRAIN], all, err);
   if (!status && (!self->count[0] || !self->count[1]))
-    status = cream_fail(err, CREAM_BAD_DATA, "%s: no picture of the %s part can be read", self->dataset->name,
-                        self->count[0] ? "test" : "training");
+    status =
+        cream_fail(err, CREAM_BAD_DATA, "%s: no %s image can be used; expected at least one",
+                   self->dataset->name, cream_part_name(self->count[0] ? CREAM_PART_TEST : CREAM_PART_TRAIN));
   return status ? status : put_rest(self, err);
 }
 

@@ -33,7 +33,8 @@ static void destroy(cream_dataset *dataset) {
   cream_raster_free((cream_raster *)dataset);
 }
 
-cream_raster *cream_raster_create(const char *kind, const char *place, int width, int height, int channels) {
+cream_raster *cream_raster_create(const char *format, const char *place, int width, int height,
+                                  int channels) {
   cream_raster *self = calloc(1, sizeof *self);
   char *copy = strdup(place);
   if (!self || !copy) {
@@ -41,7 +42,7 @@ cream_raster *cream_raster_create(const char *kind, const char *place, int width
     free(copy);
     return NULL;
   }
-  self->dataset = (cream_dataset){.name = kind, .load = load, .path = path_of, .destroy = destroy};
+  self->dataset = (cream_dataset){.name = format, .load = load, .path = path_of, .destroy = destroy};
   self->place = copy;
   self->width = width;
   self->height = height;
@@ -63,12 +64,12 @@ void cream_raster_free(cream_raster *self) {
 cream_status cream_raster_extend(cream_raster *self, cream_part which, size_t count, size_t *first,
                                  cream_error *err) {
   cream_raster_part *part = &self->parts[which];
-  size_t picture = plane_of(self) * (size_t)self->channels, all = part->count + count;
-  uint8_t *pixels = realloc(part->pixels, all * picture + 1);
+  size_t image_bytes = plane_of(self) * (size_t)self->channels, all = part->count + count;
+  uint8_t *pixels = realloc(part->pixels, all * image_bytes + 1);
   if (pixels) part->pixels = pixels;
   int32_t *labels = realloc(part->labels, (all + 1) * sizeof *labels);
   if (labels) part->labels = labels;
-  if (!pixels || !labels) return cream_fail_memory(err, all * picture, "pictures");
+  if (!pixels || !labels) return cream_fail_memory(err, all * image_bytes, "images");
   *first = part->count;
   part->count = all;
   return CREAM_OK;
@@ -90,7 +91,7 @@ static void measure(cream_raster *self) {
     double n = (double)train->count * (double)plane, mean = (double)sum / n / 255;
     double variance = (double)squares / n / (255.0 * 255.0) - mean * mean;
     self->dataset.mean[c] = (float)mean;
-    self->dataset.std[c] = variance > 1e-6 ? (float)sqrt(variance) : 1; /* all alike: as they are */
+    self->dataset.std[c] = variance > 1e-6 ? (float)sqrt(variance) : 1; /* all values equal: not scaled */
   }
 }
 

@@ -1,6 +1,4 @@
-/* Data sets of small pictures of one size that are held in memory: what `cifar10`, `cifar100` and `idx`
- * share.
- */
+/* Data sets of small images of equal size that are held in memory, as `cifar10`, `cifar100` and `idx` are. */
 #ifndef CREAM_IO_RASTER_H
 #define CREAM_IO_RASTER_H
 
@@ -12,22 +10,22 @@ typedef struct cream_raster_part {
   size_t count;
 } cream_raster_part;
 
-/* Begins as {.dataset = {.name}, width, height, channels}; the parts are filled by the format. */
+/* A data set under construction; the format appends to the parts. */
 typedef struct cream_raster {
   cream_dataset dataset;
-  int width, height, channels; /* 1: grey, shown as three channels that are alike; 3: RGB */
-  char *place;                 /* what the user named */
+  int width, height, channels; /* 1: grey, loaded as three equal channels; 3: RGB */
+  char *place;                 /* the text after the colon of --data */
   cream_raster_part parts[CREAM_PARTS];
 } cream_raster;
 
-/* NULL: out of memory. */
-cream_raster *cream_raster_create(const char *kind, const char *place, int width, int height, int channels);
+/* Creates an empty set; `format` must outlive it, `place` is copied. NULL: out of memory. */
+cream_raster *cream_raster_create(const char *format, const char *place, int width, int height, int channels);
 
-/* Makes room for `count` more pictures, whose values are undefined; *first: the number of the first. */
+/* Appends `count` images with undefined pixels and labels to a part. *first: the index of the first of them. */
 cream_status cream_raster_extend(cream_raster *, cream_part, size_t count, size_t *first, cream_error *);
 
-/* Mean and deviation are measured; classes as cream_classes_set has it. The set then is *out's; on failure it
- * is the caller's still. */
+/* Completes the set: measures mean and deviation and sets the classes (see cream_classes_set). On success *out owns the
+ * set; on failure the caller still does. */
 cream_status cream_raster_finish(cream_raster *, const char *const *class_names, int classes,
                                  cream_dataset **out, cream_error *);
 void cream_raster_free(cream_raster *);

@@ -4,22 +4,23 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-struct cream_bad {
+struct cream_skipped {
   const cream_dataset *dataset;
-  cream_bad_report *report;
+  cream_skipped_report *report;
   void *context;
   size_t all, limit;
   double max_share;
   pthread_mutex_t lock; /* one report at a time */
   atomic_size_t count;
-  atomic_uchar *known[CREAM_PARTS]; /* a bit for each picture */
+  atomic_uchar *known[CREAM_PARTS]; /* [count / 8 + 1]: a bit per image */
 };
 
-cream_status cream_bad_create(const cream_dataset *dataset, double max_share, cream_bad_report *report,
-                              void *context, cream_bad **out, cream_error *err) {
+cream_status cream_skipped_create(const cream_dataset *dataset, double max_share,
+                                  cream_skipped_report *report, void *context, cream_skipped **out,
+                                  cream_error *err) {
   CREAM_ASSERT(max_share >= 0 && max_share <= 1);
-  cream_bad *self = calloc(1, sizeof *self);
-  if (!self) return cream_fail_memory(err, sizeof *self, "the list of bad pictures");
+  cream_skipped *self = calloc(1, sizeof *self);
+  if (!self) return cream_fail_memory(err, sizeof *self, "the list of skipped images");
   self->dataset = dataset;
   self->report = report;
   self->context = context;
@@ -29,8 +30,8 @@ cream_status cream_bad_create(const cream_dataset *dataset, double max_share, cr
     self->all += dataset->count[part];
     self->known[part] = calloc(dataset->count[part] / 8 + 1, 1);
     if (!self->known[part]) {
-      cream_bad_destroy(self);
-      return cream_fail_memory(err, dataset->count[part] / 8 + 1, "the list of bad pictures");
+      cream_skipped_destroy(self);
+      return cream_fail_memory(err, dataset->count[part] / 8 + 1, "the list of skipped images");
     }
   }
   self->limit = (size_t)(max_share * (double)self->all);
@@ -38,24 +39,24 @@ cream_status cream_bad_create(const cream_dataset *dataset, double max_share, cr
   return CREAM_OK;
 }
 
-void cream_bad_destroy(cream_bad *self) {
+void cream_skipped_destroy(cream_skipped *self) {
   if (!self) return;
   for (int part = 0; part < CREAM_PARTS; part++) free(self->known[part]);
   pthread_mutex_destroy(&self->lock);
   free(self);
 }
 
-bool cream_bad_known(const cream_bad *self, cream_part part, size_t index) {
+bool cream_skipped_known(const cream_skipped *self, cream_part part, size_t index) {
   CREAM_ASSERT(index < self->dataset->count[part]);
   return atomic_load(&self->known[part][index / 8]) >> index % 8 & 1;
 }
 
-size_t cream_bad_count(const cream_bad *self) {
+size_t cream_skipped_count(const cream_skipped *self) {
   return atomic_load(&self->count);
 }
 
-cream_status cream_bad_add(cream_bad *self, cream_part part, size_t index, const cream_error *reason,
-                           cream_error *err) {
+cream_status cream_skipped_add(cream_skipped *self, cream_part part, size_t index, const cream_error *reason,
+                               cream_error *err) {
   CREAM_ASSERT(index < self->dataset->count[part]);
   unsigned char bit = (unsigned char)(1u << index % 8);
   pthread_mutex_lock(&self->lock);
@@ -66,7 +67,8 @@ cream_status cream_bad_add(cream_bad *self, cream_part part, size_t index, const
   size_t count = atomic_load(&self->count);
   pthread_mutex_unlock(&self->lock);
   if (count <= self->limit) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_DATA,
-                    "%zu of %zu pictures cannot be used, more than max_bad=%g allows; the last: %.340s",
-                    count, self->all, self->max_share, reason->text);
+  return cream_fail(
+      err, CREAM_BAD_DATA,
+      "max_bad: %zu of %zu images cannot be used, expected at most the share %g; last error: %.340s", count,
+      self->all, self->max_share, reason->text);
 }

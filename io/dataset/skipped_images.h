@@ -1,29 +1,32 @@
-/* Pictures that turn out unusable in the middle of a run: each is reported once and left out, up to a
- * share of the data set. Any number of threads may call the functions at a time.
+/* Images that cannot be used and are skipped during a run: each is reported once, and a limited share of the data set
+ * may be skipped. All functions but create and destroy are thread-safe.
  */
-#ifndef CREAM_IO_BAD_H
-#define CREAM_IO_BAD_H
+#ifndef CREAM_IO_SKIPPED_IMAGES_H
+#define CREAM_IO_SKIPPED_IMAGES_H
 
 #include <stdbool.h>
 
 #include "data.h"
 
-typedef struct cream_bad cream_bad;
+typedef struct cream_skipped cream_skipped;
 
-/* Gets the line of a picture's first report, one call at a time; `context` is the caller's. */
-typedef void cream_bad_report(void *context, cream_part, size_t index, const char *line);
+/* Called when an image is skipped for the first time, with the reason as one line; never by two threads at once. */
+typedef void cream_skipped_report(void *context, cream_part, size_t index, const char *line);
 
-/* `max_share`: of all pictures of the data set, which outlives this. `report` may be NULL. */
-cream_status cream_bad_create(const cream_dataset *, double max_share, cream_bad_report *report,
-                              void *context, cream_bad **, cream_error *);
-void cream_bad_destroy(cream_bad *);
+/* `max_share`: the share, 0..1, of the images of the data set that may be skipped. `report` may be NULL; `context` is
+ * passed to it. The data set must outlive *skipped. */
+cream_status cream_skipped_create(const cream_dataset *, double max_share, cream_skipped_report *report,
+                                  void *context, cream_skipped **skipped, cream_error *);
+void cream_skipped_destroy(cream_skipped *);
 
-/* Notes that a picture cannot be used, for the reason that its load gave. CREAM_BAD_DATA, now and from then
- * on: more pictures are bad than the share allows. */
-cream_status cream_bad_add(cream_bad *, cream_part, size_t index, const cream_error *reason, cream_error *);
+/* Records that an image cannot be used, with the error of its load as the reason. CREAM_BAD_DATA, for this and all
+ * later calls, once more images are skipped than the share allows. */
+cream_status cream_skipped_add(cream_skipped *, cream_part, size_t index, const cream_error *reason,
+                               cream_error *);
 
-/* Whether it was noted before: there is no need to load it again. */
-bool cream_bad_known(const cream_bad *, cream_part, size_t index);
-size_t cream_bad_count(const cream_bad *);
+/* Whether the image has been recorded. */
+bool cream_skipped_known(const cream_skipped *, cream_part, size_t index);
+/* The number of images recorded. */
+size_t cream_skipped_count(const cream_skipped *);
 
 #endif

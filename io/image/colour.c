@@ -18,7 +18,7 @@ static uint8_t clip(float value) {
   return (uint8_t)(value <= 0 ? 0 : value >= 255 ? 255 : value);
 }
 
-/* Between `from` (factor 0) and `to` (factor 1), or beyond. */
+/* Interpolates from `from` (factor 0) to `to` (factor 1), or extrapolates; clipped to 0..255. */
 static uint8_t blend(int from, int to, float factor) {
   return clip((float)from + factor * (float)(to - from));
 }
@@ -146,7 +146,7 @@ void cream_saturation(cream_canvas *c, float factor) {
   }
 }
 
-/* The smoothed value: the mean of 3x3 with the middle five times. */
+/* The mean of 3x3 pixels in which the middle has a weight of 5. */
 static int smooth(const uint8_t *p, size_t row) {
   int sum = p[-3] + 5 * p[0] + p[3];
   for (int dx = -3; dx <= 3; dx += 3) sum += p[dx - (ptrdiff_t)row] + p[dx + (ptrdiff_t)row];
@@ -155,7 +155,7 @@ static int smooth(const uint8_t *p, size_t row) {
 
 void cream_sharpness(cream_canvas *c, float factor) {
   size_t row = (size_t)c->width * 3;
-  memcpy(c->spare, c->pixels, row * (size_t)c->height); /* the border stays */
+  memcpy(c->spare, c->pixels, row * (size_t)c->height); /* the border is unchanged */
   for (int y = 1; y < c->height - 1; y++)
     for (size_t x = 3; x + 3 < row; x++) {
       const uint8_t *p = c->pixels + (size_t)y * row + x;
@@ -208,12 +208,18 @@ void cream_affine(cream_canvas *c, const double matrix[6], cream_filter filter, 
     for (int x = 0; x < c->width; x++, out += 3) {
       double from_x = matrix[0] * (x + 0.5) + matrix[1] * (y + 0.5) + matrix[2];
       double from_y = matrix[3] * (x + 0.5) + matrix[4] * (y + 0.5) + matrix[5];
-      if (from_x < 0 || from_x >= c->width || from_y < 0 || from_y >= c->height)
+      if (from_x < 0 || from_x >= c->width || from_y < 0 || from_y >= c->height) {
         memcpy(out, fill, 3);
-      else if (filter == CREAM_FILTER_BICUBIC)
-        sample_bicubic(c, from_x, from_y, out);
-      else
+        continue;
+      }
+      switch (filter) {
+      case CREAM_FILTER_BILINEAR:
         sample_bilinear(c, from_x, from_y, out);
+        break;
+      case CREAM_FILTER_BICUBIC:
+        sample_bicubic(c, from_x, from_y, out);
+        break;
+      }
     }
   swap(c);
 }

@@ -29,8 +29,7 @@ cream_status cream_jpeg_encode(const uint8_t *pixels, int width, int height, int
   if (setjmp(self.out)) {
     jpeg_destroy_compress(jpeg);
     free(self.data);
-    return cream_fail(err, CREAM_FAILED, "a picture of %d x %d pixels cannot be written as JPEG", width,
-                      height);
+    return cream_fail(err, CREAM_FAILED, "cannot encode an image of %d x %d pixels as JPEG", width, height);
   }
   jpeg_create_compress(jpeg);
   jpeg_mem_dest(jpeg, &self.data, &self.size);
@@ -71,7 +70,7 @@ cream_status cream_png_encode(const uint8_t *pixels, int width, int height, FILE
   }
   cream_status status = CREAM_OK;
   if (setjmp(png_jmpbuf(png)))
-    status = cream_fail(err, CREAM_FAILED, "a PNG of %d x %d pixels cannot be written", width, height);
+    status = cream_fail(err, CREAM_FAILED, "cannot encode an image of %d x %d pixels as PNG", width, height);
   else
     write_rows(png, info, pixels, width, height, stream);
   png_destroy_write_struct(&png, &info);

@@ -5,26 +5,37 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "io/base/file.h"
 #include "image_codec.h"
+#include "io/base/file.h"
 #include "io/base/name.h"
 
 enum { SHOWN = 320 }; /* bytes of a path in a message */
 
-/* First bytes of files. Those without a decoder are known so that a message can say what they are. */
+/* Formats by the first bytes of their files. Those without a decoder are listed so that messages can name them. */
 static const struct {
-  const char *magic, *name;
-  size_t size;
-  cream_status (*decode)(const cream_image_input *, cream_image *, int *width, int *height, cream_error *);
-} formats[] = {
-    {"\xff\xd8\xff", "JPEG", 3, cream_jpeg_decode},
-    {"\x89PNG\r\n\x1a\n", "PNG", 8, cream_png_decode},
-    {"GIF8", "GIF", 4, NULL},
-    {"RIFF", "WebP", 4, NULL},
-    {"II*\0", "TIFF", 4, NULL},
-    {"MM\0*", "TIFF", 4, NULL},
-    {"BM", "BMP", 2, NULL},
+  const char *magic;
+  size_t size; /* bytes of `magic` */
+  const char *word;
+  cream_image_decoder *decode; /* or NULL */
+} formats[] = {{"GIF8", 4, "GIF", NULL},   {"RIFF", 4, "WebP", NULL}, {"II*\0", 4, "TIFF", NULL},
+               {"MM\0*", 4, "TIFF", NULL}, {"BM", 2, "BMP", NULL},
+#define FORMAT(name, word, magic) {magic, sizeof(magic) - 1, word, cream_##name##_decode},
+               CREAM_IMAGE_FORMATS(FORMAT)
+#undef FORMAT
 };
+enum { N_FORMATS = sizeof formats / sizeof *formats };
+
+/* Writes the words of the formats that can be decoded: "JPEG or PNG". Returns `text`. */
+static const char *decodable(char *text, size_t size) {
+  size_t used = 0;
+  *text = '\0';
+  for (int i = 0; i < N_FORMATS; i++) {
+    if (!formats[i].decode) continue;
+    snprintf(text + used, size - used, "%s%s", used ? " or " : "", formats[i].word);
+    used = strlen(text);
+  }
+  return text;
+}
 
 cream_status cream_image_resize(cream_image *image, int width, int height, cream_error *err) {
   size_t bytes = (size_t)width * (size_t)height * 3;
@@ -32,7 +43,7 @@ cream_status cream_image_resize(cream_image *image, int width, int height, cream
     free(image->pixels);
     image->pixels = malloc(bytes);
     image->capacity = image->pixels ? bytes : 0;
-    if (!image->pixels) return cream_fail_memory(err, bytes, "a picture");
+    if (!image->pixels) return cream_fail_memory(err, bytes, "an image");
   }
   image->width = width;
   image->height = height;
@@ -47,10 +58,10 @@ void cream_image_free(cream_image *image) {
 
 cream_status cream_image_check_size(const char *name, uint32_t width, uint32_t height, cream_error *err) {
   if (width == 0 || height == 0)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: a picture without pixels (%u x %u)", name, width, height);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: the image has no pixels (%u x %u)", name, width, height);
   if ((uint64_t)width * height > CREAM_MAX_PIXELS)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: %u x %u pixels, more than the %d that are allowed", name,
-                      width, height, CREAM_MAX_PIXELS);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %u x %u pixels, more than the %d allowed", name, width,
+                      height, CREAM_MAX_PIXELS);
   return CREAM_OK;
 }
 
@@ -58,7 +69,7 @@ cream_status cream_image_damaged(const char *name, const char *format, const cha
   return cream_fail(err, CREAM_BAD_DATA, "%s: a damaged %s: %s", name, format, reason);
 }
 
-/* A path as messages have it: one line, and the end of one that would leave no room for the reason. */
+/* Writes a path for a message: escaped to one line, and shortened at its beginning if it is long. Returns `text`. */
 static char *shown(const char *path, char *text, size_t size) {
   char *at = text;
   size_t length = strlen(path);
@@ -72,15 +83,17 @@ static char *shown(const char *path, char *text, size_t size) {
 
 static cream_status decode(const cream_image_input *input, cream_image *image, int *width, int *height,
                            cream_error *err) {
+  char expected[80];
   if (input->size == 0) return cream_fail(err, CREAM_BAD_DATA, "%s: an empty file", input->name);
-  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+  for (int i = 0; i < N_FORMATS; i++) {
     if (input->size < formats[i].size || memcmp(input->data, formats[i].magic, formats[i].size) != 0)
       continue;
     if (formats[i].decode) return formats[i].decode(input, image, width, height, err);
-    return cream_fail(err, CREAM_BAD_DATA, "%s: a %s file; expected JPEG or PNG", input->name,
-                      formats[i].name);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: a %s file; expected %s", input->name, formats[i].word,
+                      decodable(expected, sizeof expected));
   }
-  return cream_fail(err, CREAM_BAD_DATA, "%s: not a picture; expected JPEG or PNG", input->name);
+  return cream_fail(err, CREAM_BAD_DATA, "%s: not an image; expected %s", input->name,
+                    decodable(expected, sizeof expected));
 }
 
 cream_status cream_image_size(const uint8_t *data, size_t size, const char *name, int *width, int *height,
@@ -103,7 +116,7 @@ cream_status cream_image_read(const char *path, int least_side, cream_image *ima
   shown(path, text, sizeof text);
   if (stat(path, &info))
     return cream_fail(err, CREAM_BAD_DATA, "%s: cannot be read: %s", text, strerror(errno));
-  if (!S_ISREG(info.st_mode)) /* asked before it is opened: a pipe would wait for its writer */
+  if (!S_ISREG(info.st_mode)) /* checked before opening: opening a pipe would wait for its writer */
     return cream_fail(err, CREAM_BAD_DATA, "%s: cannot be read: %s", text,
                       S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
   char *data;

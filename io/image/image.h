@@ -1,7 +1,7 @@
-/* Pictures as 8-bit RGB, out of JPEG and PNG. What a file is, its first bytes say, not its name. Colours are
- * those of Pillow's convert('RGB'), which training pipelines in Python begin with: alpha is dropped, EXIF
- * rotation, gamma and colour profiles are ignored, CMYK is taken as Adobe writes it (inverted), and 16-bit
- * grey is cut off at 255, not scaled.
+/* Images as 8-bit RGB, decoded from the formats of image_codec.h (JPEG, PNG). The first bytes of a file decide its
+ * format, not its name. Colours are those of Pillow's convert('RGB'), the usual first step of training pipelines in
+ * Python: alpha is dropped; EXIF rotation, gamma and colour profiles are ignored; CMYK is read as Adobe writes it
+ * (inverted); 16-bit grey is clipped to 255, not scaled.
  */
 #ifndef CREAM_IO_IMAGE_H
 #define CREAM_IO_IMAGE_H
@@ -12,45 +12,47 @@
 #include "core/base/status.h"
 
 enum {
-  CREAM_MAX_PIXELS = 178956970,    /* of a picture: beyond it, as in Pillow, a file is taken for an attack */
+  CREAM_MAX_PIXELS =
+      178956970, /* of an image: Pillow's limit, above which it suspects a decompression bomb */
   CREAM_MAX_IMAGE_BYTES = 1 << 28, /* of a file */
 };
 
-/* A part of a picture, all that its user wants of it: a decoder that can leaves out the work for the rest. */
+/* The part of an image that the caller needs. A decoder may use it to skip work for the rest. */
 typedef struct cream_image_crop cream_image_crop;
 struct cream_image_crop {
-  /* Called by the decoder when it knows the size of the picture; sets the members below. */
+  /* Called by the decoder once it knows the size of the image; sets the members below. */
   void (*choose)(cream_image_crop *, int width, int height);
-  int left, top, width, height;  /* in pixels of the full picture, within it */
-  int least_width, least_height; /* the part may be shrunk as long as it is not below this size */
+  int left, top, width, height;  /* in pixels of the full image, inside it */
+  int least_width, least_height; /* the part may be decoded at a reduced scale that is no smaller than this */
 };
 
-/* Begins as {0}. Memory is used again from picture to picture and grows only. */
+/* Initialise with {0}. The memory is reused from image to image and only grows. */
 typedef struct cream_image {
   int width, height;
   uint8_t *pixels; /* [height, width, 3] */
   size_t capacity; /* bytes at `pixels` */
 
-  cream_image_crop *crop; /* the caller's, or NULL; a decoder need not heed it */
-  int left, top, shrink; /* if it did: pixels[0] is at (left, top) of the picture at 1/shrink; else 0, 0, 0 */
+  cream_image_crop *crop; /* the caller's, or NULL; decoders may ignore it */
+  int left, top,
+      shrink; /* with a crop: pixels[0] is at (left, top) of the image at scale 1/shrink; else 0, 0, 0 */
 } cream_image;
 
-/* Makes room for width x height pixels, whose values are undefined after it. */
+/* Makes room for width x height pixels; their values are undefined. */
 cream_status cream_image_resize(cream_image *, int width, int height, cream_error *);
 void cream_image_free(cream_image *);
 
-/* Width and height out of the header alone; `name` is for messages. */
+/* Reads width and height from the header alone. `name` is used in messages. */
 cream_status cream_image_size(const uint8_t *data, size_t size, const char *name, int *width, int *height,
                               cream_error *);
 
-/* The picture in `data`. A JPEG is decoded at the smallest of 1, 1/2, 1/4 and 1/8 of its size (rounded up)
- * whose shorter side is still at least `least_side`; 0: at full size. CREAM_BAD_DATA: empty, neither JPEG nor
- * PNG, damaged, truncated, or more than CREAM_MAX_PIXELS, found before anything of that size is allocated;
- * what is in `image` then is undefined, and it can be used again. */
+/* Decodes the image in `data`. A JPEG is decoded at the smallest scale of 1, 1/2, 1/4 and 1/8 (sizes rounded up)
+ * whose shorter side has at least `least_side` pixels; 0: at full size. CREAM_BAD_DATA: the data are empty, damaged,
+ * truncated, of a format without a decoder, or have more than CREAM_MAX_PIXELS, which is checked before memory for
+ * them is allocated. On error the content of `image` is undefined, but `image` can be used again. */
 cream_status cream_image_decode(const uint8_t *data, size_t size, const char *name, int least_side,
                                 cream_image *image, cream_error *);
 
-/* The same out of a file. CREAM_BAD_DATA also for a file that cannot be read. */
+/* Decodes the image in a file. CREAM_BAD_DATA also if the file cannot be read. */
 cream_status cream_image_read(const char *path, int least_side, cream_image *image, cream_error *);
 
 #endif

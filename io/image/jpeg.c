@@ -10,8 +10,8 @@
 #include "image_codec.h"
 
 enum {
-  MAX_SCANS = 500,    /* of a progressive file: each goes over the whole picture */
-  LINES_AT_ONCE = 16, /* rows asked for in a call; the library gives those of one block row */
+  MAX_SCANS = 500,    /* of a progressive file: each covers the whole image */
+  LINES_AT_ONCE = 16, /* rows requested per call; the library returns at most those of one block row */
 };
 
 typedef struct reader {
@@ -35,7 +35,7 @@ static void on_error(j_common_ptr jpeg) {
   stop(jpeg, NULL);
 }
 
-/* Of the warnings only the end of the data is one that Pillow stops at too. */
+/* Of all warnings, Pillow treats only the end of the data as an error. */
 static void on_message(j_common_ptr jpeg, int level) {
   if (level < 0 && jpeg->err->msg_code == JWRN_JPEG_EOF) stop(jpeg, "truncated");
 }
@@ -44,14 +44,14 @@ static void on_progress(j_common_ptr jpeg) {
   if (((j_decompress_ptr)jpeg)->input_scan_number > MAX_SCANS) stop(jpeg, "more than 500 scans");
 }
 
-/* The largest reduction that leaves `least` pixels on the shorter side, as a number of eighths. */
+/* The smallest scale, in eighths, that leaves at least `least` pixels on the shorter side; 8 if least is 0. */
 static unsigned scale_for(unsigned shorter, int least) {
   unsigned eighths = 8;
   while (least > 0 && eighths > 1 && (shorter * (eighths / 2) + 7) / 8 >= (unsigned)least) eighths /= 2;
   return eighths;
 }
 
-/* A row of CMYK as Adobe writes it (255: no ink), to RGB in place of its beginning. As Pillow does it:
+/* Converts a row of CMYK as Adobe writes it (255: no ink) to RGB, as Pillow does:
  * white = 255 - K, colour = white - ink * white / 255, rounded. */
 static void cmyk_to_rgb(const uint8_t *cmyk, int width, uint8_t *rgb) {
   for (int x = 0; x < width; x++, cmyk += 4, rgb += 3) {
@@ -63,7 +63,7 @@ static void cmyk_to_rgb(const uint8_t *cmyk, int width, uint8_t *rgb) {
   }
 }
 
-/* Reads as many rows as the image has, after those already read or skipped. */
+/* Reads image->height rows, starting after those already read or skipped. */
 static void read_rows(reader *self, cream_image *image) {
   j_decompress_ptr jpeg = &self->jpeg;
   unsigned first = jpeg->output_scanline, last = first + (unsigned)image->height;
@@ -85,18 +85,19 @@ static void read_rows(reader *self, cream_image *image) {
   }
 }
 
-/* The reduction that leaves the part as large as it has to be. */
+/* The smallest scale, in eighths, that leaves the part at least as large as the crop requires. */
 static unsigned scale_for_part(const cream_image_crop *part) {
   unsigned across = scale_for((unsigned)part->width, part->least_width);
   unsigned down = scale_for((unsigned)part->height, part->least_height);
   return across > down ? across : down;
 }
 
-/* Starts decompressing at the beginning of the part; the blocks of pixels around it are not decoded. Sets the
- * image's size. */
+/* Starts to decompress at the beginning of the part; blocks of pixels outside it are not decoded. Sets the size and
+ * the position of the image. */
 static cream_status start_part(j_decompress_ptr jpeg, const cream_image_crop *part, cream_image *image,
                                cream_error *err) {
-  enum { MARGIN = 2 }; /* at the edges of what is decoded, colours lack their neighbours */
+  /* Colours at the edges of the decoded region are interpolated without their neighbours. */
+  enum { MARGIN = 2 };
   int shrink = (int)(jpeg->scale_denom / jpeg->scale_num);
   int left = part->left / shrink - MARGIN, right = (part->left + part->width - 1) / shrink + 1 + MARGIN;
   int top = part->top / shrink - MARGIN, bottom = (part->top + part->height - 1) / shrink + 1 + MARGIN;

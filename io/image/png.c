@@ -32,13 +32,13 @@ static void on_read(png_structp png, png_bytep bytes, size_t size) {
   self->at += size;
 }
 
-/* 16-bit grey to RGB in place, last pixel first since it grows: cut off at 255 as Pillow does it. */
+/* Converts 16-bit grey to RGB in place, clipped to 255 as in Pillow. Rows grow, so the last pixel comes first. */
 static void grey16_to_rgb(png_structp png, png_row_infop row, png_bytep bytes) {
   (void)png;
   for (size_t x = row->width; x-- > 0;) memset(bytes + 3 * x, bytes[2 * x] ? 255 : bytes[2 * x + 1], 3);
 }
 
-/* A picture may name colours that its palette lacks; Pillow takes them from a ramp of greys. */
+/* Pixels may index entries that the palette lacks; Pillow fills these with a ramp of greys. */
 static void complete_palette(reader *self) {
   png_colorp given;
   int count = 0, all = 1 << png_get_bit_depth(self->png, self->info);
@@ -49,7 +49,7 @@ static void complete_palette(reader *self) {
   png_set_PLTE(self->png, self->info, palette, all);
 }
 
-/* Whatever the file has, rows come as 8-bit RGB. */
+/* Makes libpng deliver rows as 8-bit RGB, whatever the depth and colour type of the file. */
 static void set_transforms(reader *self) {
   png_structp png = self->png;
   int colour = png_get_color_type(png, self->info), depth = png_get_bit_depth(png, self->info);
@@ -70,7 +70,7 @@ static void set_transforms(reader *self) {
   png_read_update_info(png, self->info);
 }
 
-static cream_status read_picture(reader *self, cream_image *image, cream_error *err) {
+static cream_status read_pixels(reader *self, cream_image *image, cream_error *err) {
   int width = (int)png_get_image_width(self->png, self->info);
   int height = (int)png_get_image_height(self->png, self->info);
   cream_status status = cream_image_resize(image, width, height, err);
@@ -79,7 +79,7 @@ static cream_status read_picture(reader *self, cream_image *image, cream_error *
   set_transforms(self);
   CREAM_ASSERT(png_get_rowbytes(self->png, self->info) == stride);
   self->rows = malloc((size_t)height * sizeof *self->rows);
-  if (!self->rows) return cream_fail_memory(err, (size_t)height * sizeof *self->rows, "rows of a picture");
+  if (!self->rows) return cream_fail_memory(err, (size_t)height * sizeof *self->rows, "rows of an image");
   for (int y = 0; y < height; y++) self->rows[y] = image->pixels + (size_t)y * stride;
   png_read_image(self->png, self->rows);
   return CREAM_OK;
@@ -101,7 +101,7 @@ cream_status cream_png_decode(const cream_image_input *input, cream_image *image
   }
   png_set_read_fn(self.png, &self, on_read);
   png_set_user_limits(self.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-  png_set_keep_unknown_chunks(self.png, PNG_HANDLE_CHUNK_NEVER, NULL, -1); /* all but IHDR, PLTE, IDAT */
+  png_set_keep_unknown_chunks(self.png, PNG_HANDLE_CHUNK_NEVER, NULL, -1); /* skip all but IHDR, PLTE, IDAT */
   png_read_info(self.png, self.info);
   png_uint_32 w = png_get_image_width(self.png, self.info), h = png_get_image_height(self.png, self.info);
   status = cream_image_check_size(input->name, w, h, err);
@@ -109,7 +109,7 @@ cream_status cream_png_decode(const cream_image_input *input, cream_image *image
     *width = (int)w;
     *height = (int)h;
   }
-  if (!status && image) status = read_picture(&self, image, err);
+  if (!status && image) status = read_pixels(&self, image, err);
 done:
   free(self.rows);
   png_destroy_read_struct(&self.png, &self.info, NULL);

@@ -6,9 +6,9 @@
 #include <string.h>
 
 enum { DEFAULT_COUNT = 2, MAX_COUNT = 20 };
-static const double full = 10; /* magnitude at which arguments reach their limits */
+static const double full = 10; /* the magnitude at which arguments reach their limits */
 
-/* ---- arguments: from a magnitude as a share 0..1 of the full one ------------------------------------ */
+/* ---- arguments, from the magnitude divided by `full` -------------------------------------------------- */
 
 static double nothing(double share, bool increasing, bool negate) {
   (void)share, (void)increasing, (void)negate;
@@ -134,7 +134,7 @@ static const struct {
   const char *name;
   double (*argument)(double share, bool increasing, bool negate);
   void (*apply)(const brush *, double argument);
-} ops[CREAM_RANDAUGMENT_OPS] = {
+} ops[] = {
     {"AutoContrast", nothing, autocontrast},
     {"Equalize", nothing, equalize},
     {"Invert", nothing, invert},
@@ -151,6 +151,7 @@ static const struct {
     {"TranslateXRel", translation, translate_x},
     {"TranslateYRel", translation, translate_y},
 };
+_Static_assert(sizeof ops / sizeof *ops == CREAM_RANDAUGMENT_OPS, "RandAugment has 15 operations");
 
 const char *cream_randaugment_name(int op) {
   return ops[op].name;
@@ -182,7 +183,7 @@ void cream_randaugment_apply(const cream_randaugment *self, cream_rng *rng, cons
 
 /* ---- parsing ---------------------------------------------------------------------------------------- */
 
-/* The number behind a prefix, to the end of the part. */
+/* Reads the number after a prefix; false if the part, up to the next dash, is anything else or out of range. */
 static bool number_after(const char *part, const char *prefix, double low, double high, double *value) {
   size_t length = strlen(prefix);
   if (strncmp(part, prefix, length) != 0 || !isdigit((unsigned char)part[length])) return false;
@@ -213,10 +214,11 @@ cream_status cream_randaugment_parse(const char *text, cream_randaugment *out, c
       good = false;
   }
   if (!good)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "augment.randaugment: got '%.60s', expected for example rand-m9-mstd0.5, with -m0..10, "
-                      "-mstd0..100, -inc0 or -inc1, -n1..%d, or none",
-                      text, MAX_COUNT);
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "augment.randaugment: got '%.60s'; expected none or, for example, rand-m9-mstd0.5, with -m0..10, "
+        "-mstd0..100, -inc0 or -inc1, -n1..%d",
+        text, MAX_COUNT);
   *out = parsed;
   return CREAM_OK;
 }

@@ -40,14 +40,19 @@ static double bicubic(double x) {
 static const struct {
   double (*at)(double);
   double support;
-} filters[] = {[CREAM_FILTER_BILINEAR] = {bilinear, 1}, [CREAM_FILTER_BICUBIC] = {bicubic, 2}};
+} filters[] = {
+#define FILTER(id, function, support) [CREAM_FILTER_##id] = {function, support},
+    CREAM_FILTERS(FILTER)
+#undef FILTER
+};
 
-/* Inputs from..to of an axis of `size` become `out` outputs, of which those from `window` on are wanted. */
+/* Inputs from..to of an axis of `size` pixels become `out` outputs, of which `count` are computed, starting with
+ * `window`. */
 typedef struct axis {
   int size;
   double from, to;
   int out, window, count;
-  bool reverse; /* the last output comes first */
+  bool reverse; /* the last output first */
   cream_filter filter;
 } axis;
 
@@ -55,12 +60,13 @@ static double reach_of(const axis *a) {
   return filters[a->filter].support * fmax((a->to - a->from) / a->out, 1);
 }
 
-/* An interval of length 2 * reach holds at most one more whole number than its length. */
+/* Weights per output, a multiple of 4: an interval of length 2 * reach holds at most one more integer than its
+ * length. */
 static int width_of(const axis *a) {
   return ((int)(2 * reach_of(a)) + 1 + 3) / 4 * 4;
 }
 
-/* Weights of one output around `centre`, which sum up to 1; k has room for width_of() doubles. */
+/* Computes the weights of the output at `centre`, whose sum is 1. k: scratch of width_of() doubles. */
 static void weigh(const axis *a, double centre, double *k, int32_t *first, int32_t *used, int32_t *weights) {
   double reach = reach_of(a), scale = 1 / fmax((a->to - a->from) / a->out, 1), sum = 0;
   int from = (int)(centre - reach + 0.5), to = (int)(centre + reach + 0.5);
@@ -136,7 +142,7 @@ static const cream_resample_kernels portable = {prepare, row, column};
 
 /* ---- resizing -------------------------------------------------------------------------------------- */
 
-/* One scratch block, its parts handed out in order; without memory it is only measured. */
+/* An allocator of consecutive parts of one block. Without `data` it only sums up their sizes in `used`. */
 typedef struct block {
   uint8_t *data;
   size_t used;
@@ -161,8 +167,8 @@ typedef struct plan {
   cream_taps across, down;
   double *k;
   void *table;
-  uint8_t *padded; /* a copy of a row near the end of the picture, beyond which nothing may be read */
-  size_t padding;  /* bytes behind it: they are read, and count nothing, their weights being 0 */
+  uint8_t *padded; /* copy of a row near the end of the image, with room for reads beyond it */
+  size_t padding;  /* bytes after that row: read, but with weights of 0 */
   uint8_t *rows;   /* [inputs of `down`, row_bytes] */
   size_t row_bytes;
 } plan;
@@ -205,7 +211,7 @@ cream_status cream_resample(cream_scratch *scratch, const cream_resize *job, uin
   CREAM_ASSERT(x.from >= 0 && x.from < x.to && x.to <= x.size && y.from >= 0 && y.from < y.to &&
                y.to <= y.size);
 
-  /* Rows that the window needs, at most. */
+  /* An upper bound of the input rows that the window needs. */
   double step = (y.to - y.from) / y.out;
   int first = (int)fmax(y.from + y.window * step - reach_of(&y) - 1, 0);
   int last = (int)fmin(y.from + (y.window + y.count) * step + reach_of(&y) + 1, y.size);
@@ -213,7 +219,7 @@ cream_status cream_resample(cream_scratch *scratch, const cream_resize *job, uin
   block memory = {0};
   lay_out(&p, &memory, &x, &y, job->width, last - first);
   memory.data = cream_scratch_need(scratch, memory.used);
-  if (!memory.data) return cream_fail_memory(err, memory.used, "resizing a picture");
+  if (!memory.data) return cream_fail_memory(err, memory.used, "resizing an image");
   memory.used = 0;
   lay_out(&p, &memory, &x, &y, job->width, last - first);
   fill_taps(&x, &p.across, p.k);

@@ -17,7 +17,7 @@ static int16_t low(int32_t weight) {
   return (int16_t)(weight & 255);
 }
 
-/* For every 4 weights: high and low parts, each as weights 0 and 1 four times, then 2 and 3. */
+/* Per 4 weights: the high parts, then the low parts; each as weights 0, 1 four times, then 2, 3 four times. */
 static void prepare(const cream_taps *taps, void *table) {
   int16_t *out = table;
   size_t count = (size_t)taps->count * (size_t)taps->width;
@@ -33,7 +33,7 @@ AVX2 static inline __m256i join(__m256i highs, __m256i lows) {
   return _mm256_add_epi32(_mm256_slli_epi32(highs, 8), lows);
 }
 
-/* r g b of pixels 0 and 1 side by side as 16 bits, then of 2 and 3. */
+/* Interleaves r g b of pixels 0 and 1 as 16 bits, and in the upper half those of pixels 2 and 3. */
 AVX2 static inline __m256i pairs_of(const uint8_t *pixel) {
   const __m256i pairs = _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1, /**/
                                          6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
@@ -41,7 +41,7 @@ AVX2 static inline __m256i pairs_of(const uint8_t *pixel) {
   return _mm256_shuffle_epi8(p, pairs);
 }
 
-/* The rounded sums of a pixel's two halves: r g b and nothing. */
+/* Adds the two halves of a pixel's sums and rounds: r g b 0. */
 AVX2 static inline __m128i pixel_of(__m256i highs, __m256i lows) {
   __m256i sums = join(highs, lows);
   __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
@@ -68,7 +68,7 @@ AVX2 static inline __m128i long_pixel(const cream_taps *taps, const __m256i *wei
   return pixel_of(highs, lows);
 }
 
-/* Four pixels as 12 bytes, and four zeros. */
+/* Packs four pixels into 12 bytes, followed by 4 zeros. */
 AVX2 static inline __m128i join_pixels(__m128i a, __m128i b, __m128i c, __m128i d) {
   const __m128i dense = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
   __m128i bytes = _mm_packus_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
@@ -96,7 +96,7 @@ AVX2 static void row(const cream_taps *taps, const void *table, const uint8_t *i
   }
 }
 
-/* Sums of 16 bytes over n rows, two rows at a time. */
+/* Computes the weighted sums of 16 bytes over n rows, two rows at a time. */
 AVX2 static inline __m128i column_16(const uint8_t *rows, size_t stride, const int32_t *weights, int n) {
   __m256i high_a = _mm256_setzero_si256(), high_b = high_a, low_a = high_a, low_b = high_a;
   for (int k = 0; k < n; k += 2) {
@@ -115,7 +115,7 @@ AVX2 static inline __m128i column_16(const uint8_t *rows, size_t stride, const i
   const __m256i half = _mm256_set1_epi32(CREAM_WEIGHT_HALF);
   __m256i a = _mm256_srai_epi32(_mm256_add_epi32(join(high_a, low_a), half), CREAM_WEIGHT_BITS);
   __m256i b = _mm256_srai_epi32(_mm256_add_epi32(join(high_b, low_b), half), CREAM_WEIGHT_BITS);
-  __m256i words = _mm256_packs_epi32(a, b); /* undoes the unpacking */
+  __m256i words = _mm256_packs_epi32(a, b); /* reverses the unpacking */
   return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
 }
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TRIES = 10 };
+enum { TRIES = 10 }; /* draws of a rectangle before giving up, as in torchvision and timm */
 
-/* A picture between the crop and the batch. */
+/* An image after the crop. */
 typedef struct stage {
   const cream_transforms *transforms;
   cream_rng *rng;
@@ -19,28 +19,35 @@ static double uniform(cream_rng *rng, double low, double high) {
   return low + (high - low) * cream_rng_double(rng);
 }
 
-/* 0..last */
+/* Draws 0..last. */
 static int below_or_at(cream_rng *rng, int last) {
   return (int)cream_rng_below(rng, (uint32_t)last + 1);
 }
 
-/* Width over height, its logarithm being uniform. */
+/* Draws width / height so that its logarithm is uniform. */
 static double draw_ratio(cream_rng *rng, double low, double high) {
   return exp(uniform(rng, log(low), log(high)));
 }
 
-static cream_filter draw_filter(const cream_augment_config *config, cream_rng *rng) {
+/* Without rng, for tests, `random` is bicubic. */
+static cream_filter choose_filter(const cream_augment_config *config, cream_rng *rng) {
+  cream_filter filter = CREAM_FILTER_BILINEAR;
   switch (config->interpolation) {
   case CREAM_INTERPOLATION_BILINEAR:
-    return CREAM_FILTER_BILINEAR;
+    break;
   case CREAM_INTERPOLATION_BICUBIC:
-    return CREAM_FILTER_BICUBIC;
-  default:
-    return cream_rng_below(rng, 2) ? CREAM_FILTER_BICUBIC : CREAM_FILTER_BILINEAR;
+    filter = CREAM_FILTER_BICUBIC;
+    break;
+  case CREAM_INTERPOLATION_RANDOM:
+    if (!rng || cream_rng_below(rng, 2)) filter = CREAM_FILTER_BICUBIC;
+    break;
+  case CREAM_INTERPOLATION_COUNT:
+    break;
   }
+  return filter;
 }
 
-/* The part that nothing random chooses: as much of the middle as the ratios allow. */
+/* The fallback of the random crop: the largest central part within the limits of the ratio. */
 static void middle(const cream_augment_config *config, int width, int height, cream_image_crop *crop) {
   double ratio = (double)width / height;
   crop->width = width;
@@ -74,12 +81,12 @@ static void choose_random(cream_transform_work *work, int width, int height) {
   crop->least_width = crop->least_height = work->transforms->side;
 }
 
-/* The side that belongs to `size` when `shorter_size` becomes `shorter`. */
+/* Scales `size` by shorter / shorter_size. */
 static int resized(int size, int shorter_size, int shorter) {
   return (int)fmin((double)shorter * size / shorter_size, 1 << 30);
 }
 
-/* The whole, and of that the middle; decoded in full, so that a test sees what other programs show a network. */
+/* Resizes the whole image and keeps the central square. The image is decoded at full size, as other programs do. */
 static void choose_test(cream_transform_work *work, int width, int height) {
   int side = work->transforms->side, shorter = (int)floor(side / work->transforms->config.test_crop);
   int shorter_size = width < height ? width : height;
@@ -109,25 +116,26 @@ cream_transform_work cream_transform_begin(const cream_transforms *transforms, c
       .crop = {.choose = choose}, .transforms = transforms, .rng = rng, .only = only};
 }
 
-/* ---- the others ------------------------------------------------------------------------------------ */
+/* ---- transforms after the crop ----------------------------------------------------------------------- */
 
-static void randaugment(stage *s) {
+static void randaugment_apply(stage *s) {
   cream_randaugment_apply(&s->transforms->randaugment, s->rng, s->transforms->fill, &s->canvas);
 }
 
 /* Brightness, contrast and saturation in a random order. */
-static void colour(stage *s) {
-  static void (*const adjust[3])(cream_canvas *, float) = {cream_brightness, cream_contrast,
-                                                           cream_saturation};
+static void colour_apply(stage *s) {
+  static void (*const adjust[])(cream_canvas *, float) = {cream_brightness, cream_contrast, cream_saturation};
+  enum { N = sizeof adjust / sizeof *adjust };
   double strength = s->transforms->config.colour;
-  uint32_t order[3] = {0, 1, 2};
-  cream_rng_shuffle(s->rng, order, 3);
-  for (int i = 0; i < 3; i++)
+  uint32_t order[N];
+  for (uint32_t i = 0; i < N; i++) order[i] = i;
+  cream_rng_shuffle(s->rng, order, N);
+  for (int i = 0; i < N; i++)
     adjust[order[i]](&s->canvas, (float)uniform(s->rng, fmax(0, 1 - strength), 1 + strength));
 }
 
-/* Noise of the data's mean and deviation, channel by channel, into a rectangle: two values a word. */
-static void erase(stage *s) {
+/* Fills a rectangle with noise of the data's mean and deviation by channel. A random word gives two values. */
+static void erase_apply(stage *s) {
   const cream_augment_config *config = &s->transforms->config;
   const double least_ratio = 0.3;
   int side = s->canvas.width, width = 0, height = 0;
@@ -153,7 +161,7 @@ static void erase(stage *s) {
 
 /* ---- the table ------------------------------------------------------------------------------------- */
 
-static double always(const cream_transforms *t) {
+static double crop_probability(const cream_transforms *t) {
   return t->config.enabled;
 }
 
@@ -173,41 +181,55 @@ static double erase_probability(const cream_transforms *t) {
   return t->config.erase;
 }
 
-static void describe_crop(const cream_augment_config *c, char *text, size_t size) {
-  static const char *const filters[] = {"bilinear", "bicubic", "bilinear or bicubic"};
+static void crop_describe(const cream_augment_config *c, char *text, size_t size) {
+  const char *filter = "";
+  switch (c->interpolation) {
+  case CREAM_INTERPOLATION_BILINEAR:
+    filter = "bilinear";
+    break;
+  case CREAM_INTERPOLATION_BICUBIC:
+    filter = "bicubic";
+    break;
+  case CREAM_INTERPOLATION_RANDOM:
+    filter = "bilinear or bicubic";
+    break;
+  case CREAM_INTERPOLATION_COUNT:
+    break;
+  }
   snprintf(text, size, "area %g to %g, ratio %.3g to %.3g, %s", c->scale_min, c->scale_max, c->ratio_min,
-           c->ratio_max, filters[c->interpolation]);
+           c->ratio_max, filter);
 }
 
-static void describe_flip(const cream_augment_config *c, char *text, size_t size) {
+static void flip_describe(const cream_augment_config *c, char *text, size_t size) {
   (void)c;
-  snprintf(text, size, "left and right exchanged");
+  snprintf(text, size, "horizontal");
 }
 
-static void describe_randaugment(const cream_augment_config *c, char *text, size_t size) {
+static void randaugment_describe(const cream_augment_config *c, char *text, size_t size) {
   snprintf(text, size, "%s", c->randaugment);
 }
 
-static void describe_colour(const cream_augment_config *c, char *text, size_t size) {
+static void colour_describe(const cream_augment_config *c, char *text, size_t size) {
   snprintf(text, size, "brightness, contrast and saturation by up to %g", c->colour);
 }
 
-static void describe_erase(const cream_augment_config *c, char *text, size_t size) {
+static void erase_describe(const cream_augment_config *c, char *text, size_t size) {
   snprintf(text, size, "area %g to %.3g, noise", c->erase_min, c->erase_max);
 }
+
+/* resize() crops and flips. */
+#define crop_apply NULL
+#define flip_apply NULL
 
 static const struct {
   const char *name;
   double (*probability)(const cream_transforms *);
   void (*describe)(const cream_augment_config *, char *text, size_t size);
-  void (*apply)(stage *); /* NULL: resize() does it */
+  void (*apply)(stage *); /* may be NULL */
 } table[CREAM_TRANSFORMS] = {
-    [CREAM_TRANSFORM_CROP] = {"crop", always, describe_crop, NULL},
-    [CREAM_TRANSFORM_FLIP] = {"flip", flip_probability, describe_flip, NULL},
-    [CREAM_TRANSFORM_RANDAUGMENT] = {"randaugment", randaugment_probability, describe_randaugment,
-                                     randaugment},
-    [CREAM_TRANSFORM_COLOUR] = {"colour", colour_probability, describe_colour, colour},
-    [CREAM_TRANSFORM_ERASE] = {"erase", erase_probability, describe_erase, erase},
+#define ROW(id, name) [CREAM_TRANSFORM_##id] = {#name, name##_probability, name##_describe, name##_apply},
+    CREAM_TRANSFORM_LIST(ROW)
+#undef ROW
 };
 
 const char *cream_transform_name(cream_transform transform) {
@@ -225,13 +247,13 @@ char *cream_transform_describe(const cream_transforms *t, cream_transform transf
   return text;
 }
 
-/* Whether this picture is to be changed so. */
+/* Draws whether a transform is applied to this image. */
 static bool drawn(cream_transform_work *work, cream_transform transform) {
   double probability = table[transform].probability(work->transforms);
   return (work->only & 1u << transform) && probability > 0 && cream_rng_double(work->rng) < probability;
 }
 
-/* Crop and flip: resizes the part that was chosen out of what the decoder gave. */
+/* Crops and flips: resizes the chosen part of the decoded image. */
 static cream_status resize(cream_transform_work *work, const cream_image *image, cream_scratch *scratch,
                            uint8_t *pixels, cream_error *err) {
   const cream_image_crop *crop = &work->crop;
@@ -253,13 +275,8 @@ static cream_status resize(cream_transform_work *work, const cream_image *image,
                       .window_top = work->out_top,
                       .window_width = side,
                       .window_height = side};
-  if (work->rng) {
-    job.filter = draw_filter(config, work->rng);
-    job.mirror = drawn(work, CREAM_TRANSFORM_FLIP);
-  } else {
-    job.filter =
-        config->interpolation == CREAM_INTERPOLATION_BILINEAR ? CREAM_FILTER_BILINEAR : CREAM_FILTER_BICUBIC;
-  }
+  job.filter = choose_filter(config, work->rng);
+  if (work->rng) job.mirror = drawn(work, CREAM_TRANSFORM_FLIP);
   return cream_resample(scratch, &job, pixels, err);
 }
 
@@ -273,7 +290,7 @@ cream_status cream_transform_finish(cream_transform_work *work, const cream_imag
   stage s = {
       .transforms = t, .rng = work->rng, .canvas = {.pixels = pixels, .width = t->side, .height = t->side}};
   s.canvas.spare = cream_scratch_need(&memory->spare, bytes);
-  if (!s.canvas.spare) return cream_fail_memory(err, bytes, "transforming a picture");
+  if (!s.canvas.spare) return cream_fail_memory(err, bytes, "transforming an image");
   for (int i = 0; i < CREAM_TRANSFORMS; i++)
     if (table[i].apply && drawn(work, (cream_transform)i)) table[i].apply(&s);
   if (s.canvas.pixels != pixels) memcpy(pixels, s.canvas.pixels, bytes);
@@ -289,11 +306,11 @@ void cream_transform_memory_free(cream_transform_memory *memory) {
 
 static cream_status check_range(const char *name, double low, double high, cream_error *err) {
   if (low <= high) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_CONFIG, "augment.%s_min %g is above augment.%s_max %g", name, low, name,
-                    high);
+  return cream_fail(err, CREAM_BAD_CONFIG, "augment.%s_min: got %g, expected at most augment.%s_max, %g",
+                    name, low, name, high);
 }
 
-/* Values whose shares are those of 255 * (mean + std * N(0, 1)), rounded and cut off at 0 and 255. */
+/* Fills `noise` with quantiles of 255 * (mean + std * N(0, 1)), rounded and clipped to 0..255. */
 static void fill_noise(uint8_t noise[CREAM_ERASE_LEVELS], double mean, double std) {
   int value = 0;
   for (int i = 0; i < CREAM_ERASE_LEVELS; i++) {

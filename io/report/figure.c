@@ -18,24 +18,27 @@ void cream_figure_end(FILE *out, const cream_figure *figure) {
   cream_html(out, "<figcaption>%s</figcaption>\n</figure>\n", figure->caption);
 }
 
+/* By style: the path of the mark, relative to its point, and the dash of the line. */
+static const struct {
+  const char *mark, *dash;
+} styles[] = {
+    {"m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z", "none"},                                      /* circle */
+    {"m-2.7 -2.7h5.4v5.4h-5.4z", "6 3"},                                                  /* square */
+    {"m0 -3.6l3.4 6h-6.8z", "2 2.5"},                                                     /* triangle, up */
+    {"m0 -3.8l3.8 3.8l-3.8 3.8l-3.8 -3.8z", "9 3 2 3"},                                   /* diamond */
+    {"m0 3.6l3.4 -6h-6.8z", "4 1.5"},                                                     /* triangle, down */
+    {"m-1.2 -3.6h2.4v2.4h2.4v2.4h-2.4v2.4h-2.4v-2.4h-2.4v-2.4h2.4z", "12 3 5 3"},         /* cross */
+    {"m-1.7 -3.2h3.4l1.8 3.2l-1.8 3.2h-3.4l-1.8 -3.2z", "1.5 4 1.5 1.5"},                 /* hexagon */
+    {"m-3.2 -3.2l3.2 1.4l3.2 -1.4l-1.4 3.2l1.4 3.2l-3.2 -1.4l-3.2 1.4l1.4 -3.2z", "7 5"}, /* star */
+};
+_Static_assert(sizeof styles / sizeof *styles == CREAM_FIGURE_STYLES, "every style has a mark and a dash");
+
 void cream_figure_mark(FILE *out, int style, double x, double y) {
-  static const char *const shapes[CREAM_FIGURE_STYLES] = {
-      "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z",                                       /* circle */
-      "m-2.7 -2.7h5.4v5.4h-5.4z",                                                  /* square */
-      "m0 -3.6l3.4 6h-6.8z",                                                       /* triangle */
-      "m0 -3.8l3.8 3.8l-3.8 3.8l-3.8 -3.8z",                                       /* diamond */
-      "m0 3.6l3.4 -6h-6.8z",                                                       /* triangle, point down */
-      "m-1.2 -3.6h2.4v2.4h2.4v2.4h-2.4v2.4h-2.4v-2.4h-2.4v-2.4h2.4z",              /* cross */
-      "m-1.7 -3.2h3.4l1.8 3.2l-1.8 3.2h-3.4l-1.8 -3.2z",                           /* hexagon */
-      "m-3.2 -3.2l3.2 1.4l3.2 -1.4l-1.4 3.2l1.4 3.2l-3.2 -1.4l-3.2 1.4l1.4 -3.2z", /* star */
-  };
-  fprintf(out, "<path class=\"mark\" d=\"M%.1f %.1f%s\"/>", x, y, shapes[style % CREAM_FIGURE_STYLES]);
+  fprintf(out, "<path class=\"mark\" d=\"M%.1f %.1f%s\"/>", x, y, styles[style % CREAM_FIGURE_STYLES].mark);
 }
 
 const char *cream_figure_dash(int style) {
-  static const char *const dashes[CREAM_FIGURE_STYLES] = {"none",  "6 3",      "2 2.5",         "9 3 2 3",
-                                                          "4 1.5", "12 3 5 3", "1.5 4 1.5 1.5", "7 5"};
-  return dashes[style % CREAM_FIGURE_STYLES];
+  return styles[style % CREAM_FIGURE_STYLES].dash;
 }
 
 void cream_figure_table_begin(FILE *out, const char *const *headings) {

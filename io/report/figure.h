@@ -1,33 +1,33 @@
-/* The frame around every picture of a report: a <figure> with a heading, an SVG that says what it shows, a
- * caption that says how to read it, and its numbers as a table. */
+/* The frame of every drawing in a report: a <figure> with a heading, the drawing as SVG with a description for
+ * screen readers, a caption that explains it, and a table of its numbers. */
 #ifndef CREAM_IO_FIGURE_H
 #define CREAM_IO_FIGURE_H
 
 #include <stdio.h>
 
-/* Series are told apart by colour (CSS class s0 ... s7), dash and mark. */
+/* Series differ in colour (CSS classes s0 ... s7), dash and mark. */
 enum { CREAM_FIGURE_STYLES = 8 };
 
 typedef struct cream_figure {
   const char *id; /* unique in the document */
   const char *title;
   const char *caption;
-  double width, height; /* of the drawing, in units: text of class "tick" is about 6 units a character */
+  double width, height; /* of the drawing, in SVG units; a character of class "tick" is about 6 wide */
 } cream_figure;
 
-/* In this order: begin, the drawing, end_drawing, what may stand below it, end. `summary`: what the drawing
- * shows, for those who cannot see it. */
+/* Called in this order: begin, the drawing, end_drawing, a legend and a table, end. summary: describes the
+ * drawing in words. */
 void cream_figure_begin(FILE *, const cream_figure *, const char *summary);
 void cream_figure_end_drawing(FILE *);
 void cream_figure_end(FILE *, const cream_figure *);
 
-/* The mark of a style around a point. */
+/* Draws the mark of a style at a point. */
 void cream_figure_mark(FILE *, int style, double x, double y);
-/* stroke-dasharray of a style. */
+/* The stroke-dasharray of a style. */
 const char *cream_figure_dash(int style);
 
-/* Below the drawing, in this order: begin with NULL-ended headings, rows of cells, end. `note` (NULL: none)
- * says what the table leaves out. */
+/* Called in this order: begin (headings end with NULL), rows as <tr> elements, end. note: what the table leaves
+ * out; NULL: nothing. */
 void cream_figure_table_begin(FILE *, const char *const *headings);
 void cream_figure_table_end(FILE *, const char *note);
 

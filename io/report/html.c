@@ -6,7 +6,7 @@
 
 #include "core/base/status.h"
 
-/* Bytes of the character at `at`, and its number; 0: none that HTML can have. */
+/* Decodes the UTF-8 character at `at`; returns its number of bytes, 0 if it is invalid or forbidden in HTML. */
 static int decode(const unsigned char *at, uint32_t *code) {
   static const struct {
     unsigned char mask, lead;
@@ -51,9 +51,9 @@ void cream_html_text(FILE *out, const char *text) {
 }
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* pieces of a format that was checked as a whole */
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the whole format was checked */
 
-/* One conversion of a format, from % to its letter; its argument is taken from `args`. */
+/* Writes the next argument by one conversion, from % to its letter. */
 static void convert(FILE *out, const char *spec, va_list *args) {
   bool size = strchr(spec, 'z'), longer = strstr(spec, "ll");
   switch (spec[strlen(spec) - 1]) {

@@ -1,15 +1,15 @@
-/* HTML and SVG as text, with everything escaped that was not written here. */
+/* Writes HTML and SVG, and escapes all inserted text. */
 #ifndef CREAM_IO_HTML_H
 #define CREAM_IO_HTML_H
 
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Text from anywhere, as it may stand between tags and in quoted attributes: markup is escaped; bytes that
- * are no UTF-8, and characters that HTML must not have, become U+FFFD. */
+/* Writes untrusted text so that it is safe between tags and in quoted attributes: markup is escaped, and bytes
+ * that are not valid UTF-8 or characters that HTML forbids become U+FFFD. */
 void cream_html_text(FILE *, const char *text);
-/* As fprintf, but every %s is escaped as above. Widths and precisions in the format itself, none by `*`.
- * Conversions: d u zu llu f g c s %. */
+/* Like fprintf, but escapes the argument of every %s as above. Conversions: d u zu llu f g c s %; widths and
+ * precisions must be numbers, not `*`. */
 void cream_html(FILE *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

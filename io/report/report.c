@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/base/file.h"
 #include "html.h"
-#include "report_data.h"
+#include "io/base/file.h"
+#include "report_sections.h"
 
 static const char style[] = {
 #define EMBEDDED(name, ...) __VA_ARGS__, 0
@@ -14,23 +14,12 @@ static const char style[] = {
 };
 
 static const struct {
-  const char *id, *title;
+  const char *id, *heading;
   report_section *write;
 } sections[CREAM_REPORT_SECTIONS] = {
-    {"summary", "Summary", report_summary},
-    {"network", "The network", report_network},
-    {"board", "The board over time", report_board},
-    {"pareto", "Accuracy against FLOPs", report_pareto},
-    {"losses", "Losses", report_losses},
-    {"learning-rate", "Learning rate", report_rate},
-    {"matching", "Matching of teachers", report_matching},
-    {"choices", "Choices by layer", report_choices},
-    {"convergence", "Convergence with and without distillation", report_convergence},
-    {"rank", "Does the supernet rank its paths?", report_rank},
-    {"arms", "Arms of studies", report_arms},
-    {"retraining", "Training from scratch", report_retraining},
-    {"resources", "Throughput, waiting, memory", report_resources},
-    {"repeat", "Repeat it", report_repeat},
+#define SECTION(section, id, heading) {id, heading, report_##section},
+    CREAM_REPORT_SECTION_LIST(SECTION)
+#undef SECTION
 };
 
 static void write_head(FILE *out, const report *r) {
@@ -49,14 +38,14 @@ static void write_head(FILE *out, const report *r) {
     cream_html(out, "%s <em>%s</em>", i ? "," : "", r->runs[i]->name);
   fputs("</h1>\n<nav aria-label=\"Sections\"><ul>", out);
   for (int s = 0; s < CREAM_REPORT_SECTIONS; s++)
-    cream_html(out, "<li><a href=\"#%s\">%s</a></li>", sections[s].id, sections[s].title);
+    cream_html(out, "<li><a href=\"#%s\">%s</a></li>", sections[s].id, sections[s].heading);
   fputs("</ul></nav></header>\n<main>\n", out);
 }
 
 static void write_page(FILE *out, const report *r, cream_report_outcome *outcome) {
   write_head(out, r);
   for (int s = 0; s < CREAM_REPORT_SECTIONS; s++) {
-    cream_html(out, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[s].id, sections[s].title);
+    cream_html(out, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[s].id, sections[s].heading);
     outcome->sections[s] = (cream_report_section){sections[s].id, sections[s].write(out, r)};
     fputs("</section>\n", out);
   }

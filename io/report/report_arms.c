@@ -1,149 +1,136 @@
-/* The curves of a study's arms: means over its seeds. */
-#include <stdlib.h>
+/* The section with the tables of studies (study.json). Format: docs/formats.md. */
+#include <math.h>
 #include <string.h>
 
-#include "io/base/file.h"
-#include "report_data.h"
-#include "io/run/runs.h"
+#include "html.h"
+#include "report_page.h"
+#include "report_sections.h"
 
-/* ---- reading ------------------------------------------------------------------------------------- */
-
-/* What is kept of the metrics of a run while its arm is read. */
-typedef struct seed_curves {
-  cream_curve board_flops, board_best, hard, accuracy, retrained;
-} seed_curves;
-
-typedef struct reader {
-  cream_metrics metrics;
-  size_t n;
-  seed_curves seeds[CREAM_MAX_PAIRS];
-} reader;
-
-static void mean_of(const reader *in, size_t offset, report_mean *mean) {
-  const cream_curve *curves[CREAM_MAX_PAIRS];
-  size_t n = 0;
-  for (size_t s = 0; s < in->n; s++) {
-    curves[n] = (const cream_curve *)((const char *)&in->seeds[s] + offset);
-    n += curves[n]->count > 0;
-  }
-  mean->count = cream_curves_mean(curves, n, mean->points, REPORT_MEAN_POINTS);
-}
-
-/* A board stays as it is until something enters. */
-static void hold(cream_curve *curve, double step) {
-  if (curve->count && curve->points[curve->count - 1].x < step)
-    cream_curve_add(curve, step, curve->points[curve->count - 1].y);
-}
-
-static cream_status read_seed(reader *in, const char *dir, const char *budget, cream_error *err) {
-  bool grown;
-  cream_metrics_init(&in->metrics);
-  cream_status status = cream_metrics_read(&in->metrics, dir, &grown, err);
-  if (status) return status;
-  seed_curves *seed = &in->seeds[in->n++];
-  *seed = (seed_curves){.hard = in->metrics.hard, .accuracy = in->metrics.accuracy};
-  for (int b = 0; b < in->metrics.n_boards; b++) {
-    if (strcmp(in->metrics.boards[b].name, budget) != 0) continue;
-    seed->board_flops = in->metrics.boards[b].flops;
-    seed->board_best = in->metrics.boards[b].best;
-    hold(&seed->board_flops, (double)in->metrics.step);
-    hold(&seed->board_best, (double)in->metrics.step);
-  }
-  char trained[CREAM_MAX_FILE_NAME];
-  if ((size_t)snprintf(trained, sizeof trained, "%s%s%s-trained", dir, *budget ? "-" : "", budget) >=
-      sizeof trained)
-    return CREAM_OK;
-  cream_metrics_init(&in->metrics);
-  status = cream_metrics_read(&in->metrics, trained, &grown, err);
-  seed->retrained = in->metrics.loss;
-  return status;
-}
-
-/* Networks that are trained one after the other are no supernet that could converge. */
-static bool is_random(const json_t *arm) {
-  const char *strategy =
-      json_string_value(json_object_get(report_member(arm, "settings"), "search.strategy"));
-  return strategy && !strcmp(strategy, "random");
-}
-
-static cream_status read_arm(const report_study *study, const json_t *from, reader *in, report_arm *arm,
-                             cream_error *err) {
-  const json_t *runs = report_member(from, "runs"), *run;
+/* The result of an arm for a measure; NULL: there is none. */
+static const json_t *result_of(const json_t *arm, const char *key) {
+  const json_t *one;
   size_t i;
-  snprintf(arm->name, sizeof arm->name, "%s", report_text(from, "name"));
-  arm->dir = report_text(json_array_get(runs, 0), "dir");
-  const char *at = strchr(arm->name, '@');
-  in->n = 0;
-  json_array_foreach(runs, i, run) {
-    char dir[CREAM_MAX_FILE_NAME];
-    if (in->n == CREAM_MAX_PAIRS || strcmp(report_text(run, "state"), "finished") != 0) continue;
-    if (!report_run_dir(study, run, dir, sizeof dir)) continue;
-    cream_status status = read_seed(in, dir, at ? at + 1 : "", err);
-    if (status) return status;
+  json_array_foreach(report_member(arm, "results"), i, one) {
+    if (!strcmp(report_text(one, "key"), key)) return one;
   }
-  mean_of(in, offsetof(seed_curves, board_flops), &arm->board_flops);
-  mean_of(in, offsetof(seed_curves, board_best), &arm->board_best);
-  if (!is_random(from)) {
-    mean_of(in, offsetof(seed_curves, hard), &arm->hard);
-    mean_of(in, offsetof(seed_curves, accuracy), &arm->accuracy);
-  }
-  mean_of(in, offsetof(seed_curves, retrained), &arm->retrained);
-  return CREAM_OK;
+  return NULL;
 }
 
-cream_status report_read_arms(report_study *study, cream_error *err) {
-  const json_t *arms = report_member(study->file, "arms"), *arm;
-  size_t i, n = json_array_size(arms);
-  if (n > CREAM_PLOT_SERIES) n = CREAM_PLOT_SERIES;
-  if (!n) return CREAM_OK;
-  study->arms = calloc(n, sizeof *study->arms);
-  reader *in = malloc(sizeof *in);
-  cream_status status = CREAM_OK;
-  if (!study->arms || !in) status = cream_fail_memory(err, n * sizeof *study->arms, "the curves of a study");
-  json_array_foreach(arms, i, arm) {
-    if (i == n || status) break;
-    status = read_arm(study, arm, in, &study->arms[study->n_arms++], err);
+/* A p that would be rounded to 0 is given as an upper bound. */
+static void put_p(FILE *out, const char *what, double p) {
+  if (p < 0.0005)
+    cream_html(out, ", %s &lt; 0.001", what);
+  else if (isfinite(p))
+    cream_html(out, ", %s %.3f", what, p);
+}
+
+/* digits: after the point; negative: three or four significant digits. */
+static void put_value(FILE *out, double value, int digits, bool sign) {
+  char text[64];
+  if (digits < 0)
+    snprintf(text, sizeof text, sign ? "%+.3g" : "%.4g", value);
+  else
+    snprintf(text, sizeof text, sign ? "%+.*f" : "%.*f", digits, value);
+  cream_html(out, "%s", text);
+}
+
+/* runs: number of runs of the arm; the cell gives the number of results if it differs. */
+static void put_result(FILE *out, const json_t *result, int digits, int runs) {
+  double mean = report_number(result, "mean"), deviation = report_number(result, "deviation");
+  double n = report_number(result, "n"), difference = report_number(result, "difference");
+  if (!isfinite(mean)) {
+    fputs("<td>-</td>", out);
+    return;
   }
-  free(in);
-  return status;
+  fputs("<td>", out);
+  put_value(out, mean, digits, false);
+  if (isfinite(deviation)) {
+    fputs(" \xc2\xb1 ", out);
+    put_value(out, deviation, digits, false);
+  }
+  if (isfinite(n) && n != runs) cream_html(out, " <small>n %g</small>", n);
+  if (isfinite(difference)) {
+    fputs("<br><small>", out);
+    put_value(out, difference, digits, true);
+    put_p(out, "p", report_number(result, "p"));
+    put_p(out, "W", report_number(result, "wilcoxon"));
+    fputs("</small>", out);
+  }
+  fputs("</td>", out);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------- */
-
-/* Whether an arm before has the same run. */
-static bool seen_before(const report_study *study, int arm) {
-  for (int a = 0; a < arm; a++)
-    if (!strcmp(study->arms[a].dir, study->arms[arm].dir)) return true;
-  return false;
+static void put_settings(FILE *out, const json_t *arm) {
+  const char *key;
+  json_t *value;
+  const char *separator = "";
+  json_object_foreach((json_t *)report_member(arm, "settings"), key, value) {
+    cream_html(out, "%s%s=", separator, key);
+    if (json_is_string(value)) cream_html(out, "%s", json_string_value(value));
+    if (json_is_number(value)) cream_html(out, "%g", json_number_value(value));
+    if (json_is_boolean(value)) cream_html(out, "%s", json_is_true(value) ? "true" : "false");
+    separator = ", ";
+  }
 }
 
-bool report_arm_means(FILE *out, const report *r, const cream_plot *like, report_mean_of *of, bool once) {
+static void count_runs(const json_t *arm, int *finished, int *all) {
+  const json_t *run;
+  size_t i;
+  *finished = *all = 0;
+  json_array_foreach(report_member(arm, "runs"), i, run) {
+    ++*all;
+    *finished += !strcmp(report_text(run, "state"), "finished");
+  }
+}
+
+/* The heading of an arm's column. */
+static void put_arm(FILE *out, const json_t *arm) {
+  int finished, all;
+  count_runs(arm, &finished, &all);
+  cream_html(out, "<th scope=\"col\">%s<br><small>", report_text(arm, "name"));
+  put_settings(out, arm);
+  if (finished != all) cream_html(out, " (%d of %d runs finished)", finished, all);
+  fputs("</small></th>", out);
+}
+
+static void put_measure(FILE *out, const json_t *measure, const json_t *arms) {
+  const char *unit = report_text(measure, "unit");
+  double digits = report_number(measure, "digits");
+  const json_t *arm;
+  size_t a;
+  cream_html(out, "<tr><th scope=\"row\">%s%s%s%s</th>", report_text(measure, "title"), *unit ? " (" : "",
+             unit, *unit ? ")" : "");
+  json_array_foreach(arms, a, arm) {
+    put_result(out, result_of(arm, report_text(measure, "key")),
+               digits >= 0 && digits <= 9 ? (int)digits : -1,
+               (int)json_array_size(report_member(arm, "runs")));
+  }
+  fputs("</tr>\n", out);
+}
+
+static bool write_study(FILE *out, const report_study *study) {
+  const json_t *measures = report_member(study->file, "measures"), *arms = report_member(study->file, "arms");
+  const json_t *measure, *arm;
+  size_t i, a;
+  if (!json_array_size(arms)) return false;
+  cream_html(
+      out, "<h3>%s</h3><div class=\"scroll\" tabindex=\"0\"><table class=\"wide arms\"><thead><tr><td></td>",
+      study->name);
+  json_array_foreach(arms, a, arm) put_arm(out, arm);
+  fputs("</tr></thead><tbody>\n", out);
+  json_array_foreach(measures, i, measure) put_measure(out, measure, arms);
+  fputs("</tbody></table></div>\n"
+        "<p class=\"note\">Mean \xc2\xb1 standard deviation over the seeds; n is the number of seeds with a "
+        "result, where some have none. The second line compares with the first arm: the mean difference over "
+        "the seeds that both have, the p of the paired t test, and W, the p of Wilcoxon's signed-rank test, "
+        "which cannot be small with few seeds. Among many comparisons, some have a small p by "
+        "chance.</p>\n",
+        out);
+  return true;
+}
+
+bool report_arms(FILE *out, const report *r) {
   bool any = false;
-  for (int s = 0; s < r->n_studies; s++) {
-    const report_study *study = &r->studies[s];
-    char title[256], names[CREAM_PLOT_SERIES][128];
-    snprintf(title, sizeof title, "%s: %s", like->title, study->name);
-    cream_plot plot = *like;
-    plot.id = report_id(like->id, s);
-    plot.title = title;
-    bool few = study->n_arms <= 3;
-    for (int a = 0; a < study->n_arms; a++) {
-      const report_mean *mean = of(&study->arms[a]);
-      if (!mean->count || (once && seen_before(study, a))) continue;
-      snprintf(names[a], sizeof names[a], "%s", study->arms[a].name);
-      if (once) names[a][strcspn(names[a], "@")] = 0;
-      cream_plot_series *series =
-          cream_plot_add(&plot, names[a], CREAM_SERIES_LINE, mean->points, mean->count);
-      series->style = a;
-      series->band = few;
-    }
-    any |= report_plot(out, &plot);
-  }
-  return any;
-}
-
-bool report_shows_runs(const report *r, bool arms) {
-  for (int i = 0; i < r->n_runs; i++)
-    if (!r->runs[i]->of_study && report_is_search(r->runs[i])) return true;
-  return !arms;
+  for (int i = 0; i < r->n_studies; i++) any |= write_study(out, &r->studies[i]);
+  return any || report_missing(out, "No study was given.",
+                               "Run one with cream compare STUDY.yaml --out DIR, then cream report DIR.");
 }

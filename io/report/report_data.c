@@ -6,17 +6,18 @@
 #include <unistd.h>
 
 #include "io/base/file.h"
-#include "html.h"
-#include "io/run/origin.h"
-#include "io/run/runs.h"
 #include "io/config/settings.h"
 #include "io/config/space_yaml.h"
+#include "io/run/rank.h"
+#include "io/run/run.h"
+#include "io/run/run_list.h"
+#include "io/run/study_results.h"
 
 enum { MOST_BYTES = 64 << 20 };
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-/* The file's text, or NULL. */
+/* The text of the file, or NULL. The caller frees it. */
 static char *read_text(const char *dir, const char *name, size_t *size) {
   char path[CREAM_MAX_FILE_NAME], *text;
   cream_error ignored;
@@ -24,7 +25,7 @@ static char *read_text(const char *dir, const char *name, size_t *size) {
   return cream_file_read(path, MOST_BYTES, &text, size, &ignored) ? NULL : text;
 }
 
-/* The file's JSON object, or NULL. */
+/* The JSON object in the file, or NULL. The caller releases it. */
 static json_t *read_json(const char *dir, const char *name) {
   size_t size;
   char *text = read_text(dir, name, &size);
@@ -42,12 +43,13 @@ static const char *last_part(const char *dir) {
   return slash && slash[1] ? slash + 1 : dir;
 }
 
-/* Without slashes at the end. */
+/* Copies the name without slashes at its end. */
 static void copy_dir(char *to, size_t size, const char *dir) {
   snprintf(to, size, "%s", dir);
   for (size_t length = strlen(to); length > 1 && to[length - 1] == '/'; length--) to[length - 1] = 0;
 }
 
+/* The search space, from the copy in the folder or, in older folders, by its name in the settings. */
 static void read_supernet(report_run *run) {
   char path[CREAM_MAX_FILE_NAME];
   cream_space space;
@@ -59,7 +61,7 @@ static void read_supernet(report_run *run) {
                                            space.head.classes, &ignored);
 }
 
-/* The files of one board: the path it led to, and its entries. */
+/* The files of a budget: its board and the network found. budget "": there is only one. */
 static void read_found(report_run *run, const char *budget) {
   char name[64], path[CREAM_MAX_FILE_NAME];
   cream_error ignored;
@@ -82,7 +84,7 @@ static cream_status read_run(report_run *run, cream_error *err) {
   if (status) return status;
   run->result = read_json(run->dir, CREAM_RUN_RESULT);
   run->origin = read_json(run->dir, CREAM_RUN_ORIGIN);
-  run->rank = read_json(run->dir, "rank.json");
+  run->rank = read_json(run->dir, CREAM_RANK_FILE);
   run->running = cream_run_locked(run->dir);
   run->config_text = read_text(run->dir, CREAM_RUN_CONFIG, &size);
   cream_config_defaults(&run->config);
@@ -100,17 +102,11 @@ static cream_status add_run(report *r, const char *dir, const char *name, cream_
     return CREAM_OK;
   }
   report_run *run = calloc(1, sizeof *run);
-  if (!run) return cream_fail_memory(err, sizeof *run, "a run's curves");
+  if (!run) return cream_fail_memory(err, sizeof *run, "the curves of a run");
   r->runs[r->n_runs++] = run;
   copy_dir(run->dir, sizeof run->dir, dir);
   snprintf(run->name, sizeof run->name, "%s", name ? name : last_part(run->dir));
   return read_run(run, err);
-}
-
-bool report_run_dir(const report_study *study, const json_t *run, char *dir, size_t size) {
-  const char *name = report_text(run, "dir");
-  if (!*name || strstr(name, "..") || *name == '/') return false;
-  return (size_t)snprintf(dir, size, "%s/%s", study->dir, name) < size && cream_is_run(dir);
 }
 
 static bool has_run(const report *r, const char *dir) {
@@ -136,16 +132,19 @@ static cream_status add_arms(report *r, const report_study *study, cream_error *
 
 static cream_status add_dir(report *r, const char *dir, cream_error *err) {
   if (strlen(dir) >= sizeof r->studies[0].dir)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%.60s...: a folder's name of more than %zu bytes", dir,
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%.60s...: the name is longer than %zu bytes; choose a shorter one", dir,
                       sizeof r->studies[0].dir - 1);
   if (cream_is_run(dir)) return add_run(r, dir, NULL, err);
   if (r->n_studies == REPORT_STUDIES)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%s: more than %d studies in one report", dir, REPORT_STUDIES);
-  json_t *file = read_json(dir, "study.json");
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s: too many studies; expected at most %d; write several reports", dir,
+                      REPORT_STUDIES);
+  json_t *file = read_json(dir, CREAM_STUDY_FILE);
   if (!file)
     return cream_fail(
         err, CREAM_BAD_CONFIG,
-        "%s is no run folder and no study: expected config.yaml, metrics.jsonl or study.json in it", dir);
+        "%s: neither a run folder nor a study; expected config.yaml, metrics.jsonl or study.json in it", dir);
   report_study *study = &r->studies[r->n_studies++];
   study->file = file;
   copy_dir(study->dir, sizeof study->dir, dir);
@@ -155,8 +154,8 @@ static cream_status add_dir(report *r, const char *dir, cream_error *err) {
   return status ? status : add_arms(r, study, err);
 }
 
-/* Runs that would have the same name are told apart by their folders. */
-static void tell_apart(report *r) {
+/* Runs with the same name are called by their folders. */
+static void distinguish_names(report *r) {
   bool same[REPORT_RUNS] = {0};
   for (int i = 0; i < r->n_runs; i++)
     for (int j = 0; j < r->n_runs; j++) same[i] |= i != j && !strcmp(r->runs[i]->name, r->runs[j]->name);
@@ -168,7 +167,7 @@ cream_status report_open(report *r, const char *const *dirs, int n, cream_error 
   *r = (report){0};
   cream_status status = CREAM_OK;
   for (int i = 0; i < n && !status; i++) status = add_dir(r, dirs[i], err);
-  tell_apart(r);
+  distinguish_names(r);
   return status;
 }
 
@@ -188,28 +187,7 @@ void report_close(report *r) {
   }
 }
 
-/* ---- what it says -------------------------------------------------------------------------------- */
-
-const json_t *report_member(const json_t *object, const char *path) {
-  char key[64];
-  while (object && *path) {
-    size_t length = strcspn(path, ".");
-    snprintf(key, sizeof key, "%.*s", (int)length, path);
-    object = json_object_get(object, key);
-    path += length + (path[length] == '.');
-  }
-  return object;
-}
-
-double report_number(const json_t *object, const char *path) {
-  const json_t *value = report_member(object, path);
-  return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-const char *report_text(const json_t *object, const char *path) {
-  const char *text = json_string_value(report_member(object, path));
-  return text ? text : "";
-}
+/* ---- what the files say --------------------------------------------------------------------------- */
 
 const char *report_command(const report_run *run) {
   if (*run->metrics.phase) return run->metrics.phase;
@@ -230,45 +208,4 @@ int report_searches(const report *r) {
   int count = 0;
   for (int i = 0; i < r->n_runs; i++) count += report_is_search(r->runs[i]);
   return count;
-}
-
-/* ---- writing ------------------------------------------------------------------------------------- */
-
-bool report_missing(FILE *out, const char *what, const char *how) {
-  cream_html(out, "<p class=\"missing\">%s %s</p>\n", what, how);
-  return false;
-}
-
-void report_plots_begin(FILE *out) {
-  fputs("<div class=\"plots\">\n", out);
-}
-
-void report_plots_end(FILE *out) {
-  fputs("</div>\n", out);
-}
-
-const char *report_id(const char *word, int number) {
-  static char ids[8][48];
-  static int next;
-  char *id = ids[next++ % 8];
-  snprintf(id, sizeof ids[0], "%s-%d", word, number);
-  return id;
-}
-
-bool report_plot(FILE *out, const cream_plot *plot) {
-  if (cream_plot_empty(plot)) return false;
-  cream_plot_write(out, plot);
-  return true;
-}
-
-bool report_overlay(FILE *out, const report *r, cream_plot *plot, report_curve_of *of, bool band) {
-  for (int i = 0; i < r->n_runs; i++) {
-    const cream_curve *curve = of(r->runs[i]);
-    if (!curve || !curve->count) continue;
-    cream_plot_series *series =
-        cream_plot_add(plot, r->runs[i]->name, CREAM_SERIES_LINE, curve->points, curve->count);
-    series->style = i;
-    series->band = band && curve->per > 1;
-  }
-  return report_plot(out, plot);
 }

@@ -1,11 +1,12 @@
-/* The report's drawing of a network. */
+/* The section that draws the networks. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/space/complexity.h"
 #include "html.h"
-#include "report_data.h"
+#include "report_page.h"
+#include "report_sections.h"
 
 enum {
   WIDTH = 400,
@@ -19,13 +20,13 @@ enum {
   MOST_BAR = 34
 };
 
-/* Wider boxes for more channels. */
+/* Width of a block's box: wider for more channels. */
 static double box_width(int channels) {
   double share = log2(fmax(channels, 8) / 8.0) / 6;
   return LEAST_BOX + fmin(share, 1) * (MOST_BOX - LEAST_BOX);
 }
 
-/* "k5e6: 5x5, x6, 40 ch" of a choice layer. */
+/* The text of a layer with a choice: "k5e6: 5x5 x6, 40 ch /2". */
 static void describe(const cream_skeleton *net, int l, char *text, size_t size) {
   const cream_layer *layer = &net->layers[l];
   const cream_op *op = &net->space.ops[layer->options[0]];
@@ -60,7 +61,7 @@ static void write_row(FILE *out, int row, int style, const char *text, const cre
   if (row) cream_html(out, "<path class=\"arrow\" d=\"M%d %.1fv%d\"/>", LEFT + 30, y - ROW + BOX, ROW - BOX);
 }
 
-/* The input that is added to a block's output goes around it. */
+/* The residual connection: a line around the block. */
 static void write_residual(FILE *out, int row) {
   double y = TOP + row * ROW;
   cream_html(out, "<path class=\"around\" d=\"M%d %.1fh-8v%dh8\"/>", LEFT, y - 4, BOX + 7);
@@ -124,14 +125,15 @@ static void write_network(FILE *out, const report_run *run, const report_net *fo
   snprintf(title, sizeof title, "Network of %s%s%s: %.2f M FLOPs, %.3f M parameters", run->name,
            *found->budget ? ", budget " : "", found->budget, cream_cost_flops(&cost) / 1e6,
            cost.params / 1e6);
-  const cream_figure figure = {report_id("net", number), title,
-                               "Data flow from top to bottom. A block: name, kernel, \xc3\x97 expansion, "
-                               "output channels (wider boxes have more), / stride. "
-                               "A line around a block: its input is added to its output. "
-                               "Left the size of the block's output, right its share of the FLOPs. "
-                               "The head: a 1\xc3\x97"
-                               "1 convolution's channels, pooling, features, classes.",
-                               WIDTH, TOP + ROW * n};
+  const cream_figure figure = {
+      report_id("net", number), title,
+      "Data flow from top to bottom. Each block has its name, kernel, \xc3\x97 expansion, "
+      "output channels (more in wider boxes) and / stride. "
+      "A line around a block is a residual connection. "
+      "On the left is the size of the block's output, on the right its share of the "
+      "FLOPs. The head has the channels of its 1\xc3\x97"
+      "1 convolution, pooling, features and classes.",
+      WIDTH, TOP + ROW * n};
   cream_figure_begin(out, &figure, summary);
   write_rows(out, net, rows, n);
   cream_figure_end_drawing(out);
@@ -139,6 +141,7 @@ static void write_network(FILE *out, const report_run *run, const report_net *fo
   cream_figure_end(out, &figure);
 }
 
+/* Whether the networks have the same ops and resolution. */
 static bool same_network(const cream_skeleton *a, const cream_skeleton *b) {
   char p[600], q[600];
   cream_path none = cream_skeleton_first_path(a), other = cream_skeleton_first_path(b);
@@ -146,7 +149,7 @@ static bool same_network(const cream_skeleton *a, const cream_skeleton *b) {
          !strcmp(cream_path_format(a, &none, p, sizeof p), cream_path_format(b, &other, q, sizeof q));
 }
 
-/* Each network once: that of a search is also that of its retraining. */
+/* Draws equal networks once: a search and its retraining have the same. */
 bool report_network(FILE *out, const report *r) {
   enum { MOST = 2 * CREAM_METRICS_BOARDS };
   const cream_skeleton *drawn[MOST];
@@ -162,6 +165,7 @@ bool report_network(FILE *out, const report *r) {
       drawn[n++] = &found->arch.net;
     }
   report_plots_end(out);
-  return n || report_missing(out, "No folder has a network (arch.json).",
-                             "Let the search finish, or interrupt it: it then writes the best so far.");
+  return n ||
+         report_missing(out, "No folder contains a network (arch.json).",
+                        "Let the search finish, or interrupt it: it then writes the best network so far.");
 }

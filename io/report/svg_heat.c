@@ -6,6 +6,7 @@
 
 enum { WIDTH = 400, TOP = 34, ROW = 20, CHARACTER = 8, LEAST_CELL = 34 };
 
+/* The largest number of bytes of a name. */
 static double longest(const char *const *names, int count) {
   size_t most = 0;
   for (int i = 0; i < count; i++)
@@ -31,7 +32,7 @@ static void write_cell(FILE *out, const cream_heat *heat, int row, int column, d
 static void write_names(FILE *out, const cream_heat *heat, double left, double width) {
   cream_html(out, "<text class=\"axis\" x=\"2\" y=\"12\">%s</text>", heat->y);
   cream_html(out, "<text class=\"axis\" x=\"%.1f\" y=\"12\">%s</text>\n<g class=\"tick\">", left, heat->x);
-  /* Columns that are too narrow for their names get every so many. */
+  /* If columns are too narrow for their names, only every n-th is named. */
   int every = (int)ceil((longest(heat->column_names, heat->columns) + 1) * CHARACTER / width);
   for (int c = 0; c < heat->columns; c += every)
     cream_html(out, "<text class=\"%s\" x=\"%.1f\" y=\"28\">%s</text>", every > 1 ? "start" : "mid",
@@ -53,14 +54,14 @@ static void write_numbers(FILE *out, const cream_heat *heat) {
       cream_html(out, "<tr><td>%s</td><td>%s</td><td>%.2f</td></tr>\n", heat->row_names[r],
                  heat->column_names[c], 100 * share);
     }
-  cream_figure_table_end(out, rows > 4 * CREAM_PLOT_ROWS ? "Cut off: the first rows." : NULL);
+  cream_figure_table_end(out, rows > 4 * CREAM_PLOT_ROWS ? "Only the first rows are listed." : NULL);
 }
 
 void cream_heat_write(FILE *out, const cream_heat *heat) {
   double left = fmax(longest(heat->row_names, heat->rows), (double)strlen(heat->y)) * CHARACTER + 8;
   double width = (WIDTH - left) / heat->columns;
   char summary[256];
-  snprintf(summary, sizeof summary, "Shares of %d choices in %d layers; the table below has all numbers.",
+  snprintf(summary, sizeof summary, "Shares of %d choices in %d layers. The table below lists them.",
            heat->columns, heat->rows);
   const cream_figure figure = {heat->id, heat->title, heat->caption, WIDTH, TOP + ROW * heat->rows + 2};
   cream_figure_begin(out, &figure, summary);

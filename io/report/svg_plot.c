@@ -7,9 +7,9 @@
 
 enum { WIDTH = 400, HEIGHT = 250, TOP = 22, BOTTOM = 40, RIGHT = 14, CHARACTER = 8, LINE_MARKS = 6 };
 
-/* An axis with its ticks, and where it lies in the drawing. */
+/* An axis with its ticks and its position in the drawing. */
 typedef struct scale {
-  double min, max, from, to; /* value and place of both ends */
+  double min, max, from, to; /* values and coordinates of both ends */
   int n_ticks;
   double ticks[CREAM_TICKS];
   char text[CREAM_TICKS][24];
@@ -34,6 +34,7 @@ cream_plot_series *cream_plot_add(cream_plot *plot, const char *name, cream_seri
   return series;
 }
 
+/* Whether the point can be drawn. */
 static bool seen(const cream_point *point) {
   return isfinite(point->x) && isfinite(point->y);
 }
@@ -47,7 +48,7 @@ bool cream_plot_empty(const cream_plot *plot) {
 
 /* ---- axes ---------------------------------------------------------------------------------------- */
 
-/* The smallest of 1, 2, 2.5, 5, 10 ... that is not below. */
+/* The smallest of 1, 2, 2.5, 5, 10, ... that is at least `step`. */
 static double round_step(double step) {
   static const double steps[] = {1, 2, 2.5, 5, 10};
   double power = pow(10, floor(log10(step)));
@@ -99,7 +100,7 @@ static void widen(double *min, double *max, double value) {
   *max = fmax(*max, value);
 }
 
-/* The data's extent, or what the axis says. Bars stand on 0. */
+/* The range of the data, or that of the axis. Bars begin at 0. */
 static void extent(const cream_plot *plot, bool y, double *min, double *max) {
   const cream_axis *axis = y ? &plot->y : &plot->x;
   *min = INFINITY, *max = -INFINITY;
@@ -132,7 +133,7 @@ static void set_ticks(scale *axis, double min, double max, int most) {
     cream_tick_text(axis->ticks[i], step, largest, axis->text[i], sizeof axis->text[i]);
 }
 
-/* Only the lower end is rounded outwards; the upper one is the data's, with some room. */
+/* Rounds only the lower end outwards; the upper end is that of the data, plus a margin. */
 static void set_ticks_within(scale *axis, double min, double max, int most) {
   set_ticks(axis, min, max, most);
   double room = (max - axis->min) * 0.02;
@@ -221,7 +222,7 @@ static void write_line(FILE *out, const cream_plot_series *series, const scale *
   }
   fputs("\"/>", out);
   if (series->faint) return;
-  /* Marks at a few places, so that lines differ by more than colour. */
+  /* A few marks, so that lines differ not only in colour. */
   for (int m = 0; m < LINE_MARKS; m++) {
     size_t i = series->count * (2 * (size_t)m + 1) / (2 * LINE_MARKS);
     if (i < series->count && seen(&series->points[i]))
@@ -273,22 +274,34 @@ static void write_series(FILE *out, const cream_plot_series *series, const scale
   fputs("</g>\n", out);
 }
 
+/* The sample of a series in the legend, 30 x 12 units. */
+static void write_sample(FILE *out, const cream_plot_series *series) {
+  switch (series->kind) {
+  case CREAM_SERIES_LINE:
+  case CREAM_SERIES_STEPS:
+    fprintf(out, "<path class=\"line\" stroke-dasharray=\"%s\" d=\"M1 6h28\"/>",
+            cream_figure_dash(series->style));
+    if (!series->faint) cream_figure_mark(out, series->style, 15, 6);
+    break;
+  case CREAM_SERIES_DOTS:
+    if (series->faint)
+      fputs("<path class=\"dot\" d=\"M10 6h0M15 4h0M20 8h0\"/>", out);
+    else
+      cream_figure_mark(out, series->style, 15, 6);
+    break;
+  case CREAM_SERIES_BARS:
+    fputs("<rect class=\"bar\" x=\"9\" y=\"1\" width=\"12\" height=\"10\"/>", out);
+    break;
+  }
+}
+
 static void write_legend(FILE *out, const cream_plot *plot) {
   fputs("<ul class=\"legend\">", out);
   for (int s = 0; s < plot->n_series; s++) {
     const cream_plot_series *series = &plot->series[s];
     fprintf(out, "<li><svg viewBox=\"0 0 30 12\" aria-hidden=\"true\"><g class=\"s%d%s\">",
             series->style % CREAM_FIGURE_STYLES, series->faint ? " faint" : "");
-    bool line = series->kind == CREAM_SERIES_LINE || series->kind == CREAM_SERIES_STEPS;
-    if (line)
-      fprintf(out, "<path class=\"line\" stroke-dasharray=\"%s\" d=\"M1 6h28\"/>",
-              cream_figure_dash(series->style));
-    if (series->kind == CREAM_SERIES_BARS)
-      fputs("<rect class=\"bar\" x=\"9\" y=\"1\" width=\"12\" height=\"10\"/>", out);
-    else if (!line && series->faint)
-      fputs("<path class=\"dot\" d=\"M10 6h0M15 4h0M20 8h0\"/>", out);
-    else if (!series->faint)
-      cream_figure_mark(out, series->style, 15, 6);
+    write_sample(out, series);
     cream_html(out, "</g></svg>%s</li>", series->name);
   }
   fputs("</ul>\n", out);
@@ -303,7 +316,7 @@ static void put_cell(FILE *out, double value) {
     fputs("<td>-</td>", out);
 }
 
-/* The points of a series at even distances, the last one always. */
+/* A row for each point; of more than `most`, evenly spaced ones with the first and the last. */
 static void write_rows(FILE *out, const cream_plot_series *series, size_t most, bool spread, bool labels) {
   size_t count = series->count < most ? series->count : most;
   for (size_t row = 0; row < count; row++) {
@@ -331,10 +344,10 @@ static void write_table(FILE *out, const cream_plot *plot) {
   const char *headings[7] = {"series", plot->x.label, plot->y.label};
   int n = 3;
   if (spread) headings[n++] = "from", headings[n++] = "to";
-  if (labels) headings[n++] = "what";
+  if (labels) headings[n++] = "label";
   cream_figure_table_begin(out, headings);
   for (int s = 0; s < plot->n_series; s++) write_rows(out, &plot->series[s], most, spread, labels);
-  cream_figure_table_end(out, thinned ? "Thinned: rows at even distances." : NULL);
+  cream_figure_table_end(out, thinned ? "Not all points are listed; the rows are evenly spaced." : NULL);
 }
 
 static void summarise(const cream_plot *plot, char *text, size_t size) {
@@ -348,9 +361,9 @@ static void summarise(const cream_plot *plot, char *text, size_t size) {
       widen(&min, &max, last);
     }
     if (isfinite(last))
-      used +=
-          (size_t)snprintf(text + used, size - used, " %.60s: %zu points, from %.4g to %.4g, the last %.4g.",
-                           series->name, series->count, min, max, last);
+      used += (size_t)snprintf(text + used, size - used,
+                               " %.60s: %zu points from %.4g to %.4g, the last is %.4g.", series->name,
+                               series->count, min, max, last);
   }
 }
 

@@ -5,8 +5,13 @@
 #include <string.h>
 
 enum { LABEL = 9 };
-static const char letters[CREAM_TERM_CURVES] = "*ox";
-static const int colours[CREAM_TERM_CURVES] = {36, 33, 35};
+
+/* By curve: the letter that draws it without Unicode, and its colour (SGR). */
+static const struct {
+  char letter;
+  int colour;
+} styles[] = {{'*', 36}, {'o', 33}, {'x', 35}};
+_Static_assert(sizeof styles / sizeof *styles == CREAM_TERM_CURVES, "every curve has a letter and a colour");
 
 typedef struct extent {
   double x0, x1, y0, y1;
@@ -28,7 +33,7 @@ static extent measure(const cream_term_plot *plot) {
   return e;
 }
 
-/* Dots are (x, y) from the left and from the top: 2 x 4 of them a cell, in ASCII one. */
+/* Sets the dot (x, y), counted from the left and the top; a cell has 2 x 4 dots with Unicode, one without. */
 static void set_dot(cream_term_canvas *canvas, int x, int y, int curve, bool unicode) {
   static const unsigned char bits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
   int row = unicode ? y / 4 : y, column = unicode ? x / 2 : x;
@@ -59,13 +64,13 @@ static void name_curves(cream_term_canvas *canvas, const cream_term_plot *plot, 
   for (int c = 0; c < plot->n; c++) {
     const cream_curve *curve = plot->curves[c].curve;
     char mark[4] = "", value[16] = "-";
-    if (!term->unicode) snprintf(mark, sizeof mark, "%c ", letters[c]);
+    if (!term->unicode) snprintf(mark, sizeof mark, "%c ", styles[c].letter);
     if (curve->count) snprintf(value, sizeof value, "%.3g", curve->points[curve->count - 1].y);
     snprintf(canvas->head[1 + c], sizeof canvas->head[0], " %s%s %s", mark, plot->curves[c].name, value);
   }
 }
 
-/* The ends of both axes. */
+/* Labels the ends of both axes. */
 static void label_axes(cream_term_canvas *canvas, const extent *e) {
   int columns = canvas->width - LABEL, rows = canvas->height - 2;
   snprintf(canvas->labels[0], sizeof canvas->labels[0], "%.3g", e->y1);
@@ -97,23 +102,23 @@ static void write_cell(FILE *out, const cream_term_canvas *canvas, int row, int 
     fputc(' ', out);
     return;
   }
-  if (term->colour) fprintf(out, "\033[%dm", colours[curve - 1]);
+  if (term->colour) fprintf(out, "\033[%dm", styles[curve - 1].colour);
   unsigned char mask = canvas->mask[row][column];
   if (term->unicode)
     fprintf(out, "\xe2%c%c", 0xa0 + (mask >> 6), 0x80 + (mask & 0x3f)); /* U+2800 + mask in UTF-8 */
   else
-    fputc(letters[curve - 1], out);
+    fputc(styles[curve - 1].letter, out);
   if (term->colour) fputs("\033[0m", out);
 }
 
-/* Cut to the canvas' width, which it fills. */
+/* Cut or padded to the width of the canvas. */
 static void write_head(FILE *out, const cream_term_canvas *canvas, const cream_term *term) {
   int left = canvas->width;
   for (int part = 0; part <= CREAM_TERM_CURVES; part++) {
     int length = (int)strlen(canvas->head[part]);
     if (length > left) length = left;
     bool coloured = term->colour && part && length;
-    if (coloured) fprintf(out, "\033[%dm", colours[part - 1]);
+    if (coloured) fprintf(out, "\033[%dm", styles[part - 1].colour);
     fwrite(canvas->head[part], 1, (size_t)length, out);
     if (coloured) fputs("\033[0m", out);
     left -= length;

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "run.h"
+#include "event_names.h"
+#include "io/base/file.h"
+#include "run_names.h"
 
 enum { LONGEST_LINE = 1 << 18 };
 
@@ -33,11 +35,12 @@ static const char *text(const json_t *line, const char *key) {
   return value ? value : "";
 }
 
-static void take(double *kept, double value) {
-  if (isfinite(value)) *kept = value;
+/* Sets *known if the line has the value. */
+static void take(double *known, double value) {
+  if (isfinite(value)) *known = value;
 }
 
-/* ---- kinds of lines ------------------------------------------------------------------------------ */
+/* ---- kinds of events ------------------------------------------------------------------------------ */
 
 static void take_path(cream_metrics *m, const json_t *path) {
   size_t layers = json_array_size(path);
@@ -51,7 +54,7 @@ static void take_path(cream_metrics *m, const json_t *path) {
   }
 }
 
-/* Seconds on all clocks: they begin anew where a run was resumed. */
+/* Adds up the seconds of all starts: a clock that is behind the last line is that of a new start. */
 static void take_clock(cream_metrics *m, const json_t *line) {
   double seconds = number(line, "seconds");
   if (!isfinite(seconds)) return;
@@ -77,7 +80,7 @@ static void take_step(cream_metrics *m, const json_t *line) {
   m->rho_bins[bin < CREAM_METRICS_BINS ? bin : CREAM_METRICS_BINS - 1]++;
 }
 
-/* The board that a line speaks of; where there is but one, it has no name. */
+/* The board of the line's budget; NULL: there are too many boards. */
 static cream_board_curves *board_of(cream_metrics *m, const json_t *line) {
   const json_t *name = json_object_get(line, "budget");
   char label[sizeof m->boards[0].name] = "";
@@ -94,7 +97,7 @@ static cream_board_curves *board_of(cream_metrics *m, const json_t *line) {
   return board;
 }
 
-/* Mean, least and most of an array of numbers; all no numbers where it has none. */
+/* Mean (y), minimum (low) and maximum (high) of an array of numbers; NaN if it is empty. */
 static cream_point spread(const json_t *array) {
   double sum = 0, low = INFINITY, high = -INFINITY;
   size_t count = json_array_size(array);
@@ -147,12 +150,23 @@ static void take_epoch(cream_metrics *m, const json_t *line) {
 }
 
 static void take_eval(cream_metrics *m, const json_t *line) {
-  const char *split = text(line, "split");
   double accuracy = 100 * number(line, "accuracy"), epoch = number(line, "epoch");
-  if (!strcmp(split, "heldout")) cream_curve_add(&m->heldout, epoch, accuracy);
-  if (!strcmp(split, "heldout-ema")) cream_curve_add(&m->heldout_ema, epoch, accuracy);
-  if (!strcmp(split, "test")) take(&m->test, accuracy);
-  if (!strcmp(split, "test-trained")) take(&m->test_trained, accuracy);
+  cream_eval eval;
+  if (!cream_eval_parse(text(line, "split"), &eval)) return;
+  switch (eval) {
+  case CREAM_EVAL_HELDOUT:
+    cream_curve_add(&m->heldout, epoch, accuracy);
+    break;
+  case CREAM_EVAL_HELDOUT_EMA:
+    cream_curve_add(&m->heldout_ema, epoch, accuracy);
+    break;
+  case CREAM_EVAL_TEST:
+    take(&m->test, accuracy);
+    break;
+  case CREAM_EVAL_TEST_TRAINED:
+    take(&m->test_trained, accuracy);
+    break;
+  }
 }
 
 static void take_selected(cream_metrics *m, const json_t *line) {
@@ -162,44 +176,64 @@ static void take_selected(cream_metrics *m, const json_t *line) {
                        number(line, "params") / 1e6, whole(line, "entered")};
 }
 
+static void take_note(cream_metrics *m, const json_t *line) {
+  if (m->n_notes == CREAM_METRICS_NOTES) return;
+  snprintf(m->notes[m->n_notes], sizeof m->notes[0], "%s", text(line, "note"));
+  if (*m->notes[m->n_notes]) m->n_notes++;
+}
+
+/* Fields that depend on the kind of event. */
+static void take_event(cream_metrics *m, cream_event_kind kind, const json_t *line) {
+  switch (kind) {
+  case CREAM_EVENT_START:
+    m->steps = whole(line, "steps");
+    m->epochs = (int)fmin(1e9, fmax(0, number(line, "epochs")));
+    break;
+  case CREAM_EVENT_STEP:
+    m->epoch = (int)fmin(1e9, fmax(0, number(line, "epoch")));
+    take_step(m, line);
+    break;
+  case CREAM_EVENT_META:
+    m->meta_updates++;
+    cream_curve_add(&m->meta_gradient, number(line, "step"), number(line, "meta_gradient"));
+    break;
+  case CREAM_EVENT_SCORE:
+    take_score(m, line);
+    break;
+  case CREAM_EVENT_BOARD:
+    take_board(m, line);
+    break;
+  case CREAM_EVENT_EPOCH:
+    take_epoch(m, line);
+    break;
+  case CREAM_EVENT_EVAL:
+    take_eval(m, line);
+    break;
+  case CREAM_EVENT_SELECT:
+    take_selected(m, line);
+    break;
+  case CREAM_EVENT_NOTE:
+    take_note(m, line);
+    break;
+  }
+}
+
 static void take_line(cream_metrics *m, const json_t *line) {
-  const char *kind = text(line, "kind"), *phase = text(line, "phase");
-  bool training = *phase && strcmp(phase, "test") != 0;
+  const char *phase = text(line, "phase");
+  cream_event_kind kind;
   take_clock(m, line);
-  if (training) {
+  if (*phase && strcmp(phase, "test") != 0) {
     snprintf(m->phase, sizeof m->phase, "%s", phase);
     m->step = whole(line, "step");
     if (number(line, "images_per_second") > 0) m->images_per_second = number(line, "images_per_second");
   }
-  if (!strcmp(kind, "start")) {
-    m->steps = whole(line, "steps");
-    m->epochs = (int)fmin(1e9, fmax(0, number(line, "epochs")));
-  } else if (!strcmp(kind, "step")) {
-    m->epoch = (int)fmin(1e9, fmax(0, number(line, "epoch")));
-    take_step(m, line);
-  } else if (!strcmp(kind, "meta")) {
-    m->meta_updates++;
-    cream_curve_add(&m->meta_gradient, number(line, "step"), number(line, "meta_gradient"));
-  } else if (!strcmp(kind, "score")) {
-    take_score(m, line);
-  } else if (!strcmp(kind, "board")) {
-    take_board(m, line);
-  } else if (!strcmp(kind, "epoch")) {
-    take_epoch(m, line);
-  } else if (!strcmp(kind, "eval")) {
-    take_eval(m, line);
-  } else if (!strcmp(kind, "select")) {
-    take_selected(m, line);
-  } else if (!strcmp(kind, "note") && m->n_notes < CREAM_METRICS_NOTES) {
-    snprintf(m->notes[m->n_notes], sizeof m->notes[0], "%s", text(line, "note"));
-    if (*m->notes[m->n_notes]) m->n_notes++;
-  }
+  if (cream_event_parse(text(line, "kind"), &kind)) take_event(m, kind, line);
 }
 
 /* ---- the file ------------------------------------------------------------------------------------ */
 
-/* One whole line of at most LONGEST_LINE bytes into `line`, without its end; a longer one leaves *length too
- * large. False at the end of the file, or of its whole lines. */
+/* Reads a line into `line` (LONGEST_LINE bytes) without its end. *length: of the line, even if it is longer
+ * and was cut. False: the rest of the file has no end of line. */
 static bool next_line(FILE *stream, char *line, size_t *length, uint64_t *offset) {
   *length = 0;
   for (int c; (c = getc_unlocked(stream)) != EOF;) {

@@ -1,4 +1,4 @@
-/* What the metrics of a run say, read as they grow, in bounded memory. Format: docs/formats.md. */
+/* Reads the metrics of a run, also while they grow, in bounded memory. Format: docs/formats.md. */
 #ifndef CREAM_IO_METRICS_READ_H
 #define CREAM_IO_METRICS_READ_H
 
@@ -11,57 +11,58 @@
 
 enum { CREAM_METRICS_BINS = 20, CREAM_METRICS_BOARDS = 8, CREAM_METRICS_NOTES = 16 };
 
-/* Scores and FLOPs of a board's entries over the steps: top-1 in %, FLOPs in M. */
+/* Scores (top-1 in %) and FLOPs (M) of the entries of a board, by step. */
 typedef struct cream_board_curves {
-  char name[48]; /* of the board, where there are several; else "" */
+  char name[48]; /* budget of the board; "": there is only one board */
   cream_curve best, mean, worst;
-  cream_curve flops;   /* mean; `low` and `high` of its points are the smallest and the largest entry's */
-  cream_cloud entered; /* step and score of every entry that came on the board */
-  /* Mean FLOPs of the entries when it first held as many as it ever did, and now. No number: none. */
+  cream_curve flops;   /* mean; `low` and `high` of a point: the smallest and the largest entry */
+  cream_cloud entered; /* step and score of every path that entered the board */
+  /* Mean FLOPs of the entries when the board first held its largest number of entries, and now; NaN: not
+   * known. */
   double flops_full, flops_end;
-  size_t most; /* entries it ever held */
+  size_t most; /* largest number of entries so far */
 } cream_board_curves;
 
-/* A board entry as it was recalibrated and evaluated at the end. */
+/* A board entry, recalibrated and evaluated at the end of the search. */
 typedef struct cream_selected {
   double top1, loss, flops, params; /* %, nats, M, M */
-  uint64_t entered;
+  uint64_t entered;                 /* step at which it entered the board */
 } cream_selected;
 
-/* Steps are the x of all curves that do not say otherwise. Accuracies are in %, FLOPs and parameters in M. */
+/* The x axis of a curve is the step, except where noted. Accuracies are in %, FLOPs and parameters in M. */
 typedef struct cream_metrics {
-  uint64_t lines, broken; /* broken: not JSON, or too long */
-  char phase[16];         /* "search", "retrain"; "" so far */
-  uint64_t step, steps;   /* done, in all; 0: not known */
+  uint64_t lines, broken; /* broken: lines that are not JSON objects, or too long */
+  char phase[16];         /* "search", "retrain"; "": not known yet */
+  uint64_t step, steps;   /* done, and in total; 0: not known */
   int epoch, epochs;
-  double seconds;                                /* spent, over all starts of a run that was resumed */
-  double waited, peak_memory, images_per_second; /* of the last line that has them; no number: none */
-  double before;                                 /* seconds of the starts before the last */
-  uint64_t first_step;                           /* that the last start had done already */
+  double seconds;                                /* total over all starts of a resumed run */
+  double waited, peak_memory, images_per_second; /* from the last line that has them; NaN: none */
+  double before;                                 /* seconds before the last start */
+  uint64_t first_step;                           /* steps done before the last start */
   cream_curve loss, hard, soft, lr, accuracy, rho, meta_gradient;
-  cream_curve speed, memory, waiting;    /* images/s, MB, share of the time in %; x: minutes */
-  cream_curve heldout, heldout_ema;      /* of a retraining; x: epochs */
-  double test, test_trained;             /* no number: none */
+  cream_curve speed, memory, waiting;    /* images/s, MB, % of the time; x: minutes */
+  cream_curve heldout, heldout_ema;      /* of a retraining; x: epoch */
+  double test, test_trained;             /* NaN: not tested */
   uint64_t rho_bins[CREAM_METRICS_BINS]; /* matching degrees from 0 to 1 */
   uint64_t meta_updates;
-  int n_layers;                                             /* of the paths; 0: none so far */
-  uint64_t paths, sampled[CREAM_MAX_LAYERS][CREAM_MAX_OPS]; /* how often a layer's choice was trained */
+  int n_layers;                                             /* of a path; 0: no path yet */
+  uint64_t paths, sampled[CREAM_MAX_LAYERS][CREAM_MAX_OPS]; /* how often each choice of a layer was trained */
   int n_boards;
   cream_board_curves boards[CREAM_METRICS_BOARDS];
-  cream_cloud scored; /* FLOPs and score of all that were scored; `low` is the step */
-  cream_front front;  /* of them */
+  cream_cloud scored; /* FLOPs (x) and score (y) of all scored paths; `low` is the step */
+  cream_front front;  /* their Pareto front */
   int n_selected;
   cream_selected selected[CREAM_MAX_BOARD];
   int n_notes; /* the first ones */
   char notes[CREAM_METRICS_NOTES][200];
-  uint64_t offset; /* bytes of the file that were read */
-  ino_t file;
+  uint64_t offset; /* bytes of the file that have been read */
+  ino_t file;      /* inode */
 } cream_metrics;
 
 void cream_metrics_init(cream_metrics *);
-/* Takes the lines that DIR/metrics.jsonl has beyond those already read; a last line without an end is left
- * for later. A file that is another one or shorter than before is read from its beginning. *grown: there
- * was something new. A file that does not exist is no error; CREAM_FAILED if it cannot be read. */
+/* Reads the lines that were appended to DIR/metrics.jsonl since the last call; a last line without an end
+ * waits for the next call. If the file was replaced or is shorter than before, it is read from the beginning.
+ * *grown: something new was read. A missing file is not an error; CREAM_FAILED: the file cannot be read. */
 cream_status cream_metrics_read(cream_metrics *, const char *dir, bool *grown, cream_error *);
 
 #endif

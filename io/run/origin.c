@@ -79,7 +79,7 @@ char *cream_command_line(const char *command, const char *const *words, int n_wo
 
 /* ---- the machine --------------------------------------------------------------------------------- */
 
-/* The processor's name, or "". */
+/* The name of the processor; "": not known. */
 static void find_cpu(char *name, size_t size) {
   char line[512];
   name[0] = 0;
@@ -114,7 +114,7 @@ static void put_start(cream_json *json, const cream_origin *origin) {
   cream_json_end(json);
 }
 
-/* A start that was written before: flat, of strings and numbers. */
+/* Copies a start from the file: an object of strings and numbers. */
 static void copy_start(cream_json *json, json_t *start) {
   const char *key;
   json_t *value;
@@ -126,7 +126,7 @@ static void copy_start(cream_json *json, json_t *start) {
   cream_json_end(json);
 }
 
-/* The starts of an origin.json; one that cannot be read has none. */
+/* The starts in an origin.json, or NULL if it cannot be read. */
 static json_t *earlier_starts(const char *path) {
   char *text;
   size_t size;

@@ -12,12 +12,12 @@
 #include <xxhash.h>
 
 #include "io/base/file.h"
-#include "run.h"
 #include "io/config/settings.h"
+#include "run.h"
 
 enum { MOST_BYTES = 64 << 20 };
 
-static const char format[] = "cream-paths";
+static const char format[] = "cream-paths", expected_head[] = "the first line of a cream-paths file";
 
 /* ---- reading ----------------------------------------------------------------------------------------- */
 
@@ -66,21 +66,20 @@ static cream_status read_scores(cream_path_log *log, const json_t *json, int lin
                                 const cream_skeleton *skeleton, cream_error *err) {
   cream_path_scores scores;
   if (!read_choices(json_object_get(json, "path"), skeleton, &scores.path))
-    return fail_line(log, line, err, "a path of the supernet, a choice for every layer");
+    return fail_line(log, line, err, "a path of the supernet, with a choice for every layer");
   if (!read_score(json_object_get(json, "heldout"), &scores.heldout) ||
       !read_score(json_object_get(json, "test"), &scores.test))
     return fail_line(log, line, err, "scores with top1, top5, loss and count");
   return add(log, &scores, err);
 }
 
-/* The first line: whether the others are of any use. */
+/* Checks in the first line that the scores belong to the owner. */
 static cream_status read_owner(const cream_path_log *log, const json_t *json,
                                const cream_path_log_owner *owner, uint64_t weights, cream_error *err) {
   const char *kind = json_string_value(json_object_get(json, "format"));
   const char *text = json_string_value(json_object_get(json, "config"));
   const char *hash = json_string_value(json_object_get(json, "supernet"));
-  if (!kind || strcmp(kind, format) || !text || !hash)
-    return fail_line(log, 1, err, "the beginning of a cream-paths file");
+  if (!kind || strcmp(kind, format) || !text || !hash) return fail_line(log, 1, err, expected_head);
   if (json_integer_value(json_object_get(json, "version")) != 1) return fail_line(log, 1, err, "version 1");
   cream_config *config = malloc(sizeof *config);
   if (!config) return cream_fail_memory(err, sizeof *config, "settings");
@@ -91,7 +90,7 @@ static cream_status read_owner(const cream_path_log *log, const json_t *json,
     char was[128], is[128];
     status = cream_fail(
         err, CREAM_BAD_CONFIG,
-        "%s: %s was %s in this ranking and is %s now; leave it as it was, or --force to begin anew",
+        "%s: %s was %s in this ranking and is %s now; restore the setting, or start over with --force",
         log->name, key, cream_settings_get(config, key, was, sizeof was),
         cream_settings_get(owner->config, key, is, sizeof is));
   }
@@ -99,9 +98,10 @@ static cream_status read_owner(const cream_path_log *log, const json_t *json,
   char expected[17] = "";
   if (owner->weights) snprintf(expected, sizeof expected, "%016" PRIx64, weights);
   if (!status && strcmp(hash, expected))
-    status = cream_fail(
-        err, CREAM_BAD_CONFIG,
-        "%s: the supernet has other weights than when this ranking began; --force begins anew", log->name);
+    status =
+        cream_fail(err, CREAM_BAD_CONFIG,
+                   "%s: the supernet has other weights than when this ranking began; start over with --force",
+                   log->name);
   return status;
 }
 
@@ -120,12 +120,12 @@ cream_status cream_path_log_parse(cream_path_log *log, const char *text, size_t 
     if (status != CREAM_OK) return status;
     *whole += length + 1;
   }
-  return *whole ? CREAM_OK : fail_line(log, 1, err, "the beginning of a cream-paths file");
+  return *whole ? CREAM_OK : fail_line(log, 1, err, expected_head);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
-/* Bytes are hashed as they come, for the file may be large. */
+/* Hashes the file in pieces, as it may be large. */
 static cream_status hash_file(const char *name, uint64_t *hash, cream_error *err) {
   FILE *stream = fopen(name, "rb");
   if (!stream) return cream_fail(err, CREAM_FAILED, "cannot read %s: %s", name, strerror(errno));
@@ -141,6 +141,7 @@ static cream_status hash_file(const char *name, uint64_t *hash, cream_error *err
   return failed ? cream_fail(err, CREAM_FAILED, "cannot read %s", name) : CREAM_OK;
 }
 
+/* Creates the file with its first line. */
 static cream_status begin(const char *name, const cream_path_log_owner *owner, uint64_t weights,
                           cream_error *err) {
   cream_file file;
@@ -163,15 +164,16 @@ static cream_status begin(const char *name, const cream_path_log_owner *owner, u
   return status;
 }
 
-/* What the file has, and its end to append to. */
-static cream_status take_up(cream_path_log *log, const cream_path_log_owner *owner, uint64_t weights,
-                            cream_error *err) {
+/* Opens and locks the file, reads its lines and cuts off an incomplete one. */
+static cream_status resume(cream_path_log *log, const cream_path_log_owner *owner, uint64_t weights,
+                           cream_error *err) {
   char *text;
   size_t size, whole;
   log->fd = open(log->name, O_RDWR | O_APPEND | O_CLOEXEC);
   if (log->fd < 0) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
   if (flock(log->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%s is in use by another ranking; wait for its end", log->name);
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s is in use by another ranking; wait until it ends",
+                      log->name);
   cream_status status = cream_file_read(log->name, MOST_BYTES, &text, &size, err);
   if (status != CREAM_OK) return status;
   status = cream_path_log_parse(log, text, size, owner, weights, &whole, err);
@@ -182,15 +184,16 @@ static cream_status take_up(cream_path_log *log, const cream_path_log_owner *own
 }
 
 cream_status cream_path_log_open(cream_path_log *log, const char *name, const cream_path_log_owner *owner,
-                                 bool anew, cream_error *err) {
+                                 bool overwrite, cream_error *err) {
   uint64_t weights = 0;
   *log = (cream_path_log){.fd = -1};
   if ((size_t)snprintf(log->name, sizeof log->name, "%s", name) >= sizeof log->name)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%.60s...: the name is longer than %zu bytes", name,
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%.60s...: the name is longer than %zu bytes; choose a shorter one", name,
                       sizeof log->name - 1);
   cream_status status = owner->weights ? hash_file(owner->weights, &weights, err) : CREAM_OK;
-  if (!status && (anew || access(name, F_OK))) status = begin(name, owner, weights, err);
-  if (!status) status = take_up(log, owner, weights, err);
+  if (!status && (overwrite || access(name, F_OK))) status = begin(name, owner, weights, err);
+  if (!status) status = resume(log, owner, weights, err);
   if (status) cream_path_log_close(log);
   return status;
 }

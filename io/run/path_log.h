@@ -1,22 +1,22 @@
-/* Paths and their scores, a line each, in a file that grows as they come: what a ranking goes on from.
- * Format: docs/formats.md. */
+/* The scores of paths, one line each, in a file that is appended to while a ranking runs, so that an
+ * interrupted ranking can continue. Format: docs/formats.md. */
 #ifndef CREAM_IO_PATH_LOG_H
 #define CREAM_IO_PATH_LOG_H
 
 #include "core/base/config.h"
-#include "core/train/evaluate.h"
 #include "core/space/space.h"
+#include "core/train/evaluate.h"
 
 typedef struct cream_path_scores {
   cream_path path;
   cream_score heldout, test; /* count 0: not measured */
 } cream_path_scores;
 
-/* What scores belong to: a file with other ones is of no use. */
+/* What the scores depend on. A file that was written for a different owner is refused. */
 typedef struct cream_path_log_owner {
   const cream_config *config;
-  const char *const *free; /* settings that do not count, as cream_settings_differ has them */
-  const char *weights;     /* file whose bytes count; NULL: none do */
+  const char *const *free; /* settings that may differ, as in cream_settings_differ() */
+  const char *weights;     /* file of the weights, compared by its hash; NULL: none */
   const cream_skeleton *skeleton;
 } cream_path_log_owner;
 
@@ -27,19 +27,19 @@ typedef struct cream_path_log {
   cream_path_scores *lines; /* [count], in the order of the file */
 } cream_path_log;
 
-/* Reads the file, or begins one where there is none or `anew`, and locks it. A line that was not ended is cut
- * off. CREAM_BAD_CONFIG: it belongs to other settings or weights (and which), or another process uses it;
- * CREAM_BAD_DATA, with the line: it is no such file. */
-cream_status cream_path_log_open(cream_path_log *, const char *name, const cream_path_log_owner *, bool anew,
-                                 cream_error *);
-/* NULL: none. */
+/* Reads the file and locks it, or creates it if there is none or if `overwrite`. A last line without an end is
+ * cut off. CREAM_BAD_CONFIG: the file belongs to other settings or weights, or another process uses it.
+ * CREAM_BAD_DATA: a line is not valid; the error names it. The caller ends it with cream_path_log_close. */
+cream_status cream_path_log_open(cream_path_log *, const char *name, const cream_path_log_owner *,
+                                 bool overwrite, cream_error *);
+/* The scores of the path; NULL: there are none. */
 const cream_path_scores *cream_path_log_find(const cream_path_log *, const cream_path *);
-/* One write, synced. */
+/* Appends a line in one write and syncs it. */
 cream_status cream_path_log_append(cream_path_log *, const cream_path_scores *, cream_error *);
-void cream_path_log_close(cream_path_log *); /* a zeroed one too */
+void cream_path_log_close(cream_path_log *); /* also a zeroed log */
 
-/* The lines of `size` bytes at `text`: into log->lines, and in *whole the bytes up to the end of the last
- * whole line. A log of bytes alone, for tests: fd and name do not matter. */
+/* Parses `size` bytes at `text` into log->lines; log->name is used in errors, log->fd is not used. *whole:
+ * number of bytes up to the end of the last complete line. weights: the hash of the owner's weights. */
 cream_status cream_path_log_parse(cream_path_log *, const char *text, size_t size,
                                   const cream_path_log_owner *, uint64_t weights, size_t *whole,
                                   cream_error *);

@@ -1,13 +1,43 @@
 #include "rank.h"
 
 #include "io/base/file.h"
-#include "run.h"
 #include "io/config/settings.h"
+#include "run.h"
 
-const char *const cream_rank_by_names[] = {"supernet", "flops"};
-const char *const cream_rank_measure_names[] = {"top1", "loss"};
-const char *const cream_rank_split_names[] = {"heldout", "test"};
+static const char *by_word(cream_rank_by by) {
+  switch (by) {
+  case CREAM_RANK_BY_SUPERNET:
+    return "supernet";
+  case CREAM_RANK_BY_FLOPS:
+    return "flops";
+  }
+  CREAM_ASSERT(!"an order of paths");
+  return NULL;
+}
 
+static const char *measure_word(cream_rank_measure measure) {
+  switch (measure) {
+  case CREAM_RANK_TOP1:
+    return "top1";
+  case CREAM_RANK_LOSS:
+    return "loss";
+  }
+  CREAM_ASSERT(!"a measure of paths");
+  return NULL;
+}
+
+static const char *split_word(cream_rank_split split) {
+  switch (split) {
+  case CREAM_RANK_HELDOUT:
+    return "heldout";
+  case CREAM_RANK_TEST:
+    return "test";
+  }
+  CREAM_ASSERT(!"a set of images");
+  return NULL;
+}
+
+/* How the ranking was made. */
 static void put_how(cream_json *json, const cream_rank_report *report) {
   const cream_config *config = report->config;
   char word[32];
@@ -69,9 +99,9 @@ static void put_correlations(cream_json *json, const cream_rank_report *report) 
     const cream_correlation *c = &report->correlations[i];
     cream_json_object(json, NULL, false);
     cream_json_integer(json, "best", (uint64_t)c->best);
-    cream_json_string(json, "by", cream_rank_by_names[c->by]);
-    cream_json_string(json, "measure", cream_rank_measure_names[c->measure]);
-    cream_json_string(json, "split", cream_rank_split_names[c->split]);
+    cream_json_string(json, "by", by_word(c->by));
+    cream_json_string(json, "measure", measure_word(c->measure));
+    cream_json_string(json, "split", split_word(c->split));
     put_interval(json, "tau", &c->tau);
     put_interval(json, "rho", &c->rho);
     cream_json_end(json);

@@ -5,13 +5,17 @@
 #include <string.h>
 
 #include "core/space/budget.h"
-#include "io/config/field.h"
 #include "io/base/file.h"
+#include "io/config/field.h"
 #include "io/config/settings.h"
 
-const char *const cream_study_unit_names[] = {"epochs", "steps", "seconds", NULL};
+const char *const cream_study_unit_names[CREAM_STUDY_UNITS] = {
+#define NAME(unit, key) [CREAM_STUDY_##unit] = key,
+    CREAM_STUDY_UNIT_LIST(NAME)
+#undef NAME
+};
 
-/* What the top of a study has besides settings, arms and seeds. */
+/* The keys of a study that have plain values. */
 typedef struct study_head {
   char name[CREAM_STUDY_MAX_NAME], config[CREAM_MAX_FILE_NAME];
   int rank;
@@ -33,11 +37,12 @@ static cream_status check_name(const cream_yaml_value *value, const char *name, 
   bool good = *name && strlen(name) < CREAM_STUDY_MAX_NAME && *name != '.';
   for (const char *c = name; *c; c++) good &= isalnum((unsigned char)*c) || strchr("-_.", *c);
   if (good) return CREAM_OK;
-  return cream_yaml_fail(value, err, "a name has 1 to %d letters, digits, -, _ and ., expected one like that",
-                         CREAM_STUDY_MAX_NAME - 1);
+  return cream_yaml_fail(
+      value, err, "not a valid name, expected 1 to %d letters, digits, -, _ and ., not beginning with .",
+      CREAM_STUDY_MAX_NAME - 1);
 }
 
-/* The settings file that a study names, beside the study. */
+/* Reads the settings file that the study names; a relative name is relative to the study's folder. */
 static cream_status load_base(cream_study *study, const cream_yaml_value *root, const char *config,
                               cream_error *err) {
   char path[CREAM_MAX_FILE_NAME];
@@ -45,18 +50,24 @@ static cream_status load_base(cream_study *study, const cream_yaml_value *root, 
   int folder = slash && config[0] != '/' ? (int)(slash + 1 - name) : 0;
   if (!config[0]) return CREAM_OK;
   if ((size_t)snprintf(path, sizeof path, "%.*s%s", folder, name, config) >= sizeof path)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%.60s...: the name is too long", config);
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s: key `config`: the name is longer than %zu bytes; choose a shorter one", name,
+                      sizeof path - 1);
   return cream_settings_load(&study->base, path, err);
 }
 
 static cream_status read_budget(cream_study *study, const cream_yaml_value *map, cream_error *err) {
   if (!map->node) return CREAM_OK;
+#define WORD(unit, key) ", " key
+  static const char list[] = CREAM_STUDY_UNIT_LIST(WORD);
+#undef WORD
+  const char *words = list + strlen(", ");
   if (cream_yaml_count(map) != 1)
-    return cream_yaml_fail(map, err, "expected one of epochs, steps and seconds");
+    return cream_yaml_fail(map, err, "got %d keys, expected one of %s", cream_yaml_count(map), words);
   cream_status status;
   const char *key;
   cream_yaml_value value = cream_yaml_pair(map, 0, &key);
-  for (int kind = 0; cream_study_unit_names[kind]; kind++) {
+  for (int kind = 0; kind < CREAM_STUDY_UNITS; kind++) {
     if (!key || strcmp(key, cream_study_unit_names[kind])) continue;
     bool whole = kind != CREAM_STUDY_SECONDS;
     int number = 0;
@@ -70,20 +81,21 @@ static cream_status read_budget(cream_study *study, const cream_yaml_value *map,
     study->budget.kind = (cream_study_unit)kind;
     return status;
   }
-  return cream_yaml_fail(&value, err, "no such budget, expected one of epochs, steps and seconds");
+  return cream_yaml_fail(&value, err, "no such budget, expected one of %s", words);
 }
 
 static cream_status read_seeds(cream_study *study, const cream_yaml_value *list, cream_error *err) {
   cream_status status;
   int n = cream_yaml_count(list);
   if (n < 1 || n > CREAM_MAX_PAIRS)
-    return cream_yaml_fail(list, err, "%d seeds, expected 1 to %d", n, CREAM_MAX_PAIRS);
+    return cream_yaml_fail(list, err, "got %d seeds, expected 1 to %d", n, CREAM_MAX_PAIRS);
   static const cream_field seed = {.key = "seeds", .type = CREAM_FIELD_UINT64, .size = sizeof(uint64_t)};
   for (int i = 0; i < n; i++) {
     cream_yaml_value item = cream_yaml_item(list, i);
     if ((status = cream_field_read(&seed, &item, &study->seeds[i], err))) return status;
     for (int j = 0; j < i; j++)
-      if (study->seeds[i] == study->seeds[j]) return cream_yaml_fail(&item, err, "the same seed twice");
+      if (study->seeds[i] == study->seeds[j])
+        return cream_yaml_fail(&item, err, "duplicate seed, expected different ones");
   }
   study->n_seeds = n;
   return CREAM_OK;
@@ -93,7 +105,7 @@ static cream_status read_arms(cream_study *study, const cream_yaml_value *map, c
   cream_status status = CREAM_OK;
   int n = cream_yaml_count(map);
   if (n < 1 || n > CREAM_STUDY_MAX_ARMS)
-    return cream_yaml_fail(map, err, "%d arms, expected 1 to %d", n, CREAM_STUDY_MAX_ARMS);
+    return cream_yaml_fail(map, err, "got %d arms, expected 1 to %d", n, CREAM_STUDY_MAX_ARMS);
   study->arms = calloc((size_t)n, sizeof *study->arms);
   if (!study->arms) return cream_fail_memory(err, (size_t)n * sizeof *study->arms, "the arms of a study");
   for (int i = 0; i < n && !status; i++) {
@@ -143,7 +155,7 @@ static cream_status read_study(cream_study *study, const cream_yaml_value *root,
   study->retrain = head.retrain;
   if (study->rank == 1) {
     cream_yaml_value rank = cream_yaml_find(root, "rank");
-    return cream_yaml_fail(&rank, err, "one path has no order, expected 2 or more, or 0 for no ranking");
+    return cream_yaml_fail(&rank, err, "got 1, expected 2 or more paths, or 0 for no ranking");
   }
   status = load_base(study, root, head.config, err);
   if (!status && settings.node) status = cream_settings_read(&study->base, &settings, err);

@@ -1,5 +1,5 @@
-/* TensorBoard's event files: records of TFRecord framing (length, masked CRC32C of it, data, masked CRC32C)
- * that hold a protobuf message each (proto/event.proto). */
+/* TensorBoard's event files. Every record is a protobuf message (event.proto) in the framing of TFRecord: its
+ * length, the masked CRC32C of the length, the message, the masked CRC32C of the message. */
 #ifndef CREAM_IO_TENSORBOARD_H
 #define CREAM_IO_TENSORBOARD_H
 
@@ -14,10 +14,10 @@ typedef struct cream_scalar {
   double value;
 } cream_scalar;
 
-/* The record that such a file begins with. wall: seconds since 1970. What the stream could not take is left
- * to its error flag. */
+/* Writes the first record of a file. wall: seconds since 1970. Errors of the stream are left to its error
+ * flag (ferror). */
 cream_status cream_tensorboard_begin(FILE *, double wall, cream_error *);
-/* Scalars of a step, at most 16. */
+/* Writes scalars of a step, at most 16. */
 cream_status cream_tensorboard_write(FILE *, double wall, uint64_t step, const cream_scalar *, int count,
                                      cream_error *);
 

@@ -4,15 +4,16 @@
 #include <string.h>
 
 #include "torch_file.h"
+#include "torch_magic.h"
 
 struct cream_weights_source {
   char *path;
-  cream_st_file *safetensors; /* one of the two */
-  cream_torch_file *torch;
+  cream_st_file *safetensors; /* NULL for a file saved by PyTorch */
+  cream_torch_file *torch;    /* NULL for safetensors */
   cream_weights_info info;
   int count;
   cream_st_tensor *tensors;
-  float **floats; /* data of tensors that were of another type; else NULL */
+  float **floats; /* data of tensors that were converted to F32; else NULL */
 };
 
 /* ---- numbers ---------------------------------------------------------------------------------------- */
@@ -23,7 +24,7 @@ static float from_bits(uint32_t bits) {
   return value;
 }
 
-/* IEEE 754 half precision. */
+/* From IEEE 754 half precision. */
 static float from_half(uint16_t half) {
   uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 0x1f, mantissa = half & 0x3ff;
   if (exponent == 0x1f) return from_bits(sign | 0x7f800000 | mantissa << 13);
@@ -32,28 +33,20 @@ static float from_half(uint16_t half) {
   return sign ? -small : small;
 }
 
-static void to_floats(const cream_st_tensor *tensor, uint64_t count, float *out) {
-  const char *from = tensor->data;
-  for (uint64_t i = 0; i < count; i++) {
-    uint16_t bits;
-    double wide;
-    switch (tensor->dtype) {
-    case CREAM_ST_F16:
-      memcpy(&bits, from + 2 * i, sizeof bits);
-      out[i] = from_half(bits);
-      break;
-    case CREAM_ST_BF16:
-      memcpy(&bits, from + 2 * i, sizeof bits);
-      out[i] = from_bits((uint32_t)bits << 16);
-      break;
-    default:
-      memcpy(&wide, from + 8 * i, sizeof wide);
-      out[i] = (float)wide;
-      break;
-    }
+/* Element i of a tensor of F16, BF16 or F64. */
+static float float_at(const cream_st_tensor *tensor, uint64_t i) {
+  const char *from = (const char *)tensor->data + i * cream_st_dtype_size(tensor->dtype);
+  uint16_t bits;
+  double wide;
+  if (tensor->dtype == CREAM_ST_F64) {
+    memcpy(&wide, from, sizeof wide);
+    return (float)wide;
   }
+  memcpy(&bits, from, sizeof bits);
+  return tensor->dtype == CREAM_ST_F16 ? from_half(bits) : from_bits((uint32_t)bits << 16);
 }
 
+/* Converts a tensor to F32, if it has floating-point numbers of another width. */
 static cream_status widen(cream_weights_source *source, int i, cream_error *err) {
   cream_st_tensor *tensor = &source->tensors[i];
   if (tensor->dtype != CREAM_ST_F16 && tensor->dtype != CREAM_ST_BF16 && tensor->dtype != CREAM_ST_F64)
@@ -61,7 +54,7 @@ static cream_status widen(cream_weights_source *source, int i, cream_error *err)
   uint64_t count = cream_st_count(tensor);
   source->floats[i] = malloc((count + 1) * sizeof(float));
   if (!source->floats[i]) return cream_fail_memory(err, count * sizeof(float), tensor->name);
-  to_floats(tensor, count, source->floats[i]);
+  for (uint64_t n = 0; n < count; n++) source->floats[i][n] = float_at(tensor, n);
   tensor->data = source->floats[i];
   tensor->dtype = CREAM_ST_F32;
   return CREAM_OK;
@@ -73,7 +66,7 @@ static bool starts_with(const char *text, const char *start) {
   return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Bytes of the wrappers' names that every tensor's begins with. */
+/* The length of the wrappers' prefixes that all names share. */
 static size_t common_prefix(const cream_st_tensor *tensors, int count) {
   static const char *const wrappers[] = {"module.", "_orig_mod."};
   size_t skipped = 0;
@@ -122,8 +115,8 @@ static cream_status open_safetensors(cream_weights_source *source, bool ema, cre
   const cream_st_tensor *tensors;
   if (ema)
     return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s: a safetensors file has one set of weights; leave --ema out, which is for "
-                      "checkpoints of PyTorch's",
+                      "%s: a safetensors file has one set of weights; omit --ema, which is for PyTorch "
+                      "checkpoints",
                       source->path);
   cream_status status = cream_st_open(source->path, &source->safetensors, err);
   if (!status) status = cream_weights_info_read(source->path, source->safetensors, &source->info, err);

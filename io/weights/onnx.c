@@ -31,9 +31,9 @@ typedef struct initializer {
   int64_t dims[4];
 } initializer;
 
-/* A model under construction. Its messages point into each other: it stays where it is. */
+/* A model under construction. Its messages point into each other, so it must not be moved or copied. */
 typedef struct model {
-  float *weights; /* the host's copy of the net's weight block */
+  float *weights; /* a copy of the net's weight block in host memory */
   node *nodes;
   Onnx__NodeProto **node_list;
   initializer *initializers;
@@ -43,12 +43,12 @@ typedef struct model {
   Onnx__GraphProto graph;
 } model;
 
-/* Values are known by the name of the node that makes them; the messages' strings are not const. */
+/* A value has the name of the node that computes it. The strings of messages are not const. */
 static char input_name[] = "input", output_name[] = "logits", batch_name[] = "batch";
 
 /* ---- nodes --------------------------------------------------------------------------------------- */
 
-/* "BASE/LABEL", BASE being the parameter's name without ".weight". */
+/* Adds a node "BASE/LABEL", where BASE is the parameter's name without ".weight". */
 static node *add_node(model *m, const char *op, const cream_param *base, const char *label) {
   CREAM_ASSERT((int)m->graph.n_node < m->max_nodes);
   node *n = &m->nodes[m->graph.n_node];
@@ -94,7 +94,7 @@ static void add_float(node *n, const char *name, float value) {
   a->f = value;
 }
 
-/* `count` times the same value. */
+/* Adds a list of `count` equal values. */
 static void add_ints(node *n, const char *name, int count, int value) {
   attribute *a = add_attribute(n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
   a->n_ints = (size_t)count;
@@ -102,7 +102,7 @@ static void add_ints(node *n, const char *name, int count, int value) {
   for (int i = 0; i < count; i++) a->ints[i] = value;
 }
 
-/* Adds the parameter's values; returns their name. */
+/* Adds the values of a parameter as an initializer. Returns its name. */
 static char *add_param(model *m, const cream_param *param) {
   CREAM_ASSERT((int)m->graph.n_initializer < m->max_initializers);
   initializer *in = &m->initializers[m->graph.n_initializer];
@@ -287,7 +287,7 @@ static cream_status write_model(const char *path, const Onnx__ModelProto *proto,
   size_t size = onnx__model_proto__get_packed_size(proto);
   if (size > INT32_MAX)
     return cream_fail(err, CREAM_FAILED,
-                      "%s: the model would take %zu MB; an ONNX file can have 2 GB at most", path,
+                      "%s: the model needs %zu MB, expected less than 2 GB, the limit of ONNX files", path,
                       size >> 20);
   cream_file file;
   cream_status status = cream_file_create(&file, path, err);

@@ -1,20 +1,20 @@
-#include "pickle_graph.h"
+#include "pickle.h"
 
 #include <string.h>
 
-/* The machine that runs the opcodes. */
+/* The stack machine that runs the opcodes. */
 typedef struct machine {
   const char *name;
   const unsigned char *data;
-  size_t at, size; /* next byte; end of the data */
-  size_t opcode;   /* byte of the opcode that runs */
+  size_t at, size; /* position of the next byte; end of the data */
+  size_t opcode;   /* position of the current opcode */
   const cream_pickle_global *globals;
   cream_pickle *pickle;
   cream_pickle_ref *stack;
   uint32_t depth, stack_room;
   uint32_t *memo; /* value + 1; 0: not set */
   uint32_t memo_room;
-  uint32_t n_memo; /* how often something was put there */
+  uint32_t n_memo; /* number of writes to the memo */
   cream_error *err;
 } machine;
 
@@ -31,13 +31,13 @@ static cream_status fail(const machine *m, const char *what) {
                     what);
 }
 
-/* Makes room for item `index` in an array of `limit` at most. */
+/* Grows an array, to `limit` items at most, so that it has item `index`. New items are 0. */
 static cream_status grow(const machine *m, void **array, uint32_t *room, uint32_t index, uint32_t limit,
                          size_t item, const char *what) {
   if (index < *room) return CREAM_OK;
   if (index >= limit) {
     char text[80];
-    snprintf(text, sizeof text, "more than %u %s: this is no checkpoint", (unsigned)limit, what);
+    snprintf(text, sizeof text, "got more than %u %s, too many for a checkpoint", (unsigned)limit, what);
     return fail(m, text);
   }
   uint32_t wanted = *room ? *room : 64;
@@ -75,7 +75,7 @@ static cream_status push_new(machine *m, cream_pickle_value value) {
   return status ? status : push(m, ref);
 }
 
-/* The container may have moved when this returns. */
+/* Appends to a container. This may move the cells, but not the values. */
 static cream_status append(machine *m, cream_pickle_ref container, cream_pickle_ref item) {
   cream_pickle *p = m->pickle;
   cream_status status = grow(m, (void **)&p->cells, &p->cells_room, p->n_cells, CREAM_PICKLE_MAX_VALUES,
@@ -94,11 +94,11 @@ static cream_status append(machine *m, cream_pickle_ref container, cream_pickle_
 
 /* ---- arguments of opcodes ------------------------------------------------------------------------- */
 
-/* The next `count` bytes. */
+/* Takes the next `count` bytes. */
 static cream_status take(machine *m, uint64_t count, const unsigned char **bytes) {
   if (count > m->size - m->at) {
     char text[120];
-    snprintf(text, sizeof text, "it needs %ju bytes and %zu follow; the file may be cut", (uintmax_t)count,
+    snprintf(text, sizeof text, "it needs %ju bytes, got %zu; the file may be truncated", (uintmax_t)count,
              m->size - m->at);
     return fail(m, text);
   }
@@ -107,7 +107,7 @@ static cream_status take(machine *m, uint64_t count, const unsigned char **bytes
   return CREAM_OK;
 }
 
-/* A little-endian number of `width` bytes. */
+/* Takes a little-endian number of `width` bytes. */
 static cream_status take_number(machine *m, int width, uint64_t *number) {
   const unsigned char *bytes = NULL;
   cream_status status = take(m, (uint64_t)width, &bytes);
@@ -116,7 +116,7 @@ static cream_status take_number(machine *m, int width, uint64_t *number) {
   return status;
 }
 
-/* A length of `width` bytes and as many bytes. */
+/* Takes a length of `width` bytes, then that many bytes. */
 static cream_status take_counted(machine *m, int width, const unsigned char **bytes, size_t *length) {
   uint64_t count;
   cream_status status = take_number(m, width, &count);
@@ -125,10 +125,10 @@ static cream_status take_counted(machine *m, int width, const unsigned char **by
   return status;
 }
 
-/* Text up to the end of the line. */
+/* Takes text up to the end of the line. */
 static cream_status take_line(machine *m, const char **text, size_t *length) {
   const unsigned char *end = memchr(m->data + m->at, '\n', m->size - m->at);
-  if (!end) return fail(m, "its line has no end; the file may be cut");
+  if (!end) return fail(m, "its line does not end; the file may be truncated");
   *text = (const char *)m->data + m->at;
   *length = (size_t)(end - m->data) - m->at;
   m->at += *length + 1;
@@ -174,9 +174,9 @@ static cream_status push_float(machine *m) {
 /* ---- the stack ------------------------------------------------------------------------------------ */
 
 static cream_status need(const machine *m, uint32_t count) {
-  if (m->depth < count) return fail(m, "it needs more values than the stack has");
+  if (m->depth < count) return fail(m, "it needs more values than are on the stack");
   for (uint32_t i = 0; i < count; i++)
-    if (m->stack[m->depth - 1 - i] == MARK_VALUE) return fail(m, "it needs values and finds a mark");
+    if (m->stack[m->depth - 1 - i] == MARK_VALUE) return fail(m, "it needs values, got a mark");
   return CREAM_OK;
 }
 
@@ -184,7 +184,7 @@ static cream_pickle_ref pop(machine *m) {
   return m->stack[--m->depth];
 }
 
-/* Where the values above the last mark begin. */
+/* *first: the index of the first value above the last mark. */
 static cream_status find_mark(const machine *m, uint32_t *first) {
   uint32_t i = m->depth;
   while (i > 0 && m->stack[i - 1] != MARK_VALUE) i--;
@@ -192,7 +192,7 @@ static cream_status find_mark(const machine *m, uint32_t *first) {
   return i ? CREAM_OK : fail(m, "there is no mark on the stack");
 }
 
-/* A container of the stack's values from `first` on, in their place. */
+/* Replaces the stack's values from `first` on, and their mark if `marked`, by a container of them. */
 static cream_status gather(machine *m, cream_pickle_kind kind, uint32_t first, bool marked) {
   cream_pickle_ref ref;
   if (kind == CREAM_PICKLE_DICT && (m->depth - first) % 2) return fail(m, "a key without a value");
@@ -213,15 +213,14 @@ static cream_status gather_last(machine *m, uint32_t count) {
   return status ? status : gather(m, CREAM_PICKLE_TUPLE, m->depth - count, false);
 }
 
-/* The values from `first` on go into the container that is `below` under them. */
+/* Moves the values from `first` on into the container below them, or below their mark if `marked`. */
 static cream_status extend(machine *m, cream_pickle_kind kind, uint32_t first, bool marked) {
   uint32_t below = marked ? 2 : 1;
   if (first < below || m->stack[first - below] == MARK_VALUE)
-    return fail(m, "there is nothing on the stack that it could add to");
+    return fail(m, "there is no container on the stack to add to");
   cream_pickle_ref container = m->stack[first - below];
   if (m->pickle->values[container].kind != kind)
-    return fail(m, kind == CREAM_PICKLE_LIST ? "it adds to something that is no list"
-                                             : "it adds to something that is no dict");
+    return fail(m, kind == CREAM_PICKLE_LIST ? "it needs a list to add to" : "it needs a dict to add to");
   if (kind == CREAM_PICKLE_DICT && (m->depth - first) % 2) return fail(m, "a key without a value");
   cream_status status = CREAM_OK;
   for (uint32_t i = first; i < m->depth && !status; i++) status = append(m, container, m->stack[i]);
@@ -253,10 +252,10 @@ static cream_status memo_put(machine *m, uint64_t index) {
   cream_status status = need(m, 1);
   if (status) return status;
   if (index > UINT32_MAX - 1) index = UINT32_MAX - 1;
-  /* Writers count up from 0 or 1; gaps come of values that were put for nothing and left out again. */
-  if (index > m->at) return fail(m, "a place in the memo beyond all that can have been put there");
+  /* Writers number the memo from 0 or 1; gaps come from optimisers that remove unused puts. */
+  if (index > m->at) return fail(m, "its memo index is larger than the number of bytes before it");
   status = grow(m, (void **)&m->memo, &m->memo_room, (uint32_t)index, CREAM_PICKLE_MAX_MEMO, sizeof *m->memo,
-                "places in the memo");
+                "entries in the memo");
   if (status) return status;
   m->memo[index] = m->stack[m->depth - 1] + 1;
   m->n_memo++;
@@ -264,7 +263,7 @@ static cream_status memo_put(machine *m, uint64_t index) {
 }
 
 static cream_status memo_get(machine *m, uint64_t index) {
-  if (index >= m->memo_room || !m->memo[index]) return fail(m, "nothing was put in that place of the memo");
+  if (index >= m->memo_room || !m->memo[index]) return fail(m, "its memo index was not set");
   return push(m, m->memo[index] - 1);
 }
 
@@ -282,7 +281,7 @@ static cream_status get_numbered(machine *m, int width) {
 
 /* ---- globals and calls ----------------------------------------------------------------------------- */
 
-/* Bytes for a message: what could disturb it becomes a question mark. */
+/* Makes bytes printable for a message: blanks, control characters and non-ASCII become question marks. */
 static const char *shown(const char *bytes, size_t length, char text[64]) {
   size_t n = length < 63 ? length : 63;
   for (size_t i = 0; i < n; i++) text[i] = bytes[i] > ' ' && bytes[i] < 0x7f ? bytes[i] : '?';
@@ -297,8 +296,7 @@ static cream_status push_global(machine *m, const char *module, size_t module_le
         cream_pickle_equal(m->globals[g].name, name, name_length))
       return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_NAME, .items = {.global = g}});
   char text[240], module_text[64], name_text[64];
-  snprintf(text, sizeof text,
-           "it asks for `%s.%s`, and only tensors and containers are read; nothing was run",
+  snprintf(text, sizeof text, "it names `%s.%s`, expected only tensors and containers; nothing was run",
            shown(module, module_length, module_text), shown(name, name_length, name_text));
   return fail(m, text);
 }
@@ -316,7 +314,7 @@ static cream_status global_stacked(machine *m) {
   if (status) return status;
   const cream_pickle_value *name = &m->pickle->values[pop(m)], *module = &m->pickle->values[pop(m)];
   if (name->kind != CREAM_PICKLE_TEXT || module->kind != CREAM_PICKLE_TEXT)
-    return fail(m, "a global whose name is no text");
+    return fail(m, "the name of a global is not text");
   return push_global(m, module->text.bytes, module->text.length, name->text.bytes, name->text.length);
 }
 
@@ -324,7 +322,7 @@ static bool is_pair(const cream_pickle_value *value) {
   return (value->kind == CREAM_PICKLE_LIST || value->kind == CREAM_PICKLE_TUPLE) && value->items.count == 2;
 }
 
-/* The container that a call makes: empty, or (Python 2's OrderedDict) with the pairs of its one argument. */
+/* Pushes the container that a call makes: empty, or with the pairs of its only argument (Python 2's OrderedDict). */
 static cream_status push_container(machine *m, const cream_pickle_value *args) {
   cream_pickle *p = m->pickle;
   uint32_t walk = 0;
@@ -349,12 +347,12 @@ static cream_status call(machine *m) {
   if (status) return status;
   cream_pickle_ref arguments = pop(m), function = pop(m);
   const cream_pickle_value *args = &m->pickle->values[arguments], *name = &m->pickle->values[function];
-  if (name->kind != CREAM_PICKLE_NAME) return fail(m, "it calls something that has no name");
-  if (args->kind != CREAM_PICKLE_TUPLE) return fail(m, "the arguments of its call are no tuple");
+  if (name->kind != CREAM_PICKLE_NAME) return fail(m, "it calls a value that is not a global");
+  if (args->kind != CREAM_PICKLE_TUPLE) return fail(m, "the arguments of its call are not a tuple");
   const cream_pickle_global *global = &m->globals[name->items.global];
   if (global->use == CREAM_PICKLE_NAMED) {
     char text[160];
-    snprintf(text, sizeof text, "it calls `%s.%s`, which may be named only; nothing was run", global->module,
+    snprintf(text, sizeof text, "it calls `%s.%s`, which may only be named; nothing was run", global->module,
              global->name);
     return fail(m, text);
   }
@@ -364,7 +362,7 @@ static cream_status call(machine *m) {
   return push_new(m, made);
 }
 
-/* The state of an object is not used. */
+/* Drops the state of an object. */
 static cream_status build(machine *m) {
   cream_status status = need(m, 2);
   if (status) return status;
@@ -381,126 +379,109 @@ static cream_status persistent(machine *m) {
   return status ? status : push(m, ref);
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------- */
+/* ---- opcodes -------------------------------------------------------------------------------------- */
 
 static cream_status protocol(machine *m) {
   uint64_t version;
   cream_status status = take_number(m, 1, &version);
-  if (!status && (version < 2 || version > 5)) return fail(m, "a protocol that is none of 2, 3, 4 and 5");
+  if (!status && (version < 2 || version > 5)) return fail(m, "unsupported protocol, expected 2, 3, 4 or 5");
   return status;
 }
 
-/* Frames only tell how much to read at a time. */
+/* Frames only group the opcodes for buffered reading. */
 static cream_status frame(machine *m) {
   uint64_t length;
   cream_status status = take_number(m, 8, &length);
   if (!status && length > m->size - m->at)
-    return fail(m, "its frame ends behind the data; the file may be cut");
+    return fail(m, "its frame ends after the data; the file may be truncated");
   return status;
 }
 
-static cream_status run_number(machine *m, unsigned char opcode) {
+/* A little-endian number of `width` bytes; of 4 bytes it is signed. */
+static cream_status push_number(machine *m, int width) {
   uint64_t number;
-  int width = opcode == 'K' ? 1 : opcode == 'M' ? 2 : 4;
   cream_status status = take_number(m, width, &number);
-  return status ? status : push_int(m, opcode == 'J' ? (int64_t)(int32_t)number : (int64_t)number);
+  return status ? status : push_int(m, width == 4 ? (int64_t)(int32_t)number : (int64_t)number);
 }
+
+static cream_status pop_any(machine *m) {
+  if (!m->depth) return fail(m, "the stack is empty");
+  pop(m);
+  return CREAM_OK;
+}
+
+static cream_status duplicate(machine *m) {
+  cream_status status = need(m, 1);
+  return status ? status : push(m, m->stack[m->depth - 1]);
+}
+
+/* The opcodes X(name in pickletools, byte, action), except STOP. All others are refused. */
+#define OPCODES(X)                                                                                           \
+  X(PROTO, 0x80, protocol(m))                                                                                \
+  X(FRAME, 0x95, frame(m))                                                                                   \
+  X(NONE, 'N', push(m, NONE_VALUE))                                                                          \
+  X(NEWTRUE, 0x88, push(m, TRUE_VALUE))                                                                      \
+  X(NEWFALSE, 0x89, push(m, FALSE_VALUE))                                                                    \
+  X(BININT1, 'K', push_number(m, 1))                                                                         \
+  X(BININT2, 'M', push_number(m, 2))                                                                         \
+  X(BININT, 'J', push_number(m, 4))                                                                          \
+  X(LONG1, 0x8a, push_long(m, 1))                                                                            \
+  X(LONG4, 0x8b, push_long(m, 4))                                                                            \
+  X(BINFLOAT, 'G', push_float(m))                                                                            \
+  X(SHORT_BINSTRING, 'U', push_text(m, 1, CREAM_PICKLE_TEXT))                                                \
+  X(BINSTRING, 'T', push_text(m, 4, CREAM_PICKLE_TEXT))                                                      \
+  X(SHORT_BINUNICODE, 0x8c, push_text(m, 1, CREAM_PICKLE_TEXT))                                              \
+  X(BINUNICODE, 'X', push_text(m, 4, CREAM_PICKLE_TEXT))                                                     \
+  X(BINUNICODE8, 0x8d, push_text(m, 8, CREAM_PICKLE_TEXT))                                                   \
+  X(SHORT_BINBYTES, 'C', push_text(m, 1, CREAM_PICKLE_BYTES))                                                \
+  X(BINBYTES, 'B', push_text(m, 4, CREAM_PICKLE_BYTES))                                                      \
+  X(BINBYTES8, 0x8e, push_text(m, 8, CREAM_PICKLE_BYTES))                                                    \
+  X(MARK, '(', push(m, MARK_VALUE))                                                                          \
+  X(POP, '0', pop_any(m))                                                                                    \
+  X(POP_MARK, '1', pop_mark(m))                                                                              \
+  X(DUP, '2', duplicate(m))                                                                                  \
+  X(EMPTY_TUPLE, ')', push(m, EMPTY_TUPLE_VALUE))                                                            \
+  X(TUPLE, 't', gather_marked(m, CREAM_PICKLE_TUPLE))                                                        \
+  X(TUPLE1, 0x85, gather_last(m, 1))                                                                         \
+  X(TUPLE2, 0x86, gather_last(m, 2))                                                                         \
+  X(TUPLE3, 0x87, gather_last(m, 3))                                                                         \
+  X(EMPTY_LIST, ']', push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_LIST}))                           \
+  X(LIST, 'l', gather_marked(m, CREAM_PICKLE_LIST))                                                          \
+  X(EMPTY_DICT, '}', push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_DICT}))                           \
+  X(DICT, 'd', gather_marked(m, CREAM_PICKLE_DICT))                                                          \
+  X(APPEND, 'a', extend_last(m, CREAM_PICKLE_LIST, 1))                                                       \
+  X(APPENDS, 'e', extend_marked(m, CREAM_PICKLE_LIST))                                                       \
+  X(SETITEM, 's', extend_last(m, CREAM_PICKLE_DICT, 2))                                                      \
+  X(SETITEMS, 'u', extend_marked(m, CREAM_PICKLE_DICT))                                                      \
+  X(BINPUT, 'q', put_numbered(m, 1))                                                                         \
+  X(LONG_BINPUT, 'r', put_numbered(m, 4))                                                                    \
+  X(MEMOIZE, 0x94, memo_put(m, m->n_memo))                                                                   \
+  X(BINGET, 'h', get_numbered(m, 1))                                                                         \
+  X(LONG_BINGET, 'j', get_numbered(m, 4))                                                                    \
+  X(GLOBAL, 'c', global_lines(m))                                                                            \
+  X(STACK_GLOBAL, 0x93, global_stacked(m))                                                                   \
+  X(REDUCE, 'R', call(m))                                                                                    \
+  X(NEWOBJ, 0x81, call(m))                                                                                   \
+  X(BUILD, 'b', build(m))                                                                                    \
+  X(BINPERSID, 'Q', persistent(m))
+
+enum opcode {
+#define OPCODE(name, byte, action) OPCODE_##name = (byte),
+  OPCODES(OPCODE)
+#undef OPCODE
+      OPCODE_STOP = '.'
+};
 
 /* Runs one opcode. */
 static cream_status run(machine *m, unsigned char opcode) {
   switch (opcode) {
-  case 0x80:
-    return protocol(m);
-  case 0x95:
-    return frame(m);
-  case 'N':
-    return push(m, NONE_VALUE);
-  case 0x88:
-    return push(m, TRUE_VALUE);
-  case 0x89:
-    return push(m, FALSE_VALUE);
-  case 'J':
-  case 'K':
-  case 'M':
-    return run_number(m, opcode);
-  case 0x8a:
-    return push_long(m, 1);
-  case 0x8b:
-    return push_long(m, 4);
-  case 'G':
-    return push_float(m);
-  case 'U':
-  case 0x8c:
-    return push_text(m, 1, CREAM_PICKLE_TEXT);
-  case 'T':
-  case 'X':
-    return push_text(m, 4, CREAM_PICKLE_TEXT);
-  case 0x8d:
-    return push_text(m, 8, CREAM_PICKLE_TEXT);
-  case 'C':
-    return push_text(m, 1, CREAM_PICKLE_BYTES);
-  case 'B':
-    return push_text(m, 4, CREAM_PICKLE_BYTES);
-  case 0x8e:
-    return push_text(m, 8, CREAM_PICKLE_BYTES);
-  case '(':
-    return push(m, MARK_VALUE);
-  case '0':
-    return m->depth ? (pop(m), CREAM_OK) : fail(m, "the stack is empty");
-  case '1':
-    return pop_mark(m);
-  case '2': {
-    cream_status status = need(m, 1);
-    return status ? status : push(m, m->stack[m->depth - 1]);
+#define RUN(name, byte, action)                                                                              \
+  case OPCODE_##name:                                                                                        \
+    return action;
+    OPCODES(RUN)
+#undef RUN
   }
-  case ')':
-    return push(m, EMPTY_TUPLE_VALUE);
-  case 't':
-    return gather_marked(m, CREAM_PICKLE_TUPLE);
-  case 0x85:
-  case 0x86:
-  case 0x87:
-    return gather_last(m, opcode - 0x84u);
-  case ']':
-    return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_LIST});
-  case 'l':
-    return gather_marked(m, CREAM_PICKLE_LIST);
-  case '}':
-    return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_DICT});
-  case 'd':
-    return gather_marked(m, CREAM_PICKLE_DICT);
-  case 'a':
-    return extend_last(m, CREAM_PICKLE_LIST, 1);
-  case 'e':
-    return extend_marked(m, CREAM_PICKLE_LIST);
-  case 's':
-    return extend_last(m, CREAM_PICKLE_DICT, 2);
-  case 'u':
-    return extend_marked(m, CREAM_PICKLE_DICT);
-  case 'q':
-    return put_numbered(m, 1);
-  case 'r':
-    return put_numbered(m, 4);
-  case 0x94:
-    return memo_put(m, m->n_memo);
-  case 'h':
-    return get_numbered(m, 1);
-  case 'j':
-    return get_numbered(m, 4);
-  case 'c':
-    return global_lines(m);
-  case 0x93:
-    return global_stacked(m);
-  case 'R':
-  case 0x81:
-    return call(m);
-  case 'b':
-    return build(m);
-  case 'Q':
-    return persistent(m);
-  default:
-    return fail(m, "it is not one that checkpoints are made of");
-  }
+  return fail(m, "it does not occur in checkpoints");
 }
 
 static cream_status run_all(machine *m) {
@@ -519,9 +500,10 @@ static cream_status run_all(machine *m) {
     m->opcode = m->at;
     if (m->at == m->size)
       return cream_fail(m->err, CREAM_BAD_DATA,
-                        "%.200s: byte %zu: the pickle has no end; the file may be cut", m->name, m->at);
+                        "%.200s: byte %zu: the pickle does not end; the file may be truncated", m->name,
+                        m->at);
     unsigned char opcode = m->data[m->at++];
-    if (opcode == '.') break;
+    if (opcode == OPCODE_STOP) break;
     status = run(m, opcode);
   }
   if (!status) status = need(m, 1);

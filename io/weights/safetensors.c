@@ -12,21 +12,19 @@
 
 #include "io/base/file.h"
 #include "io/base/json.h"
-#include "torch_file.h"
+#include "torch_magic.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "safetensors are read and written as they lie in memory, which has to be little-endian"
+#error "safetensors data are copied to and from memory unchanged, which needs a little-endian machine"
 #endif
 
 static const struct {
   const char *name;
   size_t size;
 } dtypes[CREAM_ST_DTYPES] = {
-    [CREAM_ST_BOOL] = {"BOOL", 1}, [CREAM_ST_U8] = {"U8", 1},   [CREAM_ST_I8] = {"I8", 1},
-    [CREAM_ST_U16] = {"U16", 2},   [CREAM_ST_I16] = {"I16", 2}, [CREAM_ST_F16] = {"F16", 2},
-    [CREAM_ST_BF16] = {"BF16", 2}, [CREAM_ST_U32] = {"U32", 4}, [CREAM_ST_I32] = {"I32", 4},
-    [CREAM_ST_F32] = {"F32", 4},   [CREAM_ST_U64] = {"U64", 8}, [CREAM_ST_I64] = {"I64", 8},
-    [CREAM_ST_F64] = {"F64", 8},
+#define DTYPE(name, bytes) [CREAM_ST_##name] = {#name, bytes},
+    CREAM_ST_DTYPE_LIST(DTYPE)
+#undef DTYPE
 };
 
 const char *cream_st_dtype_name(cream_st_dtype dtype) {
@@ -126,22 +124,22 @@ struct cream_st_file {
   size_t size;
   json_t *header; /* owns the names */
   int count;
-  cream_st_tensor *tensors;      /* by data */
-  const cream_st_tensor **names; /* by name */
+  cream_st_tensor *tensors;      /* sorted by data */
+  const cream_st_tensor **names; /* sorted by name */
 };
 
 static cream_status bad_tensor(cream_error *err, const char *path, const char *name, const char *what) {
   return cream_fail(err, CREAM_BAD_DATA, "%s: tensor '%.100s': %s", path, name, what);
 }
 
-/* A whole number >= 0, or false. */
+/* Reads a whole number >= 0. Returns false for any other value. */
 static bool read_unsigned(const json_t *value, uint64_t *out) {
   if (!json_is_integer(value) || json_integer_value(value) < 0) return false;
   *out = (uint64_t)json_integer_value(value);
   return true;
 }
 
-/* Checks one entry on its own: `bytes` is the size of the data part. */
+/* Reads and checks one entry; the data part has `bytes` bytes. */
 static cream_status parse_tensor(const char *path, const char *name, const json_t *entry,
                                  const unsigned char *data, uint64_t bytes, cream_st_tensor *out,
                                  cream_error *err) {
@@ -158,14 +156,15 @@ static cream_status parse_tensor(const char *path, const char *name, const json_
     return cream_fail(err, CREAM_BAD_DATA, "%s: tensor '%.100s': unknown dtype '%.20s'", path, name, dtype);
   out->dtype = (cream_st_dtype)type;
 
-  if (json_array_size(shape) > CREAM_ST_DIMS) return bad_tensor(err, path, name, "more than 8 dimensions");
+  if (json_array_size(shape) > CREAM_ST_DIMS)
+    return bad_tensor(err, path, name, "got more than 8 dimensions, expected at most 8");
   out->n_dims = (int)json_array_size(shape);
   uint64_t needed = dtypes[type].size;
   for (int d = 0; d < out->n_dims; d++) {
     if (!read_unsigned(json_array_get(shape, (size_t)d), &out->dims[d]))
-      return bad_tensor(err, path, name, "a dimension is not a whole number from 0");
+      return bad_tensor(err, path, name, "got a dimension that is not a whole number from 0");
     if (__builtin_mul_overflow(needed, out->dims[d], &needed))
-      return bad_tensor(err, path, name, "its shape is larger than any memory");
+      return bad_tensor(err, path, name, "its shape is too large for memory");
   }
 
   uint64_t from, to;
@@ -176,11 +175,11 @@ static cream_status parse_tensor(const char *path, const char *name, const json_
   if (to > bytes)
     return cream_fail(
         err, CREAM_BAD_DATA,
-        "%s: tensor '%.100s' ends at byte %ju of the data, of which there are %ju; the file may be cut", path,
-        name, (uintmax_t)to, (uintmax_t)bytes);
+        "%s: tensor '%.100s': ends at byte %ju of the data, expected at most %ju; the file may be truncated",
+        path, name, (uintmax_t)to, (uintmax_t)bytes);
   if (to - from != needed)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: tensor '%.100s' has %ju bytes, but its shape takes %ju", path,
-                      name, (uintmax_t)(to - from), (uintmax_t)needed);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: tensor '%.100s': got %ju bytes, expected %ju for its shape",
+                      path, name, (uintmax_t)(to - from), (uintmax_t)needed);
   out->data = data + from;
   return CREAM_OK;
 }
@@ -197,51 +196,52 @@ static int by_name(const void *a, const void *b) {
   return strcmp((*(const cream_st_tensor *const *)a)->name, (*(const cream_st_tensor *const *)b)->name);
 }
 
-static cream_status parse_header(cream_st_file *file, const char *path, cream_error *err) {
-  uint64_t length;
-  if (file->size < sizeof length)
-    return cream_fail(err, CREAM_BAD_DATA, "%s has %zu bytes: too short for a safetensors file", path,
+/* Reads the length of the header, which lies inside the file. */
+static cream_status read_length(const cream_st_file *file, const char *path, uint64_t *length,
+                                cream_error *err) {
+  if (file->size < sizeof *length)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: got %zu bytes, too few for a safetensors file", path,
                       file->size);
-  memcpy(&length, file->map, sizeof length);
-  if (length > CREAM_ST_MAX_HEADER && cream_torch_recognise(path))
+  memcpy(length, file->map, sizeof *length);
+  if (*length > CREAM_ST_MAX_HEADER && cream_torch_recognise(path))
+    return cream_fail(
+        err, CREAM_BAD_DATA,
+        "%s: got a file saved by PyTorch, expected safetensors; convert it with cream convert %s "
+        "weights.safetensors",
+        path, path);
+  if (*length > CREAM_ST_MAX_HEADER)
     return cream_fail(err, CREAM_BAD_DATA,
-                      "%s is a file of PyTorch's: make a safetensors file of it first, with cream convert %s "
-                      "weights.safetensors",
-                      path, path);
-  if (length > CREAM_ST_MAX_HEADER)
+                      "%s: not a safetensors file: got a header of %ju bytes, expected at most %d", path,
+                      (uintmax_t)*length, CREAM_ST_MAX_HEADER);
+  if (*length > file->size - sizeof *length)
     return cream_fail(err, CREAM_BAD_DATA,
-                      "%s: header of %ju bytes, more than the %d allowed: not a safetensors file?", path,
-                      (uintmax_t)length, CREAM_ST_MAX_HEADER);
-  if (length > file->size - sizeof length)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: header of %ju bytes in a file of %zu; the file may be cut",
-                      path, (uintmax_t)length, file->size);
-  json_error_t problem;
-  file->header =
-      json_loadb((const char *)file->map + sizeof length, length, JSON_REJECT_DUPLICATES, &problem);
-  if (!file->header)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: header, byte %d: %s", path, problem.position, problem.text);
-  if (!json_is_object(file->header))
-    return cream_fail(err, CREAM_BAD_DATA, "%s: header is not an object", path);
+                      "%s: got a header of %ju bytes in a file of %zu bytes; the file may be truncated", path,
+                      (uintmax_t)*length, file->size);
+  return CREAM_OK;
+}
 
-  const json_t *metadata = json_object_get(file->header, "__metadata__");
-  if (metadata) {
-    const char *key;
-    json_t *value;
-    if (!json_is_object(metadata))
-      return cream_fail(err, CREAM_BAD_DATA, "%s: __metadata__ is not an object", path);
-    json_object_foreach((json_t *)metadata, key, value) {
-      if (!json_is_string(value))
-        return cream_fail(err, CREAM_BAD_DATA, "%s: __metadata__ '%.100s' is not a string", path, key);
-    }
+/* __metadata__, where there is one, is an object of strings. */
+static cream_status check_metadata(const json_t *metadata, const char *path, cream_error *err) {
+  const char *key;
+  json_t *value;
+  if (metadata && !json_is_object(metadata))
+    return cream_fail(err, CREAM_BAD_DATA, "%s: __metadata__ is not an object", path);
+  json_object_foreach((json_t *)metadata, key, value) {
+    if (!json_is_string(value))
+      return cream_fail(err, CREAM_BAD_DATA, "%s: __metadata__ '%.100s' is not a string", path, key);
   }
+  return CREAM_OK;
+}
 
+/* Lists the tensors in the order of the header; the data part has `bytes` bytes. */
+static cream_status parse_tensors(cream_st_file *file, const char *path, const unsigned char *data,
+                                  uint64_t bytes, cream_error *err) {
+  const json_t *metadata = json_object_get(file->header, "__metadata__");
   size_t count = json_object_size(file->header) - (metadata != NULL);
   file->tensors = calloc(count + 1, sizeof *file->tensors);
   file->names = calloc(count + 1, sizeof *file->names);
   if (!file->tensors || !file->names)
     return cream_fail(err, CREAM_FAILED, "out of memory: the table of %zu tensors of %s", count, path);
-  const unsigned char *data = file->map + sizeof length + length;
-  uint64_t bytes = file->size - sizeof length - length;
   const char *name;
   json_t *entry;
   json_object_foreach(file->header, name, entry) {
@@ -250,7 +250,12 @@ static cream_status parse_header(cream_st_file *file, const char *path, cream_er
     if (status) return status;
     file->count++;
   }
+  return CREAM_OK;
+}
 
+/* Sorts the tensors by data and by name. They must fill the data part without gaps. */
+static cream_status sort_tensors(cream_st_file *file, const char *path, const unsigned char *data,
+                                 uint64_t bytes, cream_error *err) {
   qsort(file->tensors, (size_t)file->count, sizeof *file->tensors, by_data);
   const unsigned char *end = data;
   for (int i = 0; i < file->count; i++) {
@@ -263,10 +268,27 @@ static cream_status parse_header(cream_st_file *file, const char *path, cream_er
     file->names[i] = tensor;
   }
   if (end != data + bytes)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: %zu bytes after the last tensor belong to none", path,
+    return cream_fail(err, CREAM_BAD_DATA, "%s: got %zu bytes after the last tensor, expected none", path,
                       (size_t)(data + bytes - end));
   qsort(file->names, (size_t)file->count, sizeof *file->names, by_name);
   return CREAM_OK;
+}
+
+static cream_status parse_header(cream_st_file *file, const char *path, cream_error *err) {
+  uint64_t length = 0;
+  cream_status status = read_length(file, path, &length, err);
+  if (status) return status;
+  const unsigned char *text = file->map + sizeof length, *data = text + length;
+  uint64_t bytes = file->size - sizeof length - length;
+  json_error_t problem;
+  file->header = json_loadb((const char *)text, length, JSON_REJECT_DUPLICATES, &problem);
+  if (!file->header)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: header, byte %d: %s", path, problem.position, problem.text);
+  if (!json_is_object(file->header))
+    return cream_fail(err, CREAM_BAD_DATA, "%s: the header is not an object", path);
+  status = check_metadata(json_object_get(file->header, "__metadata__"), path, err);
+  if (!status) status = parse_tensors(file, path, data, bytes, err);
+  return status ? status : sort_tensors(file, path, data, bytes, err);
 }
 
 cream_status cream_st_open(const char *path, cream_st_file **out, cream_error *err) {

@@ -1,6 +1,5 @@
-/* Safetensors: 8 bytes of header length (little-endian), a JSON header, raw little-endian data.
- * {"__metadata__": {"key": "value"}, "name": {"dtype": "F32", "shape": [..], "data_offsets": [from, to]},
- * ...}
+/* Safetensors files: 8 bytes of header length (little-endian), a JSON header, raw little-endian data. The header is
+ *   {"__metadata__": {"key": "value"}, "name": {"dtype": "F32", "shape": [..], "data_offsets": [from, to]}, ...}
  */
 #ifndef CREAM_IO_SAFETENSORS_H
 #define CREAM_IO_SAFETENSORS_H
@@ -12,21 +11,27 @@
 
 enum { CREAM_ST_DIMS = 8, CREAM_ST_MAX_HEADER = 100000000 };
 
+/* Types of elements X(NAME, bytes), as files name them. */
+#define CREAM_ST_DTYPE_LIST(X)                                                                               \
+  X(BOOL, 1)                                                                                                 \
+  X(U8, 1)                                                                                                   \
+  X(I8, 1)                                                                                                   \
+  X(U16, 2)                                                                                                  \
+  X(I16, 2)                                                                                                  \
+  X(F16, 2)                                                                                                  \
+  X(BF16, 2)                                                                                                 \
+  X(U32, 4)                                                                                                  \
+  X(I32, 4)                                                                                                  \
+  X(F32, 4)                                                                                                  \
+  X(U64, 8)                                                                                                  \
+  X(I64, 8)                                                                                                  \
+  X(F64, 8)
+
 typedef enum cream_st_dtype {
-  CREAM_ST_BOOL,
-  CREAM_ST_U8,
-  CREAM_ST_I8,
-  CREAM_ST_U16,
-  CREAM_ST_I16,
-  CREAM_ST_F16,
-  CREAM_ST_BF16,
-  CREAM_ST_U32,
-  CREAM_ST_I32,
-  CREAM_ST_F32,
-  CREAM_ST_U64,
-  CREAM_ST_I64,
-  CREAM_ST_F64,
-  CREAM_ST_DTYPES
+#define CREAM_ST_DTYPE(name, bytes) CREAM_ST_##name,
+  CREAM_ST_DTYPE_LIST(CREAM_ST_DTYPE)
+#undef CREAM_ST_DTYPE
+      CREAM_ST_DTYPES
 } cream_st_dtype;
 
 const char *cream_st_dtype_name(cream_st_dtype); /* "F32" */
@@ -45,29 +50,29 @@ typedef struct cream_pair {
   const char *key, *value;
 } cream_pair;
 
-uint64_t cream_st_count(const cream_st_tensor *); /* elements */
+uint64_t cream_st_count(const cream_st_tensor *); /* number of elements */
 
-/* Writes tensors in the given order, atomically; the same input gives the same bytes. Names must differ.
- * Tensors with wider elements should come first, since the data are packed without gaps. */
+/* Writes tensors in the given order, atomically; the same input gives the same bytes. Names must be unique. Tensors with
+ * wider elements should come first to be aligned, since the data are packed without gaps. */
 cream_status cream_st_write(const char *path, const cream_st_tensor *tensors, int count,
                             const cream_pair *metadata, int n_metadata, cream_error *);
 
-/* What such a file begins with: the header's length and the header, padded to a multiple of 8 bytes. For who
- * writes the data by himself. The caller frees *head; `path` stands in errors. */
+/* Builds the beginning of a file, for callers that write the data themselves: the length of the header and the header,
+ * padded to a multiple of 8 bytes. The caller frees *head; errors name `path`. */
 cream_status cream_st_head(const char *path, const cream_st_tensor *tensors, int count,
                            const cream_pair *metadata, int n_metadata, char **head, size_t *size,
                            cream_error *);
 
 typedef struct cream_st_file cream_st_file;
 
-/* Maps the file and checks all of it: lengths, names, types, and that the tensors' bytes fill the data part
- * exactly, in whatever order. CREAM_BAD_DATA names the file and, where there is one, the tensor. */
+/* Maps the file and checks all of it: lengths, names, types, and that the tensors fill the data part exactly, in any
+ * order. CREAM_BAD_DATA, with the file and the tensor, for a malformed file; CREAM_FAILED for one that cannot be read. */
 cream_status cream_st_open(const char *path, cream_st_file **, cream_error *);
 void cream_st_close(cream_st_file *);
 
-/* Tensors in order of their data; names and data live as long as the file is open. */
+/* The tensors in the order of their data; names and data live as long as the file is open. Returns their number. */
 int cream_st_tensors(const cream_st_file *, const cream_st_tensor **);
-/* The whole file as it lies in memory. */
+/* The bytes of the whole file. */
 const void *cream_st_bytes(const cream_st_file *, size_t *size);
 /* A tensor by name, or NULL. */
 const cream_st_tensor *cream_st_find(const cream_st_file *, const char *name);

@@ -1,20 +1,22 @@
+#include "torch_file.h"
+
 #include <string.h>
 
-#include "torch_internal.h"
+#include "torch_storage.h"
 
 struct cream_torch_file {
   char *path;
   torch_source source;
   int count;
-  cream_st_tensor *tensors; /* names and copies are owned, see below */
+  cream_st_tensor *tensors; /* their names and data are owned by the two arrays below or by the source */
   char **names;
-  void **copies;                  /* of tensors that were not contiguous; else NULL */
-  uint64_t copied, storage_bytes; /* bytes: copied so far; of all storages */
+  void **copies;                  /* data of tensors that were not contiguous; else NULL */
+  uint64_t copied, storage_bytes; /* bytes copied so far; bytes of all storages */
 };
 
 /* ---- tensors --------------------------------------------------------------------------------------- */
 
-/* What a call of _rebuild_tensor says. */
+/* The arguments of _rebuild_tensor. */
 typedef struct view {
   const torch_storage *storage;
   int n_dims;
@@ -26,7 +28,7 @@ static cream_status bad_tensor(const cream_torch_file *file, const char *name, c
   return cream_fail(err, CREAM_BAD_DATA, "%s: tensor '%.100s': %s", file->path, name, what);
 }
 
-/* A tuple of numbers from 0; their number, or -1. */
+/* Reads a tuple of non-negative integers. Returns their number, or -1 for any other value. */
 static int read_numbers(const cream_pickle *p, const cream_pickle_value *tuple,
                         uint64_t numbers[CREAM_ST_DIMS]) {
   if (tuple->kind != CREAM_PICKLE_TUPLE || tuple->items.count > CREAM_ST_DIMS) return -1;
@@ -38,7 +40,7 @@ static int read_numbers(const cream_pickle *p, const cream_pickle_value *tuple,
   return (int)tuple->items.count;
 }
 
-/* Every element lies in the storage, and there are not more of them than it has. */
+/* Whether every element is inside the storage, and the view has no more elements than the storage. */
 static bool fits(view *v) {
   uint64_t last = v->offset;
   v->count = 1;
@@ -63,7 +65,7 @@ static bool contiguous(const view *v) {
   return true;
 }
 
-/* The elements in C order. */
+/* Copies the elements in C order. */
 static void gather(const view *v, size_t size, char *to) {
   const char *from = (const char *)v->storage->data + v->offset * size;
   uint64_t index[CREAM_ST_DIMS] = {0}, at = 0;
@@ -95,7 +97,7 @@ static cream_status put_data(cream_torch_file *file, const view *v, cream_st_ten
   return CREAM_OK;
 }
 
-/* _rebuild_tensor[_v2](storage, offset, size, stride, ...), maybe as the data of a _rebuild_parameter. */
+/* Reads _rebuild_tensor[_v2](storage, offset, size, stride, ...), which may be the argument of _rebuild_parameter. */
 static cream_status read_tensor(cream_torch_file *file, const cream_pickle_value *value,
                                 cream_st_tensor *tensor, void **copy, cream_error *err) {
   const cream_pickle *p = file->source.pickle;
@@ -103,10 +105,10 @@ static cream_status read_tensor(cream_torch_file *file, const cream_pickle_value
     value = cream_pickle_item(p, value, 0);
   if (value->kind != CREAM_PICKLE_CALL || value->items.global == TORCH_PARAMETER) {
     char text[80];
-    snprintf(text, sizeof text, "is %s, not a tensor", cream_pickle_kind_name(value->kind));
+    snprintf(text, sizeof text, "got %s, expected a tensor", cream_pickle_kind_name(value->kind));
     return bad_tensor(file, tensor->name, text, err);
   }
-  static const char malformed[] = "not the arguments that PyTorch writes: storage, offset, size, stride";
+  static const char malformed[] = "unexpected arguments, expected storage, offset, size, stride";
   if (value->items.count < 4) return bad_tensor(file, tensor->name, malformed, err);
   const cream_pickle_value *id = cream_pickle_item(p, value, 0), *offset = cream_pickle_item(p, value, 1);
   view v;
@@ -118,7 +120,8 @@ static cream_status read_tensor(cream_torch_file *file, const cream_pickle_value
   cream_status status = torch_source_fetch(&file->source, id, &v.storage, err);
   if (status) return status;
   if (!fits(&v))
-    return bad_tensor(file, tensor->name, "its elements do not all lie in its storage, each for itself", err);
+    return bad_tensor(file, tensor->name, "its elements are not all inside its storage, or they overlap",
+                      err);
   tensor->dtype = v.storage->dtype;
   tensor->n_dims = v.n_dims;
   memcpy(tensor->dims, v.dims, sizeof tensor->dims);
@@ -127,7 +130,7 @@ static cream_status read_tensor(cream_torch_file *file, const cream_pickle_value
 
 /* ---- the state dict -------------------------------------------------------------------------------- */
 
-/* A copy of a key as a name, which has to be plain. */
+/* Copies a key as a name. It must be printable ASCII without blanks. */
 static cream_status read_name(const cream_torch_file *file, const cream_pickle_value *key, char **name,
                               cream_error *err) {
   bool plain = key->kind == CREAM_PICKLE_TEXT && key->text.length > 0 && key->text.length < 256;
@@ -136,8 +139,8 @@ static cream_status read_name(const cream_torch_file *file, const cream_pickle_v
   if (!plain)
     return cream_fail(
         err, CREAM_BAD_DATA,
-        "%s: the pickle's byte %zu: %s is no name of a tensor; expected plain text of up to 255", file->path,
-        key->at, cream_pickle_kind_name(key->kind));
+        "%s: pickle, byte %zu: got %s as the name of a tensor, expected printable text of up to 255 bytes",
+        file->path, key->at, cream_pickle_kind_name(key->kind));
   *name = strndup(key->text.bytes, key->text.length);
   return *name ? CREAM_OK : cream_fail_memory(err, key->text.length, "a tensor's name");
 }
@@ -154,7 +157,7 @@ static cream_status check_names(const cream_torch_file *file, cream_error *err) 
   qsort(sorted, count, sizeof *sorted, by_text);
   cream_status status = CREAM_OK;
   for (size_t i = 1; i < count && !status; i++)
-    if (strcmp(sorted[i - 1], sorted[i]) == 0) status = bad_tensor(file, sorted[i], "it stands twice", err);
+    if (strcmp(sorted[i - 1], sorted[i]) == 0) status = bad_tensor(file, sorted[i], "duplicate name", err);
   free(sorted);
   return status;
 }
@@ -175,7 +178,7 @@ static cream_status read_state(cream_torch_file *file, const cream_pickle_value 
     tensor->name = file->names[file->count];
     if (!status) status = read_tensor(file, value, tensor, &file->copies[file->count], err);
     if (status) {
-      file->count++; /* what it has is freed */
+      file->count++; /* so that cream_torch_close frees it */
       return status;
     }
   }
@@ -191,7 +194,7 @@ static const cream_pickle_value *find_dict(const cream_pickle *p, const cream_pi
   return NULL;
 }
 
-/* The dict of tensors that is asked for. */
+/* Finds the dict of tensors to read. */
 static cream_status choose_state(const cream_torch_file *file, bool ema, const cream_pickle_value **state,
                                  cream_error *err) {
   static const char *const plain[] = {"state_dict", "model", NULL};
@@ -199,13 +202,12 @@ static cream_status choose_state(const cream_torch_file *file, bool ema, const c
   const cream_pickle *p = file->source.pickle;
   const cream_pickle_value *root = cream_pickle_at(p, cream_pickle_root(p));
   if (root->kind != CREAM_PICKLE_DICT)
-    return cream_fail(err, CREAM_BAD_DATA, "%s holds %s, and neither a state dict nor a checkpoint",
-                      file->path, cream_pickle_kind_name(root->kind));
+    return cream_fail(err, CREAM_BAD_DATA, "%s: got %s, expected a state dict or a checkpoint", file->path,
+                      cream_pickle_kind_name(root->kind));
   *state = find_dict(p, root, ema ? averaged : plain);
   if (ema && !*state)
     return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s has no averaged weights (`state_dict_ema`); leave --ema out for the others",
-                      file->path);
+                      "%s: no averaged weights (`state_dict_ema`); omit --ema to use the others", file->path);
   if (!*state) *state = root;
   return CREAM_OK;
 }

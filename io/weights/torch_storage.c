@@ -1,3 +1,5 @@
+#include "torch_storage.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -5,26 +7,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "torch_internal.h"
+#include "torch_magic.h"
 
-/* An archive may unpack to so many times its size, and to that much in any case. */
+/* An archive may unpack to MAX_EXPANSION times its size plus MAX_SMALL bytes. */
 enum { MAX_EXPANSION = 64, MAX_SMALL = 1 << 24, MAX_KEY = 64 };
 
-const cream_pickle_global torch_globals[] = {
-    {"torch", "FloatStorage", CREAM_PICKLE_NAMED},
-    {"torch", "DoubleStorage", CREAM_PICKLE_NAMED},
-    {"torch", "HalfStorage", CREAM_PICKLE_NAMED},
-    {"torch", "BFloat16Storage", CREAM_PICKLE_NAMED},
-    {"torch", "LongStorage", CREAM_PICKLE_NAMED},
-    {"torch", "IntStorage", CREAM_PICKLE_NAMED},
-    {"torch", "ShortStorage", CREAM_PICKLE_NAMED},
-    {"torch", "CharStorage", CREAM_PICKLE_NAMED},
-    {"torch", "ByteStorage", CREAM_PICKLE_NAMED},
-    {"torch", "BoolStorage", CREAM_PICKLE_NAMED},
-    [TORCH_REBUILD_V2] = {"torch._utils", "_rebuild_tensor_v2", CREAM_PICKLE_CALLED},
-    [TORCH_REBUILD] = {"torch._utils", "_rebuild_tensor", CREAM_PICKLE_CALLED},
-    [TORCH_PARAMETER] = {"torch._utils", "_rebuild_parameter", CREAM_PICKLE_CALLED},
-    /* Containers, and what checkpoints have beside the weights: settings and scores. */
+static const cream_pickle_global globals[] = {
+#define STORAGE(type, dtype) [TORCH_STORAGE_##type] = {"torch", #type "Storage", CREAM_PICKLE_NAMED},
+    TORCH_STORAGES(STORAGE)
+#undef STORAGE
+#define FUNCTION(function, name) [TORCH_##function] = {"torch._utils", name, CREAM_PICKLE_CALLED},
+        TORCH_FUNCTIONS(FUNCTION)
+#undef FUNCTION
+    /* Containers, and objects in checkpoints beside the weights: settings and scores. */
     {"collections", "OrderedDict", CREAM_PICKLE_HOLDS},
     {"torch", "Size", CREAM_PICKLE_HOLDS},
     {"builtins", "set", CREAM_PICKLE_HOLDS},
@@ -37,9 +32,11 @@ const cream_pickle_global torch_globals[] = {
     {NULL, NULL, CREAM_PICKLE_NAMED},
 };
 
-static const cream_st_dtype storage_types[TORCH_STORAGE_TYPES] = {
-    CREAM_ST_F32, CREAM_ST_F64, CREAM_ST_F16, CREAM_ST_BF16, CREAM_ST_I64,
-    CREAM_ST_I32, CREAM_ST_I16, CREAM_ST_I8,  CREAM_ST_U8,   CREAM_ST_BOOL};
+static const cream_st_dtype storage_dtypes[TORCH_STORAGE_TYPES] = {
+#define STORAGE(type, dtype) [TORCH_STORAGE_##type] = dtype,
+    TORCH_STORAGES(STORAGE)
+#undef STORAGE
+};
 
 /* ---- the table of storages ------------------------------------------------------------------------ */
 
@@ -49,17 +46,17 @@ static bool printable(const char *bytes, size_t length) {
   return length > 0;
 }
 
-/* Bytes that may be unpacked in all. */
+/* The most bytes that may be unpacked in total. */
 static uint64_t unpacked_limit(const torch_source *s) {
   return (uint64_t)s->size * MAX_EXPANSION + MAX_SMALL;
 }
 
 static cream_status bad_id(const torch_source *s, const cream_pickle_value *id, const char *what,
                            cream_error *err) {
-  return cream_fail(err, CREAM_BAD_DATA, "%s: the pickle's byte %zu: %s", s->path, id->at, what);
+  return cream_fail(err, CREAM_BAD_DATA, "%s: pickle, byte %zu: %s", s->path, id->at, what);
 }
 
-/* ('storage', type, key, location, elements[, None]) */
+/* Reads the tuple ('storage', type, key, location, elements[, None]). */
 static cream_status read_id(const torch_source *s, const cream_pickle_value *id, torch_storage *storage,
                             cream_error *err) {
   const cream_pickle *p = s->pickle;
@@ -72,13 +69,14 @@ static cream_status read_id(const torch_source *s, const cream_pickle_value *id,
       part[4]->kind != CREAM_PICKLE_INT || part[4]->integer < 0)
     return bad_id(s, id, "a persistent id that is not PyTorch's tuple of a storage", err);
   if (tuple->items.count == 6 && part[5]->kind != CREAM_PICKLE_NONE)
-    return bad_id(s, id, "a storage that is part of another one; save the file anew with PyTorch", err);
+    return bad_id(s, id,
+                  "a storage that is a view of another one; save the file again with a current PyTorch", err);
   *storage = (torch_storage){.key = part[2]->text.bytes,
                              .key_length = part[2]->text.length,
-                             .dtype = storage_types[part[1]->items.global],
+                             .dtype = storage_dtypes[part[1]->items.global],
                              .count = (uint64_t)part[4]->integer};
   if (storage->key_length >= MAX_KEY || !printable(storage->key, storage->key_length))
-    return bad_id(s, id, "a storage whose key is not a short word", err);
+    return bad_id(s, id, "got a storage key that is not printable text, expected up to 63 characters", err);
   if (storage->count > unpacked_limit(s))
     return bad_id(s, id, "a storage larger than the file could hold", err);
   return CREAM_OK;
@@ -99,7 +97,7 @@ static size_t byte_count(const torch_storage *storage) {
   return storage->count * cream_st_dtype_size(storage->dtype);
 }
 
-/* Every storage once. */
+/* Lists every storage once. */
 static cream_status list_storages(torch_source *s, cream_error *err) {
   uint32_t count = 0, values = cream_pickle_count(s->pickle);
   for (uint32_t i = 0; i < values; i++)
@@ -120,20 +118,20 @@ static cream_status list_storages(torch_source *s, cream_error *err) {
     if (!last || by_key(last, now) != 0)
       s->storages[kept++] = *now;
     else if (last->dtype != now->dtype || last->count != now->count)
-      return cream_fail(err, CREAM_BAD_DATA, "%s: storage '%.*s' has two types or sizes", s->path,
-                        (int)now->key_length, now->key);
+      return cream_fail(err, CREAM_BAD_DATA, "%s: storage '%.*s' has two types or sizes, expected one",
+                        s->path, (int)now->key_length, now->key);
   }
   s->n_storages = kept;
   return CREAM_OK;
 }
 
-/* ---- the old form ---------------------------------------------------------------------------------- */
+/* ---- the form before PyTorch 1.6 ---------------------------------------------------------------------- */
 
 static cream_status read_pickle(const torch_source *s, size_t *at, cream_pickle **pickle, cream_error *err) {
-  return cream_pickle_read(s->path, s->map, s->size, *at, torch_globals, at, pickle, err);
+  return cream_pickle_read(s->path, s->map, s->size, *at, globals, at, pickle, err);
 }
 
-/* Magic number, protocol and the writer's byte order: three pickles. */
+/* The first three pickles: magic number, protocol and byte order of the writer. */
 static cream_status check_head(const torch_source *s, size_t *at, cream_error *err) {
   static const unsigned char magic[10] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
   for (int i = 0; i < 3; i++) {
@@ -152,37 +150,39 @@ static cream_status check_head(const torch_source *s, size_t *at, cream_error *e
              (little = cream_pickle_find(pickle, value, "little_endian")) &&
              little->kind == CREAM_PICKLE_BOOL && little->integer;
     cream_pickle_free(pickle);
-    static const char *const wrong[] = {"a pickle, but without the magic number that PyTorch writes",
-                                        "PyTorch's, but of a protocol other than 1001",
-                                        "PyTorch's, but not written on a little-endian machine"};
-    if (!good) return cream_fail(err, CREAM_BAD_DATA, "%s is %s", s->path, wrong[i]);
+    static const char *const wrong[] = {
+        "got a pickle without the magic number of PyTorch, expected a checkpoint",
+        "got a protocol other than 1001, expected 1001",
+        "got a file that was not written on a little-endian machine, expected "
+        "little-endian data"};
+    if (!good) return cream_fail(err, CREAM_BAD_DATA, "%s: %s", s->path, wrong[i]);
   }
   return CREAM_OK;
 }
 
-/* The storages follow in the order of their keys: a count of elements, and the elements. */
+/* The storages follow in the order of the list of keys, each as a count of elements and the elements. */
 static cream_status place_storages(torch_source *s, const cream_pickle *keys, size_t at, cream_error *err) {
   const cream_pickle_value *list = cream_pickle_at(keys, cream_pickle_root(keys));
   if (list->kind != CREAM_PICKLE_LIST)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: the keys of its storages are not a list", s->path);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: the storage keys are not a list", s->path);
   for (uint32_t walk = list->items.first; walk;) {
     const cream_pickle_value *key = cream_pickle_at(keys, cream_pickle_next(keys, &walk));
     if (key->kind != CREAM_PICKLE_TEXT)
-      return cream_fail(err, CREAM_BAD_DATA, "%s: a storage's key is no text", s->path);
+      return cream_fail(err, CREAM_BAD_DATA, "%s: a storage key is not text", s->path);
     torch_storage *storage =
         find(s, &(torch_storage){.key = key->text.bytes, .key_length = key->text.length});
     uint64_t count;
     if (!storage || storage->data)
-      return cream_fail(err, CREAM_BAD_DATA, "%s: byte %zu: a storage that no tensor or another one has",
-                        s->path, at);
+      return cream_fail(err, CREAM_BAD_DATA,
+                        "%s: byte %zu: got a storage that no tensor uses, or a duplicate one", s->path, at);
     if (s->size - at < sizeof count || byte_count(storage) > s->size - at - sizeof count)
       return cream_fail(err, CREAM_BAD_DATA,
-                        "%s: byte %zu: a storage of %ju bytes, and %zu follow; the file may be cut", s->path,
-                        at, (uintmax_t)byte_count(storage), s->size - at);
+                        "%s: byte %zu: expected a storage of %ju bytes, got %zu; the file may be truncated",
+                        s->path, at, (uintmax_t)byte_count(storage), s->size - at);
     memcpy(&count, s->map + at, sizeof count);
     if (count != storage->count)
-      return cream_fail(err, CREAM_BAD_DATA, "%s: byte %zu: a storage of %ju elements, expected %ju", s->path,
-                        at, (uintmax_t)count, (uintmax_t)storage->count);
+      return cream_fail(err, CREAM_BAD_DATA, "%s: byte %zu: got a storage of %ju elements, expected %ju",
+                        s->path, at, (uintmax_t)count, (uintmax_t)storage->count);
     storage->data = s->map + at + sizeof count;
     at += sizeof count + byte_count(storage);
   }
@@ -203,7 +203,7 @@ static cream_status open_old(torch_source *s, cream_error *err) {
 
 /* ---- the zip form ---------------------------------------------------------------------------------- */
 
-/* The whole of an entry, of `size` bytes; the caller frees *data. */
+/* Reads a whole entry of at most `limit` bytes; the caller frees *data. Reading to the end compares the checksum. */
 static cream_status read_entry(torch_source *s, zip_uint64_t index, const char *name, zip_uint64_t limit,
                                void **data, size_t *size, cream_error *err) {
   zip_stat_t info;
@@ -211,10 +211,10 @@ static cream_status read_entry(torch_source *s, zip_uint64_t index, const char *
   if (zip_stat_index(s->zip, index, 0, &info) || (info.valid & wanted) != wanted)
     return cream_fail(err, CREAM_BAD_DATA, "%s: %s: %s", s->path, name, zip_strerror(s->zip));
   if (info.comp_method != ZIP_CM_STORE && info.comp_method != ZIP_CM_DEFLATE)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: %s is compressed in a way that is not deflate", s->path,
-                      name);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s: unsupported compression, expected stored or deflated",
+                      s->path, name);
   if (info.comp_size > s->size || info.size > limit || info.size > unpacked_limit(s) - s->unpacked)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: %s: %ju bytes, more than it can have in a file of %zu",
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s: got %ju bytes, more than a file of %zu bytes may hold",
                       s->path, name, (uintmax_t)info.size, s->size);
   s->unpacked += info.size;
   *size = (size_t)info.size;
@@ -222,7 +222,7 @@ static cream_status read_entry(torch_source *s, zip_uint64_t index, const char *
   if (!*data) return cream_fail_memory(err, *size, name);
   zip_file_t *entry = zip_fopen_index(s->zip, index, 0);
   zip_int64_t got = entry ? zip_fread(entry, *data, *size) : -1;
-  char more; /* at the end the checksum is compared */
+  char more;
   bool whole = got >= 0 && (size_t)got == *size && zip_fread(entry, &more, 1) == 0;
   const char *problem = entry ? zip_error_strerror(zip_file_get_error(entry)) : zip_strerror(s->zip);
   cream_status status =
@@ -245,8 +245,8 @@ static cream_status find_pickle(torch_source *s, zip_uint64_t *index, cream_erro
     *index = (zip_uint64_t)i;
     return CREAM_OK;
   }
-  return cream_fail(err, CREAM_BAD_DATA, "%s is a zip archive, but none of PyTorch's: it has no data.pkl",
-                    s->path);
+  return cream_fail(err, CREAM_BAD_DATA,
+                    "%s: got a zip archive without data.pkl, expected a file saved by PyTorch", s->path);
 }
 
 static cream_status check_byte_order(torch_source *s, cream_error *err) {
@@ -259,7 +259,10 @@ static cream_status check_byte_order(torch_source *s, cream_error *err) {
   cream_status status = read_entry(s, (zip_uint64_t)index, name, 16, &order, &size, err);
   if (status) return status;
   if (size != 6 || memcmp(order, "little", 6))
-    status = cream_fail(err, CREAM_BAD_DATA, "%s was not written on a little-endian machine", s->path);
+    status = cream_fail(
+        err, CREAM_BAD_DATA,
+        "%s: got a file that was not written on a little-endian machine, expected little-endian data",
+        s->path);
   free(order);
   return status;
 }
@@ -270,7 +273,8 @@ static cream_status open_zip(torch_source *s, cream_error *err) {
   if (!s->zip) {
     zip_error_t problem;
     zip_error_init_with_code(&problem, code);
-    cream_fail(err, CREAM_BAD_DATA, "%s: %s; the file may be cut", s->path, zip_error_strerror(&problem));
+    cream_fail(err, CREAM_BAD_DATA, "%s: %s; the file may be truncated", s->path,
+               zip_error_strerror(&problem));
     zip_error_fini(&problem);
     return CREAM_BAD_DATA;
   }
@@ -284,7 +288,7 @@ static cream_status open_zip(torch_source *s, cream_error *err) {
   s->text = text;
   char name[300];
   snprintf(name, sizeof name, "%.250s: data.pkl", s->path);
-  status = cream_pickle_read(name, s->text, size, 0, torch_globals, &end, &s->pickle, err);
+  status = cream_pickle_read(name, s->text, size, 0, globals, &end, &s->pickle, err);
   return status ? status : list_storages(s, err);
 }
 
@@ -293,8 +297,8 @@ static cream_status fetch_zipped(torch_source *s, torch_storage *storage, cream_
   snprintf(name, sizeof name, "%s/data/%.*s", s->prefix, (int)storage->key_length, storage->key);
   zip_int64_t index = zip_name_locate(s->zip, name, ZIP_FL_ENC_RAW);
   if (index < 0)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: a tensor's storage, %s, is not in the archive", s->path,
-                      name);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s, the storage of a tensor, is missing from the archive",
+                      s->path, name);
   size_t size;
   cream_status status =
       read_entry(s, (zip_uint64_t)index, name, byte_count(storage), &storage->owned, &size, err);
@@ -303,30 +307,13 @@ static cream_status fetch_zipped(torch_source *s, torch_storage *storage, cream_
     return status;
   }
   if (size != byte_count(storage))
-    return cream_fail(err, CREAM_BAD_DATA, "%s: %s has %zu bytes, expected %ju", s->path, name, size,
+    return cream_fail(err, CREAM_BAD_DATA, "%s: %s: got %zu bytes, expected %ju", s->path, name, size,
                       (uintmax_t)byte_count(storage));
   storage->data = storage->owned;
   return CREAM_OK;
 }
 
-/* ---- both ------------------------------------------------------------------------------------------ */
-
-/* Both forms by their first bytes. */
-static bool is_zip(const unsigned char *bytes, size_t size) {
-  return size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0;
-}
-static bool is_pickle(const unsigned char *bytes, size_t size) {
-  return size >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5;
-}
-
-bool cream_torch_recognise(const char *path) {
-  unsigned char head[16];
-  FILE *stream = fopen(path, "rb");
-  size_t size = stream ? fread(head, 1, sizeof head, stream) : 0;
-  if (stream) fclose(stream);
-  /* A safetensors file whose header has 640 bytes begins like a pickle too: its header follows. */
-  return is_zip(head, size) || (is_pickle(head, size) && !(size > 8 && head[8] == '{'));
-}
+/* ---- both forms -------------------------------------------------------------------------------------- */
 
 static cream_status map_file(torch_source *s, cream_error *err) {
   struct stat info;
@@ -336,7 +323,9 @@ static cream_status map_file(torch_source *s, cream_error *err) {
   if (fd < 0 || fstat(fd, &info))
     status = cream_fail(err, CREAM_FAILED, "cannot open %s: %s", s->path, strerror(errno));
   else if (!S_ISREG(info.st_mode) || info.st_size == 0)
-    status = cream_fail(err, CREAM_BAD_DATA, "%s is empty or no regular file", s->path);
+    status = cream_fail(err, CREAM_BAD_DATA,
+                        "%s: got an empty file or one that is not regular, expected a file saved by PyTorch",
+                        s->path);
   else if ((map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
     status = cream_fail(err, CREAM_FAILED, "cannot read %s: %s", s->path, strerror(errno));
   if (fd >= 0) close(fd);
@@ -350,14 +339,19 @@ cream_status torch_source_open(torch_source *s, const char *path, cream_error *e
   *s = (torch_source){.path = path};
   cream_status status = map_file(s, err);
   if (status) return status;
-  if (is_zip(s->map, s->size))
+  switch (cream_torch_form_of(s->map, s->size)) {
+  case CREAM_TORCH_ZIP:
     status = open_zip(s, err);
-  else if (is_pickle(s->map, s->size))
+    break;
+  case CREAM_TORCH_PICKLES:
     status = open_old(s, err);
-  else
-    status =
-        cream_fail(err, CREAM_BAD_DATA,
-                   "%s is no file of PyTorch's: it begins neither as a zip archive nor as a pickle", path);
+    break;
+  case CREAM_TORCH_NONE:
+    status = cream_fail(
+        err, CREAM_BAD_DATA,
+        "%s: not a file saved by PyTorch, expected a zip archive or a pickle at its beginning", path);
+    break;
+  }
   if (status) torch_source_close(s);
   return status;
 }
@@ -382,5 +376,5 @@ cream_status torch_source_fetch(torch_source *s, const cream_pickle_value *id, c
   *out = storage;
   if (storage->data) return CREAM_OK;
   if (s->zip) return fetch_zipped(s, storage, err);
-  return bad_id(s, id, "a storage that is not in the file", err);
+  return bad_id(s, id, "the storage is missing from the file", err);
 }

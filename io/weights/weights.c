@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMED = 3 }; /* names in a message */
+enum { NAMED = 3 }; /* tensors that a message names */
 
-/* The host's copy of a net's two blocks. */
+/* A copy of a net's two blocks in host memory. */
 typedef struct host {
   size_t n_weights, n_statistics;
   float *weights, *statistics;
@@ -103,7 +103,7 @@ static void shape_text(int n_dims, const uint64_t *dims, char *text, size_t size
   if (used < size) snprintf(text + used, size - used, "]");
 }
 
-/* Adds `tensor` to the list if it is not what the parameter needs. */
+/* Adds `tensor` to the list if its shape or type is not the parameter's. */
 static void check_shape(const cream_st_tensor *tensor, const cream_param *param, tally *list) {
   uint64_t dims[4];
   bool same = tensor->n_dims == param->n_dims;
@@ -115,9 +115,9 @@ static void check_shape(const cream_st_tensor *tensor, const cream_param *param,
     char has[64], needs[64];
     shape_text(tensor->n_dims, tensor->dims, has, sizeof has);
     shape_text(param->n_dims, dims, needs, sizeof needs);
-    tally_add(list, "%s is %s, not %s", param->name, has, needs);
+    tally_add(list, "%s is %s, expected %s", param->name, has, needs);
   } else if (tensor->dtype != CREAM_ST_F32) {
-    tally_add(list, "%s is of type %s, not F32", param->name, cream_st_dtype_name(tensor->dtype));
+    tally_add(list, "%s is of type %s, expected F32", param->name, cream_st_dtype_name(tensor->dtype));
   }
 }
 
@@ -171,7 +171,7 @@ cream_status cream_weights_match(const char *path, const cream_param *params, in
     tally_print(&missing, "missing", text, sizeof text);
     tally_print(&wrong, "of another shape", text, sizeof text);
     tally_print(&extra, "not in this network", text, sizeof text);
-    status = cream_fail(err, CREAM_BAD_DATA, "%s does not fit the network: %s", path, text);
+    status = cream_fail(err, CREAM_BAD_DATA, "%s: does not match the network: %s", path, text);
   } else if (report) {
     *report = (cream_weights_report){.loaded = n_params, .extra = extra.count};
     tally_print(&extra, "not used", report->text, sizeof report->text);
@@ -211,7 +211,7 @@ cream_status cream_weights_load(const char *path, cream_backend *backend, cream_
     float *values = host_values(&blocks, &params[i]);
     memcpy(values, found[i]->data, params[i].count * sizeof *values);
     if (!all_finite(values, params[i].count))
-      status = cream_fail(err, CREAM_BAD_DATA, "%s: tensor `%s` has values that are no finite numbers", path,
+      status = cream_fail(err, CREAM_BAD_DATA, "%s: tensor `%s`: got values that are not finite", path,
                           params[i].name);
   }
   if (status) goto done;

@@ -1,4 +1,4 @@
-/* Weights of a network as safetensors, named and shaped as PyTorch users know them from timm. */
+/* Weights of a network as safetensors, with the names and shapes of timm. */
 #ifndef CREAM_IO_WEIGHTS_H
 #define CREAM_IO_WEIGHTS_H
 
@@ -7,32 +7,30 @@
 #include "core/net/net.h"
 #include "safetensors.h"
 
-/* Writes all parameters and running statistics of the net, in the order of its table, then `extra` tensors
- * (the meta network's, for example), atomically. */
+/* Writes all parameters and running statistics of the net in the order of its table, then the `extra` tensors (for example
+ * the meta network's), atomically. CREAM_FAILED if that is not possible. */
 cream_status cream_weights_save(const char *path, cream_backend *, const cream_net *,
                                 const cream_st_tensor *extra, int n_extra, const cream_pair *metadata,
                                 int n_metadata, cream_error *);
 
-/* What was in a file that the net did not ask for. PyTorch's num_batches_tracked does not count. */
+/* The tensors of a file that were loaded, and those that the net does not have. PyTorch's num_batches_tracked is ignored. */
 typedef struct cream_weights_report {
   int loaded, extra;
   char text[256]; /* "2 tensors not used: meta_layer.bias, meta_layer.weight"; empty: none */
 } cream_weights_report;
 
-/* PyTorch's counters of batches, which nobody needs. */
+/* Whether a tensor is one of PyTorch's batch counters, num_batches_tracked, which are ignored. */
 bool cream_weights_counter(const char *name);
 
-/* Finds the tensor of every parameter: found[n_params]. CREAM_BAD_DATA where one is missing or has another
- * shape or type; the line counts and names them. Tensors that no parameter has go to `report` (may be
- * NULL). */
+/* Finds the tensor of every parameter: found[n_params]. CREAM_BAD_DATA, with their number and names, if tensors are missing
+ * or have another shape or type. Tensors without a parameter are listed in `report` (may be NULL). */
 cream_status cream_weights_match(const char *path, const cream_param *, int n_params, const cream_st_tensor *,
                                  int n_tensors, const cream_st_tensor **found, cream_weights_report *report,
                                  cream_error *);
 
-/* Loads all parameters and running statistics. CREAM_BAD_DATA, and a net that is as it was, where one is
- * missing or has another shape or type (the line counts and names them), or holds a value that is no finite number.
- * Tensors that the net does not know
- * are no failure and go to `report` (may be NULL). */
+/* Loads all parameters and running statistics. CREAM_BAD_DATA, as cream_weights_match or for a value that is not finite,
+ * and CREAM_FAILED for a file that cannot be read; the net is unchanged then. Tensors that the net does not have are not
+ * an error and are listed in `report` (may be NULL). */
 cream_status cream_weights_load(const char *path, cream_backend *, cream_net *, cream_weights_report *report,
                                 cream_error *);
 

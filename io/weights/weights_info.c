@@ -56,7 +56,7 @@ static cream_status wrong(cream_error *err, const char *path, const char *key, c
                     expected);
 }
 
-/* The number that a text is, or NAN. */
+/* Parses a number. Returns NAN for any other text. */
 static double number_of(const char *text) {
   char *end;
   double value = strtod(text, &end);
@@ -86,7 +86,7 @@ static cream_status read_classes(const char *path, const char *text, cream_weigh
   while (names && named < count && (names[named] = json_string_value(json_array_get(list, named)))) named++;
   cream_status status = CREAM_OK;
   if (!count || count > MAX_CLASSES || (names && named < count))
-    status = wrong(err, path, key_classes, text, "a list of names in JSON");
+    status = wrong(err, path, key_classes, text, "a JSON list of names");
   else if (!names)
     status = cream_fail_memory(err, count * sizeof *names, "the names of the classes");
   else
@@ -104,7 +104,7 @@ cream_status cream_weights_info_read(const char *path, const cream_st_file *file
   if (text) {
     double value = number_of(text);
     if (!(value >= 1 && value <= MAX_RESOLUTION && value == floor(value)))
-      return wrong(err, path, key_resolution, text, "a number of pixels up to 4096");
+      return wrong(err, path, key_resolution, text, "a whole number from 1 to 4096 (pixels)");
     read.resolution = (int)value;
   }
   const char *mean = cream_st_metadata(file, key_mean), *std = cream_st_metadata(file, key_std);
@@ -113,8 +113,8 @@ cream_status cream_weights_info_read(const char *path, const cream_st_file *file
   if (std && !read_channels(std, true, read.std))
     return wrong(err, path, key_std, std, "[RED, GREEN, BLUE], all above 0");
   if (!mean != !std)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: metadata has `%s` without `%s`", path,
-                      mean ? key_mean : key_std, mean ? key_std : key_mean);
+    return cream_fail(err, CREAM_BAD_DATA, "%s: metadata: got `%s` without `%s`, expected both or neither",
+                      path, mean ? key_mean : key_std, mean ? key_std : key_mean);
   read.has_normalisation = mean != NULL;
   if ((text = cream_st_metadata(file, key_interpolation))) {
     if (strlen(text) >= sizeof read.interpolation || text[strcspn(text, "\r\n")])
@@ -124,7 +124,7 @@ cream_status cream_weights_info_read(const char *path, const cream_st_file *file
   if ((text = cream_st_metadata(file, key_crop))) {
     read.test_crop = number_of(text);
     if (!(read.test_crop > 0 && read.test_crop <= 1))
-      return wrong(err, path, key_crop, text, "a share above 0, up to 1");
+      return wrong(err, path, key_crop, text, "a number above 0, up to 1");
   }
   if ((text = cream_st_metadata(file, key_classes))) {
     cream_status status = read_classes(path, text, &read, err);
@@ -167,7 +167,7 @@ static void put_classes(FILE *stream, const cream_weights_info *info) {
   cream_json_end(&json);
 }
 
-/* Ends the value that was written to the stream last, and notes its key. */
+/* Ends the value that was just written to the stream and records its key. */
 static void end_value(FILE *stream, cream_weights_metadata *metadata, const char *key) {
   fputc(0, stream);
   metadata->pairs[metadata->count++].key = key;

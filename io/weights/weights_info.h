@@ -1,5 +1,5 @@
-/* What a weights file says about its network beside the numbers: how pictures have to be prepared and what
- * the classes are called. Strings of the header's __metadata__ (docs/weights.md).
+/* Metadata of a weights file: how images are prepared for the network, and the names of the classes. They are strings in
+ * the header's __metadata__ (docs/weights.md).
  */
 #ifndef CREAM_IO_WEIGHTS_INFO_H
 #define CREAM_IO_WEIGHTS_INFO_H
@@ -9,32 +9,32 @@
 #include "safetensors.h"
 
 typedef struct cream_weights_info {
-  int resolution; /* side of the input in pixels; 0: not told */
+  int resolution; /* side of the input in pixels; 0: not given */
   bool has_normalisation;
-  float mean[3], std[3];  /* of pixel/255, by channel, where has_normalisation */
-  char interpolation[32]; /* "bicubic"; "": not told */
-  double test_crop;       /* share of the resized side that a test looks at; 0: not told */
-  int n_classes;          /* names; 0: none */
-  char **class_names;     /* [n_classes], UTF-8 */
+  float mean[3], std[3];  /* of pixel/255, by channel; only with has_normalisation */
+  char interpolation[32]; /* "bicubic"; "": not given */
+  double test_crop;       /* centre crop of a test, as a share of the resized side; 0: not given */
+  int n_classes;          /* number of names; 0: not given */
+  char **class_names;     /* [n_classes], UTF-8, owned */
 } cream_weights_info;
 
-/* The pictures of ImageNet as published networks were tested on them: its mean and deviation, bicubic, 0.875
- * of the resized side; no resolution, no names. */
+/* The preparation of ImageNet's images for published networks: mean and standard deviation of ImageNet, bicubic, a crop
+ * of 0.875; no resolution and no names. */
 cream_weights_info cream_weights_info_imagenet(void);
 
-/* Reads what an open file says. CREAM_BAD_DATA, naming file and key, for a value of the wrong kind or out of
- * bounds. Ended by cream_weights_info_free; on failure *info is zero. */
+/* Reads the metadata of an open file; errors name `path`. CREAM_BAD_DATA, with file and key, for a value of the wrong type
+ * or out of bounds; *info is zero then. The caller frees *info with cream_weights_info_free. */
 cream_status cream_weights_info_read(const char *path, const cream_st_file *, cream_weights_info *info,
                                      cream_error *);
-/* The same of a file by its path. */
+/* The same for a file by its path. */
 cream_status cream_weights_info_load(const char *path, cream_weights_info *info, cream_error *);
-/* Copies the names: what `info` had is freed. */
+/* Replaces the names by copies of these. `info` is unchanged on error (CREAM_FAILED). */
 cream_status cream_weights_info_set_classes(cream_weights_info *info, const char *const *names, int count,
                                             cream_error *);
 void cream_weights_info_free(cream_weights_info *);
 
-/* `info` as strings for cream_weights_save and cream_st_write; what is not told is left out. The pairs live
- * until cream_weights_metadata_free. */
+/* `info` as strings for cream_weights_save and cream_st_write; values that are not given are omitted. The pairs live until
+ * cream_weights_metadata_free. */
 typedef struct cream_weights_metadata {
   int count;
   cream_pair pairs[8];

@@ -1,4 +1,4 @@
-/* A whole search on the synthetic set, and what it told. */
+/* A whole search on the synthetic set, with a log of its events. */
 #ifndef CREAM_TESTS_CORE_SEARCHING_H
 #define CREAM_TESTS_CORE_SEARCHING_H
 
@@ -67,7 +67,8 @@ static inline cream_status searching_event(void *self, const cream_event *event,
     log->notes++;
     snprintf(log->note, sizeof log->note, "%s", event->note);
     break;
-  default:
+  case CREAM_EVENT_START:
+  case CREAM_EVENT_EVAL:
     break;
   }
   return CREAM_OK;
@@ -104,7 +105,7 @@ typedef struct searching {
   size_t count;
   float statistics[SEARCHING_MAX_STATISTICS];
   uint64_t meta_updates, steps;
-  uint32_t shown[SEARCHING_HELDOUT]; /* how often each held-out image was asked for */
+  uint32_t shown[SEARCHING_HELDOUT]; /* how often each held-out image was read */
   size_t meta_inputs;
 } searching;
 
@@ -117,7 +118,7 @@ typedef struct searching_options {
   size_t images; /* of training; 0: 128 */
 } searching_options;
 
-/* Frees nothing but what it made: `weights` is the caller's. */
+/* Runs a search. The caller frees `weights`. */
 static inline searching search_with(const cream_config *config, searching_options options) {
   searching out = {.status = CREAM_OK};
   cream_backend *backend = synthetic_backend(false, options.threads);
@@ -167,7 +168,8 @@ static inline searching search_with(const cream_config *config, searching_option
   return out;
 }
 
-/* A part of what the synthetic supernet reaches: shares 0..1 of the way from the smallest to the largest. */
+/* A part of the FLOPs range that the synthetic supernet reaches, as shares 0..1 of the way from the smallest path to the
+ * largest. */
 static inline cream_range searching_range(double from, double to) {
   cream_skeleton skeleton = synthetic_skeleton();
   cream_costs costs;

@@ -1,4 +1,4 @@
-/* A tiny data set, space and backend for tests of the method: pictures whose class is a stripe's place. */
+/* A tiny data set, space and backend for tests of the method: images whose class is the position of a stripe. */
 #ifndef CREAM_TESTS_CORE_SYNTHETIC_H
 #define CREAM_TESTS_CORE_SYNTHETIC_H
 
@@ -21,10 +21,10 @@ typedef struct synthetic {
   uint8_t *pixels;
   int32_t *labels;
   uint64_t reads;
-  uint32_t *shown; /* counts images by index; NULL: nobody wants to know */
+  uint32_t *shown; /* reads of each image, by index; may be NULL */
 } synthetic;
 
-static inline void synthetic_picture(const synthetic *s, uint32_t index, uint8_t *out, int32_t *label) {
+static inline void synthetic_image(const synthetic *s, uint32_t index, uint8_t *out, int32_t *label) {
   int side = s->source.side;
   cream_rng rng = cream_rng_at(s->seed, CREAM_RNG_TEST, index);
   *label = (int32_t)(index % SYNTHETIC_CLASSES);
@@ -40,9 +40,9 @@ static inline cream_status synthetic_pick(cream_source *source, const uint32_t *
                                           cream_batch *batch, cream_error *err) {
   synthetic *s = source->self;
   (void)err;
-  size_t picture = (size_t)source->side * (size_t)source->side * 3;
+  size_t image = (size_t)source->side * (size_t)source->side * 3;
   for (int i = 0; i < n; i++) {
-    synthetic_picture(s, indices[i], s->pixels + picture * (size_t)i, &s->labels[i]);
+    synthetic_image(s, indices[i], s->pixels + image * (size_t)i, &s->labels[i]);
     if (s->shown) s->shown[indices[i]]++;
   }
   *batch = (cream_batch){n, source->side, 3, s->pixels, s->labels};
@@ -98,7 +98,7 @@ static inline cream_op synthetic_op(const char *name, cream_block_kind kind, int
   return op;
 }
 
-/* Every kind of block, 16 pixels, a few thousand parameters. */
+/* Every kind of block, images of 16 pixels, a few thousand parameters. */
 static inline cream_skeleton synthetic_skeleton(void) {
   cream_space space = {.name = "synthetic", .n_ops = 5, .n_stages = 3};
   space.ops[0] = synthetic_op("ds3", CREAM_BLOCK_SEPARABLE, 3, 0, 0.25);

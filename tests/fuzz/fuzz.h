@@ -1,4 +1,4 @@
-/* What the fuzz targets share. */
+/* Helpers of the fuzz targets. */
 #ifndef CREAM_TESTS_FUZZ_FUZZ_H
 #define CREAM_TESTS_FUZZ_FUZZ_H
 
@@ -15,13 +15,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A failure says why, in one line. */
+/* A failure has a message of one line. */
 __attribute__((unused)) static void fuzz_check(cream_status status, const cream_error *error) {
   if (status == CREAM_OK) return;
   CREAM_ASSERT(error->status == status && error->text[0] && !strchr(error->text, '\n'));
 }
 
-/* A path from which the bytes can be read until the next call; it is in memory. */
+/* The path of a file in memory with these bytes, valid until the next call. */
 __attribute__((unused)) static const char *fuzz_file(const uint8_t *data, size_t size) {
   static char path[64];
   static int fd = -1;
@@ -32,7 +32,7 @@ __attribute__((unused)) static const char *fuzz_file(const uint8_t *data, size_t
   return path;
 }
 
-/* A copy with a 0 byte after it; the caller frees it. */
+/* A copy that ends with a 0 byte; the caller frees it. */
 __attribute__((unused)) static char *fuzz_text(const uint8_t *data, size_t size) {
   char *text = malloc(size + 1);
   CREAM_ASSERT(text);

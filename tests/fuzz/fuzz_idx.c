@@ -14,7 +14,7 @@ static void parse(const uint8_t *data, size_t size, int dimensions) {
   CREAM_ASSERT(sum <= 255 * size);
 }
 
-/* The bytes as they are, and as a file that may be compressed. */
+/* Parses the bytes directly, and as a file that may be compressed. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   cream_error error;
   char *expanded;

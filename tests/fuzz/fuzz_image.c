@@ -2,7 +2,7 @@
 
 #include "io/image/image.h"
 
-/* At full size and reduced. Sizes that are allowed but slow are left out. */
+/* Decodes at full size and reduced. Large images are skipped to save time. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   enum { MAX_AREA = 1 << 18 };
   static cream_image image;

@@ -2,7 +2,7 @@
 
 #include "io/dataset/list.h"
 
-/* A list, with labels that are names for odd lengths. */
+/* Parses a list; inputs of odd length are lists whose labels are names. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   cream_fileset_place place = {.path = "folder/list.txt", .val = 0.3, .names = size % 2};
   cream_error error;

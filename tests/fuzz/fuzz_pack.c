@@ -1,8 +1,9 @@
 #include "fuzz.h"
 
+#include "io/dataset/formats.h"
 #include "io/dataset/pack_internal.h"
 
-/* Makes the checksums right where header and index lie inside, so that what they guard is reached. */
+/* Corrects the checksums if header and index are inside the file, so that the code behind the checks is reached. */
 static void mend(uint8_t *data, size_t size) {
   if (size < CREAM_PACK_HEADER) return;
   uint64_t names = pack_get(data + PACK_AT_NAMES, 8), index = pack_get(data + PACK_AT_INDEX, 8);

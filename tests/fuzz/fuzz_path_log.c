@@ -1,7 +1,7 @@
 #include "fuzz.h"
 
-#include "io/run/path_log.h"
 #include "io/config/space_yaml.h"
+#include "io/run/path_log.h"
 
 static cream_skeleton skeleton;
 static cream_config config;
@@ -16,7 +16,7 @@ static void init(void) {
   cream_config_defaults(&config);
 }
 
-/* The paths of a log that is accepted are the supernet's. */
+/* The paths of an accepted log are paths of the supernet. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const char *const none[] = {NULL};
   cream_path_log log = {.fd = -1, .name = "fuzz"};

@@ -21,12 +21,12 @@ static void write_file(const char *path, const uint8_t *data, size_t size) {
   CREAM_ASSERT(stream && fwrite(data, 1, size, stream) == size && fclose(stream) == 0);
 }
 
-/* Which file a part is: its first byte, "0" to "7". */
+/* The name of a part's file, from its first byte, "0" to "7". */
 static const char *name_of(uint8_t byte) {
   return names[byte % N_NAMES];
 }
 
-/* What markup there may be, whatever the folders hold: the page's own. */
+/* The page has only its own markup, whatever the folders hold. */
 static void check_page(const char *path) {
   static char text[8 << 20];
   FILE *stream = fopen(path, "rb");
@@ -46,7 +46,7 @@ static void clean_up(void) {
   rmdir(folder);
 }
 
-/* The input is files of a run folder, apart by bytes of 0x1e (ASCII's record separator). */
+/* The input is the files of a run folder, separated by bytes of 0x1e (ASCII's record separator). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static bool made;
   if (!made) CREAM_ASSERT(mkdtemp(folder) && !atexit(clean_up));

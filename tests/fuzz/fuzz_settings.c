@@ -3,7 +3,7 @@
 #include "core/base/config.h"
 #include "io/config/settings.h"
 
-/* What was read is printed and read again: the same settings. */
+/* Accepted settings are printed and read again, and must be the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static cream_config config, again;
   cream_error error;

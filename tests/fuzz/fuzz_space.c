@@ -2,7 +2,7 @@
 
 #include "io/config/space_yaml.h"
 
-/* A space that was read is printed and read again: the same space. */
+/* An accepted space is printed and read again, and must be the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static cream_space space, again;
   cream_error error;

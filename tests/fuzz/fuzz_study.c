@@ -2,7 +2,7 @@
 
 #include "io/run/study.h"
 
-/* A study that is accepted has arms, seeds and rows that can be used. */
+/* An accepted study has valid arms, seeds and rows. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static cream_study study;
   cream_error error;

@@ -1,4 +1,4 @@
-/* A folder of its own for a test, and files in it. */
+/* A temporary folder for a test, and helpers for files in it. */
 #ifndef CREAM_TESTS_IO_SCRATCH_H
 #define CREAM_TESTS_IO_SCRATCH_H
 
@@ -37,7 +37,7 @@ __attribute__((unused)) static int scratch_teardown(void **state) {
   return nftw(scratch_dir, scratch_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* The path of a file in the folder, good until the fourth call after. */
+/* The path of a file in the folder, valid until the fourth call after this one. */
 __attribute__((unused)) static const char *scratch(const char *name) {
   static char paths[4][256];
   static int next;
@@ -53,7 +53,7 @@ __attribute__((unused)) static void scratch_write(const char *name, const void *
   assert_int_equal(fclose(stream), 0);
 }
 
-/* The file as a string that the caller frees. */
+/* Returns the content of a file, up to 1 MB, as a string that the caller frees. */
 __attribute__((unused)) static char *scratch_read(const char *name, size_t *size) {
   FILE *stream = fopen(scratch(name), "rb");
   assert_non_null(stream);
@@ -65,7 +65,7 @@ __attribute__((unused)) static char *scratch_read(const char *name, size_t *size
   return text;
 }
 
-/* Files in the folder (and folders). */
+/* The number of files and folders in the folder. */
 __attribute__((unused)) static int scratch_entered;
 __attribute__((unused)) static int scratch_count_one(const char *path, const struct stat *info, int kind,
                                                      struct FTW *walk) {
@@ -84,7 +84,7 @@ __attribute__((unused)) static int scratch_count(void) {
     if (!strstr(text, part)) fail_msg("\"%s\" is not in \"%s\"", part, text);                                \
   } while (0)
 
-/* The call fails with that status, and its line has `part` and no newline. */
+/* The call fails with the status `wanted`; its message contains `part` and has no newline. */
 #define assert_fails(call, wanted, error, part)                                                              \
   do {                                                                                                       \
     (error).text[0] = 0;                                                                                     \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Trains every network of space.yaml to the end on the digits, with three seeds, and writes digits.json: what
-# a search on that space could have found at best. Minutes on two cores; only needed after a change of the
-# space or the recipe. make_table.sh CREAM
+# Trains every network of space.yaml to the end on the digits, with three seeds, and writes their
+# accuracies to digits.json. Takes minutes on two cores; needed after a change of the space or the recipe only.
+# Usage: make_table.sh CREAM
 set -euo pipefail
 cream=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY=passive
 
 seeds=(1 2 3)
 for seed in "${seeds[@]}"; do
-  # A supernet that is hardly trained: only the trained paths of the ranking are of interest.
+  # The supernet is hardly trained: only the paths that the ranking trains from scratch are used.
   "$cream" search --data digits --space "$here/space.yaml" --seed "$seed" --epochs 1 --batch 32 \
     --set search.strategy=spos --set search.evolution.population=2 --set search.evolution.generations=0 \
     --out "$work/$seed" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }

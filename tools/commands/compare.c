@@ -8,16 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/run/common.h"
 #include "core/search/search.h"
-#include "tools/cli/describe.h"
+#include "io/config/settings.h"
 #include "io/run/metrics_read.h"
 #include "io/run/rank.h"
-#include "io/config/settings.h"
-#include "io/report/study_report.h"
-#include "tools/run/jobs.h"
+#include "io/run/study_results.h"
 #include "rank.h"
+#include "tools/cli/describe.h"
 #include "tools/cli/signals.h"
+#include "tools/run/common.h"
+#include "tools/run/jobs.h"
 
 typedef struct compare {
   cream_study study;
@@ -75,7 +75,7 @@ static bool has(const char *folder, const char *name) {
 /* ---- the phases, each run in a process of its own ---------------------------------------------------- */
 
 static bool rank_due(const compare *c, int run) {
-  return c->study.rank && config_of(c, run)->search.strategy != CREAM_STRATEGY_RANDOM;
+  return c->study.rank && cream_strategy_has_supernet(config_of(c, run)->search.strategy);
 }
 
 static char *trained_table(const compare *c, int run, char *text, size_t size) {
@@ -359,7 +359,7 @@ static void collect_search(const compare *c, int run, double *values) {
   json_decref(result);
 }
 
-/* Losses and board over the steps of the search. A random search has no supernet whose loss it would be. */
+/* Losses and board over the steps of the search. Without a supernet there is no loss of one. */
 static cream_status collect_metrics(const compare *c, int run, double *values, cream_error *err) {
   static cream_metrics metrics;
   char folder[CREAM_MAX_FILE_NAME];
@@ -369,7 +369,7 @@ static cream_status collect_metrics(const compare *c, int run, double *values, c
       cream_metrics_read(&metrics, folder_of(c, run, "", folder, sizeof folder), &grown, err);
   if (status != CREAM_OK) return status;
   double steps = (double)metrics.step;
-  if (config_of(c, run)->search.strategy != CREAM_STRATEGY_RANDOM) {
+  if (cream_strategy_has_supernet(config_of(c, run)->search.strategy)) {
     values[CREAM_STUDY_LOSS_HALF] = cream_curve_mean(&metrics.hard, 0.4 * steps, 0.5 * steps);
     values[CREAM_STUDY_LOSS_END] = cream_curve_mean(&metrics.hard, 0.9 * steps, steps + 1);
   }

@@ -9,6 +9,7 @@
 
 #include "tools/cli/describe.h"
 #include "io/config/settings.h"
+#include "io/dataset/formats.h"
 #include "tools/cli/options.h"
 
 typedef struct data_mode {
@@ -46,6 +47,7 @@ static void print_help(poptContext context) {
   poptPrintHelp(context, stdout, 0);
   printf("\nModes:\n");
   for (int i = 0; i < N_MODES; i++) printf("  %-9s%s\n", modes[i].name, modes[i].summary);
+  printf("\nData sets, for --data:\n%s", CREAM_DATASET_FORMATS(CREAM_DATASET_HELP));
   printf("\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 bad data, in check any bad file, "
          "130 interrupted.\n");
 }

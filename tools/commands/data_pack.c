@@ -22,18 +22,18 @@ static void tell_progress(void *context, size_t done, size_t all) {
 }
 
 cream_status data_pack(const data_options *options, const cream_dataset *dataset, cream_error *err) {
-  cream_bad *bad;
-  cream_status status = cream_bad_create(dataset, options->config.max_bad, tell_bad, NULL, &bad, err);
+  cream_skipped *bad;
+  cream_status status = cream_skipped_create(dataset, options->config.max_bad, tell_bad, NULL, &bad, err);
   if (status) return status;
   cream_pack_options pack = {.kind = options->quality ? CREAM_PACK_JPEG : CREAM_PACK_RAW,
                              .shorter = options->shorter,
                              .quality = options->quality,
                              .threads = options->threads,
-                             .bad = bad,
+                             .skipped = bad,
                              .progress = tell_progress,
                              .stop = signals_catch()};
   status = cream_pack_write(options->config.out, dataset, &pack, err);
-  cream_bad_destroy(bad);
+  cream_skipped_destroy(bad);
   if (!status) printf("next        --data pack:%s\n", options->config.out);
   return status;
 }
@@ -89,8 +89,8 @@ static cream_status measure(cream_source *source, const data_options *options, c
 }
 
 cream_status data_speed(const data_options *options, const cream_dataset *dataset, cream_error *err) {
-  cream_bad *bad;
-  cream_status status = cream_bad_create(dataset, options->config.max_bad, tell_bad, NULL, &bad, err);
+  cream_skipped *bad;
+  cream_status status = cream_skipped_create(dataset, options->config.max_bad, tell_bad, NULL, &bad, err);
   if (status) return status;
   size_t count = dataset->count[CREAM_PART_TRAIN];
   cream_loader_options loader = {.part = CREAM_PART_TRAIN,
@@ -101,7 +101,7 @@ cream_status data_speed(const data_options *options, const cream_dataset *datase
                                  .augment = options->config.augment.enabled,
                                  .workers = options->threads > 1 ? options->threads : 0,
                                  .transforms = &options->config.augment,
-                                 .bad = bad};
+                                 .skipped = bad};
   cream_source *source = NULL;
   speed measured = {0};
   static normaliser to_values;
@@ -111,7 +111,7 @@ cream_status data_speed(const data_options *options, const cream_dataset *datase
   if (!status) status = measure(source, options, &to_values, &measured, err);
   cream_source_destroy(source);
   free(to_values.values);
-  cream_bad_destroy(bad);
+  cream_skipped_destroy(bad);
   if (status) return status;
   if (!options->json) {
     printf("%.0f pictures/s on %d threads, %dx%d pixels\n", measured.images / measured.seconds,

@@ -5,14 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/run/common.h"
+#include "core/search/search.h"
 #include "core/train/retrain.h"
-#include "tools/run/device.h"
-#include "io/run/path_log.h"
 #include "io/config/settings.h"
-#include "tools/run/jobs.h"
+#include "io/run/path_log.h"
 #include "rank_print.h"
 #include "tools/cli/signals.h"
+#include "tools/run/common.h"
+#include "tools/run/device.h"
+#include "tools/run/jobs.h"
 
 /* What a ranking works with, in the order of its making. */
 typedef struct rank_run {
@@ -172,9 +173,10 @@ static cream_status open_folder(rank_run *r, const tool_options *options, cream_
     return cream_fail(err, CREAM_BAD_CONFIG, "no run: give --run DIR, the folder of a search");
   cream_status status = common_join(r->supernet, sizeof r->supernet, options->run, CREAM_RUN_SUPERNET, err);
   if (status != CREAM_OK) return status;
-  if (options->config.search.strategy == CREAM_STRATEGY_RANDOM)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%s: a random search has no supernet that could order paths",
-                      options->run);
+  cream_strategy strategy = options->config.search.strategy;
+  if (!cream_strategy_has_supernet(strategy))
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s: a %s search has no supernet that could order paths",
+                      options->run, cream_strategy_name(strategy));
   if (access(r->supernet, F_OK))
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "%s has no %s: expected the folder of a search that trained a supernet and has ended",

@@ -1,5 +1,5 @@
 /* cream runs: what became of the runs in a folder. */
-#include "io/run/runs.h"
+#include "io/run/run_list.h"
 
 #include <math.h>
 #include <popt.h>

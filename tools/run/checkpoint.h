@@ -3,6 +3,7 @@
 #define CREAM_TOOLS_KEEP_H
 
 #include "core/net/state.h"
+#include "io/run/checkpoint_rotation.h"
 #include "io/run/run.h"
 
 /* The run whose state it is: "search" or "retrain". */

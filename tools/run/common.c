@@ -37,7 +37,7 @@ cream_status common_data_open(const cream_config *config, common_data *data, cre
   data->heldout = malloc((data->n_heldout + 1) * sizeof *data->heldout);
   data->rest = malloc((data->n_rest + 1) * sizeof *data->rest);
   status = data->heldout && data->rest
-               ? cream_bad_create(data->dataset, config->max_bad, tell_bad, NULL, &data->bad, err)
+               ? cream_skipped_create(data->dataset, config->max_bad, tell_bad, NULL, &data->bad, err)
                : cream_fail_memory(err, count * sizeof *data->rest, "the split");
   if (status != CREAM_OK) {
     common_data_close(data);
@@ -49,7 +49,7 @@ cream_status common_data_open(const cream_config *config, common_data *data, cre
 }
 
 void common_data_close(common_data *data) {
-  cream_bad_destroy(data->bad);
+  cream_skipped_destroy(data->bad);
   if (data->dataset) data->dataset->destroy(data->dataset);
   free(data->heldout);
   free(data->rest);
@@ -59,7 +59,7 @@ void common_data_close(common_data *data) {
 static cream_status open_source(const common_data *data, cream_loader_options *options, cream_source **source,
                                 cream_error *err) {
   options->transforms = &data->augment;
-  options->bad = data->bad;
+  options->skipped = data->bad;
   return cream_loader_create(data->dataset, options, source, err);
 }
 

@@ -18,7 +18,7 @@
 /* The images of a run. The held-out ones come out of the training part; both lists are sorted. */
 typedef struct common_data {
   cream_dataset *dataset;
-  cream_bad *bad; /* pictures that could not be used, told on stderr */
+  cream_skipped *bad; /* pictures that could not be used, told on stderr */
   cream_augment_config augment;
   int workers; /* threads that make the batches of a source */
   uint32_t *heldout, *rest;

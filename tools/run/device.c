@@ -234,7 +234,7 @@ void device_print(cream_backend *backend) {
 
 void device_begin(cream_backend *backend, cream_source *train) {
   in_use = driver_of(backend);
-  if (in_use->prefetch) in_use->prefetch(backend, cream_loader_ahead, train);
+  if (in_use->prefetch) in_use->prefetch(backend, cream_loader_prefetch, train);
   device_print(backend);
 }
 

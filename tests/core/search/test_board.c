@@ -1,4 +1,4 @@
-/* The board's rule (section 2, step 6). */
+/* The rules of the board (docs/method.md, section 2, step 6). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +71,7 @@ static void test_replacement_rule(void **state) {
   }
 }
 
-/* What is better and no larger enters under every rule; what is larger, beyond the gap, under one. */
+/* A better, no larger path enters under every rule; a larger one, better by more than the gap, under one rule. */
 static void test_the_papers_rule_has_no_gap(void **state) {
   (void)state;
   const struct {
@@ -100,11 +100,11 @@ static void test_pareto_keeps_every_size(void **state) {
   const struct {
     int id;
     double score, flops;
-    int at; /* -1: stays out */
+    int at; /* -1: does not enter */
   } offers[] = {
       {1, 0.50, 10, 0},    {2, 0.40, 20, -1}, /* its bucket is full and has a better one */
       {3, 0.60, 99, 0},                       /* replaces 1: better, larger, no gap needed */
-      {4, 0.10, 250, 1},   {5, 0.05, 300, 2}, /* a large one enters whatever the small ones score */
+      {4, 0.10, 250, 1},   {5, 0.05, 300, 2}, /* a large path enters whatever the scores of small ones */
       {6, 0.04, 299, -1},  {7, 0.20, 1e9, 1}, /* beyond the end: the last bucket; replaces 5 */
       {8, 0.99, -5, 0},                       /* before the beginning: the first; replaces 3 */
       {9, 0.15, 100, 2},   {10, 0.16, 199, 2}, {11, 0.16, 150, 2}, /* replaces 9 */
@@ -133,7 +133,7 @@ static void test_duplicates_are_merged(void **state) {
   assert_int_equal(at, 0);
   assert_int_equal(board.count, 3);
   assert_true(board.entries[0].score == 0.9);
-  /* a refreshed score may be lower, too */
+  /* the new score of an entry may be lower */
   at = offer(&board, 1, 0.1, 100, &entered);
   assert_int_equal(at, 2);
 }

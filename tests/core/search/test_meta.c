@@ -1,4 +1,4 @@
-/* The gradient of the meta network is exact: against finite differences in theta, over all its parts. */
+/* The gradient of the meta network equals finite differences in theta, through the whole virtual step. */
 #include "tests/core/synthetic.h"
 
 #include <math.h>
@@ -27,7 +27,7 @@ static cream_buf take(bench *b, size_t count) {
   return buf;
 }
 
-/* first_slot: of the board, of twice as many as it has entries. */
+/* first_slot: of the board; there are twice as many slots as entries. */
 static void open_bench(bench *b, bool plain, int entries, cream_meta_input input, int first_slot) {
   cream_error err;
   memset(b, 0, sizeof *b);
@@ -53,11 +53,11 @@ static void open_bench(bench *b, bool plain, int entries, cream_meta_input input
     assert_int_equal(cream_match_enter(&b->match, &b->data.source, &b->board.entries[at], 5, &err), CREAM_OK);
   }
   b->path = (cream_path){.n_layers = 5, .choice = {0, 0, 3, 1, 2}};
-  size_t picture = b->match.picture;
+  size_t image = b->match.image;
   b->labels = take(b, SLICE);
   b->heldout_labels = take(b, SLICE);
-  b->x_train = take(b, SLICE * picture);
-  b->x_heldout = take(b, SLICE * picture);
+  b->x_train = take(b, SLICE * image);
+  b->x_heldout = take(b, SLICE * image);
   b->target = take(b, SLICE * SYNTHETIC_CLASSES);
   b->problem = (cream_meta_problem){.path = &b->path,
                                     .y_train = b->labels,
@@ -72,7 +72,7 @@ static void open_bench(bench *b, bool plain, int entries, cream_meta_input input
   assert_int_equal(cream_match_heldout(&b->match, source, 5, 200, b->x_heldout, b->heldout_labels,
                                        &b->problem.x_heldout, &err),
                    CREAM_OK);
-  /* The teacher's output: sharp, so that KD and CE pull apart. */
+  /* The teacher's output is sharp, so that KD and CE differ. */
   float target[SLICE][SYNTHETIC_CLASSES];
   for (int i = 0; i < SLICE; i++)
     for (int c = 0; c < SYNTHETIC_CLASSES; c++)
@@ -108,7 +108,7 @@ static double slope_at(bench *b, double rho, double *loss) {
   return slope;
 }
 
-/* Held-out loss after the virtual step whose rho comes from theta with theta[i] moved by `delta`. */
+/* Held-out loss after the virtual step, with rho computed from theta after theta[i] += delta. */
 static double loss_at(bench *b, const float *theta, size_t i, double delta, double *moved) {
   size_t n = b->match.inputs + 1;
   float changed[MAX_INPUTS + 1];
@@ -124,7 +124,7 @@ static double loss_at(bench *b, const float *theta, size_t i, double delta, doub
 
 static void check_theta(bool plain, cream_meta_input input) {
   bench b;
-  open_bench(&b, plain, 1, input, 0); /* one entry: the teacher stays, rho is smooth */
+  open_bench(&b, plain, 1, input, 0); /* one entry: always the same teacher, so rho is smooth */
   size_t n = b.match.inputs + 1;
   assert_int_equal(n - 1, input == CREAM_META_PAIR ? MAX_INPUTS : MAX_INPUTS / 2);
   float theta[MAX_INPUTS + 1], diff[MAX_INPUTS + 1];
@@ -213,7 +213,7 @@ static void test_descent_lowers_the_heldout_loss(void **state) {
   close_bench(&b);
 }
 
-/* A board of several has its own slots, and is matched as if it were the only one. */
+/* One of several boards is matched in its own slots, with the same result as a single board. */
 static void test_slots_of_a_second_board(void **state) {
   (void)state;
   for (cream_meta_input input = CREAM_META_SOFTMAX; input <= CREAM_META_PAIR; input++) {

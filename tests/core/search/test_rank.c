@@ -1,4 +1,4 @@
-/* Which paths a ranking draws, and which correlations it gives. */
+/* The paths that a ranking draws, and its correlations. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,7 +57,7 @@ static void test_paths_are_distinct_and_inside(void **state) {
   }
 }
 
-/* From the parts in turn: as many small and large paths as middle-sized ones, which uniform paths are not. */
+/* Paths from the parts of the range in turn are as often small or large as medium; uniform paths are not. */
 static void test_spread_over_flops(void **state) {
   (void)state;
   static cream_path paths[100];
@@ -106,7 +106,7 @@ static void test_the_best_are_by_trained_accuracy_then_loss(void **state) {
   assert_memory_equal(order, expected, sizeof order);
 }
 
-/* Accuracies alike: what is no number stands behind all losses wherever it was, then the smaller path. */
+/* With equal accuracies, a loss that is not finite ranks last, wherever it was; then the smaller path is first. */
 static void test_a_loss_that_is_no_number_is_worst(void **state) {
   (void)state;
   cream_ranked paths[] = {made(0, 0.7, NAN, 0), made(0, 0.7, 0.3, 0), made(0, 0.7, INFINITY, 0),
@@ -125,7 +125,7 @@ static void test_correlations(void **state) {
   const cream_bootstrap bootstrap = {50, 0.95, 1};
   int count;
   cream_error err;
-  /* the supernet orders the ten best the wrong way round, and all others rightly; the test all of them */
+  /* the supernet reverses the ten best and orders all others correctly; the test accuracies order all correctly */
   for (int i = 0; i < 25; i++)
     paths[i] = made(i < 15 ? 0.01 * i : 0.8 - 0.01 * i, 0.01 * i, 1 - 0.01 * i, 0.9 - 0.01 * i);
   assert_int_equal(cream_rank_correlate(paths, 25, &bootstrap, c, &count, &err), CREAM_OK);

@@ -1,4 +1,4 @@
-/* The search as a whole on a synthetic set: what it keeps, what it refuses, and that it repeats itself. */
+/* The search of strategy cream on a synthetic set: its limits, the settings that it refuses, and that it repeats itself. */
 #include "tests/core/searching.h"
 
 static void test_learns_and_distils(void **state) {
@@ -93,7 +93,7 @@ static void test_time_budget_still_selects(void **state) {
   searching out = search_with(&config, (searching_options){.threads = 1});
   if (out.status) fail_msg("%s", out.err.text);
   assert_int_equal(out.steps, 0);
-  /* the best of a board of paths drawn for it, and that is said */
+  /* the best of paths drawn inside the limits, with a note */
   assert_int_equal(out.boards[0].count, 4);
   assert_int_equal(out.log.selects, 4);
   assert_int_equal(out.log.notes, 1);
@@ -152,7 +152,7 @@ static void test_loss_that_is_no_number_stops(void **state) {
   assert_int_equal(out.status, CREAM_FAILED);
   assert_non_null(strstr(out.err.text, "lower search.lr.lr"));
   char step[32];
-  snprintf(step, sizeof step, "step %d: ", (int)out.steps); /* the one after the last that was whole */
+  snprintf(step, sizeof step, "step %d: ", (int)out.steps); /* the step after the last complete one */
   assert_int_equal(strncmp(out.err.text, step, strlen(step)), 0);
   assert_true(out.steps > 0 && out.log.steps == (int)out.steps);
   assert_non_null(strstr(out.err.text, " at layer "));

@@ -12,7 +12,7 @@
 
 enum { COUNT = 5000 };
 
-/* Checks a split and returns the largest distance of a class from its share. */
+/* Checks a split. Returns the largest difference between the size of a class and its share. */
 static double check_split(const int32_t *labels, size_t count, int classes, uint64_t seed, size_t n,
                           uint32_t *heldout) {
   uint32_t *rest = malloc((count + 1) * sizeof *rest);

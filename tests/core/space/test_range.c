@@ -181,7 +181,7 @@ static void test_two_limits_at_once(void **state) {
     cream_range flops, ms;
     const char *says;
   } empty[] = {
-      {{2000, 5000}, {0, 5.5}, "flops and latency: no path lies in 0.002:0.005 M and takes 0:5.5 ms"},
+      {{2000, 5000}, {0, 5.5}, "flops and latency: no path both lies in 0.002:0.005 M and takes 0:5.5 ms"},
       {{0, 0}, {0, 1}, "latency: no path takes 0:1 ms; this supernet reaches 2.000 to 10.000 ms"},
       {{0, 0}, {7.01, 7.09}, "latency: no path with a probability above 0"},
   };

@@ -1,5 +1,5 @@
-/* What the training recipe adds to a plain step: accumulated and clipped gradients, mixup, stochastic depth,
- * recalibration; and the counting of answers. */
+/* Parts of the training recipe: accumulated and clipped gradients, mixup, stochastic depth, recalibration; and the
+ * counting of predictions. */
 #include "tests/core/synthetic.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 enum { BATCH = 8, SIDE = 16 };
 
-/* A network with a residual block of every kind, each read by another kind. */
+/* A network with residual blocks of all kinds, each followed by a different kind. */
 static cream_skeleton residual_skeleton(void) {
   cream_skeleton base = synthetic_skeleton(), supernet;
   cream_space space = base.space;
@@ -63,7 +63,7 @@ static cream_tensor show(fixture *f, uint64_t step, cream_batch *batch) {
   return cream_train_upload(&f->train, &f->images.source, batch);
 }
 
-/* Loss of a batch; its gradient into the net's block where `backward`. */
+/* Loss of a batch; with `backward`, its gradient is written to the net's gradient block. */
 static double loss_of(fixture *f, const cream_tensor *x, bool backward) {
   cream_buf logits = cream_net_forward_train(f->train.net, &f->path, x, CREAM_BN_TRAIN, 0.1f, 0, 7, 3);
   cream_loss loss = {.hard = 1, .labels = f->train.labels};
@@ -154,7 +154,7 @@ static void test_mixup_share(void **state) {
       sum += share;
       squares += (share - 0.5) * (share - 0.5);
     }
-    /* five standard errors and more */
+    /* more than five standard errors */
     double variance = 1 / (4 * (2 * alphas[a] + 1));
     assert_true(fabs(sum / DRAWS - 0.5) < 0.02);
     if (fabs(squares / DRAWS / variance - 1) > 0.05)
@@ -173,8 +173,8 @@ static void test_mixup(void **state) {
   assert_int_equal(cream_mixup_init(&mixup, f.train.net, BATCH, 0.8, 9, &err), CREAM_OK);
   cream_batch batch;
   cream_tensor x = show(&f, 0, &batch);
-  batch.n = x.n = BATCH - 1; /* the middle picture is mixed with itself */
-  size_t picture = (size_t)SIDE * SIDE * 3, count = picture * (size_t)x.n;
+  batch.n = x.n = BATCH - 1; /* the middle image is mixed with itself */
+  size_t image = (size_t)SIDE * SIDE * 3, count = image * (size_t)x.n;
   float *before = fetch(&f, x.raw, count);
   cream_loss loss = {.hard = 1, .smoothing = 0.1f, .labels = f.train.labels};
   cream_mixup_apply(&mixup, 4, &x, batch.labels, &loss);
@@ -182,7 +182,7 @@ static void test_mixup(void **state) {
   double share = cream_mixup_share(0.8, 9, 4);
   assert_true(share > 0.01 && share < 0.99 && loss.hard == 0 && loss.soft == 1);
   for (size_t i = 0; i < count; i++) {
-    size_t n = i / picture, other = ((size_t)x.n - 1 - n) * picture + i % picture;
+    size_t n = i / image, other = ((size_t)x.n - 1 - n) * image + i % image;
     assert_true(fabs(after[i] - (share * before[i] + (1 - share) * before[other])) < 1e-5);
   }
   for (int n = 0; n < x.n; n++)
@@ -199,8 +199,8 @@ static void test_mixup(void **state) {
   close_fixture(&f);
 }
 
-/* Along the gradient of one slice the loss rises by the slice's squared norm: holds for every slice only if
- * every op between it and the loss has the right gradient, the gates of drop path included. */
+/* Along the gradient of a slice, the loss rises by the slice's squared norm. This holds for every slice only if all ops
+ * between it and the loss, the gates of drop path included, have the right gradient. */
 static void test_drop_path_gradient(void **state) {
   bool plain = *(const bool *)*state;
   fixture f;
@@ -219,7 +219,7 @@ static void test_drop_path_gradient(void **state) {
     double squares = 0, loss[2];
     for (size_t i = 0; i < slices[s].count; i++) squares += (double)g[slices[s].g + i] * g[slices[s].g + i];
     double step = 2e-2 / sqrt(squares);
-    if (sqrt(squares) < 1e-2) continue; /* dropped for every image, or beyond single precision */
+    if (sqrt(squares) < 1e-2) continue; /* dropped for every image, or too small for single precision */
     for (int side = 0; side < 2; side++) {
       memcpy(moved, w, n_weights * sizeof *moved);
       for (size_t i = 0; i < slices[s].count; i++)

@@ -1,4 +1,4 @@
-/* Training one network: schedules, averaged weights, what is refused, and that it repeats itself. */
+/* Training of one network: schedules, averaged weights, settings that are refused, and that it repeats itself. */
 #include "tests/core/synthetic.h"
 
 #include <math.h>
@@ -134,11 +134,11 @@ static void test_learns(void **state) {
     if (out.status) fail_msg("%s", out.err.text);
     assert_int_equal(out.log.steps, 48);
     assert_int_equal(out.log.epochs, 6);
-    assert_true(out.log.waited == 3);   /* for images to train on, and for held-out ones */
+    assert_true(out.log.waited == 3);   /* training and held-out images */
     assert_int_equal(out.log.evals, 6); /* trained and averaged weights, every second epoch */
     assert_true(out.log.last < out.log.first);
     assert_true(out.score.count == 40 && out.score.top1 > 0.6);
-    /* the net is left with the averaged weights that the last evaluation saw */
+    /* the net is left with the averaged weights of the last evaluation */
     assert_true(out.score.top1 == out.log.heldout_ema);
     free(out.weights);
   }
@@ -165,8 +165,8 @@ static void test_repeats_itself_for_any_threads(void **state) {
   free(first.weights);
 }
 
-/* Three batches an update: a third of the steps, the last batches of an epoch left out, and the rate is that
- * of a batch three times as large. */
+/* Three batches an update: a third of the steps, without the last batches of an epoch, at the learning rate of a batch
+ * three times as large. */
 static void test_accumulates(void **state) {
   (void)state;
   cream_config config = small_config();

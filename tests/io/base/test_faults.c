@@ -1,8 +1,8 @@
-/* A thousand faults while checkpoints and the files of a run folder are written and read: system calls that
- * fail or do half of their work, a full disk, no memory, and processes that end in the middle. After each,
- * what was saved is still there, and what is loaded is exactly what was saved.
+/* A thousand faults while checkpoints and the files of a run folder are written and read: system calls that fail or
+ * stop halfway, a full disk, no memory, and processes that crash. After each fault, everything saved is still there, and
+ * everything loaded is exactly as it was saved.
  *
- * The linker puts the __wrap_ functions in the place of the calls (tests/CMakeLists.txt). */
+ * The linker replaces the calls by the __wrap_ functions (tests/CMakeLists.txt). */
 #include "tests/io/scratch.h"
 
 #include <errno.h>
@@ -12,17 +12,18 @@
 #include <xxhash.h>
 
 #include "core/base/rng.h"
-#include "io/run/checkpoint.h"
-#include "io/run/run.h"
+#include "io/base/words.h"
 #include "io/config/settings.h"
+#include "io/run/checkpoint_rotation.h"
+#include "io/run/run.h"
 
 /* ---- the calls --------------------------------------------------------------------------------------- */
 
 typedef enum fault {
   WRITE_FAILS, /* EIO once */
-  WRITE_SHORT, /* half of it; no failure */
-  WRITE_FULL,  /* half of it, then ENOSPC for ever */
-  WRITE_CRASH, /* half of it, then the process ends */
+  WRITE_SHORT, /* half of the data, without a failure */
+  WRITE_FULL,  /* half of the data, then ENOSPC always */
+  WRITE_CRASH, /* half of the data, then the process exits */
   SYNC_FAILS,
   SYNC_CRASH,
   RENAME_FAILS,
@@ -34,10 +35,20 @@ typedef enum fault {
   FAULTS
 } fault;
 
-static const char *const names[FAULTS] = {"failing write",   "short write",         "full disk",
-                                          "crash in write",  "failing sync",        "crash in sync",
-                                          "failing rename",  "crash before rename", "crash after rename",
-                                          "failing removal", "crash in removal",    "no memory"};
+#define NAMES(X)                                                                                             \
+  X(WRITE_FAILS, "failing write")                                                                            \
+  X(WRITE_SHORT, "short write")                                                                              \
+  X(WRITE_FULL, "full disk")                                                                                 \
+  X(WRITE_CRASH, "crash in write")                                                                           \
+  X(SYNC_FAILS, "failing sync")                                                                              \
+  X(SYNC_CRASH, "crash in sync")                                                                             \
+  X(RENAME_FAILS, "failing rename")                                                                          \
+  X(RENAME_CRASH_BEFORE, "crash before rename")                                                              \
+  X(RENAME_CRASH_AFTER, "crash after rename")                                                                \
+  X(UNLINK_FAILS, "failing removal")                                                                         \
+  X(UNLINK_CRASH, "crash in removal")                                                                        \
+  X(MEMORY_FAILS, "no memory")
+static CREAM_WORDS(names, FAULTS, NAMES);
 
 enum { CRASHED = 99, SAVED = 0, REFUSED = 1 };
 
@@ -51,7 +62,7 @@ static void arm(fault kind, int at) {
   atomic_store(&armed, true);
 }
 
-/* Whether this is the call that the fault is meant for, out of faults first..last. */
+/* Whether the armed fault is one of first..last and this is the call that it hits. */
 static bool strikes(fault first, fault last) {
   if (!atomic_load(&armed) || armed_fault < first || armed_fault > last) return false;
   int left = atomic_fetch_sub(&calls_left, 1);
@@ -88,7 +99,7 @@ ssize_t __wrap_write(int fd, const void *data, size_t size) {
   return done;
 }
 
-/* Nothing is really synced: the machine does not crash here. */
+/* Never syncs: the machine does not crash in this test. */
 int __wrap_fsync(int fd) {
   (void)fd;
   if (!strikes(SYNC_FAILS, SYNC_CRASH)) return 0;
@@ -177,12 +188,12 @@ static cream_checkpoint_info info_of(uint64_t step) {
   return info;
 }
 
-/* Of how many calls one is hit. */
+/* The fault hits one of the first calls[fault] calls. */
 static const uint32_t calls[FAULTS] = {5, 5, 5, 5, 2, 2, 1, 1, 1, 1, 1, 12};
 
-/* ---- what is tried ----------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------------- */
 
-/* Saves one more state, with a fault; what a process would do that goes on with a run. */
+/* Saves one more state, with a fault, as a process that resumes a run does. */
 static int save_one(const char *dir, uint64_t step, fault kind, int at) {
   static values v;
   fill(&v, step);
@@ -198,15 +209,15 @@ static int save_one(const char *dir, uint64_t step, fault kind, int at) {
   return status ? REFUSED : SAVED;
 }
 
-static int told;
-static char told_line[1200];
-static void tell(void *self, const char *line) {
+static int reported;
+static char reported_line[1200];
+static void report(void *self, const char *line) {
   (void)self;
-  snprintf(told_line, sizeof told_line, "%s", line);
-  told++;
+  snprintf(reported_line, sizeof reported_line, "%s", line);
+  reported++;
 }
 
-/* The newest state: its step, every value checked; 0 if there is none. */
+/* Loads the newest state and checks every value. Returns its step, or 0 if there is none. */
 static uint64_t load_newest(const char *dir) {
   static values got, expected;
   memset(&got, 0, sizeof got);
@@ -215,7 +226,7 @@ static uint64_t load_newest(const char *dir) {
   cream_checkpoints *checkpoints;
   cream_error err;
   bool found;
-  const cream_checkpoint_reader reader = {NULL, "search", NULL, tell};
+  const cream_checkpoint_reader reader = {NULL, "search", NULL, report};
   if (cream_checkpoints_create(dir, 2, &checkpoints, &err)) fail_msg("%s", err.text);
   if (cream_checkpoints_load(checkpoints, &state, &reader, &info, &found, &err)) fail_msg("%s", err.text);
   cream_checkpoints_destroy(checkpoints);
@@ -225,7 +236,7 @@ static uint64_t load_newest(const char *dir) {
   return info.step;
 }
 
-/* Loads with a fault: fails and leaves the values alone, or gives the newest state. */
+/* Loads with a fault: either it fails and the values are unchanged, or it loads the newest state. */
 static int load_one(const char *dir, uint64_t newest, fault kind, int at) {
   static values got, before, expected;
   fill(&got, 77777);
@@ -235,7 +246,7 @@ static int load_one(const char *dir, uint64_t newest, fault kind, int at) {
   cream_checkpoints *checkpoints;
   cream_error err;
   bool found = false;
-  const cream_checkpoint_reader reader = {NULL, "search", NULL, tell};
+  const cream_checkpoint_reader reader = {NULL, "search", NULL, report};
   arm(kind, at);
   cream_status status = cream_checkpoints_create(dir, 2, &checkpoints, &err);
   if (!status) {
@@ -246,8 +257,8 @@ static int load_one(const char *dir, uint64_t newest, fault kind, int at) {
   fill(&expected, newest);
   bool right = status ? !memcmp(&got, &before, sizeof got) && status == CREAM_FAILED
                       : found && info.step == newest && !memcmp(&got, &expected, sizeof got);
-  if (!right || told) fprintf(stderr, "loading with %s at %d: not right\n", names[kind], at);
-  return right && !told ? status ? REFUSED : SAVED : 2;
+  if (!right || reported) fprintf(stderr, "loading with %s at %d: not right\n", names[kind], at);
+  return right && !reported ? status ? REFUSED : SAVED : 2;
 }
 
 /* Replaces a file of the run folder, with a fault. */
@@ -281,16 +292,16 @@ static void test_saving(void **unused) {
   uint64_t last = 0;
   const char *dir = scratch_dir;
   cream_rng rng = cream_rng_at(5, CREAM_RNG_TEST, 0);
-  told = 0;
+  reported = 0;
   for (uint64_t step = 1; step <= TRIES; step++) {
     fault kind = (fault)(step % FAULTS);
     int outcome = in_child(save_one, dir, step, kind, 1 + (int)cream_rng_below(&rng, calls[kind]));
     uint64_t newest = load_newest(dir);
-    if (told) fail_msg("%s at step %d: %s", names[kind], (int)step, told_line);
-    /* a crash after the rename has saved it, though nobody was told */
+    if (reported) fail_msg("%s at step %d: %s", names[kind], (int)step, reported_line);
+    /* a crash after the rename has saved it, although that was not reported */
     if (newest != step && newest != last) fail_msg("step %d is newest, expected %d", (int)newest, (int)last);
     if (outcome == SAVED && newest != step)
-      fail_msg("%s: step %d was saved and is not there", names[kind], (int)step);
+      fail_msg("%s: step %d was saved and is missing", names[kind], (int)step);
     assert_true(outcome == SAVED || outcome == REFUSED || outcome == CRASHED);
     counts[kind][outcome == SAVED]++;
     crashes += outcome == CRASHED;
@@ -303,7 +314,7 @@ static void test_saving(void **unused) {
   }
   cream_error err;
   assert_int_equal(cream_checkpoints_clear(dir, true, &err), CREAM_OK);
-  /* the best of all is still there beside the last two */
+  /* the best checkpoint is still there besides the last two */
   cream_checkpoint_info info;
   assert_int_equal(
       cream_checkpoint_read(scratch("checkpoint-000000013.safetensors"), NULL, NULL, NULL, &info, &err),
@@ -355,11 +366,11 @@ static void test_run_folder(void **unused) {
     failed += outcome != SAVED;
     last = config.seed;
   }
-  print_message("%d faults in files of the run folder, %d of them told: always the whole old or new file\n",
+  print_message("%d faults in files of the run folder, %d of them reported: always the whole old or new file\n",
                 TRIES, failed);
 }
 
-/* Any changed byte, and any missing end. */
+/* Changed bytes and truncated files. */
 static void test_damage(void **unused) {
   (void)unused;
   enum { TRIES = 200 };
@@ -383,16 +394,16 @@ static void test_damage(void **unused) {
       bad[at] ^= (char)(1 << cream_rng_below(&rng, 8));
     scratch_write("checkpoint-000000002.safetensors", bad, length);
     free(bad);
-    told = 0;
+    reported = 0;
     assert_int_equal(load_newest(scratch_dir), 1);
-    assert_int_equal(told, 1);
+    assert_int_equal(reported, 1);
     assert_int_equal(access(scratch("checkpoint-000000002.safetensors.broken"), F_OK), 0);
   }
   free(good);
-  print_message("%d damaged files: each was passed over\n", TRIES);
+  print_message("%d damaged files: each was skipped\n", TRIES);
 }
 
-/* What cream checkpoints of a later program may look like. */
+/* A checkpoint of a later version of the program. */
 static void test_newer_version(void **unused) {
   (void)unused;
   cream_error err;
@@ -412,11 +423,11 @@ static void test_newer_version(void **unused) {
   static values v;
   cream_state state = state_of(&v);
   cream_checkpoint_info info;
-  const cream_checkpoint_reader reader = {NULL, "search", NULL, tell};
+  const cream_checkpoint_reader reader = {NULL, "search", NULL, report};
   bool found;
   assert_int_equal(cream_checkpoints_create(scratch_dir, 2, &checkpoints, &err), CREAM_OK);
   assert_fails(cream_checkpoints_load(checkpoints, &state, &reader, &info, &found, &err), CREAM_BAD_CONFIG,
-               err, "has version 2, this program knows those up to 1");
+               err, "version 2 of the format; expected at most 1");
   assert_false(found);
   cream_checkpoints_destroy(checkpoints);
   assert_int_equal(access(scratch("checkpoint-000000001.safetensors"), F_OK), 0);

@@ -87,14 +87,14 @@ static void failed_writes_leave_nothing(void **state) {
   mkdir(scratch("folder"), 0777);
   assert_fails(cream_file_write(scratch("folder"), "x", 1, &error), CREAM_FAILED, error, "cannot write");
   assert_int_equal(scratch_count(), 1);
-  /* Nor is anything else that is no regular file. */
+  /* Nor is anything else that is not a regular file. */
   assert_int_equal(mkfifo(scratch("pipe"), 0666), 0);
   assert_fails(cream_file_write(scratch("pipe"), "x", 1, &error), CREAM_FAILED, error, "not a regular file");
   struct stat kept;
   assert_int_equal(stat(scratch("pipe"), &kept), 0);
   assert_true(S_ISFIFO(kept.st_mode));
   assert_int_equal(unlink(scratch("pipe")), 0);
-  /* A stream that cannot take the bytes. */
+  /* A stream whose writes fail. */
   cream_file file;
   assert_int_equal(cream_file_create(&file, scratch("b"), &error), CREAM_OK);
   int full = open("/dev/full", O_WRONLY), *fd = (int *)file.sink; /* its first member */

@@ -77,7 +77,7 @@ static void round_trip(void **state) {
   free(second);
 }
 
-/* The good file with its first `from` replaced. */
+/* A copy of the text with the first `from` replaced by `to`; the caller frees it. */
 static char *replaced(const char *text, const char *from, const char *to) {
   const char *at = strstr(text, from);
   if (!at) fail_msg("no %s in the file", from);
@@ -146,7 +146,7 @@ static void bad_files(void **state) {
   free(text);
 }
 
-/* Costs may be left out, ops may be more than are used, and keys may come in any order. */
+/* Costs are optional, ops may be unused, and keys may be in any order. */
 static void written_by_hand(void **state) {
   (void)state;
   const char text[] =
@@ -239,7 +239,7 @@ static void mobilenet(void **state) {
   }
 }
 
-/* The published networks as lists are the built-in ones, to the byte. */
+/* The published networks as lists give the same bytes as the built-in ones. */
 static void lists(void **state) {
   (void)state;
   static const struct {

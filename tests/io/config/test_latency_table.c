@@ -1,8 +1,8 @@
-/* Latency tables: files that come back as they were, tables that do not fit, sums over paths. */
+/* Latency tables: files that read back unchanged, tables of other networks, sums over paths. */
 #include "tests/io/scratch.h"
 
-#include "core/space/latency.h"
 #include "core/base/rng.h"
+#include "core/space/latency.h"
 #include "io/base/file.h"
 #include "io/config/latency_table.h"
 #include "io/config/space_yaml.h"
@@ -18,7 +18,7 @@ static cream_skeleton skeleton_of(const char *name, const int *depth, int resolu
 
 static const int deep[CREAM_MAX_STAGES] = {1, 3, 3, 3}, shallow[CREAM_MAX_STAGES] = {1, 2, 1, 3};
 
-/* Every block of the micro space, the i-th taking i + 1 ms. */
+/* A table with every block of the micro space; block i takes i + 1 ms. */
 static void fill(cream_latency_table *table) {
   cream_skeleton net = skeleton_of("micro", deep, 32, 10);
   cream_error error;
@@ -62,7 +62,7 @@ static void round_trip(void **state) {
   cream_error error;
   fill(&table);
   assert_int_equal(table.n_blocks,
-                   1 + 3 * 2 * 4); /* a stage has a first layer, and later ones that are alike */
+                   1 + 3 * 2 * 4); /* the first layer of a stage, and the later ones, which have one shape */
   assert_int_equal(cream_latency_table_save(scratch("a"), &table, &error), CREAM_OK);
   if (cream_latency_table_load(scratch("a"), &back, &error)) fail_msg("%s", error.text);
   assert_memory_equal(&back, &table, sizeof table);
@@ -97,7 +97,7 @@ static void sums_over_paths(void **state) {
     assert_true(cream_latencies_path(&latencies, &path) == sum);
     assert_true(cream_latencies_least(&latencies, &net) <= sum);
   }
-  /* a network: its ops are known by their names, its space by the hash it was found with */
+  /* a network: its ops are found by their names, its space by the given hash */
   cream_path first = cream_skeleton_first_path(&net);
   double expected = cream_latencies_path(&latencies, &first);
   cream_skeleton fixed = cream_skeleton_fix(&net, &first);
@@ -122,7 +122,7 @@ static void other_networks(void **state) {
   static cream_latency_table table;
   fill(&table);
   cream_skeleton net = skeleton_of("micro", shallow, 32, 11);
-  refuses(&table, &net, "10 classes, but the networks have 11");
+  refuses(&table, &net, "10 classes, expected 11");
   const int depth[CREAM_MAX_STAGES] = {1, 1, 2, 2, 1, 1};
   net = skeleton_of("cream", depth, 32, 10);
   refuses(&table, &net, "measured for the space micro");
@@ -160,7 +160,7 @@ static void bad_files(void **state) {
   bad_file("\"ms\": 1,", "\"ms\": -1,", "expected a number from 0");
   bad_file("\"ms\": 1,", "\"ms\": nan,", "expected a number from 0");
   bad_file("\"op\": \"k3e6\", \"side\": 16, \"cin\": 16", "\"op\": \"k3e4\", \"side\": 16, \"cin\": 16",
-           "stands above already");
+           "duplicate of an earlier block");
   bad_file("\"iqr\"", "\"irq\"", "did you mean `iqr`");
   bad_file("\"blocks\": [", "\"blocks\": 3, \"b\": [", "blocks");
 }

@@ -26,7 +26,7 @@ static cream_config defaults(void) {
   return config;
 }
 
-/* Parses over the defaults; the message, or "" if all is well. A failure must change nothing. */
+/* Parses over the defaults. Returns the message, or "" on success. A failure must change nothing. */
 static const char *parse_sized(const char *text, size_t size, cream_config *config) {
   static cream_error err;
   *config = defaults();
@@ -146,8 +146,7 @@ static void bad_files_are_explained(void **state) {
       {"search:\n  epoch: 3", "a.yaml:2: key `search.epoch`: no such setting, did you mean `search.epochs`?"},
       {"epochs: 3", "a.yaml:1: key `epochs`: no such setting, did you mean `search.epochs`?"},
       {"zzzzzzzz: 3", "a.yaml:1: key `zzzzzzzz`: no such setting"},
-      {"search.epochs: 3",
-       "a.yaml:1: key `search.epochs`: a key of a file has no dots, expected nested maps"},
+      {"search.epochs: 3", "a.yaml:1: key `search.epochs`: got a key with dots, expected nested maps"},
       {"search: 5", "a.yaml:1: key `search`: got `5`, expected a map of keys and values"},
       {"- search", "a.yaml:1: got a list, expected a map of keys and values"},
       {"data: [digits]", "a.yaml:1: key `data`: got a list, expected text of at most 1023 bytes"},
@@ -189,13 +188,13 @@ static void bad_files_are_explained(void **state) {
       {"depth: [1,1,1,1,1,1,1,1,1,1,1,1,1]", "a.yaml:1: key `depth`: got 13 items, expected at most 12"},
       {"seed: 1\nthreads: 1\nseed: 1", "a.yaml:3: key `seed`: given twice, first on line 1"},
       {"search: {batch: 1}\nsearch: {}", "a.yaml:2: key `search`: given twice, first on line 1"},
-      {"? [a]\n: 3", "a.yaml:1: key `?`: a key must be plain text"},
+      {"? [a]\n: 3", "a.yaml:1: key `?`: got a key that is not plain text, expected plain text"},
       {"search:\n\tbatch: 3",
-       "a.yaml:2: not YAML: found character that cannot start any token (a tab; indent with blanks)"},
+       "a.yaml:2: not YAML: found character that cannot start any token (a tab; indent with spaces)"},
       {"seed: 1\ndepth: [1,2\nout: x", "a.yaml:3: not YAML: did not find expected ',' or ']'"},
       {"seed: *nothing", "a.yaml:1: not YAML: found undefined alias"},
       {"seed: 1\nout: \xff", "a.yaml:2: not YAML: invalid leading UTF-8 octet"},
-      {"seed: 1\n---\nseed: 2", "a.yaml:3: a second document, expected one"},
+      {"seed: 1\n---\nseed: 2", "a.yaml:3: got a second document, expected one"},
       {"search: &s {lr: *s}", "a.yaml:1: key `search.lr.lr`: got a map, expected a number from 0 to 100"},
       {"search: &s {search: *s}",
        "a.yaml:1: key `search.search`: no such setting, did you mean `search.batch`?"},
@@ -225,11 +224,11 @@ static void sizes_are_limited(void **state) {
   assert_non_null(text);
   memset(text, '#', size);
   assert_string_equal(parse_sized(text, size, &config),
-                      "a.yaml: 1048577 bytes, more than the 1048576 that YAML may have");
+                      "a.yaml: got 1048577 bytes, expected at most 1048576");
   assert_string_equal(parse_sized(text, size - 1, &config), "");
   memset(text, '[', size);
   assert_string_equal(parse_sized(text, size - 1, &config),
-                      "a.yaml: 1048576 of the characters [{&%, more than the 4096 that YAML may have");
+                      "a.yaml: got 1048576 of the characters [{&%, expected at most 4096");
   assert_string_equal(parse_sized(text, 4096, &config),
                       "a.yaml:2: not YAML: did not find expected node content");
   for (size_t i = 0; i < size; i++) text[i] = i % 2 ? ' ' : '-';

@@ -10,7 +10,7 @@
 #include "core/space/range.h"
 #include "io/config/space_yaml.h"
 
-/* A space from parts, of which a test replaces one. */
+/* The parts of a space file; a test replaces one of them. */
 typedef struct parts {
   const char *name, *defaults, *ops, *stem, *stages, *head, *resolution;
 } parts;
@@ -27,7 +27,7 @@ static const parts good = {
 
 static cream_error err;
 
-/* The message, or "" if all is well. A failure must change nothing. */
+/* Returns the message, or "" on success. A failure must change nothing. */
 static const char *parse_text(const char *text, size_t size, cream_space *space) {
   memset(space, 0x55, sizeof *space);
   cream_space before = *space;
@@ -165,7 +165,7 @@ static void hash_follows_meaning_alone(void **state) {
   assert_string_equal(parse(p, &other), "");
   assert_string_not_equal(hash(&other), first);
 
-  /* Without squeeze-excite its activations mean nothing. */
+  /* Without squeeze-excite its activations do not count. */
   p = good;
   p.ops = "ops: {a: {block: mbconv, kernel: 3, expand: 4, se: 0}, skip: {block: skip}}\n";
   assert_string_equal(parse(p, &other), "");
@@ -194,6 +194,18 @@ static void every_key_arrives(void **state) {
   assert_true(s.resolution.min == 32 && s.resolution.max == 64 && s.resolution.step == 32);
 }
 
+/* The message for the activation `swich`, with all words of the list. */
+static const char *bad_act(void) {
+#define ACT_WORD(name, word) word,
+  static const char *const words[] = {CREAM_ACTS(ACT_WORD)};
+  static char text[512];
+  int n = snprintf(text, sizeof text, "s.yaml:2: key `defaults.act`: got `swich`, expected one of ");
+  for (int i = 0; i < CREAM_ACT_COUNT; i++)
+    n += snprintf(text + n, sizeof text - (size_t)n, "%s%s", i ? ", " : "", words[i]);
+  snprintf(text + n, sizeof text - (size_t)n, " (did you mean `swish`?)");
+  return text;
+}
+
 static void bad_spaces_are_explained(void **state) {
   (void)state;
 #define BAD(part, text, message)                                                                             \
@@ -211,9 +223,7 @@ static void bad_spaces_are_explained(void **state) {
   BAD(name, "name: tiny\nstage: []\n", "s.yaml:2: key `stage`: no such key, did you mean `stages`?");
   BAD(name, "name: tiny\nname: tiny\n", "s.yaml:2: key `name`: given twice, first on line 1");
   BAD(defaults, "defaults: {block: mbconv}\n", "s.yaml:2: key `defaults.block`: no such key");
-  BAD(defaults, "defaults: {act: swich}\n",
-      "s.yaml:2: key `defaults.act`: got `swich`, expected one of none, relu, swish, hard-swish, sigmoid, "
-      "hard-sigmoid (did you mean `swish`?)");
+  BAD(defaults, "defaults: {act: swich}\n", bad_act());
   BAD(ops, "ops: {}\n", "s.yaml:2: key `ops`: got 0 ops, expected 1 to 32");
   BAD(ops, "ops: [a]\n", "s.yaml:2: key `ops`: got a list, expected a map of keys and values");
   BAD(ops, "ops: {a: {kernel: 3}}\n",
@@ -233,8 +243,9 @@ static void bad_spaces_are_explained(void **state) {
   BAD(ops, "ops: {a: {block: skip}, a: {block: skip}}\n",
       "s.yaml:2: key `ops.a`: given twice, first on line 2");
   BAD(ops, "ops: {a-b: {block: skip}}\n",
-      "s.yaml:2: key `ops.a-b`: the name of an op has letters, digits and _ only");
-  BAD(ops, "ops: {'': {block: skip}}\n", "s.yaml:2: key `ops.`: the name of an op has 1 to 31 characters");
+      "s.yaml:2: key `ops.a-b`: the name of an op may have letters, digits and _ only");
+  BAD(ops, "ops: {'': {block: skip}}\n",
+      "s.yaml:2: key `ops.`: the name of an op must have 1 to 31 characters");
   BAD(ops, "ops: {a: {block: mbconv, kernel: 3, expand: 4, se_of_input: yes}}\n",
       "s.yaml:2: key `ops.a.se_of_input`: got `yes`, expected true or false");
   BAD(ops, "ops: &o {a: *o}\n", "s.yaml:2: key `ops.a.a`: no such key");
@@ -272,7 +283,7 @@ static void bad_spaces_are_explained(void **state) {
   BAD(resolution, "resolution: {min: 32, max: 64, step: 32, scale_at: 64, scale_flops: 0}\n",
       "s.yaml: resolution.scale_flops: got 0, expected more than 0 (M FLOPs)");
   BAD(resolution, "resolution:\n\t{min: 32}\n",
-      "s.yaml:10: not YAML: found character that cannot start any token (a tab; indent with blanks)");
+      "s.yaml:10: not YAML: found character that cannot start any token (a tab; indent with spaces)");
 #undef BAD
   cream_space space;
   assert_string_equal(parse_text("", 0, &space), "s.yaml:1: missing, expected a map of keys and values");
@@ -296,7 +307,8 @@ static void unknown_names_list_or_suggest(void **state) {
   assert_string_equal(err.text, "space `creem`: no such file or built-in space, did you mean `cream`?");
   assert_int_equal(cream_space_load("elsewhere", &space, &err), CREAM_BAD_CONFIG);
   assert_string_equal(
-      err.text, "space `elsewhere`: no such file, and the built-in spaces are cream-hard, cream, micro");
+      err.text,
+      "space `elsewhere`: no such file or built-in space; the built-in spaces are cream-hard, cream, micro");
 }
 
 int main(void) {

@@ -1,13 +1,13 @@
-/* Data sets of the user's own: what they give, and every broken one refused at the start in one line. */
-#include "tests/io/image/pictures.h"
+/* The data set formats: what is read, and that broken data sets are refused when they are opened, in one line. */
+#include "tests/io/image/images.h"
 
 #include <pthread.h>
 #include <sys/resource.h>
 #include <time.h>
 
-#include "io/dataset/skipped_images.h"
-#include "io/dataset/data.h"
 #include "io/base/file.h"
+#include "io/dataset/formats.h"
+#include "io/dataset/skipped_images.h"
 
 static cream_error error;
 static cream_image image;
@@ -17,22 +17,22 @@ static int teardown(void **state) {
   return scratch_teardown(state);
 }
 
-static const char *spec_of(const char *kind, const char *name, const char *options) {
+static const char *spec_of(const char *format, const char *name, const char *options) {
   static char spec[400];
-  snprintf(spec, sizeof spec, "%s:%s%s", kind, scratch(name), options);
+  snprintf(spec, sizeof spec, "%s:%s%s", format, scratch(name), options);
   return spec;
 }
 
-static cream_dataset *open_set(const char *kind, const char *name, const char *options) {
+static cream_dataset *open_set(const char *format, const char *name, const char *options) {
   cream_dataset *set = NULL;
-  if (cream_dataset_open(spec_of(kind, name, options), &set, &error)) fail_msg("%s", error.text);
+  if (cream_dataset_open(spec_of(format, name, options), &set, &error)) fail_msg("%s", error.text);
   return set;
 }
 
-static void check_refused(const char *kind, const char *name, const char *options, cream_status status,
+static void check_refused(const char *format, const char *name, const char *options, cream_status status,
                           const char *reason) {
   cream_dataset *set = NULL;
-  assert_fails(cream_dataset_open(spec_of(kind, name, options), &set, &error), status, error, reason);
+  assert_fails(cream_dataset_open(spec_of(format, name, options), &set, &error), status, error, reason);
 }
 
 static void make_folder(const char *name) {
@@ -43,13 +43,13 @@ static void write_text(const char *name, const char *text) {
   scratch_write(name, text, strlen(text));
 }
 
-/* A folder with `count` pictures of which the first tells its seed by its width. */
+/* A folder with `count` images of widths `width`, `width` + 1, ... */
 static void make_class(const char *folder, int count, int width) {
   char name[200];
   make_folder(folder);
   for (int i = 0; i < count; i++) {
     snprintf(name, sizeof name, "%s/%d.%s", folder, i, i % 2 ? "PNG" : "jpg");
-    picture_write(name, i % 2 ? picture_png(width + i, 9, 1) : picture_jpeg(width + i, 9, 1));
+    image_write(name, i % 2 ? image_png(width + i, 9, 1) : image_jpeg(width + i, 9, 1));
   }
 }
 
@@ -74,8 +74,8 @@ static void test_folder_of_parts(void **state) {
   make_class("two/train/a\xc3\xa9/deep", 1, 40);
   make_class("two/val/b c\xff", 1, 50);
   make_class("two/train/.hidden", 1, 60);
-  write_text("two/train/B/notes.txt", "no picture");
-  write_text("two/train/B/.x.jpg", "no picture");
+  write_text("two/train/B/notes.txt", "no image");
+  write_text("two/train/B/.x.jpg", "no image");
   cream_dataset *set = open_set("folder", "two", "");
   assert_string_equal(set->name, "folder");
   assert_int_equal(set->classes, 3);
@@ -136,32 +136,33 @@ static void test_folder_split(void **state) {
     set->destroy(set);
   }
   assert_true(differ > 0);
-  check_refused("folder", "one,x", ",val=1", CREAM_BAD_CONFIG, "'val=1' is not a share, 0 < val < 1");
-  check_refused("folder", "one,x", ",seed=-1", CREAM_BAD_CONFIG, "'seed=-1' is not an integer");
+  check_refused("folder", "one,x", ",val=1", CREAM_BAD_CONFIG,
+                "got 'val=1', expected a share between 0 and 1");
+  check_refused("folder", "one,x", ",seed=-1", CREAM_BAD_CONFIG,
+                "got 'seed=-1', expected an unsigned 64-bit integer");
   check_refused("folder", "one,x", ",vla=0.2", CREAM_BAD_DATA, "No such file");
-  check_refused("folder", "two", ",val=0.2", CREAM_BAD_CONFIG, "leave out val= and seed=");
+  check_refused("folder", "two", ",val=0.2", CREAM_BAD_CONFIG, "expected neither val= nor seed=");
 }
 
 static void test_folder_broken(void **state) {
   (void)state;
   check_refused("folder", "none", "", CREAM_BAD_DATA, "none: the folder cannot be read: No such file");
   make_folder("empty");
-  check_refused("folder", "empty", "", CREAM_BAD_DATA, "no folders in it; expected one for each class");
+  check_refused("folder", "empty", "", CREAM_BAD_DATA, "no folders; expected one per class");
   make_class("half/train/a", 1, 10);
-  check_refused("folder", "half", "", CREAM_BAD_DATA, "has train/ but none of val/");
+  check_refused("folder", "half", "", CREAM_BAD_DATA, "train/ without a test part; expected val/");
   make_class("half/test/b", 1, 10);
-  check_refused("folder", "half", "", CREAM_BAD_DATA,
-                "test/b: a class that the training pictures do not have");
+  check_refused("folder", "half", "", CREAM_BAD_DATA, "test/b: a class without training images");
   make_class("hollow/a", 1, 10);
   make_folder("hollow/b c");
-  check_refused("folder", "hollow", "", CREAM_BAD_DATA, "hollow/b c: a class without pictures");
+  check_refused("folder", "hollow", "", CREAM_BAD_DATA, "hollow/b c: a class without images");
   write_text("hollow/b c/x.txt", "x");
-  check_refused("folder", "hollow", "", CREAM_BAD_DATA, "its files have no image's extension");
+  check_refused("folder", "hollow", "", CREAM_BAD_DATA, "expected files with an image extension");
   make_class("few/a", 1, 10);
-  check_refused("folder", "few", "", CREAM_BAD_DATA, "no pictures for testing");
+  check_refused("folder", "few", "", CREAM_BAD_DATA, "few: no test images");
 }
 
-/* Links to pictures that lead nowhere are bad pictures; links to folders are followed, but not in circles. */
+/* A broken link to an image is an image that cannot be used. Links to folders are followed, but not in circles. */
 static void test_folder_links(void **state) {
   (void)state;
   make_class("links/train/a", 1, 10);
@@ -184,10 +185,10 @@ static void test_folder_links(void **state) {
   set->destroy(set);
   make_folder("links/train/a/x/y");
   assert_int_equal(symlink("../..", scratch("links/train/a/x/y/back")), 0);
-  check_refused("folder", "links", "", CREAM_BAD_DATA, "y/back: the link leads back to a folder");
+  check_refused("folder", "links", "", CREAM_BAD_DATA, "y/back: the link leads back to a parent folder");
   assert_int_equal(unlink(scratch("links/train/a/x/y/back")), 0);
   assert_int_equal(symlink("nowhere", scratch("links/train/b")), 0);
-  check_refused("folder", "links", "", CREAM_BAD_DATA, "links/train/b: the link leads nowhere");
+  check_refused("folder", "links", "", CREAM_BAD_DATA, "links/train/b: the link is broken");
 }
 
 /* ---- list -------------------------------------------------------------------------------------------- */
@@ -219,9 +220,8 @@ static void test_list(void **state) {
   set->destroy(set);
 
   write_text("listed/numbers.txt", "a\t10\ttrain\nb\t9\ttrain\nc\t9\ttest\n");
-  check_refused(
-      "list", "listed/numbers.txt", "", CREAM_BAD_DATA,
-      "numbers.txt:1: a label out of range: there are fewer pictures than such a number of classes: '10'");
+  check_refused("list", "listed/numbers.txt", "", CREAM_BAD_DATA,
+                "numbers.txt:1: label out of range; expected numbers from 0 without gaps, got '10'");
   set = open_set("list", "listed/numbers.txt", ",labels=names");
   assert_string_equal(set->class_names[0], "10");
   assert_int_equal(set->labels[CREAM_PART_TEST][0], 1);
@@ -233,24 +233,24 @@ static void test_list_broken(void **state) {
   static const struct {
     const char *text, *reason;
   } cases[] = {
-      {"", "has no pictures"},
-      {"\n\r\n\n", "has no pictures"},
+      {"", "broken.txt: no images"},
+      {"\n\r\n\n", "broken.txt: no images"},
       {"a.jpg 0\nb.jpg\n", ":2: no label"},
       {"a.jpg\t\n", ":1: no label"},
       {" 0\n", ":1: no path before the label"},
       {"\t0\n", ":1: no path before the label"},
       {"a\t0\ttrain\tx\n", ":1: more than three fields"},
-      {"a\t0\ttrian\n", ":1: the part is not train, val, validation, valid or test: 'trian'"},
-      {"a\t0\ttrain\nb\t0\n", ":2: no part, unlike the lines before"},
-      {"a 0\nb\t0\ttrain\n", ":2: a part, which the lines before do not have"},
-      {"a 0\nb 1\nc -1\n", ":3: expected a whole number from 0"},
-      {"a cat\nb 1\n", ":2: a number among labels that are names"},
-      {"a 0\nb 99999999999999999999\n", ":2: a label out of range"},
-      {"a 0\nb 2\nc 0\n", "class '1' has no training picture"},
-      {"a\tcat\ttrain\nb\tdog\tval\n", "class 'dog' has no training picture"},
-      {"a\tcat\tval\n", "no pictures for training"},
-      {"a\tcat\ttrain\n", "no pictures for testing"},
-      {"a 0\n", "no pictures for testing"},
+      {"a\t0\ttrian\n", ":1: unknown part; expected train, val, validation, valid or test, got 'trian'"},
+      {"a\t0\ttrain\nb\t0\n", ":2: no part, unlike in previous lines"},
+      {"a 0\nb\t0\ttrain\n", ":2: a part, unlike in previous lines"},
+      {"a 0\nb 1\nc -1\n", ":3: expected an integer from 0"},
+      {"a cat\nb 1\n", ":2: expected a name as a label"},
+      {"a 0\nb 99999999999999999999\n", ":2: label out of range"},
+      {"a 0\nb 2\nc 0\n", "class '1' has no training image"},
+      {"a\tcat\ttrain\nb\tdog\tval\n", "class 'dog' has no training image"},
+      {"a\tcat\tval\n", "no training images"},
+      {"a\tcat\ttrain\n", "no test images"},
+      {"a 0\n", "no test images"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     write_text("broken.txt", cases[i].text);
@@ -263,11 +263,13 @@ static void test_list_broken(void **state) {
   memcpy(text + 5990, " 0\n", 4);
   write_text("long.txt", text);
   free(text);
-  check_refused("list", "long.txt", "", CREAM_BAD_DATA, "long.txt:1: a path of more than 4,095 bytes");
+  check_refused("list", "long.txt", "", CREAM_BAD_DATA,
+                "long.txt:1: the path is too long; expected at most 4,095 bytes");
   check_refused("list", "none.txt", "", CREAM_FAILED, "No such file");
   write_text("parts.txt", "a\t0\ttrain\nb\t0\tval\n");
-  check_refused("list", "parts.txt", ",val=0.1", CREAM_BAD_CONFIG, "has parts of its own");
-  check_refused("list", "parts.txt", ",labels=all", CREAM_BAD_CONFIG, "'labels=all' is not names");
+  check_refused("list", "parts.txt", ",val=0.1", CREAM_BAD_CONFIG,
+                "the list has parts, expected neither val= nor seed=");
+  check_refused("list", "parts.txt", ",labels=all", CREAM_BAD_CONFIG, "got 'labels=all', expected names");
   assert_fails(cream_dataset_open("list", &(cream_dataset *){0}, &error), CREAM_BAD_CONFIG, error,
                "list:PATH");
 }
@@ -278,13 +280,13 @@ static double seconds(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* As many pictures and classes as ImageNet: under 2 s and 200 MB where no sanitizer counts too. */
+/* As many images and classes as ImageNet: less than 2 s and 200 MB, except with a sanitizer. */
 static void test_list_large(void **state) {
   (void)state;
-  enum { PICTURES = 1300000, CLASSES = 1000 };
+  enum { IMAGES = 1300000, CLASSES = 1000 };
   FILE *stream = fopen(scratch("large.txt"), "w");
   assert_non_null(stream);
-  for (int i = 0; i < PICTURES; i++)
+  for (int i = 0; i < IMAGES; i++)
     fprintf(stream, "train/n%08d/n%08d_%d.JPEG n%08d\n", 1440764 + i % CLASSES, 1440764 + i % CLASSES,
             i / CLASSES, 1440764 + i % CLASSES);
   assert_int_equal(fclose(stream), 0);
@@ -295,10 +297,10 @@ static void test_list_large(void **state) {
   double taken = seconds() - start;
   getrusage(RUSAGE_SELF, &after);
   long kilobytes = after.ru_maxrss - before.ru_maxrss;
-  print_message("%d lines: %.2f s, %ld MB\n", PICTURES, taken, kilobytes / 1024);
+  print_message("%d lines: %.2f s, %ld MB\n", IMAGES, taken, kilobytes / 1024);
   assert_int_equal(set->classes, CLASSES);
-  assert_int_equal(set->count[CREAM_PART_TRAIN], PICTURES * 4 / 5);
-  assert_int_equal(set->count[CREAM_PART_TEST], PICTURES / 5);
+  assert_int_equal(set->count[CREAM_PART_TRAIN], IMAGES * 4 / 5);
+  assert_int_equal(set->count[CREAM_PART_TEST], IMAGES / 5);
 #if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
   assert_true(taken < 2);
   assert_true(kilobytes < 200 * 1024);
@@ -308,7 +310,7 @@ static void test_list_large(void **state) {
 
 /* ---- cifar ------------------------------------------------------------------------------------------- */
 
-/* `count` records; picture i has class i % classes, and its pixels tell i, channel and place. */
+/* `count` records; image i has class i % classes, and its pixels depend on i, channel and position. */
 static void write_cifar(const char *name, int count, int labels, int classes) {
   FILE *stream = fopen(scratch(name), "wb");
   assert_non_null(stream);
@@ -357,12 +359,12 @@ static void test_cifar(void **state) {
 
   assert_int_equal(truncate(scratch("c100/test.bin"), 2 * 3074 + 5), 0);
   check_refused("cifar100", "c100", "", CREAM_BAD_DATA,
-                "test.bin has 6153 bytes, no whole number of pictures");
+                "test.bin: got 6153 bytes, expected a multiple of 3074");
   write_cifar("c100/test.bin", 101, 2, 101);
   check_refused("cifar100", "c100", "", CREAM_BAD_DATA,
-                "picture 100 has label 100, out of range: expected 0 to 99");
+                "test.bin: image 100: got label 100, expected 0 to 99");
   write_text("c100/test.bin", "");
-  check_refused("cifar100", "c100", "", CREAM_BAD_DATA, "test.bin has 0 bytes");
+  check_refused("cifar100", "c100", "", CREAM_BAD_DATA, "test.bin: got 0 bytes");
   assert_int_equal(unlink(scratch("c10/cifar-10-batches-bin/data_batch_4.bin")), 0);
   check_refused("cifar10", "c10", "", CREAM_BAD_DATA, "data_batch_4.bin: No such file");
 }
@@ -388,7 +390,7 @@ static void test_idx(void **state) {
   make_folder("mnist/raw");
   write_idx("mnist/raw/train-images-idx3-ubyte.gz", 0x803, 4, 2, 3, values, 24);
   write_idx("mnist/raw/train-labels-idx1-ubyte", 0x801, 4, 0, 0, labels, 4);
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "has no t10k-images-idx3-ubyte");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "mnist: not found: t10k-images-idx3-ubyte");
   write_idx("mnist/raw/t10k-images.idx3-ubyte", 0x803, 2, 2, 3, values + 6, 12);
   write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 2, 0, 0, others, 2);
   cream_dataset *set = open_set("idx", "mnist", "");
@@ -404,36 +406,38 @@ static void test_idx(void **state) {
   set->destroy(set);
 
   write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 3, 0, 0, others, 3);
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "has 2 pictures, but");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "has 2 images, but");
   write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 2, 0, 0, others + 1, 2);
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA,
-                "test picture 1 has label 5, which no training picture has");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "test image 1 has label 5, which no training image has");
   write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x803, 2, 0, 0, others, 2);
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "magic number 0x00000803; expected 0x00000801");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "got magic number 0x00000803, expected 0x00000801");
   write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 2000000000, 0, 0, others, 2);
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "has 2 bytes of values; its header says 2000000000");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA,
+                "got 2 bytes of values, expected 2000000000 as in the header");
   write_text("mnist/raw/t10k-labels-idx1-ubyte", "short");
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "too few for the header");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "expected an IDX file with a header of");
   write_idx("mnist/raw/t10k-images.idx3-ubyte", 0x803, 4, 3, 1, values, 12);
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "too few for the header");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "expected an IDX file with a header of");
   write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 4, 0, 0, labels, 4);
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "pictures of 1 x 3, those for training are 3 x 2");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA,
+                "got images of 1 x 3, expected 3 x 2 like the training images");
   write_idx("mnist/raw/t10k-images.idx3-ubyte", 0x803, 4, 0xffffffff, 0xffffffff, values, 12);
   check_refused("idx", "mnist", "", CREAM_BAD_DATA, "expected sides of 1 to 8192");
   size_t size;
   char *packed = scratch_read("mnist/raw/train-images-idx3-ubyte.gz", &size);
   scratch_write("mnist/raw/train-images-idx3-ubyte.gz", packed, size - 9);
   free(packed);
-  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "train-images-idx3-ubyte.gz is damaged");
+  check_refused("idx", "mnist", "", CREAM_BAD_DATA, "train-images-idx3-ubyte.gz: damaged");
 }
 
-/* ---- digits, bad pictures ------------------------------------------------------------------------------ */
+/* ---- digits, skipped images -------------------------------------------------------------------------- */
 
 static void test_digits_load(void **state) {
   (void)state;
   cream_dataset *set;
-  assert_int_equal(cream_dataset_open("digits:" CREAM_SOURCE_DIR "/io/dataset/data/digits.csv.gz", &set, &error),
-                   CREAM_OK);
+  assert_int_equal(
+      cream_dataset_open("digits:" CREAM_SOURCE_DIR "/io/dataset/data/digits.csv.gz", &set, &error),
+      CREAM_OK);
   uint8_t shown[8 * 8 * 3];
   for (size_t i = 0; i < 20; i++) {
     assert_int_equal(set->load(set, CREAM_PART_TRAIN, i, 0, &image, &error), CREAM_OK);
@@ -457,50 +461,79 @@ static void note(void *context, cream_part part, size_t index, const char *line)
 }
 
 static void *add_all(void *context) {
-  cream_bad *bad = context;
+  cream_skipped *skipped = context;
   cream_error reason = {CREAM_BAD_DATA, "broken"};
-  for (size_t i = 0; i < 1000; i++) cream_bad_add(bad, CREAM_PART_TRAIN, i, &reason, NULL);
+  for (size_t i = 0; i < 1000; i++) cream_skipped_add(skipped, CREAM_PART_TRAIN, i, &reason, NULL);
   return NULL;
 }
 
-static void test_bad(void **state) {
+static void test_skipped_images(void **state) {
   (void)state;
   cream_dataset set = {.count = {1000, 200}};
   cream_error reason = {CREAM_BAD_DATA, "a.jpg: torn"};
   reports seen = {0};
-  cream_bad *bad;
-  assert_int_equal(cream_bad_create(&set, 0.0025, note, &seen, &bad, &error), CREAM_OK); /* 3 of 1,200 */
+  cream_skipped *skipped;
+  assert_int_equal(cream_skipped_create(&set, 0.0025, note, &seen, &skipped, &error),
+                   CREAM_OK); /* 3 of 1,200 */
   for (int twice = 0; twice < 2; twice++)
     for (size_t i = 0; i < 3; i++)
-      assert_int_equal(cream_bad_add(bad, CREAM_PART_TRAIN, 300 * i, &reason, &error), 0);
+      assert_int_equal(cream_skipped_add(skipped, CREAM_PART_TRAIN, 300 * i, &reason, &error), 0);
   assert_int_equal(seen.count, 3);
   assert_string_equal(seen.last, "0/600 a.jpg: torn");
-  assert_true(cream_bad_known(bad, CREAM_PART_TRAIN, 300));
-  assert_false(cream_bad_known(bad, CREAM_PART_TRAIN, 301));
-  assert_false(cream_bad_known(bad, CREAM_PART_TEST, 0));
-  assert_fails(cream_bad_add(bad, CREAM_PART_TEST, 0, &reason, &error), CREAM_BAD_DATA, error,
-               "4 of 1200 pictures cannot be used, more than max_bad=0.0025 allows; the last: a.jpg: torn");
-  assert_int_equal(cream_bad_add(bad, CREAM_PART_TRAIN, 0, &reason, &error), CREAM_BAD_DATA);
-  assert_int_equal(cream_bad_count(bad), 4);
-  cream_bad_destroy(bad);
+  assert_true(cream_skipped_known(skipped, CREAM_PART_TRAIN, 300));
+  assert_false(cream_skipped_known(skipped, CREAM_PART_TRAIN, 301));
+  assert_false(cream_skipped_known(skipped, CREAM_PART_TEST, 0));
+  assert_fails(
+      cream_skipped_add(skipped, CREAM_PART_TEST, 0, &reason, &error), CREAM_BAD_DATA, error,
+      "max_bad: 4 of 1200 images cannot be used, expected at most the share 0.0025; last error: a.jpg: torn");
+  assert_int_equal(cream_skipped_add(skipped, CREAM_PART_TRAIN, 0, &reason, &error), CREAM_BAD_DATA);
+  assert_int_equal(cream_skipped_count(skipped), 4);
+  cream_skipped_destroy(skipped);
 
   seen.count = 0;
   pthread_t threads[4];
-  assert_int_equal(cream_bad_create(&set, 1, note, &seen, &bad, &error), CREAM_OK);
-  for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, add_all, bad), 0);
+  assert_int_equal(cream_skipped_create(&set, 1, note, &seen, &skipped, &error), CREAM_OK);
+  for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, add_all, skipped), 0);
   for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
   assert_int_equal(seen.count, 1000);
-  assert_int_equal(cream_bad_count(bad), 1000);
-  cream_bad_destroy(bad);
+  assert_int_equal(cream_skipped_count(skipped), 1000);
+  cream_skipped_destroy(skipped);
 }
 
-static void test_unknown_kind(void **state) {
+static void test_unknown_format(void **state) {
   (void)state;
   cream_dataset *set;
   assert_fails(cream_dataset_open("imagenet:/x", &set, &error), CREAM_BAD_CONFIG, error,
                "digits, digits:FILE, folder:PATH, list:FILE, cifar10:PATH, cifar100:PATH, idx:PATH");
   assert_fails(cream_dataset_open("folder:", &set, &error), CREAM_BAD_CONFIG, error, "expected folder:PATH");
   assert_fails(cream_dataset_open("idx", &set, &error), CREAM_BAD_CONFIG, error, "expected idx:PATH");
+}
+
+/* Every format refuses an empty place with its usage, is in the help, and is described in docs/data.md. */
+static void test_every_format(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *usage;
+  } formats[] = {
+#define FORMAT(name, usage, summary) {#name, usage},
+      CREAM_DATASET_FORMATS(FORMAT)
+#undef FORMAT
+  };
+  static const char help[] = CREAM_DATASET_FORMATS(CREAM_DATASET_HELP);
+  size_t size;
+  char *page;
+  if (cream_file_read(CREAM_SOURCE_DIR "/docs/data.md", 1 << 20, &page, &size, &error))
+    fail_msg("%s", error.text);
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    char spec[64], documented[64];
+    cream_dataset *set;
+    snprintf(spec, sizeof spec, "%s:", formats[i].name);
+    assert_fails(cream_dataset_open(spec, &set, &error), CREAM_BAD_CONFIG, error, formats[i].usage);
+    assert_text_contains(help, formats[i].usage);
+    snprintf(documented, sizeof documented, "`%s:", formats[i].name);
+    assert_text_contains(page, documented);
+  }
+  free(page);
 }
 
 int main(void) {
@@ -515,8 +548,9 @@ int main(void) {
       cmocka_unit_test(test_cifar),
       cmocka_unit_test(test_idx),
       cmocka_unit_test(test_digits_load),
-      cmocka_unit_test(test_bad),
-      cmocka_unit_test(test_unknown_kind),
+      cmocka_unit_test(test_skipped_images),
+      cmocka_unit_test(test_unknown_format),
+      cmocka_unit_test(test_every_format),
   };
   return cmocka_run_group_tests(tests, scratch_setup, teardown);
 }

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <zlib.h>
 
-#include "io/dataset/digits.h"
+#include "io/dataset/data.h"
 
 #define DIGITS CREAM_SOURCE_DIR "/io/dataset/data/digits.csv.gz"
 
@@ -25,7 +25,7 @@ static cream_dataset *open_digits(void) {
   return data;
 }
 
-static void what_it_holds(void **state) {
+static void content(void **state) {
   (void)state;
   cream_dataset *data = open_digits();
   assert_string_equal(data->name, "digits");
@@ -45,15 +45,15 @@ static void what_it_holds(void **state) {
     assert_int_equal(all[c], known[c]);
     assert_true(fabs(test[c] - known[c] * 360 / 1797.0) <= 1);
   }
-  /* Mean 4.884 and deviation 6.017 of 16 over all pictures (scikit-learn's digits.data). */
+  /* Mean 4.884 and deviation 6.017 of 16 over all images (scikit-learn's digits.data). */
   assert_true(fabs(data->mean[0] - 4.884 / 16) < 0.005);
   assert_true(fabs(data->std[0] - 6.017 / 16) < 0.005);
   assert_true(data->mean[1] == data->mean[0] && data->std[2] == data->std[0]);
   data->destroy(data);
 }
 
-/* At their own size pictures are the file's, and each line of it is one picture of one part. */
-static void pictures_are_the_files(void **state) {
+/* At their own size images equal those of the file, and each line is one image of one part. */
+static void same_images_as_the_file(void **state) {
   (void)state;
   cream_dataset *data = open_digits();
   char *text = digits_text(), *at = text;
@@ -80,7 +80,7 @@ static void pictures_are_the_files(void **state) {
   data->destroy(data);
 }
 
-/* Twice the side: weights 9, 3, 3, 1 of 16, the edge repeated. */
+/* Twice the side: weights 9, 3, 3, 1 of 16, with the edge repeated. */
 static void bilinear(void **state) {
   (void)state;
   cream_dataset *data = open_digits();
@@ -127,7 +127,7 @@ static void augmentation(void **state) {
     }
     mass += sum;
     double shift = x / sum - plain_x / plain_mass;
-    /* A tenth of the side, and what rotation and scale move the centre of mass. */
+    /* A tenth of the side, plus the shift of the centre of mass by rotation and scale. */
     assert_true(fabs(shift) < 0.15 * SIDE);
     if (fabs(shift) > moved) moved = fabs(shift);
   }
@@ -137,7 +137,7 @@ static void augmentation(void **state) {
   data->destroy(data);
 }
 
-/* Without a file: the digits that come with the program. */
+/* Without a file: the digits that are installed with the program. */
 static void found_without_a_path(void **state) {
   (void)state;
   cream_dataset *data = NULL;
@@ -182,8 +182,8 @@ static void bad_lines(void **state) {
     const char *line, *says;
   } cases[] = {
       {"1,2,3\n", "digits.csv:3: no comma after value 3"},
-      {"17,", "digits.csv:3: value 1 of the line is not an integer from 0 to 16"},
-      {"-1,", "digits.csv:3: value 1 of the line"},
+      {"17,", "digits.csv:3: value 1 is wrong; expected an integer from 0 to 16"},
+      {"-1,", "digits.csv:3: value 1 is wrong"},
       {"1.5,", "digits.csv:3: no comma after value 1"},
       {"\n", "digits.csv:3: value 1"},
       {"999999999999,", "digits.csv:3: value 1"},
@@ -199,7 +199,7 @@ static void bad_lines(void **state) {
   char *label = strchr(line3, '\n') - 1, held = *label;
   *label = 'a';
   assert_fails(open_text(text, size, &error), CREAM_BAD_DATA, error,
-               "3: value 65 of the line is not an integer from 0 to 9");
+               "3: value 65 is wrong; expected an integer from 0 to 9");
   *label = 0;
   assert_fails(open_text(text, size, &error), CREAM_BAD_DATA, error, "3: value 65");
   label[0] = ',';
@@ -209,17 +209,18 @@ static void bad_lines(void **state) {
   assert_fails(open_text(text, size, &error), CREAM_BAD_DATA, error, "3: no end of line after value 65");
   label[1] = '\n';
 
-  assert_fails(open_text(text, (size_t)(line3 - text), &error), CREAM_BAD_DATA, error, "ends after 2 lines");
-  assert_fails(open_text("", 0, &error), CREAM_BAD_DATA, error, "ends after 0 lines");
+  assert_fails(open_text(text, (size_t)(line3 - text), &error), CREAM_BAD_DATA, error,
+               "digits.csv: got 2 lines, expected 1797");
+  assert_fails(open_text("", 0, &error), CREAM_BAD_DATA, error, "digits.csv: got 0 lines");
   char *longer = malloc(size + 200);
   memcpy(longer, text, size);
   memcpy(longer + size, line3, 130);
   assert_fails(open_text(longer, size + 130, &error), CREAM_BAD_DATA, error,
-               ":1798: more than the 1797 lines");
+               ":1798: got more lines, expected 1797");
   free(longer);
   for (char *at = text; (at = strchr(at, '\n')); at++)
     if (at[-1] == '8') at[-1] = '3';
-  assert_fails(open_text(text, size, &error), CREAM_BAD_DATA, error, "no picture of a 8");
+  assert_fails(open_text(text, size, &error), CREAM_BAD_DATA, error, "no image of digit 8");
   free(text);
   char *huge = calloc(1, 2000000);
   assert_fails(open_text(huge, 2000000, &error), CREAM_BAD_DATA, error, "holds more than");
@@ -246,8 +247,8 @@ static void damaged_gzip(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(what_it_holds),
-      cmocka_unit_test(pictures_are_the_files),
+      cmocka_unit_test(content),
+      cmocka_unit_test(same_images_as_the_file),
       cmocka_unit_test(bilinear),
       cmocka_unit_test(augmentation),
       cmocka_unit_test(found_without_a_path),

@@ -4,19 +4,19 @@
 
 #include "io/dataset/loader.h"
 
-enum { COUNT = 103, CLASSES = 3, BATCH = 8, SIDE = 5, PICTURE = SIDE * SIDE * 3 };
+enum { COUNT = 103, CLASSES = 3, BATCH = 8, SIDE = 5, IMAGE_BYTES = SIDE * SIDE * 3 };
 
-/* Pictures whose bytes tell their part, index and draw. decode() is slower for some than for others. */
+/* Images whose bytes are their part, index and random draw. decode() is slower for some of them. */
 typedef struct fake {
   cream_dataset dataset;
   int32_t labels[CREAM_PARTS][COUNT];
-  int broken; /* picture that cannot be decoded; -1: none */
+  int broken; /* index of an image that cannot be decoded; -1: none */
 } fake;
 
 static cream_status fake_decode(const cream_dataset *dataset, cream_part part, size_t index, int side,
                                 cream_rng *augment, uint8_t *pixels, cream_error *err) {
   const fake *self = (const fake *)dataset;
-  if ((int)index == self->broken) return cream_fail(err, CREAM_BAD_DATA, "picture %zu is damaged", index);
+  if ((int)index == self->broken) return cream_fail(err, CREAM_BAD_DATA, "image %zu is damaged", index);
   if (index % 17 == 0) usleep(300);
   memset(pixels, (int)index, (size_t)side * (size_t)side * 3);
   pixels[0] = (uint8_t)part;
@@ -56,7 +56,7 @@ static cream_loader_options training(int workers) {
       .batch = BATCH, .side = SIDE, .seed = 9, .train = true, .augment = true, .workers = workers};
 }
 
-/* Two batches hold the same. */
+/* Both sources give the same batch. */
 static void assert_same(cream_source *a, cream_source *b, uint64_t epoch, uint64_t step) {
   cream_batch x, y;
   assert_int_equal(a->read(a, epoch, step, &x, NULL), CREAM_OK);
@@ -65,7 +65,7 @@ static void assert_same(cream_source *a, cream_source *b, uint64_t epoch, uint64
   assert_int_equal(x.side, SIDE);
   assert_int_equal(x.channels, 3);
   assert_memory_equal(x.labels, y.labels, (size_t)x.n * sizeof *x.labels);
-  assert_memory_equal(x.pixels, y.pixels, (size_t)x.n * PICTURE);
+  assert_memory_equal(x.pixels, y.pixels, (size_t)x.n * IMAGE_BYTES);
 }
 
 static void same_for_any_workers(void **state) {
@@ -99,7 +99,7 @@ static void jumps(void **state) {
   }
 }
 
-/* An epoch has each picture once at most, in another order and with other draws than the last. */
+/* An epoch has each image at most once. Order and draws differ between epochs. */
 static void epochs_differ(void **state) {
   (void)state;
   fake data = fake_dataset();
@@ -114,13 +114,13 @@ static void epochs_differ(void **state) {
       assert_int_equal(source->read(source, epoch, step, &batch, NULL), CREAM_OK);
       assert_int_equal(batch.n, BATCH);
       for (int i = 0; i < batch.n; i++) {
-        const uint8_t *picture = batch.pixels + (size_t)i * PICTURE;
-        int index = picture[PICTURE - 1];
+        const uint8_t *image = batch.pixels + (size_t)i * IMAGE_BYTES;
+        int index = image[IMAGE_BYTES - 1];
         assert_int_equal(seen[index]++, 0);
         assert_int_equal(batch.labels[i], index % CLASSES);
         order[epoch][at++] = index;
-        memcpy(&draws[epoch][index], picture + 4, sizeof draws[0][0]);
-        /* The draw is that of (seed, epoch, picture), wherever in the epoch the picture stands. */
+        memcpy(&draws[epoch][index], image + 4, sizeof draws[0][0]);
+        /* The draw depends on (seed, epoch, image) alone, not on the position in the epoch. */
         cream_rng rng = cream_rng_at(9, CREAM_RNG_AUGMENT, epoch * COUNT + (uint64_t)index);
         assert_int_equal(draws[epoch][index], cream_rng_u32(&rng));
       }
@@ -137,7 +137,8 @@ static void epochs_differ(void **state) {
   cream_batch batch;
   int differ = 0;
   reseeded->read(reseeded, 0, 0, &batch, NULL);
-  for (int i = 0; i < BATCH; i++) differ += batch.pixels[(size_t)i * PICTURE + PICTURE - 1] != order[0][i];
+  for (int i = 0; i < BATCH; i++)
+    differ += batch.pixels[(size_t)i * IMAGE_BYTES + IMAGE_BYTES - 1] != order[0][i];
   assert_true(differ > 0);
   cream_source_destroy(reseeded);
 }
@@ -165,8 +166,8 @@ static void in_order(void **state) {
       assert_int_equal(batch.n, steps[s] == 2 ? 3 : 4);
       for (int i = 0; i < batch.n; i++) {
         uint32_t index = indices[steps[s] * 4 + (uint64_t)i];
-        assert_int_equal(batch.pixels[(size_t)i * PICTURE], CREAM_PART_TEST);
-        assert_int_equal(batch.pixels[(size_t)i * PICTURE + 1], index);
+        assert_int_equal(batch.pixels[(size_t)i * IMAGE_BYTES], CREAM_PART_TEST);
+        assert_int_equal(batch.pixels[(size_t)i * IMAGE_BYTES + 1], index);
         assert_int_equal(batch.labels[i], (int)(index + 1) % CLASSES);
       }
     }
@@ -187,8 +188,8 @@ static void picks(void **state) {
   assert_int_equal(source->pick(source, wanted, 4, &picked, NULL), CREAM_OK);
   assert_int_equal(picked.n, 4);
   for (int i = 0; i < 4; i++) {
-    for (int b = 1; b < PICTURE; b++)
-      assert_int_equal(picked.pixels[i * PICTURE + b], indices[wanted[i]]); /* not augmented */
+    for (int b = 1; b < IMAGE_BYTES; b++)
+      assert_int_equal(picked.pixels[i * IMAGE_BYTES + b], indices[wanted[i]]); /* not augmented */
     assert_int_equal(picked.labels[i], (int)indices[wanted[i]] % CLASSES);
   }
   cream_source_destroy(source);
@@ -213,11 +214,11 @@ static void waiting_counts(void **state) {
   cream_batch batch;
   assert_true(source->waited == 0);
   for (uint64_t step = 0; step < COUNT / BATCH; step++) source->read(source, 0, step, &batch, NULL);
-  assert_true(source->waited > 0.001); /* at least four pictures take 0.3 ms each */
+  assert_true(source->waited > 0.001); /* at least four images take 0.3 ms each */
   cream_source_destroy(source);
 }
 
-static void damaged_picture(void **state) {
+static void damaged_image(void **state) {
   (void)state;
   for (int workers = 0; workers < 3; workers++) {
     fake data = fake_dataset();
@@ -226,11 +227,10 @@ static void damaged_picture(void **state) {
     cream_batch batch;
     cream_error error;
     assert_int_equal(source->read(source, 0, 0, &batch, &error), CREAM_OK);
-    assert_fails(source->read(source, 0, 1, &batch, &error), CREAM_BAD_DATA, error, "picture 9 is damaged");
+    assert_fails(source->read(source, 0, 1, &batch, &error), CREAM_BAD_DATA, error, "image 9 is damaged");
     assert_int_equal(source->read(source, 0, 2, &batch, &error), CREAM_OK);
     const uint32_t nine = 9;
-    assert_fails(source->pick(source, &nine, 1, &batch, &error), CREAM_BAD_DATA, error,
-                 "picture 9 is damaged");
+    assert_fails(source->pick(source, &nine, 1, &batch, &error), CREAM_BAD_DATA, error, "image 9 is damaged");
     cream_source_destroy(source);
   }
 }
@@ -248,23 +248,25 @@ static void bad_options(void **state) {
   change;                                                                                                    \
   assert_fails(cream_loader_create(&data.dataset, &o, &source, &error), status, error, says)
   REFUSED(o.batch = 0, CREAM_BAD_CONFIG, "batch: got 0");
-  REFUSED(o.side = 0, CREAM_BAD_CONFIG, "side of the pictures: got 0");
+  REFUSED(o.side = 0, CREAM_BAD_CONFIG, "side: got 0");
   REFUSED(o.workers = -1, CREAM_BAD_CONFIG, "workers: got -1");
   REFUSED(o.workers = 100000, CREAM_BAD_CONFIG, "workers: got 100000");
-  REFUSED(o.train = false, CREAM_BAD_CONFIG, "augmentation is for training");
-  REFUSED(o.batch = COUNT + 1, CREAM_BAD_CONFIG, "batch: got 104, but fake has only 103");
-  REFUSED((o.indices = two, o.count = 0), CREAM_BAD_DATA, "no pictures");
-  REFUSED((o.indices = two, o.count = 2), CREAM_BAD_DATA, "2 pictures for 3 classes");
-  REFUSED((o.indices = indices, o.count = 3, o.batch = 1), CREAM_BAD_DATA, "picture 103 is wanted");
+  REFUSED(o.train = false, CREAM_BAD_CONFIG, "augment: expected only with train");
+  REFUSED(o.batch = COUNT + 1, CREAM_BAD_CONFIG,
+          "batch: got 104, expected at most 103, the training images of fake");
+  REFUSED((o.indices = two, o.count = 0), CREAM_BAD_DATA, "no images");
+  REFUSED((o.indices = two, o.count = 2), CREAM_BAD_DATA, "got 2 images for 3 classes");
+  REFUSED((o.indices = indices, o.count = 3, o.batch = 1), CREAM_BAD_DATA,
+          "got index 103, but the part has 103 images");
   assert_null(source);
-  /* A part that is only looked at need not have every class. */
+  /* Some images of a part, not for training, need not have every class. */
   o = (cream_loader_options){.batch = 8, .side = SIDE, .indices = two, .count = 2};
   assert_int_equal(cream_loader_create(&data.dataset, &o, &source, &error), CREAM_OK);
   cream_source_destroy(source);
 }
 
-/* The digits through the loader, augmented: the ring must not change what the data set gives. */
-static void digits_too(void **state) {
+/* The augmented digits: the number of workers does not change the batches. */
+static void digits(void **state) {
   (void)state;
   cream_dataset *data;
   cream_error error;
@@ -295,9 +297,9 @@ int main(void) {
       cmocka_unit_test(picks),
       cmocka_unit_test(destroyed_at_any_time),
       cmocka_unit_test(waiting_counts),
-      cmocka_unit_test(damaged_picture),
+      cmocka_unit_test(damaged_image),
       cmocka_unit_test(bad_options),
-      cmocka_unit_test(digits_too),
+      cmocka_unit_test(digits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,13 @@
-/* The loader on files and packed pictures: decoding, transforms, bad pictures, ranks. */
-#include "tests/io/image/pictures.h"
+/* The loader with image files and packed images: decoding, transforms, skipped images, ranks. */
+#include "tests/io/image/images.h"
 
 #include "io/dataset/loader.h"
 #include "io/dataset/pack.h"
 #include "io/image/transform.h"
 
-enum { CLASSES = 3, TRAIN = 14, VAL = 4, BATCH = 8, SIDE = 24, PICTURE = SIDE * SIDE * 3 };
+enum { CLASSES = 3, TRAIN = 14, VAL = 4, BATCH = 8, SIDE = 24, IMAGE_BYTES = SIDE * SIDE * 3 };
 
-/* Pictures of many sizes, JPEG and PNG. */
+/* Images of many sizes, JPEG and PNG. */
 static int make_folder(void **state) {
   if (scratch_setup(state)) return -1;
   for (int part = 0; part < 2; part++)
@@ -22,16 +22,16 @@ static int make_folder(void **state) {
         mkdir(scratch(name), 0777);
         snprintf(name, sizeof name, "%s/c%d/%02d.%s", part ? "val" : "train", class, i,
                  i % 3 ? "jpg" : "png");
-        picture_write(name, i % 3 ? picture_jpeg(width, height, seed) : picture_png(width, height, seed));
+        image_write(name, i % 3 ? image_jpeg(width, height, seed) : image_png(width, height, seed));
       }
   return 0;
 }
 
-static cream_dataset *open_data(const char *kind, const char *name) {
+static cream_dataset *open_data(const char *format, const char *name) {
   char spec[400];
   cream_dataset *data = NULL;
   cream_error error;
-  snprintf(spec, sizeof spec, "%s:%s", kind, scratch(name));
+  snprintf(spec, sizeof spec, "%s:%s", format, scratch(name));
   if (cream_dataset_open(spec, &data, &error)) fail_msg("%s", error.text);
   return data;
 }
@@ -86,12 +86,12 @@ static void same_for_any_workers(void **state) {
   data->destroy(data);
 }
 
-/* Epochs differ, and a picture that is picked is as a test shows it. */
+/* Epochs differ, and pick() gives images as in a test. */
 static void changes(void **state) {
   (void)state;
   cream_dataset *data = open_data("folder", "");
   cream_source *source = make(data, training(2));
-  static uint8_t first[BATCH * PICTURE];
+  static uint8_t first[BATCH * IMAGE_BYTES];
   cream_batch batch;
   assert_int_equal(source->read(source, 0, 0, &batch, NULL), CREAM_OK);
   memcpy(first, batch.pixels, sizeof first);
@@ -103,21 +103,21 @@ static void changes(void **state) {
   cream_transform_memory memory = {0};
   cream_transforms transforms;
   cream_error error;
-  static uint8_t expected[PICTURE];
+  static uint8_t expected[IMAGE_BYTES];
   assert_int_equal(cream_transforms_init(&transforms, augment(), SIDE, data->mean, data->std, &error),
                    CREAM_OK);
   assert_int_equal(data->load(data, CREAM_PART_TRAIN, picked, 0, &image, &error), CREAM_OK);
   cream_transform_work work = cream_transform_begin(&transforms, NULL, ~0u);
   assert_int_equal(cream_transform_finish(&work, &image, &memory, expected, &error), CREAM_OK);
   assert_int_equal(source->pick(source, &picked, 1, &batch, NULL), CREAM_OK);
-  assert_memory_equal(batch.pixels, expected, PICTURE);
+  assert_memory_equal(batch.pixels, expected, IMAGE_BYTES);
   cream_image_free(&image);
   cream_transform_memory_free(&memory);
   cream_source_destroy(source);
   data->destroy(data);
 }
 
-/* All ranks together see what one alone sees, in the same epoch each picture once. */
+/* All ranks together get the same images as a single rank, in the same order. */
 static void ranks(void **state) {
   (void)state;
   cream_dataset *data = open_data("folder", "");
@@ -137,7 +137,8 @@ static void ranks(void **state) {
       assert_int_equal(shards[rank]->read(shards[rank], 3, step, &part, NULL), CREAM_OK);
       for (int i = 0; i < 3; i++) {
         assert_int_equal(part.labels[i], all.labels[2 * i + rank]);
-        assert_memory_equal(part.pixels + i * PICTURE, all.pixels + (2 * i + rank) * PICTURE, PICTURE);
+        assert_memory_equal(part.pixels + i * IMAGE_BYTES, all.pixels + (2 * i + rank) * IMAGE_BYTES,
+                            IMAGE_BYTES);
       }
     }
   }
@@ -156,52 +157,52 @@ static void note(void *context, cream_part part, size_t index, const char *line)
   ++*(int *)context;
 }
 
-/* The next picture stands in for one that is damaged, whatever the number of workers. */
+/* A damaged image is replaced by the next one, for any number of workers. */
 static void damaged(void **state) {
   (void)state;
   scratch_write("train/c1/04.jpg", "\xff\xd8\xff no more", 11);
   cream_dataset *data = open_data("folder", "");
-  int told = 0;
+  int reported = 0;
   cream_error error;
-  cream_bad *bad;
-  assert_int_equal(cream_bad_create(data, 0.1, note, &told, &bad, &error), CREAM_OK);
+  cream_skipped *skipped;
+  assert_int_equal(cream_skipped_create(data, 0.1, note, &reported, &skipped, &error), CREAM_OK);
   cream_loader_options options = training(0);
   options.train = options.augment = false;
-  options.bad = bad;
+  options.skipped = skipped;
   cream_source *none = make(data, options);
   options.workers = 4;
   cream_source *some = make(data, options);
   for (uint64_t step = 0; step < cream_source_steps(none, 0); step++) assert_same(none, some, 0, step);
   cream_batch batch;
-  static uint8_t next[PICTURE];
+  static uint8_t next[IMAGE_BYTES];
   const uint32_t places[] = {TRAIN + 4, TRAIN + 5};
   assert_int_equal(none->pick(none, places, 2, &batch, &error), CREAM_OK);
-  memcpy(next, batch.pixels + PICTURE, PICTURE);
-  assert_memory_equal(batch.pixels, next, PICTURE);
-  assert_int_equal(told, 1);
-  assert_int_equal(cream_bad_count(bad), 1);
+  memcpy(next, batch.pixels + IMAGE_BYTES, IMAGE_BYTES);
+  assert_memory_equal(batch.pixels, next, IMAGE_BYTES);
+  assert_int_equal(reported, 1);
+  assert_int_equal(cream_skipped_count(skipped), 1);
   cream_source_destroy(some);
   cream_source_destroy(none);
 
-  options.bad = NULL;
+  options.skipped = NULL;
   options.workers = 0;
   none = make(data, options);
   assert_fails(none->pick(none, places, 1, &batch, &error), CREAM_BAD_DATA, error, "04.jpg");
   cream_source_destroy(none);
-  cream_bad_destroy(bad);
-  assert_int_equal(cream_bad_create(data, 0, note, &told, &bad, &error), CREAM_OK);
-  options.bad = bad;
+  cream_skipped_destroy(skipped);
+  assert_int_equal(cream_skipped_create(data, 0, note, &reported, &skipped, &error), CREAM_OK);
+  options.skipped = skipped;
   none = make(data, options);
   assert_int_equal(none->pick(none, places, 1, &batch, &error), CREAM_BAD_DATA);
   cream_source_destroy(none);
-  cream_bad_destroy(bad);
+  cream_skipped_destroy(skipped);
   data->destroy(data);
 
   unsigned seed = 20 + 4;
-  picture_write("train/c1/04.jpg", picture_jpeg(30 + (int)(seed * 7 % 60), 30 + (int)(seed * 11 % 50), seed));
+  image_write("train/c1/04.jpg", image_jpeg(30 + (int)(seed * 7 % 60), 30 + (int)(seed * 11 % 50), seed));
 }
 
-/* ---- packed pictures ------------------------------------------------------------------------------- */
+/* ---- packed images ------------------------------------------------------------------------------- */
 
 static void pack(const char *name, cream_pack_options options) {
   cream_dataset *data = open_data("folder", "");
@@ -210,7 +211,7 @@ static void pack(const char *name, cream_pack_options options) {
   data->destroy(data);
 }
 
-/* Pictures that are not resized are the same, and so are their batches. */
+/* Without resizing, packed images and their batches are the same. */
 static void packed_is_the_same(void **state) {
   (void)state;
   pack("whole.pack", (cream_pack_options){.shorter = 1000, .threads = 3});
@@ -233,7 +234,7 @@ static void packed_is_the_same(void **state) {
   cream_source_destroy(b);
   char text[300];
   assert_text_contains(packed->path(packed, CREAM_PART_TEST, 3, text, sizeof text),
-                       "whole.pack: test picture 3");
+                       "whole.pack: test image 3");
   folder->destroy(folder);
   packed->destroy(packed);
 }
@@ -261,7 +262,7 @@ static void packed_sizes(void **state) {
   }
 }
 
-/* Any byte of header, names, index or a picture that changes is noticed; so is any other length. */
+/* A change of any byte of header, names, index or an image is detected, and so is a change of the length. */
 static void packed_damage(void **state) {
   (void)state;
   pack("good.pack", (cream_pack_options){.shorter = 20, .threads = 1});
@@ -293,7 +294,7 @@ static void packed_damage(void **state) {
     if (at < 96 || at >= rest + 64)
       assert_int_equal(status, CREAM_BAD_DATA);
     else if (at < rest - 64)
-      assert_true(failures <= 1); /* none where it fell between two pictures */
+      assert_true(failures <= 1); /* none if it lies between two images */
   }
   for (size_t length = 0; length < size; length += length < 200 ? 7 : 997) {
     scratch_write("bad.pack", text, length);
@@ -304,19 +305,19 @@ static void packed_damage(void **state) {
   free(text);
 }
 
-static void packed_picture_damage(void **state) {
+static void packed_image_damage(void **state) {
   (void)state;
   pack("good.pack", (cream_pack_options){.shorter = 20, .threads = 1});
   size_t size;
   char *text = scratch_read("good.pack", &size);
-  text[150] ^= 1; /* in the first picture, which begins at 128 */
+  text[150] ^= 1; /* in the first image, which begins at 128 */
   scratch_write("bad.pack", text, size);
   free(text);
   cream_dataset *data = open_data("pack", "bad.pack");
   cream_image image = {0};
   cream_error error;
   assert_fails(data->load(data, CREAM_PART_TRAIN, 0, 0, &image, &error), CREAM_BAD_DATA, error,
-               "training picture 0: its bytes do not match");
+               "training image 0: the bytes do not match");
   assert_int_equal(data->load(data, CREAM_PART_TRAIN, 1, 0, &image, &error), CREAM_OK);
   cream_image_free(&image);
   data->destroy(data);
@@ -331,7 +332,7 @@ int main(void) {
       cmocka_unit_test(packed_is_the_same),
       cmocka_unit_test(packed_sizes),
       cmocka_unit_test(packed_damage),
-      cmocka_unit_test(packed_picture_damage),
+      cmocka_unit_test(packed_image_damage),
   };
   return cmocka_run_group_tests(tests, make_folder, scratch_teardown);
 }

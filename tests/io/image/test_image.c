@@ -1,5 +1,5 @@
-/* Decoding: the same colours as Pillow, and every kind of broken file refused in one line. */
-#include "pictures.h"
+/* Decoding: the same colours as Pillow, and broken files refused in one line. */
+#include "images.h"
 
 #include "io/image/image.h"
 
@@ -15,7 +15,7 @@ static int teardown(void **state) {
 
 /* ---- Pillow ------------------------------------------------------------------------------------------ */
 
-/* tests/golden/images/NAME against its .ppm: no value is further off than `limit`. */
+/* Compares tests/golden/images/NAME with EXPECTED.ppm: no value may differ by more than `limit`. */
 static void check_golden(const char *name, const char *expected, int least_side, int limit) {
   char path[256];
   snprintf(path, sizeof path, IMAGES "%s", name);
@@ -92,29 +92,29 @@ static void test_png_as_pillow(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) check_golden(names[i], names[i], 0, 0);
 }
 
-/* ---- what a file is ---------------------------------------------------------------------------------- */
+/* ---- formats ----------------------------------------------------------------------------------------- */
 
 static void check_png(const char *name, int width, int height, unsigned seed) {
   if (cream_image_read(scratch(name), 0, &image, &error)) fail_msg("%s", error.text);
   assert_int_equal(image.width, width);
   assert_int_equal(image.height, height);
-  uint8_t *expected = picture_pixels(width, height, seed);
+  uint8_t *expected = image_pixels(width, height, seed);
   assert_memory_equal(image.pixels, expected, (size_t)width * (size_t)height * 3);
   free(expected);
 }
 
-/* By its bytes, whatever the name says; names of any bytes; memory is used again. */
-static void test_bytes_say_what_it_is(void **state) {
+/* The format is recognised by the bytes, not the name. Names may have any bytes. Memory is reused. */
+static void test_format_by_content(void **state) {
   (void)state;
-  picture_write("really-png.jpg", picture_png(40, 30, 1));
+  image_write("really-png.jpg", image_png(40, 30, 1));
   check_png("really-png.jpg", 40, 30, 1);
   const uint8_t *before = image.pixels;
-  picture_write("one.png", picture_png(1, 1, 3));
+  image_write("one.png", image_png(1, 1, 3));
   check_png("one.png", 1, 1, 3);
   assert_ptr_equal(image.pixels, before);
-  picture_write("a name \xff\xfe with\nlines.png", picture_png(5, 7, 2));
+  image_write("a name \xff\xfe with\nlines.png", image_png(5, 7, 2));
   check_png("a name \xff\xfe with\nlines.png", 5, 7, 2);
-  picture_write("one.jpg", picture_jpeg(1, 1, 3));
+  image_write("one.jpg", image_jpeg(1, 1, 3));
   assert_int_equal(cream_image_read(scratch("one.jpg"), 8, &image, &error), CREAM_OK);
   assert_int_equal(image.width * image.height, 1);
 }
@@ -122,7 +122,7 @@ static void test_bytes_say_what_it_is(void **state) {
 static void test_size(void **state) {
   (void)state;
   int width = 0, height = 0;
-  picture_file files[] = {picture_jpeg(33, 21, 0), picture_png(33, 21, 0)};
+  image_file files[] = {image_jpeg(33, 21, 0), image_png(33, 21, 0)};
   for (int i = 0; i < 2; i++) {
     if (cream_image_size(files[i].data, files[i].size, "it", &width, &height, &error))
       fail_msg("%s", error.text);
@@ -136,7 +136,7 @@ static void test_size(void **state) {
 /* ---- broken ------------------------------------------------------------------------------------------ */
 
 static void check_bad(const void *data, size_t size, const char *reason) {
-  uint8_t *copy = malloc(size + 1); /* at its exact size, so that a read beyond is seen */
+  uint8_t *copy = malloc(size + 1); /* of the exact size, so that sanitizers detect reads beyond it */
   assert_non_null(copy);
   memcpy(copy, data, size);
   uint8_t *exact = realloc(copy, size ? size : 1);
@@ -145,21 +145,21 @@ static void check_bad(const void *data, size_t size, const char *reason) {
   free(exact);
 }
 
-static void test_not_a_picture(void **state) {
+static void test_not_an_image(void **state) {
   (void)state;
   check_bad("", 0, "an empty file");
-  check_bad("<html>", 6, "not a picture");
-  check_bad("\xff\xd8", 2, "not a picture");
+  check_bad("<html>", 6, "not an image");
+  check_bad("\xff\xd8", 2, "not an image");
   check_bad("GIF89a......", 12, "a GIF file; expected JPEG or PNG");
   check_bad("RIFF....WEBP", 12, "a WebP file");
   check_bad("\xff\xd8\xff", 3, "a damaged JPEG: truncated");
   check_bad("\x89PNG\r\n\x1a\n", 8, "a damaged PNG: truncated");
 }
 
-/* Wherever the file is cut, within the last bytes apart, which hold no pixels. */
+/* Truncated anywhere, except in the last bytes, which have no pixels. */
 static void test_truncated(void **state) {
   (void)state;
-  picture_file jpeg = picture_jpeg(64, 48, 1), png = picture_png(64, 48, 1);
+  image_file jpeg = image_jpeg(64, 48, 1), png = image_png(64, 48, 1);
   for (unsigned long size = 3; size + 16 < jpeg.size; size += 7) check_bad(jpeg.data, size, "damaged JPEG");
   check_bad(jpeg.data, jpeg.size / 2, "broken: a damaged JPEG: truncated");
   for (unsigned long size = 8; size + 24 < png.size; size += 5)
@@ -170,21 +170,21 @@ static void test_truncated(void **state) {
 
 static void test_damaged(void **state) {
   (void)state;
-  picture_file png = picture_png(64, 48, 1);
+  image_file png = image_png(64, 48, 1);
   png.data[png.size / 2] ^= 0x55;
   check_bad(png.data, png.size, "a damaged PNG");
   free(png.data);
-  check_bad("\xff\xd8\xff\xe0 something else that goes on for a while", 44, "a damaged JPEG");
+  check_bad("\xff\xd8\xff\xe0 something else that is somewhat longer.", 44, "a damaged JPEG");
 }
 
-/* Headers alone: nothing of that size is allocated, else ASan and valgrind would stop at it. */
+/* Headers with huge sizes: no memory of that size is allocated. */
 static void test_absurd_size(void **state) {
   (void)state;
-  picture_file jpeg = picture_jpeg(64, 48, 1), png = picture_png(64, 48, 1);
+  image_file jpeg = image_jpeg(64, 48, 1), png = image_png(64, 48, 1);
   unsigned long at = 2;
   while (jpeg.data[at + 1] != 0xc0) at += 2 + (unsigned long)(jpeg.data[at + 2] << 8 | jpeg.data[at + 3]);
   memcpy(jpeg.data + at + 5, "\xff\xdc\xff\xdc", 4);
-  check_bad(jpeg.data, jpeg.size, "65500 x 65500 pixels, more than the 178956970 that are allowed");
+  check_bad(jpeg.data, jpeg.size, "65500 x 65500 pixels, more than the 178956970 allowed");
   memcpy(jpeg.data + at + 5, "\x00\x10\x00\x00", 4);
   check_bad(jpeg.data, jpeg.size, "a damaged JPEG");
   memcpy(png.data + 16, "\x7f\xff\xff\xff\x7f\xff\xff\xff", 8);
@@ -214,17 +214,17 @@ static void test_unreadable(void **state) {
   scratch_write("closed.jpg", "x", 1);
   assert_int_equal(chmod(scratch("closed.jpg"), 0), 0);
   assert_fails(cream_image_read(scratch("closed.jpg"), 0, &image, &error), CREAM_BAD_DATA, error,
-               geteuid() ? "Permission denied" : "not a picture");
+               geteuid() ? "Permission denied" : "not an image");
   scratch_write("line\nfeed.jpg", "x", 1);
   assert_fails(cream_image_read(scratch("line\nfeed.jpg"), 0, &image, &error), CREAM_BAD_DATA, error,
-               "line\\x0afeed.jpg: not a picture");
+               "line\\x0afeed.jpg: not an image");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_jpeg_as_pillow), cmocka_unit_test(test_jpeg_scaled_as_pillow),
-      cmocka_unit_test(test_png_as_pillow),  cmocka_unit_test(test_bytes_say_what_it_is),
-      cmocka_unit_test(test_size),           cmocka_unit_test(test_not_a_picture),
+      cmocka_unit_test(test_png_as_pillow),  cmocka_unit_test(test_format_by_content),
+      cmocka_unit_test(test_size),           cmocka_unit_test(test_not_an_image),
       cmocka_unit_test(test_truncated),      cmocka_unit_test(test_damaged),
       cmocka_unit_test(test_absurd_size),    cmocka_unit_test(test_unreadable),
   };

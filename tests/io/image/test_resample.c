@@ -1,4 +1,4 @@
-#include "golden_pictures.h"
+#include "golden_images.h"
 
 #include "core/base/rng.h"
 #include "io/image/resample.h"
@@ -13,20 +13,20 @@ static void resize(const cream_resize *job, uint8_t *out) {
 }
 
 static cream_resize golden_job(int number, const uint8_t **expected) {
-  const cream_st_tensor *picture = golden_get("resize.picture"), *result = golden_get("resize.%d", number);
+  const cream_st_tensor *image = golden_get("resize.picture"), *result = golden_get("resize.%d", number);
   const double *job = golden_get("resize.%d.job", number)->data;
   *expected = result->data;
-  return (cream_resize){.pixels = picture->data,
-                        .width = (int)picture->dims[1],
-                        .height = (int)picture->dims[0],
-                        .stride = picture->dims[1] * 3,
+  return (cream_resize){.pixels = image->data,
+                        .width = (int)image->dims[1],
+                        .height = (int)image->dims[0],
+                        .stride = image->dims[1] * 3,
                         .box = {job[0], job[1], job[2], job[3]},
                         .out_width = (int)job[4],
                         .out_height = (int)job[5],
                         .filter = (cream_filter)job[6]};
 }
 
-/* The very values that Pillow gives, with and without the processor's own instructions. */
+/* The same values as Pillow, with and without AVX2. */
 static void as_pillow(void **state) {
   (void)state;
   int count = 0;
@@ -49,7 +49,7 @@ static void as_pillow(void **state) {
   assert_int_equal(count, 22);
 }
 
-/* A window is the same part of the whole. */
+/* A window equals that part of the whole result. */
 static void windows(void **state) {
   (void)state;
   for (int number = 0; golden_get("resize.%d", number); number++) {
@@ -68,7 +68,7 @@ static void windows(void **state) {
   }
 }
 
-/* Random sizes: both kinds of kernels agree, read nothing outside, and keep a plain picture plain. */
+/* Random sizes: both kernels agree, read nothing outside of the image, and a uniform image stays uniform. */
 static void kernels_agree(void **state) {
   (void)state;
   cream_rng rng = cream_rng_at(1, CREAM_RNG_TEST, 0);
@@ -96,7 +96,7 @@ static void kernels_agree(void **state) {
   }
 }
 
-/* A crop is a picture of its own: what lies around it does not matter. */
+/* A crop is resized like a separate image: pixels around it have no influence. */
 static void crop(void **state) {
   (void)state;
   uint8_t pixels[40 * 30 * 3], cut[20 * 11 * 3], a[16 * 16 * 3], b[16 * 16 * 3];

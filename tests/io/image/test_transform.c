@@ -1,4 +1,4 @@
-#include "golden_pictures.h"
+#include "golden_images.h"
 
 #include <math.h>
 
@@ -36,8 +36,8 @@ static void apply(int op, double argument, cream_filter filter, const uint8_t *i
 
 static void operations_as_pillow(void **state) {
   (void)state;
-  const cream_st_tensor *picture = golden_get("ops.picture"), *result;
-  int width = (int)picture->dims[1], height = (int)picture->dims[0], seen[CREAM_RANDAUGMENT_OPS] = {0};
+  const cream_st_tensor *image = golden_get("ops.picture"), *result;
+  int width = (int)image->dims[1], height = (int)image->dims[0], seen[CREAM_RANDAUGMENT_OPS] = {0};
   size_t bytes = (size_t)width * (size_t)height * 3;
   for (int i = 0; (result = golden_get("ops.%d", i)); i++) {
     const double *job = golden_get("ops.%d.job", i)->data;
@@ -46,7 +46,7 @@ static void operations_as_pillow(void **state) {
     char what[80];
     assert_true(bytes <= sizeof out);
     apply(op, cream_randaugment_argument(op, job[1], job[2] != 0, job[3] != 0), (cream_filter)job[4],
-          picture->data, out, width, height);
+          image->data, out, width, height);
     snprintf(what, sizeof what, "%s at %g, filter %g", cream_randaugment_name(op), job[1], job[4]);
     assert_pixels(out, result->data, bytes, 0, what);
     seen[op]++;
@@ -56,15 +56,15 @@ static void operations_as_pillow(void **state) {
 
 static void histograms_at_the_edge(void **state) {
   (void)state;
-  const char *const pictures[] = {"narrow", "plain"};
+  const char *const names[] = {"narrow", "plain"};
   for (int p = 0; p < 2; p++) {
-    const cream_st_tensor *picture = golden_get("ops.%s", pictures[p]);
-    int width = (int)picture->dims[1], height = (int)picture->dims[0];
+    const cream_st_tensor *image = golden_get("ops.%s", names[p]);
+    int width = (int)image->dims[1], height = (int)image->dims[0];
     for (int op = 0; op < 2; op++) {
       uint8_t out[2048];
       const char *name = cream_randaugment_name(op);
-      apply(op, 0, CREAM_FILTER_BILINEAR, picture->data, out, width, height);
-      assert_pixels(out, golden_get("ops.%s.%s", pictures[p], name)->data, (size_t)(width * height * 3), 0,
+      apply(op, 0, CREAM_FILTER_BILINEAR, image->data, out, width, height);
+      assert_pixels(out, golden_get("ops.%s.%s", names[p], name)->data, (size_t)(width * height * 3), 0,
                     name);
     }
   }
@@ -111,7 +111,7 @@ static void parsing(void **state) {
     assert_fails(cream_randaugment_parse(bad[i], &r, &error), CREAM_BAD_CONFIG, error, bad[i]);
 }
 
-/* Each operation is drawn, about half of the draws are applied, and a magnitude never leaves its range. */
+/* About half of the draws change the image: each is applied with probability 0.5. */
 static void draws(void **state) {
   (void)state;
   enum { SIDE = 6, ROUNDS = 2000 };
@@ -170,7 +170,7 @@ static void crop_is_torchvisions(void **state) {
   assert_true(area / ROUNDS > 0.42 && area / ROUNDS < 0.54);
   for (int i = 0; i < 4; i++) assert_true(edges[i] > ROUNDS / 100);
 
-  /* Nothing fits into these: the middle, at the nearest ratio. */
+  /* No crop fits into these: the central part at the nearest ratio. */
   const int shapes[][6] = {{1000, 10, 493, 0, 13, 10}, {10, 1000, 0, 493, 10, 13}, {1, 1, 0, 0, 1, 1}};
   for (int i = 0; i < 3; i++) {
     config.scale_min = i == 2 ? 0.08 : 1;
@@ -218,7 +218,7 @@ static void test_transform(void **state) {
   cream_image_free(&image);
 }
 
-/* What a decoder leaves out must not change the result: the whole, and the part that was asked for. */
+/* The result does not depend on whether a decoder returns the whole image or the crop alone. */
 static void parts(void **state) {
   (void)state;
   enum { SIDE = 24 };
@@ -250,7 +250,7 @@ static void parts(void **state) {
   cream_image_free(&whole);
 }
 
-/* ---- the others ------------------------------------------------------------------------------------ */
+/* ---- transforms after the crop --------------------------------------------------------------------- */
 
 static void flips(void **state) {
   (void)state;
@@ -279,7 +279,7 @@ static void flips(void **state) {
   cream_image_free(&image);
 }
 
-/* Noise has the data's mean and deviation, and fills a share of the picture within the limits. */
+/* Noise has the mean and deviation of the data, and covers a share of the image within the limits. */
 static void erasing(void **state) {
   (void)state;
   enum { SIDE = 64 };
@@ -324,7 +324,7 @@ static void erasing(void **state) {
   cream_image_free(&image);
 }
 
-/* Without RandAugment colours are jittered; with a strength of 0 they are not. */
+/* Without RandAugment colours are jittered, unless the strength is 0. */
 static void colours(void **state) {
   (void)state;
   enum { SIDE = 16 };
@@ -371,7 +371,7 @@ static void bad_settings(void **state) {
   config.scale_min = 0.9;
   config.scale_max = 0.5;
   assert_fails(cream_transforms_init(&t, &config, 8, mean, deviation, &error), CREAM_BAD_CONFIG, error,
-               "augment.scale_min 0.9 is above augment.scale_max 0.5");
+               "augment.scale_min: got 0.9, expected at most augment.scale_max, 0.5");
   config = defaults();
   config.erase_min = 0.5;
   assert_fails(cream_transforms_init(&t, &config, 8, mean, deviation, &error), CREAM_BAD_CONFIG, error,

@@ -5,7 +5,7 @@
 #include "io/report/html.h"
 #include "io/report/svg_plot.h"
 
-/* What `write` writes, until the next call. */
+/* The output since the last begin(). */
 static char *written;
 
 static FILE *begin(void) {
@@ -64,13 +64,13 @@ static void ticks(void **state) {
   check_ticks(0, 1280, 8, 8, 0, 200);
   check_ticks(1e-7, 9e-7, 6, 6, 0, 2e-7);
   check_ticks(14e6, 604e6, 4, 4, 0, 250e6);
-  /* No extent: room around the value, and around 0. */
+  /* An empty range: the ticks enclose the value. */
   double found, values[CREAM_TICKS];
   int count = cream_ticks(50, 50, 6, values, &found);
   assert_true(count >= 2 && values[0] < 50 && values[count - 1] > 50);
   count = cream_ticks(0, 0, 6, values, &found);
   assert_true(count >= 2 && values[0] < 0 && values[count - 1] > 0);
-  /* Whatever the numbers, ticks are few, ascending and around the data. */
+  /* For any range, ticks are few, ascending and enclose the data. */
   for (int i = 0; i < 2000; i++) {
     double low = (i % 97 - 48) * pow(10, i % 13 - 6), high = low + (1 + i % 31) * pow(10, i % 11 - 5);
     int most = 2 + i % 9;
@@ -121,14 +121,14 @@ static void plots(void **state) {
   assert_non_null(
       strstr(written, "role=\"img\" aria-labelledby=\"p-t p-d\"><title id=\"p-t\">A &amp; B</title>"));
   assert_non_null(strstr(written,
-                         "<desc id=\"p-d\">y &lt;%&gt; against x (s). &lt;line&gt;: 4 points, from 1 to 3, "
-                         "the last 2."));
+                         "<desc id=\"p-d\">y &lt;%&gt; against x (s). &lt;line&gt;: 4 points from 1 to 3, "
+                         "the last is 2."));
   assert_non_null(strstr(written, "<figcaption>how &quot;to&quot; read</figcaption>"));
   assert_null(strstr(written, "<line>"));
   assert_null(strstr(written, "<first>"));
   assert_null(strstr(written, "nan"));
   assert_null(strstr(written, "inf"));
-  /* A gap lifts the pen; the point that is none has no mark, but a row with dashes. */
+  /* A gap interrupts the line; a point that is not finite has no mark, but a row with dashes. */
   const char *path = strstr(written, "class=\"line\"");
   assert_non_null(path);
   assert_int_equal(occurrences(path, "M"), occurrences(path, "class=\"mark\"") + 2 + 1);
@@ -140,7 +140,7 @@ static void plots(void **state) {
   assert_int_equal(occurrences(written, "<g"), occurrences(written, "</g>"));
 }
 
-/* Thousands of points: the table has a few hundred rows, the first and the last among them. */
+/* For thousands of points the table has a few hundred rows, among them the first and the last. */
 static void thinned(void **state) {
   (void)state;
   enum { N = 5000 };
@@ -154,8 +154,8 @@ static void thinned(void **state) {
   assert_int_equal(occurrences(written, "<tr><td>"), CREAM_PLOT_ROWS);
   assert_non_null(strstr(written, "<td>0</td><td>0</td>"));
   assert_non_null(strstr(written, "<td>4999</td>"));
-  assert_non_null(strstr(written, "Thinned"));
-  /* More series than there are places for take the last one's. */
+  assert_non_null(strstr(written, "the rows are evenly spaced"));
+  /* In a full plot a new series replaces the last. */
   for (int s = 0; s < 2 * CREAM_PLOT_SERIES; s++) cream_plot_add(&plot, "s", CREAM_SERIES_DOTS, points, 1);
   assert_int_equal(plot.n_series, CREAM_PLOT_SERIES);
 }

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-#include "io/run/metrics_read.h"
 #include "io/report/term_plot.h"
+#include "io/run/metrics_read.h"
 
 static void append(const char *text) {
   FILE *stream = fopen(scratch("metrics.jsonl"), "ab");
@@ -12,8 +12,8 @@ static void append(const char *text) {
   assert_int_equal(fclose(stream), 0);
 }
 
-/* Reads on; whether there was something new. */
-static bool read_on(cream_metrics *m) {
+/* Reads what was appended; returns whether there was anything. */
+static bool read_new(cream_metrics *m) {
   bool grown;
   cream_error error;
   if (cream_metrics_read(m, scratch_dir, &grown, &error)) fail_msg("%s", error.text);
@@ -40,7 +40,7 @@ static void curves(void **state) {
   assert_true(curve.points[curve.count - 1].x > N - 1 - (double)curve.per);
 }
 
-/* Curves with points at different places: where both are known, and nowhere else. */
+/* The mean of curves with points at different x exists only where both have values. */
 static void curves_together(void **state) {
   (void)state;
   static cream_curve a, b, none;
@@ -53,11 +53,11 @@ static void curves_together(void **state) {
   for (int i = 0; i < 8; i++) {
     assert_true(points[i].x == 25 + 10 * i);
     double first = i < 7 ? 24.5 + 10 * i : 95,
-           second = i < 7 ? 50 + 20 * i : 200; /* the last part has its end */
+           second = i < 7 ? 50 + 20 * i : 200; /* the last bin has the end of both */
     assert_true(fabs(points[i].y - (first + second) / 2) < 1e-9);
     assert_true(points[i].low == first && points[i].high == second);
   }
-  /* Parts in which the second has no point: it is followed from the one before to the next. */
+  /* A bin without a point of the curve: its value is interpolated. */
   const cream_curve *second[] = {&b};
   static cream_point many[200];
   assert_int_equal(cream_curves_mean(second, 1, many, 200), 200);
@@ -85,7 +85,7 @@ static bool beats(cream_point a, cream_point b) {
   return a.x <= b.x && a.y >= b.y && (a.x < b.x || a.y > b.y);
 }
 
-/* Against the definition. */
+/* The front against its definition. */
 static void fronts(void **state) {
   (void)state;
   enum { N = 300 };
@@ -116,34 +116,8 @@ static void fronts(void **state) {
   assert_true(front.points[0].x == 0 && front.points[front.count - 1].x == 3 * CREAM_FRONT_POINTS - 1);
 }
 
-static void growing(void **state) {
-  (void)state;
-  static cream_metrics m;
-  cream_metrics_init(&m);
-  assert_false(read_on(&m)); /* no file yet */
-  append(
-      "{\"kind\": \"start\", \"phase\": \"search\", \"step\": 0, \"epoch\": 0, \"steps\": 20, \"epochs\": 2, "
-      "\"seconds\": 0}\n"
-      "{\"kind\": \"step\", \"phase\": \"search\", \"step\": 1, \"epoch\": 0, \"lr\": 0.1, \"loss\": 2.5, "
-      "\"hard\": 2.5, \"soft\": 0, \"accuracy\": 0.25, \"path\": [0, 5, 2], \"seconds\": 1, "
-      "\"images_per_second\": 64}\n"
-      "{\"kind\": \"step\", \"phase\": \"search\", \"st");
-  assert_true(read_on(&m));
-  assert_string_equal(m.phase, "search");
-  assert_true(m.lines == 2 && m.step == 1 && m.steps == 20 && m.epochs == 2);
-  assert_true(m.loss.count == 1 && m.loss.points[0].y == 2.5 && m.soft.count == 0 && m.rho.count == 0);
-  assert_true(m.accuracy.points[0].y == 25 && m.images_per_second == 64);
-  assert_false(read_on(&m)); /* the last line has no end */
-  append(
-      "ep\": 2, \"epoch\": 0, \"loss\": null, \"hard\": 1, \"soft\": 3, \"rho\": 0.99, \"path\": [1, 5, 2], "
-      "\"seconds\": 2, \"images_per_second\": 32}\n"
-      "{\"kind\": \"meta\", \"phase\": \"search\", \"step\": 2, \"rho\": 0.5, \"meta_gradient\": 1.5, "
-      "\"seconds\": 2}\n");
-  assert_true(read_on(&m));
-  assert_true(m.lines == 4 && m.broken == 0 && m.step == 2 && m.loss.count == 1 && m.hard.count == 2);
-  assert_true(m.rho_bins[CREAM_METRICS_BINS - 1] == 1 && m.soft.points[0].y == 3 && m.meta_updates == 1);
-  assert_true(m.n_layers == 3 && m.paths == 2 && m.sampled[0][0] == 1 && m.sampled[0][1] == 1);
-  assert_true(m.sampled[1][5] == 2 && m.sampled[2][2] == 2);
+/* Continues `growing` with events of the board, of epochs and of the end. */
+static void boards_and_tests(cream_metrics *m) {
   append(
       "{\"kind\": \"score\", \"phase\": \"search\", \"step\": 2, \"score\": 0.5, \"flops\": 4e6, "
       "\"seconds\": 2}\n"
@@ -159,35 +133,66 @@ static void growing(void **state) {
       "\"params\": 1e6, \"entered\": 7, \"seconds\": 4}\n"
       "{\"kind\": \"note\", \"step\": 0, \"note\": \"a <b>\", \"seconds\": 4}\n"
       "{\"kind\": \"eval\", \"phase\": \"test\", \"split\": \"test\", \"step\": 0, \"accuracy\": 0.875}\n");
-  assert_true(read_on(&m));
-  assert_true(m.scored.count == 1 && m.scored.points[0].x == 4 && m.scored.points[0].y == 50 &&
-              m.front.count == 1);
-  assert_int_equal(m.n_boards, 2);
-  assert_string_equal(m.boards[1].name, "14");
-  const cream_board_curves *board = &m.boards[0];
+  assert_true(read_new(m));
+  assert_true(m->scored.count == 1 && m->scored.points[0].x == 4 && m->scored.points[0].y == 50 &&
+              m->front.count == 1);
+  assert_int_equal(m->n_boards, 2);
+  assert_string_equal(m->boards[1].name, "14");
+  const cream_board_curves *board = &m->boards[0];
   assert_true(board->best.points[0].y == 75 && board->mean.points[0].y == 50 &&
               board->worst.points[0].y == 25);
   assert_true(board->flops.points[0].y == 3 && board->flops.points[0].low == 2 &&
               board->flops.points[0].high == 4);
   assert_true(board->flops_full == 3 && board->flops_end == 5); /* two entries, then one */
   assert_true(board->entered.count == 1 && board->best.points[1].x == 10 && board->best.points[1].y == 100);
-  assert_true(m.epoch == 1 && m.waiting.points[0].y == 25 && m.memory.points[0].y == 50);
-  assert_true(m.n_selected == 1 && m.selected[0].top1 == 50 && m.selected[0].entered == 7);
-  assert_string_equal(m.notes[0], "a <b>");
-  assert_true(m.test == 87.5 && m.step == 20 && m.seconds == 4);
-  /* A resumed run's clock begins anew. */
+  assert_true(m->epoch == 1 && m->waiting.points[0].y == 25 && m->memory.points[0].y == 50);
+  assert_true(m->n_selected == 1 && m->selected[0].top1 == 50 && m->selected[0].entered == 7);
+  assert_string_equal(m->notes[0], "a <b>");
+  assert_true(m->test == 87.5 && m->step == 20 && m->seconds == 4);
+}
+
+static void growing(void **state) {
+  (void)state;
+  static cream_metrics m;
+  cream_metrics_init(&m);
+  assert_false(read_new(&m)); /* there is no file yet */
+  append(
+      "{\"kind\": \"start\", \"phase\": \"search\", \"step\": 0, \"epoch\": 0, \"steps\": 20, \"epochs\": 2, "
+      "\"seconds\": 0}\n"
+      "{\"kind\": \"step\", \"phase\": \"search\", \"step\": 1, \"epoch\": 0, \"lr\": 0.1, \"loss\": 2.5, "
+      "\"hard\": 2.5, \"soft\": 0, \"accuracy\": 0.25, \"path\": [0, 5, 2], \"seconds\": 1, "
+      "\"images_per_second\": 64}\n"
+      "{\"kind\": \"step\", \"phase\": \"search\", \"st");
+  assert_true(read_new(&m));
+  assert_string_equal(m.phase, "search");
+  assert_true(m.lines == 2 && m.step == 1 && m.steps == 20 && m.epochs == 2);
+  assert_true(m.loss.count == 1 && m.loss.points[0].y == 2.5 && m.soft.count == 0 && m.rho.count == 0);
+  assert_true(m.accuracy.points[0].y == 25 && m.images_per_second == 64);
+  assert_false(read_new(&m)); /* the last line is incomplete */
+  append(
+      "ep\": 2, \"epoch\": 0, \"loss\": null, \"hard\": 1, \"soft\": 3, \"rho\": 0.99, \"path\": [1, 5, 2], "
+      "\"seconds\": 2, \"images_per_second\": 32}\n"
+      "{\"kind\": \"meta\", \"phase\": \"search\", \"step\": 2, \"rho\": 0.5, \"meta_gradient\": 1.5, "
+      "\"seconds\": 2}\n");
+  assert_true(read_new(&m));
+  assert_true(m.lines == 4 && m.broken == 0 && m.step == 2 && m.loss.count == 1 && m.hard.count == 2);
+  assert_true(m.rho_bins[CREAM_METRICS_BINS - 1] == 1 && m.soft.points[0].y == 3 && m.meta_updates == 1);
+  assert_true(m.n_layers == 3 && m.paths == 2 && m.sampled[0][0] == 1 && m.sampled[0][1] == 1);
+  assert_true(m.sampled[1][5] == 2 && m.sampled[2][2] == 2);
+  boards_and_tests(&m);
+  /* The clock of a resumed run starts again. */
   append("{\"kind\": \"step\", \"phase\": \"search\", \"step\": 21, \"loss\": 1, \"seconds\": 1}\n");
-  assert_true(read_on(&m));
+  assert_true(read_new(&m));
   assert_true(m.seconds == 5 && m.before == 4 && m.first_step == 20);
-  /* A shorter file is another one. */
+  /* A shorter file is read from the beginning. */
   static const char other[] = "{\"kind\": \"start\", \"phase\": \"retrain\", \"step\": 0, \"steps\": 5}\n";
   scratch_write("metrics.jsonl", other, sizeof other - 1);
-  assert_true(read_on(&m));
+  assert_true(read_new(&m));
   assert_true(m.lines == 1 && m.steps == 5 && m.loss.count == 0);
   assert_string_equal(m.phase, "retrain");
 }
 
-/* Lines that no run writes. */
+/* Invalid lines. */
 static void hostile(void **state) {
   (void)state;
   static cream_metrics m;
@@ -211,7 +216,7 @@ static void hostile(void **state) {
   fputs("\n{\"kind\": \"step\", \"step\": 2, \"loss\": 0.5}\n", stream);
   for (int i = 0; i < 5000; i++) fputs("{\"kind\": \"note\", \"note\": \"x\"}\n", stream);
   fclose(stream);
-  assert_true(read_on(&m));
+  assert_true(read_new(&m));
   assert_true(m.broken == 4 && m.lines == 11 + 20 + 2 + 5000);
   assert_true(m.n_layers == 4 && m.sampled[2][0] == 0 && m.rho_bins[CREAM_METRICS_BINS - 1] == 1);
   assert_true(m.n_boards == CREAM_METRICS_BOARDS && m.n_notes == CREAM_METRICS_NOTES);
@@ -225,7 +230,7 @@ static void hostile(void **state) {
   assert_non_null(strstr(error.text, "folder/metrics.jsonl"));
 }
 
-/* The plot as lines of text; each is `width` columns wide. */
+/* Draws the plot as lines of text. */
 static void draw(const cream_term_plot *plot, int width, int height, const cream_term *term, char *text,
                  size_t size) {
   static cream_term_canvas canvas;
@@ -265,7 +270,7 @@ static void terminal(void **state) {
   }
   draw(&plot, 24, 7, &colour, text, sizeof text);
   assert_non_null(strstr(text, "\033[36m up 40\033[0m"));
-  /* Nothing to draw, one point, a size that is none, one larger than there is room for. */
+  /* No points, one point, a size that is too small, one that is too large. */
   cream_term_plot empty = {.title = "a title that is longer than the plot is wide", .n = 1};
   static cream_curve none;
   empty.curves[0].name = "none";

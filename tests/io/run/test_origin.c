@@ -2,8 +2,8 @@
 
 #include <jansson.h>
 
-#include "io/run/origin.h"
 #include "io/config/space_yaml.h"
+#include "io/run/origin.h"
 
 static void check_line(const char *expected, int n, const char *const *words) {
   char text[256];
@@ -22,12 +22,12 @@ static void command_lines(void **state) {
   assert_string_equal(text, "cream search --data");
 }
 
-/* Two classes, six pictures of one pixel. */
+/* Two classes, six images of one pixel. */
 typedef struct little {
   cream_dataset dataset;
   int32_t labels[CREAM_PARTS][4];
   uint8_t pixels[CREAM_PARTS][4];
-  int broken; /* index of a picture that cannot be read; -1: none */
+  int broken; /* index of an image that cannot be read; -1: none */
 } little;
 
 static cream_status load(const cream_dataset *dataset, cream_part part, size_t index, int least_side,
@@ -107,7 +107,7 @@ static void files(void **state) {
   char *text = scratch_read("run/origin.json", NULL);
   assert_text_contains(text, hex);
   free(text);
-  /* A damaged one is no reason not to go on. */
+  /* A broken file is replaced. */
   scratch_write("run/origin.json", "{\"starts\": [3", 12);
   assert_int_equal(cream_origin_write(&run, &origin, true, &error), CREAM_OK);
   starts = starts_of(scratch("run/origin.json"));

@@ -5,8 +5,8 @@
 
 #include "core/cream.h"
 #include "io/config/arch.h"
-#include "io/run/run.h"
 #include "io/config/space_yaml.h"
+#include "io/run/run.h"
 
 static cream_skeleton supernet(void) {
   cream_space space;
@@ -33,11 +33,11 @@ static void opening(void **state) {
   assert_int_equal(cream_run_open(&run, scratch("a/b"), false, &error), CREAM_OK);
   assert_string_equal(cream_run_file(&run, CREAM_RUN_ARCH, path), scratch("a/b/arch.json"));
   assert_int_equal(cream_run_close(&run, &error), CREAM_OK);
-  /* Nothing was written: the folder may be taken again. */
+  /* Nothing was written, so the folder can be opened again. */
   assert_int_equal(cream_run_open(&run, scratch("a/b"), false, &error), CREAM_OK);
   scratch_write("a/b/result.json", "{}", 2);
   assert_fails(cream_run_open(&run, scratch("a/b"), false, &error), CREAM_BAD_CONFIG, error,
-               "is not empty (it has result.json); choose another, --resume, or --force");
+               "is not empty (it has result.json); choose another folder, or give --resume or --force");
   scratch_write("a/b/notes", "x", 1);
   /* The folder is locked until the run is closed. */
   cream_run other;
@@ -144,7 +144,7 @@ static void unwritable(void **state) {
                "config.yaml: No such file");
 }
 
-/* The lines of the metrics without their last fields, which have to be the clock's and the machine's. */
+/* The lines of the metrics without their last fields, which depend on clock and machine. */
 static int read_lines(char lines[][400], int room) {
   char *text = scratch_read("run/metrics.jsonl", NULL), *at = text;
   int count = 0;
@@ -167,94 +167,129 @@ static int read_lines(char lines[][400], int room) {
   return count;
 }
 
+/* Every kind of event, and its line. */
+#define CHOICES                                                                                              \
+  {                                                                                                          \
+    .n_layers = 3, .choice = { 0, 5, 2 }                                                                     \
+  }
+static const cream_path event_path = CHOICES;
+static const cream_board event_board = {
+    .capacity = 2,
+    .count = 1,
+    .entries = {{.path = CHOICES, .score = 0.75, .loss = 0.5, .flops = 8, .params = 9, .step = 3}}};
+static const cream_event events[] = {
+    {.kind = CREAM_EVENT_START, .phase = "search", .steps = 20, .epochs = 2},
+    {.kind = CREAM_EVENT_STEP,
+     .phase = "search",
+     .step = 1,
+     .lr = 0.1,
+     .loss = 2.5,
+     .hard = 2.5,
+     .rho = -1,
+     .path = &event_path,
+     .images_per_second = 123.456},
+    {.kind = CREAM_EVENT_STEP,
+     .phase = "search",
+     .step = 2,
+     .loss = NAN,
+     .rho = 0.5,
+     .accuracy = 0.25,
+     .waited = 7},
+    {.kind = CREAM_EVENT_META, .phase = "search", .step = 2, .rho = 0.5, .meta_gradient = 1.25},
+    {.kind = CREAM_EVENT_SCORE, .phase = "search", .step = 3, .candidate = &event_board.entries[0]},
+    {.kind = CREAM_EVENT_BOARD, .phase = "search", .step = 3, .board = &event_board},
+    {.kind = CREAM_EVENT_EPOCH, .phase = "search", .step = 10, .epoch = 1, .rho = -1, .board = &event_board},
+    {.kind = CREAM_EVENT_EVAL,
+     .phase = "retrain",
+     .split = "test",
+     .accuracy = 0.5,
+     .top5 = 1,
+     .eval_loss = 1.5},
+    {.kind = CREAM_EVENT_SELECT,
+     .phase = "search",
+     .accuracy = 0.5,
+     .top5 = 1,
+     .eval_loss = 2,
+     .board = &event_board},
+    {.kind = CREAM_EVENT_NOTE, .note = "a \"note\""},
+};
+
+static const char *const event_lines[] = {
+    "{\"kind\": \"start\", \"phase\": \"search\", \"step\": 0, \"epoch\": 0, \"steps\": 20, \"epochs\": 2",
+    "{\"kind\": \"step\", \"phase\": \"search\", \"step\": 1, \"epoch\": 0, \"lr\": 0.1, \"loss\": 2.5, "
+    "\"hard\": 2.5, "
+    "\"soft\": 0, \"accuracy\": 0, \"path\": [0, 5, 2]",
+    "{\"kind\": \"step\", \"phase\": \"search\", \"step\": 2, \"epoch\": 0, \"lr\": 0, \"loss\": null, "
+    "\"hard\": 0, "
+    "\"soft\": 0, \"rho\": 0.5, \"accuracy\": 0.25",
+    "{\"kind\": \"meta\", \"phase\": \"search\", \"step\": 2, \"epoch\": 0, \"rho\": 0.5, "
+    "\"meta_gradient\": 1.25",
+    "{\"kind\": \"score\", \"phase\": \"search\", \"step\": 3, \"epoch\": 0, \"score\": 0.75, "
+    "\"score_loss\": 0.5, \"flops\": 8, \"params\": 9, \"path\": [0, 5, 2]",
+    "{\"kind\": \"board\", \"phase\": \"search\", \"step\": 3, \"epoch\": 0, \"entry\": 0, \"score\": "
+    "0.75, "
+    "\"score_loss\": 0.5, \"flops\": 8, \"params\": 9, \"entered\": 3, \"path\": [0, 5, 2], "
+    "\"board_scores\": [0.75], \"board_flops\": [8]",
+    "{\"kind\": \"epoch\", \"phase\": \"search\", \"step\": 10, \"epoch\": 1, \"lr\": 0, \"loss\": 0, "
+    "\"hard\": 0, "
+    "\"soft\": 0, \"accuracy\": 0, \"entries\": 1, \"best\": 0.75, "
+    "\"board_scores\": [0.75], \"board_flops\": [8]",
+    "{\"kind\": \"eval\", \"phase\": \"retrain\", \"step\": 0, \"epoch\": 0, \"split\": \"test\", "
+    "\"accuracy\": 0.5, "
+    "\"top5\": 1, \"loss\": 1.5",
+    "{\"kind\": \"select\", \"phase\": \"search\", \"step\": 0, \"epoch\": 0, \"accuracy\": 0.5, \"top5\": "
+    "1, "
+    "\"loss\": 2, \"entry\": 0, \"score\": 0.75, \"score_loss\": 0.5, \"flops\": 8, \"params\": 9, "
+    "\"entered\": 3, "
+    "\"path\": [0, 5, 2]",
+    "{\"kind\": \"note\", \"step\": 0, \"epoch\": 0, \"note\": \"a \\\"note\\\"\"",
+};
+
 static void metrics(void **state) {
   (void)state;
   cream_run run = opened();
   cream_error error;
-  cream_path path = {.n_layers = 3, .choice = {0, 5, 2}};
-  cream_board board = {.capacity = 2, .count = 1};
-  board.entries[0] =
-      (cream_board_entry){.path = path, .score = 0.75, .loss = 0.5, .flops = 8, .params = 9, .step = 3};
-  const cream_event events[] = {
-      {.kind = CREAM_EVENT_START, .phase = "search", .steps = 20, .epochs = 2},
-      {.kind = CREAM_EVENT_STEP,
-       .phase = "search",
-       .step = 1,
-       .lr = 0.1,
-       .loss = 2.5,
-       .hard = 2.5,
-       .rho = -1,
-       .path = &path,
-       .images_per_second = 123.456},
-      {.kind = CREAM_EVENT_STEP,
-       .phase = "search",
-       .step = 2,
-       .loss = NAN,
-       .rho = 0.5,
-       .accuracy = 0.25,
-       .waited = 7},
-      {.kind = CREAM_EVENT_META, .phase = "search", .step = 2, .rho = 0.5, .meta_gradient = 1.25},
-      {.kind = CREAM_EVENT_SCORE, .phase = "search", .step = 3, .candidate = &board.entries[0]},
-      {.kind = CREAM_EVENT_BOARD, .phase = "search", .step = 3, .board = &board},
-      {.kind = CREAM_EVENT_EPOCH, .phase = "search", .step = 10, .epoch = 1, .rho = -1, .board = &board},
-      {.kind = CREAM_EVENT_EVAL,
-       .phase = "retrain",
-       .split = "test",
-       .accuracy = 0.5,
-       .top5 = 1,
-       .eval_loss = 1.5},
-      {.kind = CREAM_EVENT_SELECT,
-       .phase = "search",
-       .accuracy = 0.5,
-       .top5 = 1,
-       .eval_loss = 2,
-       .board = &board},
-      {.kind = CREAM_EVENT_NOTE, .note = "a \"note\""},
-  };
-  static const char *const expected[] = {
-      "{\"kind\": \"start\", \"phase\": \"search\", \"step\": 0, \"epoch\": 0, \"steps\": 20, \"epochs\": 2",
-      "{\"kind\": \"step\", \"phase\": \"search\", \"step\": 1, \"epoch\": 0, \"lr\": 0.1, \"loss\": 2.5, "
-      "\"hard\": 2.5, "
-      "\"soft\": 0, \"accuracy\": 0, \"path\": [0, 5, 2]",
-      "{\"kind\": \"step\", \"phase\": \"search\", \"step\": 2, \"epoch\": 0, \"lr\": 0, \"loss\": null, "
-      "\"hard\": 0, "
-      "\"soft\": 0, \"rho\": 0.5, \"accuracy\": 0.25",
-      "{\"kind\": \"meta\", \"phase\": \"search\", \"step\": 2, \"epoch\": 0, \"rho\": 0.5, "
-      "\"meta_gradient\": 1.25",
-      "{\"kind\": \"score\", \"phase\": \"search\", \"step\": 3, \"epoch\": 0, \"score\": 0.75, "
-      "\"score_loss\": 0.5, \"flops\": 8, \"params\": 9, \"path\": [0, 5, 2]",
-      "{\"kind\": \"board\", \"phase\": \"search\", \"step\": 3, \"epoch\": 0, \"entry\": 0, \"score\": "
-      "0.75, "
-      "\"score_loss\": 0.5, \"flops\": 8, \"params\": 9, \"entered\": 3, \"path\": [0, 5, 2], "
-      "\"board_scores\": [0.75], \"board_flops\": [8]",
-      "{\"kind\": \"epoch\", \"phase\": \"search\", \"step\": 10, \"epoch\": 1, \"lr\": 0, \"loss\": 0, "
-      "\"hard\": 0, "
-      "\"soft\": 0, \"accuracy\": 0, \"entries\": 1, \"best\": 0.75, "
-      "\"board_scores\": [0.75], \"board_flops\": [8]",
-      "{\"kind\": \"eval\", \"phase\": \"retrain\", \"step\": 0, \"epoch\": 0, \"split\": \"test\", "
-      "\"accuracy\": 0.5, "
-      "\"top5\": 1, \"loss\": 1.5",
-      "{\"kind\": \"select\", \"phase\": \"search\", \"step\": 0, \"epoch\": 0, \"accuracy\": 0.5, \"top5\": "
-      "1, "
-      "\"loss\": 2, \"entry\": 0, \"score\": 0.75, \"score_loss\": 0.5, \"flops\": 8, \"params\": 9, "
-      "\"entered\": 3, "
-      "\"path\": [0, 5, 2]",
-      "{\"kind\": \"note\", \"step\": 0, \"epoch\": 0, \"note\": \"a \\\"note\\\"\"",
-  };
   enum { N = sizeof events / sizeof *events };
   char lines[N][400];
   for (int i = 0; i < N; i++) {
     assert_int_equal(cream_metrics_on_event(&run, &events[i], &error), CREAM_OK);
-    /* An epoch's end is in the file before the run ends. */
+    /* An epoch is in the file before the run ends. */
     if (events[i].kind == CREAM_EVENT_EPOCH) assert_int_equal(read_lines(lines, N), i + 1);
   }
   assert_int_equal(cream_run_close(&run, &error), CREAM_OK);
   assert_int_equal(read_lines(lines, N), N);
-  for (int i = 0; i < N; i++) assert_string_equal(lines[i], expected[i]);
+  for (int i = 0; i < N; i++) assert_string_equal(lines[i], event_lines[i]);
 }
 
-/* The seconds of a run that goes on do, and the clock of TensorBoard is the wall's all the same. */
-static void going_on(void **state) {
+/* The columns of the summary, and a tag in TensorBoard for everything that is evaluated. */
+static void summary_and_scalars(void **state) {
+  (void)state;
+  static const char *const splits[] = {"heldout", "heldout-ema", "test", "test-trained", "other", NULL};
+  static const char *const tags[] = {"heldout/top1", "heldout_ema/loss", "test/top1", "test_trained/top1"};
+  cream_run run = opened();
+  cream_error error;
+  for (int i = 0; i < 6; i++) {
+    const cream_event event = {
+        .kind = CREAM_EVENT_EVAL, .rho = -1, .split = splits[i], .accuracy = 0.25 + 0.125 * i};
+    assert_int_equal(cream_run_on_event(&run, &event, &error), CREAM_OK);
+  }
+  assert_true(run.score == 0.375);
+  const cream_event event = {.kind = CREAM_EVENT_EPOCH, .step = 10, .epoch = 1, .lr = 0.5, .rho = -1};
+  assert_int_equal(cream_run_on_event(&run, &event, &error), CREAM_OK);
+  assert_int_equal(cream_run_close(&run, &error), CREAM_OK);
+  char *text = scratch_read("run/" CREAM_RUN_SUMMARY, NULL);
+  assert_text_contains(
+      text, "epoch,step,lr,loss,accuracy,heldout,heldout_ema,board_best,seconds,images_per_second\n"
+            "1,10,0.5,0,0,0.25,0.375,,");
+  free(text);
+  size_t size;
+  text = scratch_read("run/" CREAM_RUN_EVENTS, &size);
+  for (int i = 0; i < 4; i++) assert_non_null(memmem(text, size, tags[i], strlen(tags[i])));
+  free(text);
+}
+
+/* The seconds of a resumed run continue, and TensorBoard still gets wall-clock times. */
+static void resumed(void **state) {
   (void)state;
   cream_run run = opened();
   cream_error error;
@@ -280,8 +315,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(opening, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(files, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(unwritable, scratch_setup, scratch_teardown),
-      cmocka_unit_test_setup_teardown(going_on, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(resumed, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(metrics, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(summary_and_scalars, scratch_setup, scratch_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Studies: what they come to, those that come with the program, and the results over seeds. */
+/* Studies: settings of arms, the files in docs/studies, and results over seeds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "io/base/file.h"
-#include "io/report/study_report.h"
+#include "io/run/study_results.h"
 
 static void parse(const char *text, cream_study *study) {
   cream_error err;
@@ -27,7 +27,7 @@ static void refuse(const char *text, const char *expected) {
   if (!strstr(err.text, expected)) fail_msg("\"%s\" does not say \"%s\"", err.text, expected);
 }
 
-static void test_arms_are_the_base_with_their_own(void **state) {
+static void test_arms_change_the_base_settings(void **state) {
   (void)state;
   cream_study study;
   parse("name: s\nsettings: {search: {epochs: 9}}\nbudget: {seconds: 1.5}\nrank: 5\nretrain: false\n"
@@ -55,7 +55,7 @@ static void test_arms_are_the_base_with_their_own(void **state) {
   cream_study_free(&study);
 }
 
-static void test_what_is_no_study(void **state) {
+static void test_invalid_studies(void **state) {
   (void)state;
 #define ARMS "arms: {a: {}}\n"
   refuse("", "expected a map");
@@ -65,9 +65,9 @@ static void test_what_is_no_study(void **state) {
   refuse("name: s\nseeds: [1]\narms: {}\n", "0 arms, expected 1 to 64");
   refuse("name: s\nseeds: []\n" ARMS, "0 seeds, expected 1 to 64");
   refuse("name: s\nseeds: [x]\n" ARMS, "key `seeds[0]`");
-  refuse("name: ../s\nseeds: [1]\n" ARMS, "a name has 1 to 47 letters");
+  refuse("name: ../s\nseeds: [1]\n" ARMS, "not a valid name, expected 1 to 47 letters");
   refuse("name: s\nseeds: [1]\narms: {a: {}, a: {}}\n", "given twice");
-  refuse("name: s\nseeds: [1]\narms: {a/b: {}}\n", "a name has 1 to 47 letters");
+  refuse("name: s\nseeds: [1]\narms: {a/b: {}}\n", "not a valid name, expected 1 to 47 letters");
   refuse("name: s\nseeds: [1]\narms: {a: 5}\n", "expected a map");
   refuse("name: s\nseeds: [1]\narms: {a: {search: {epoch: 3}}}\n",
          "study.yaml:3: key `arms.a.search.epoch`: no such setting, did you mean `search.epochs`?");
@@ -75,11 +75,11 @@ static void test_what_is_no_study(void **state) {
          "key `settings.search.epochs`: got `0`");
   refuse("name: s\nseeds: [1]\nbudget: {epochs: 1.5}\n" ARMS, "key `budget.epochs`: got `1.5`");
   refuse("name: s\nseeds: [1]\nbudget: {epochs: 1, steps: 5}\n" ARMS,
-         "expected one of epochs, steps and seconds");
+         "expected one of epochs, steps, seconds");
 }
 
-/* Those that come with the program can be read, and have arms that differ. */
-static void test_studies_that_come_with_it(void **state) {
+/* The studies in docs/studies can be read. */
+static void test_studies_of_the_documentation(void **state) {
   (void)state;
   glob_t found;
   assert_int_equal(glob(CREAM_SOURCE_DIR "/docs/studies/*.yaml", 0, NULL, &found), 0);
@@ -108,7 +108,7 @@ static double number(const json_t *object, const char *key) {
   return json_is_number(json_object_get(object, key)) ? json_number_value(json_object_get(object, key)) : NAN;
 }
 
-/* Pairs are those seeds that both have; what nobody measured is no column. */
+/* Only seeds with both values are paired; measures without any value are left out. */
 static void test_results_are_paired_by_seed(void **state) {
   (void)state;
   cream_study study;
@@ -154,9 +154,9 @@ static void test_results_are_paired_by_seed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_arms_are_the_base_with_their_own),
-      cmocka_unit_test(test_what_is_no_study),
-      cmocka_unit_test(test_studies_that_come_with_it),
+      cmocka_unit_test(test_arms_change_the_base_settings),
+      cmocka_unit_test(test_invalid_studies),
+      cmocka_unit_test(test_studies_of_the_documentation),
       cmocka_unit_test(test_results_are_paired_by_seed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

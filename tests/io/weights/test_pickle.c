@@ -16,7 +16,7 @@ static cream_status read_bytes(const char *bytes, size_t size, cream_pickle **pi
   return status;
 }
 
-/* A pickle given as a literal; its root. */
+/* Reads a pickle from a literal; returns its root. */
 #define READ(literal, pickle) read_good(literal, sizeof literal - 1, pickle)
 static const cream_pickle_value *read_good(const char *bytes, size_t size, cream_pickle **pickle) {
   cream_error err;
@@ -105,15 +105,20 @@ static void containers(void **state) {
   assert_true(value->items.count == 3 && cream_pickle_item(p, value, 2)->integer == 3);
   cream_pickle_free(p);
 
-  /* The last of equal keys counts; a key that is no text is passed over. */
+  /* The last of equal keys counts; a key that is not text is skipped. */
   value = READ("}(K\x01K\x09X\x01\0\0\0aK\x02uX\x01\0\0\0aK\x03s.", &p);
   assert_int_equal(value->kind, CREAM_PICKLE_DICT);
   assert_int_equal(value->items.count, 6);
   assert_true(cream_pickle_find(p, value, "a")->integer == 3);
   assert_null(cream_pickle_find(p, value, "b"));
   cream_pickle_free(p);
+}
 
-  /* A call is kept, not made; a container comes out empty and can be filled; state is dropped. */
+static void calls(void **state) {
+  (void)state;
+  cream_pickle *p;
+  const cream_pickle_value *value;
+  /* A call becomes a value; a container is empty and can be filled; state is dropped. */
   value = READ("cown\ncall\n(K\x05"
                "cown\nname\ntR.",
                &p);
@@ -157,26 +162,26 @@ static void memo(void **state) {
   assert_true(cream_pickle_item(p, value, 2)->integer == 1);
   assert_true(cream_pickle_item(p, value, 3)->integer == 2);
   cream_pickle_free(p);
-  /* A list that holds itself. */
+  /* A list that contains itself. */
   value = READ("]q\x00h\x00"
                "a.",
                &p);
   assert_int_equal(value->items.count, 1);
   assert_ptr_equal(cream_pickle_item(p, value, 0), value);
   cream_pickle_free(p);
-  REFUSE("h\x00.", "nothing was put");
-  REFUSE("K\x01q\x00h\x01.", "nothing was put");
-  REFUSE("K\x01r\xff\xff\xff\xff.", "beyond all that can have been put there");
-  REFUSE("j\xff\xff\xff\xff.", "nothing was put");
-  REFUSE("q\x00.", "more values than the stack has");
+  REFUSE("h\x00.", "memo index was not set");
+  REFUSE("K\x01q\x00h\x01.", "memo index was not set");
+  REFUSE("K\x01r\xff\xff\xff\xff.", "larger than the number of bytes before it");
+  REFUSE("j\xff\xff\xff\xff.", "memo index was not set");
+  REFUSE("q\x00.", "more values than are on the stack");
 }
 
 static void hostile(void **state) {
   (void)state;
-  REFUSE("cos\nsystem\n(X\x02\0\0\0lstR.", "byte 0: opcode `c`: it asks for `os.system`");
+  REFUSE("cos\nsystem\n(X\x02\0\0\0lstR.", "byte 0: opcode `c`: it names `os.system`");
   REFUSE("\x80\x04\x8c\x05posix\x8c\x06system\x93.", "`posix.system`");
   REFUSE("c__builtin__\neval\n.", "`__builtin__.eval`");
-  REFUSE("cown\nname\n)R.", "`own.name`, which may be named only; nothing was run");
+  REFUSE("cown\nname\n)R.", "`own.name`, which may only be named; nothing was run");
   REFUSE("cown\ncall\x01\n)R.", "`own.call?`");
   REFUSE("(iown\ncall\n.", "opcode `i`");  /* INST */
   REFUSE("(cown\ncall\no.", "opcode `o`"); /* OBJ */
@@ -184,59 +189,59 @@ static void hostile(void **state) {
   REFUSE("P1\n.", "opcode `P`");
   REFUSE("I1\n.", "opcode `I`");
   REFUSE("\x8f.", "opcode 0x8f"); /* EMPTY_SET */
-  REFUSE("K\x01)R.", "it calls something that has no name");
-  REFUSE("cown\ncall\n]R.", "the arguments of its call are no tuple");
+  REFUSE("K\x01)R.", "it calls a value that is not a global");
+  REFUSE("cown\ncall\n]R.", "the arguments of its call are not a tuple");
   REFUSE("\x80\x09N.", "protocol");
   REFUSE("\x80\x01N.", "protocol");
 }
 
 static void broken(void **state) {
   (void)state;
-  REFUSE("", "byte 0: the pickle has no end");
-  REFUSE("N", "byte 1: the pickle has no end");
-  REFUSE(".", "more values than the stack has");
-  REFUSE("(.", "finds a mark");
-  REFUSE("K", "the file may be cut");
+  REFUSE("", "byte 0: the pickle does not end");
+  REFUSE("N", "byte 1: the pickle does not end");
+  REFUSE(".", "more values than are on the stack");
+  REFUSE("(.", "got a mark");
+  REFUSE("K", "the file may be truncated");
   REFUSE("X\xff\xff\xff\xff"
          "abc",
-         "needs 4294967295 bytes and 3 follow");
+         "needs 4294967295 bytes, got 3");
   REFUSE("\x8d\xff\xff\xff\xff\xff\xff\xff\xff"
          "abc",
          "needs 18446744073709551615 bytes");
   REFUSE("\x8b\xff\xff\xff\xff"
          "abc",
-         "the file may be cut");
+         "the file may be truncated");
   REFUSE("\x95\xff\xff\xff\xff\xff\xff\xff\x7f"
          "abc",
-         "its frame ends behind the data");
-  REFUSE("cown", "its line has no end");
+         "its frame ends after the data");
+  REFUSE("cown", "its line does not end");
   REFUSE("t.", "there is no mark");
   REFUSE("K\x01"
          "a.",
-         "nothing on the stack that it could add to");
+         "no container on the stack to add to");
   REFUSE("K\x01K\x02"
          "a.",
-         "no list");
-  REFUSE("K\x01K\x02K\x03s.", "no dict");
-  REFUSE("]K\x01K\x02s.", "no dict");
+         "needs a list to add to");
+  REFUSE("K\x01K\x02K\x03s.", "needs a dict to add to");
+  REFUSE("]K\x01K\x02s.", "needs a dict to add to");
   REFUSE("}(K\x01u.", "a key without a value");
   REFUSE("(K\x01"
          "d.",
          "a key without a value");
   REFUSE("((K\x01"
          "e.",
-         "nothing on the stack that it could add to");
+         "no container on the stack to add to");
   REFUSE("(K\x01"
          "a.",
-         "nothing on the stack that it could add to");
+         "no container on the stack to add to");
   REFUSE("0.", "the stack is empty");
-  REFUSE("2.", "more values than the stack has");
-  REFUSE("(2.", "finds a mark");
-  REFUSE("Q.", "more values than the stack has");
-  REFUSE("K\x01K\x02\x93.", "whose name is no text");
+  REFUSE("2.", "more values than are on the stack");
+  REFUSE("(2.", "got a mark");
+  REFUSE("Q.", "more values than are on the stack");
+  REFUSE("K\x01K\x02\x93.", "the name of a global is not text");
 }
 
-/* Depth and doubling cost no more than the bytes that ask for them. */
+/* Depth and doubling take no more memory than the bytes that describe them. */
 static void bombs(void **state) {
   (void)state;
   enum { DEPTH = 1 << 20 };
@@ -276,8 +281,9 @@ static void bombs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(scalars), cmocka_unit_test(containers), cmocka_unit_test(memo),
-      cmocka_unit_test(hostile), cmocka_unit_test(broken),     cmocka_unit_test(bombs),
+      cmocka_unit_test(scalars), cmocka_unit_test(containers), cmocka_unit_test(calls),
+      cmocka_unit_test(memo),    cmocka_unit_test(hostile),    cmocka_unit_test(broken),
+      cmocka_unit_test(bombs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

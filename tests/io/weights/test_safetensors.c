@@ -2,7 +2,8 @@
 
 #include "io/weights/safetensors.h"
 
-/* A file of a header and data bytes 0, 1, 2, ...; length 0: the header's own. */
+/* Writes a file of a header and the data bytes 0, 1, 2, ...; `length`: the length that it gives for the header, 0: the
+ * true one. */
 static const char *make(const char *header, uint64_t length, size_t data) {
   unsigned char bytes[4096];
   size_t n = strlen(header);
@@ -74,7 +75,7 @@ static void no_tensors(void **state) {
   cream_st_close(file);
 }
 
-/* Data that stand in another order than the header, and trailing blanks, are valid. */
+/* Data in another order than the header, and trailing blanks, are valid. */
 static void foreign_order(void **state) {
   (void)state;
   cream_st_file *file;
@@ -100,10 +101,10 @@ static void hostile(void **state) {
     size_t data;
     const char *says;
   } cases[] = {
-      {"{}", UINT64_MAX, 0, "more than the 100000000 allowed"},
-      {"{}", 100000001, 0, "more than the 100000000 allowed"},
-      {"{}", 100000000, 0, "may be cut"},
-      {"{}", 3, 0, "may be cut"},
+      {"{}", UINT64_MAX, 0, "expected at most 100000000"},
+      {"{}", 100000001, 0, "expected at most 100000000"},
+      {"{}", 100000000, 0, "may be truncated"},
+      {"{}", 3, 0, "may be truncated"},
       {"{", 0, 0, "header, byte"},
       {"[]", 0, 0, "not an object"},
       {"{} x", 0, 0, "header, byte"},
@@ -114,16 +115,16 @@ static void hostile(void **state) {
       {ENTRY("F32", "[-1]", "[0,4]"), 0, 4, "not a whole number from 0"},
       {ENTRY("F32", "[1.0]", "[0,4]"), 0, 4, "not a whole number from 0"},
       {ENTRY("F32", "[99999999999999999999]", "[0,4]"), 0, 4, "header, byte"},
-      {ENTRY("F32", "[4611686018427387904]", "[0,0]"), 0, 0, "larger than any memory"},
-      {ENTRY("F32", "[4294967296,4294967297]", "[0,4]"), 0, 4, "larger than any memory"},
+      {ENTRY("F32", "[4611686018427387904]", "[0,0]"), 0, 0, "too large for memory"},
+      {ENTRY("F32", "[4294967296,4294967297]", "[0,4]"), 0, 4, "too large for memory"},
       {ENTRY("U8", "[1,1,1,1,1,1,1,1,1]", "[0,1]"), 0, 1, "more than 8 dimensions"},
       {ENTRY("F32", "[1]", "[0,4,8]"), 0, 4, "data_offsets must be two whole numbers"},
       {ENTRY("F32", "[1]", "[4,0]"), 0, 4, "data_offsets must be two whole numbers"},
       {ENTRY("F32", "[1]", "[-4,0]"), 0, 4, "data_offsets must be two whole numbers"},
-      {ENTRY("F32", "[2]", "[0,8]"), 0, 4, "ends at byte 8 of the data, of which there are 4"},
+      {ENTRY("F32", "[2]", "[0,8]"), 0, 4, "ends at byte 8 of the data, expected at most 4"},
       {ENTRY("F32", "[1]", "[9223372036854775803,9223372036854775807]"), 0, 4, "ends at byte"},
-      {ENTRY("F32", "[2]", "[0,4]"), 0, 4, "has 4 bytes, but its shape takes 8"},
-      {ENTRY("F32", "[1]", "[0,4]"), 0, 5, "1 bytes after the last tensor"},
+      {ENTRY("F32", "[2]", "[0,4]"), 0, 4, "got 4 bytes, expected 8 for its shape"},
+      {ENTRY("F32", "[1]", "[0,4]"), 0, 5, "got 1 bytes after the last tensor"},
       {ENTRY("F32", "[1]", "[4,8]"), 0, 8, "gap before its data"},
       {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
        "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[2,6]}}",

@@ -4,6 +4,7 @@
 
 #include "io/weights/convert.h"
 #include "io/weights/torch_file.h"
+#include "io/weights/torch_magic.h"
 
 #define FOLDER CREAM_SOURCE_DIR "/tests/io/weights/torch/"
 
@@ -29,7 +30,7 @@ static float value_at(const cream_st_tensor *tensor, size_t i) {
   return value;
 }
 
-/* The tensors of make_torch.py's checkpoint. */
+/* Checks the tensors of the checkpoint that make_torch.py writes. */
 static void expect_checkpoint(const char *path, bool ema) {
   cream_torch_file *file;
   cream_error err;
@@ -72,7 +73,7 @@ static void checkpoints(void **state) {
   }
 }
 
-/* Prefix and counters are gone, and all floating-point numbers are F32. */
+/* The prefix and the counters are removed, and all floating-point numbers are F32. */
 static void converted(void **state) {
   (void)state;
   cream_weights_source *source;
@@ -98,7 +99,7 @@ static void converted(void **state) {
   assert_string_equal(cream_st_metadata(file, "mean"), "[0.485, 0.456, 0.406]");
   cream_st_close(file);
 
-  /* Our own files go through unchanged. */
+  /* Files written by cream are copied unchanged. */
   if (cream_weights_source_open(scratch("w"), false, &source, &err)) fail_msg("%s", err.text);
   assert_int_equal(cream_weights_source_save(source, scratch("again"), NULL, 0,
                                              cream_weights_source_info(source), &report, &err),
@@ -140,10 +141,10 @@ static void put_tuple(old_file *file, const int64_t *values, int count) {
 
 /* One tensor `w` on one storage of floats. */
 typedef struct tensor_case {
-  int64_t elements, offset; /* as the pickle has it */
+  int64_t elements, offset; /* in the pickle */
   int n_dims, n_strides;
   int64_t dims[9], strides[9];
-  int64_t stored; /* as it stands before the numbers, of which there are four */
+  int64_t stored; /* the count before the four numbers */
 } tensor_case;
 
 static const tensor_case plain = {4, 0, 2, 2, {2, 2}, {2, 1}, 4};
@@ -196,23 +197,23 @@ static void views(void **state) {
     tensor_case tensor;
     const char *says;
   } bad[] = {
-      {{4, 0, 2, 2, {2, 2}, {-2, 1}, 4}, "not the arguments"},
-      {{4, 0, 2, 2, {-2, 2}, {2, 1}, 4}, "not the arguments"},
-      {{4, -1, 1, 1, {2}, {1}, 4}, "not the arguments"},
-      {{4, 0, 2, 1, {2, 2}, {1}, 4}, "not the arguments"},
-      {{4, 0, 9, 9, {1}, {1}, 4}, "not the arguments"},
-      {{4, 0, 1, 1, {5}, {1}, 4}, "do not all lie in its storage"},
-      {{4, 2, 1, 1, {3}, {1}, 4}, "do not all lie in its storage"},
-      {{4, INT64_MAX, 1, 1, {1}, {1}, 4}, "do not all lie in its storage"},
-      {{4, 0, 2, 2, {2, 2}, {INT64_MAX, 1}, 4}, "do not all lie in its storage"},
-      {{4, 0, 2, 2, {INT64_MAX, INT64_MAX}, {0, 0}, 4}, "do not all lie in its storage"},
-      {{4, 0, 1, 1, {1 << 30}, {0}, 4}, "do not all lie in its storage"},
-      {{5, 0, 1, 1, {1}, {1}, 5}, "the file may be cut"},
-      {{4, 0, 1, 1, {1}, {1}, 5}, "a storage of 5 elements, expected 4"},
+      {{4, 0, 2, 2, {2, 2}, {-2, 1}, 4}, "unexpected arguments"},
+      {{4, 0, 2, 2, {-2, 2}, {2, 1}, 4}, "unexpected arguments"},
+      {{4, -1, 1, 1, {2}, {1}, 4}, "unexpected arguments"},
+      {{4, 0, 2, 1, {2, 2}, {1}, 4}, "unexpected arguments"},
+      {{4, 0, 9, 9, {1}, {1}, 4}, "unexpected arguments"},
+      {{4, 0, 1, 1, {5}, {1}, 4}, "are not all inside its storage"},
+      {{4, 2, 1, 1, {3}, {1}, 4}, "are not all inside its storage"},
+      {{4, INT64_MAX, 1, 1, {1}, {1}, 4}, "are not all inside its storage"},
+      {{4, 0, 2, 2, {2, 2}, {INT64_MAX, 1}, 4}, "are not all inside its storage"},
+      {{4, 0, 2, 2, {INT64_MAX, INT64_MAX}, {0, 0}, 4}, "are not all inside its storage"},
+      {{4, 0, 1, 1, {1 << 30}, {0}, 4}, "are not all inside its storage"},
+      {{5, 0, 1, 1, {1}, {1}, 5}, "the file may be truncated"},
+      {{4, 0, 1, 1, {1}, {1}, 5}, "got a storage of 5 elements, expected 4"},
       {{4, 0, 1, 1, {1}, {1}, -1}, "expected 4"},
       {{-1, 0, 1, 1, {1}, {1}, 4}, "not PyTorch's tuple of a storage"},
       {{INT64_MAX, 0, 1, 1, {1}, {1}, INT64_MAX}, "larger than the file could hold"},
-      {{1 << 24, 0, 1, 1, {1}, {1}, 1 << 24}, "the file may be cut"},
+      {{1 << 24, 0, 1, 1, {1}, {1}, 1 << 24}, "the file may be truncated"},
   };
   old_file bytes;
   cream_torch_file *file;
@@ -235,7 +236,7 @@ static void views(void **state) {
   }
 }
 
-/* What stands where the state dict should be. */
+/* Another object in the place of the state dict. */
 #define OBJECT(literal, status, says) refuse_object(literal, sizeof literal - 1, status, says)
 static void refuse_object(const char *object, size_t size, cream_status status, const char *says) {
   old_file bytes;
@@ -249,18 +250,19 @@ static void refuse_object(const char *object, size_t size, cream_status status, 
 
 static void objects(void **state) {
   (void)state;
-  OBJECT("\x80\x02K\x01.", CREAM_BAD_DATA, "holds a number, and neither a state dict nor a checkpoint");
-  OBJECT("\x80\x02}X\5\0\0\0epochK\x03s.", CREAM_BAD_DATA, "tensor 'epoch': is a number, not a tensor");
-  OBJECT("\x80\x02}K\x01K\x03s.", CREAM_BAD_DATA, "no name of a tensor");
-  OBJECT("\x80\x02}X\3\0\0\0a\nbK\x03s.", CREAM_BAD_DATA, "no name of a tensor");
+  OBJECT("\x80\x02K\x01.", CREAM_BAD_DATA, "got a number, expected a state dict or a checkpoint");
+  OBJECT("\x80\x02}X\5\0\0\0epochK\x03s.", CREAM_BAD_DATA, "tensor 'epoch': got a number, expected a tensor");
+  OBJECT("\x80\x02}K\x01K\x03s.", CREAM_BAD_DATA, "got a number as the name of a tensor");
+  OBJECT("\x80\x02}X\3\0\0\0a\nbK\x03s.", CREAM_BAD_DATA, "as the name of a tensor");
   OBJECT("\x80\x02}X\1\0\0\0wcos\nsystem\nX\2\0\0\0ls\x85Rs.", CREAM_BAD_DATA, "`os.system`");
-  OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n)Rs.", CREAM_BAD_DATA, "not the arguments");
-  OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_parameter\n)Rs.", CREAM_BAD_DATA, "not a tensor");
+  OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n)Rs.", CREAM_BAD_DATA,
+         "unexpected arguments");
+  OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_parameter\n)Rs.", CREAM_BAD_DATA, "expected a tensor");
   OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_parameter\n)RtRs.",
-         CREAM_BAD_DATA, "not a tensor");
+         CREAM_BAD_DATA, "expected a tensor");
   OBJECT("\x80\x02}X\1\0\0\0wK\x01Qs.", CREAM_BAD_DATA, "not PyTorch's tuple of a storage");
   /* A state dict that holds itself. */
-  OBJECT("\x80\x02}q\0X\1\0\0\0wh\0s.", CREAM_BAD_DATA, "tensor 'w': is a dict, not a tensor");
+  OBJECT("\x80\x02}q\0X\1\0\0\0wh\0s.", CREAM_BAD_DATA, "tensor 'w': got a dict, expected a tensor");
 }
 
 static void broken(void **state) {
@@ -292,23 +294,23 @@ static void broken(void **state) {
     scratch_write("cut", zip, length);
     assert_fails(cream_torch_open(scratch("cut"), false, &file, &err), CREAM_BAD_DATA, err, "cut");
   }
-  /* A flipped bit in some entry: either it is told, or it lies in what nobody reads. */
-  int told = 0;
+  /* A flipped bit is reported, unless it is in a part of the file that is not read. */
+  int reported = 0;
   for (size_t at = 0; at < size; at += 7) {
     zip[at] ^= 0x10;
     scratch_write("flipped", zip, size);
     if (cream_torch_open(scratch("flipped"), false, &file, &err))
-      told++;
+      reported++;
     else
       cream_torch_close(file);
     zip[at] ^= 0x10;
   }
-  assert_true(told > 50);
+  assert_true(reported > 50);
 
   scratch_write("text", "just text, no weights", 21);
   assert_false(cream_torch_recognise(scratch("text")));
   assert_fails(cream_torch_open(scratch("text"), false, &file, &err), CREAM_BAD_DATA, err,
-               "no file of PyTorch's");
+               "not a file saved by PyTorch");
   scratch_write("empty", "", 0);
   assert_fails(cream_torch_open(scratch("empty"), false, &file, &err), CREAM_BAD_DATA, err, "empty");
   assert_fails(cream_torch_open(scratch("none"), false, &file, &err), CREAM_FAILED, err, "No such file");
@@ -318,7 +320,7 @@ static void broken(void **state) {
   scratch_write("old", bytes.bytes, bytes.size);
   assert_fails(cream_torch_open(scratch("old"), true, &file, &err), CREAM_BAD_CONFIG, err,
                "no averaged weights");
-  /* Who takes a safetensors file for granted is told what to do. */
+  /* Opening it as safetensors says how to convert it. */
   cream_st_file *safetensors;
   assert_fails(cream_st_open(FOLDER "zip.pth", &safetensors, &err), CREAM_BAD_DATA, err, "cream convert");
   assert_fails(cream_st_open(FOLDER "old.pth.tar", &safetensors, &err), CREAM_BAD_DATA, err, "cream convert");

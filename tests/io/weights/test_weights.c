@@ -4,8 +4,8 @@
 
 #include "io/weights/weights.h"
 
-/* A network that is only its table and two blocks, on a backend whose memory is the host's. The gap in the
- * weights is the padding that a real table may have. */
+/* A network with only a table and two blocks, on a backend that uses host memory. The gap in the weights stands for the
+ * padding of a real table. */
 enum { WEIGHTS = 24, STATISTICS = 4 };
 
 struct cream_net {
@@ -102,7 +102,7 @@ static void round_trip(void **state) {
   assert_int_equal(cream_weights_load(scratch("w"), &backend, &other, NULL, NULL), CREAM_OK);
 }
 
-/* Loads a file of these tensors; nothing may have changed where that fails. */
+/* Loads a file of these tensors. A failure must change nothing. */
 static cream_status load_changed(const cream_st_tensor *tensors, int count, cream_error *error) {
   cream_net net = filled(), before = net;
   cream_weights_report report = {.loaded = -1};
@@ -137,18 +137,18 @@ static void misfits(void **state) {
   changed[0].dims[3] = 1;
   changed[2].n_dims = 1;
   assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
-               "2 tensors of another shape: conv_stem.weight is [2,1,3,1], not [2,1,3,2], "
-               "classifier.weight is [3], not [3,1]");
+               "2 tensors of another shape: conv_stem.weight is [2,1,3,1], expected [2,1,3,2], "
+               "classifier.weight is [3], expected [3,1]");
   memcpy(changed, good, sizeof good);
   changed[1].dtype = CREAM_ST_F64;
   assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
-               "bn1.weight is of type F64, not F32");
+               "bn1.weight is of type F64, expected F32");
 
   const float bad[] = {0, INFINITY}, worse[] = {NAN, 0};
   memcpy(changed, good, sizeof good);
   changed[1].data = bad;
   assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
-               "tensor `bn1.weight` has values that are no finite numbers");
+               "tensor `bn1.weight`: got values that are not finite");
   changed[1].data = good[1].data;
   changed[4].data = worse;
   assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error, "tensor `bn1.running_");
@@ -165,7 +165,7 @@ static void misfits(void **state) {
   assert_int_equal(load_changed(good, N_PARAMS + 1, &error), CREAM_OK);
 }
 
-/* A file with more dimensions, and longer names, than a line has room for. */
+/* A file with more dimensions and longer names than fit in a message. */
 static void long_names(void **state) {
   (void)state;
   char name[2000];

@@ -2,7 +2,7 @@
 
 #include "io/weights/weights_info.h"
 
-/* Writes a file with that metadata and reads it. */
+/* Writes a file with that metadata and reads it back. */
 static cream_status pass(const cream_pair *pairs, int count, cream_weights_info *info, cream_error *err) {
   const float value = 1;
   const cream_st_tensor tensor = {
@@ -39,7 +39,7 @@ static void round_trip(void **state) {
   cream_weights_info_free(&read);
 }
 
-static void nothing_told(void **state) {
+static void nothing_given(void **state) {
   (void)state;
   cream_weights_info info;
   cream_error err;
@@ -88,7 +88,7 @@ static void wrong(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
-      cmocka_unit_test_setup_teardown(nothing_told, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(nothing_given, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(wrong, scratch_setup, scratch_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

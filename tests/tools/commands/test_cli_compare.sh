@@ -52,7 +52,7 @@ contains out '^\| retrained, test \(%\) +\| '
 contains out '^\| hard loss, end \(nats\) +\| +[0-9.]+ ± '
 contains out '^\| board FLOPs, half way \(M\) +\| +[345]\.[0-9]{3} ± '
 lacks out 'latency' # there is no table
-contains out '^Beside meta, paired by seed'
+contains out '^Compared with meta, paired by seed'
 contains a/study.json '"settings": \{"search.teacher": "none"\}'
 contains a/study.json '"key": "tau", "n": 2, "mean": .*"difference": .*"wilcoxon": '
 # Paths trained from scratch serve all arms of a seed.
@@ -148,9 +148,9 @@ bad() { # PATTERN FROM TO: the study with a line replaced
 bad 'bad.yaml:8: key .arms.none.search.teachr.: no such setting, did you mean .search.teacher.' teacher teachr
 bad 'bad.yaml:8: key .arms.none.search.teacher.: got .nobody., expected one of' 'teacher: none' 'teacher: nobody'
 bad 'key .rang.: .*rank' 'rank: 3' 'rang: 3'
-bad 'one path has no order' 'rank: 3' 'rank: 1'
-bad 'key .seeds\[1\].: the same seed twice' '1, 2' '1, 1'
-bad 'key .budget.hours.: no such budget, expected one of epochs, steps and seconds' 'epochs: 1' 'hours: 1'
+bad 'key .rank.: got 1, expected 2 or more paths' 'rank: 3' 'rank: 1'
+bad 'key .seeds\[1\].: duplicate seed' '1, 2' '1, 1'
+bad 'key .budget.hours.: no such budget, expected one of epochs, steps, seconds' 'epochs: 1' 'hours: 1'
 bad 'letters, digits' 'meta: ' 'me ta: '
 sed 's/base.yaml/nothing.yaml/' study.yaml >bad.yaml
 refuse 1 'cannot open nothing.yaml' compare bad.yaml --out d

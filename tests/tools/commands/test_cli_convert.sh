@@ -17,16 +17,16 @@ same old.pth.tar.safetensors deflated.pth.safetensors
 expect 0 convert --ema "$fixtures/zip.pth" ema.safetensors --json
 contains out '"tensors": 10'
 ! cmp -s ema.safetensors zip.pth.safetensors || fail "the averaged weights are the others"
-refuse 3 'asks for .posix.system., and only tensors and containers are read; nothing was run' \
+refuse 3 'names .posix.system., expected only tensors and containers; nothing was run' \
   convert "$fixtures/hostile.pth" no.safetensors
-refuse 3 'does not fit the network: [0-9]+ tensors missing: conv_stem.weight, .*; 10 tensors not in this network' \
+refuse 3 'does not match the network: [0-9]+ tensors missing: conv_stem.weight, .*; 10 tensors not in this network' \
   convert "$fixtures/zip.pth" no.safetensors --arch cream-14
 refuse 2 'no averaged weights|one set of weights' convert --ema zip.pth.safetensors no.safetensors
 refuse 2 'expected two files' convert "$fixtures/zip.pth"
 refuse 2 'unexpected argument' convert a b c
 refuse 1 'No such file' convert none.pth no.safetensors
 refuse 2 'did you mean .cream-287.' convert "$fixtures/zip.pth" no.safetensors --arch cream-2877
-refuse 3 'is a file of PyTorch.s: make a safetensors file of it first, with cream convert' \
+refuse 3 'got a file saved by PyTorch, expected safetensors; convert it with cream convert' \
   test --arch cream-14 --data digits --weights "$fixtures/zip.pth"
 absent no.safetensors
 
@@ -72,7 +72,7 @@ done
 expect 0 convert state.pth state.safetensors --arch cream-14
 check equal state.pth "" state.safetensors
 refuse 2 'no averaged weights' convert --ema state.pth no.safetensors
-refuse 3 '5 tensors missing: bn1.weight, bn1.bias, classifier.bias, ...; 1 tensor of another shape: classifier.weight is \[3,5\], not \[3,1280\]; 1 tensor not in this network: fc.weight' \
+refuse 3 '5 tensors missing: bn1.weight, bn1.bias, classifier.bias, ...; 1 tensor of another shape: classifier.weight is \[3,5\], expected \[3,1280\]; 1 tensor not in this network: fc.weight' \
   convert misfit.pth no.safetensors --arch cream-14
 check hostile evil.pth
 refuse 3 'nothing was run' convert evil.pth no.safetensors

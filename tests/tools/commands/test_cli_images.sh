@@ -34,7 +34,7 @@ if command -v python3 >/dev/null; then python3 -m json.tool <out >/dev/null || f
 expect 0 data pack --data folder:spoilt --shorter 48 --out spoilt.pack
 contains err '^left out: spoilt/train/A/A 1\.jpg'
 expect 3 data pack --data folder:spoilt --set max_bad=0 --out none.pack
-contains err '1 of 720 pictures cannot be used, more than max_bad=0 allows'
+contains err 'max_bad: 1 of 720 images cannot be used, expected at most the share 0'
 absent none.pack
 
 # Packed, and a subset.
@@ -45,7 +45,7 @@ expect 0 data speed --data pack:letters.pack --side 32 --batch 32 --count 4 --js
 contains out '"images_per_second"'
 head -c 300000 letters.pack >cut.pack
 refuse 3 'cut\.pack' data check --data pack:cut.pack
-refuse 3 'not a file of packed pictures' data check --data pack:sheet.png
+refuse 3 'not a file of packed images' data check --data pack:sheet.png
 for seed in 1 2; do
   expect 0 data subset --data folder:letters --classes 3 --train 20 --val 5 --seed "$seed" --out "part$seed.txt"
 done

@@ -35,12 +35,13 @@ ops:
   two: {block: mbconv, kernel: 3, expand: 2, se: 0}
   three: {block: bottleneck, kernel: 3, expand: 0.5, act: sigmoid}
   four: {block: mbconv, kernel: 7, expand: 1, act: hard-sigmoid, se_gate: swish}
+  five: {block: mbconv, kernel: 3, expand: 2, act: relu6, se_act: relu6}
   skip: {block: skip}
 stem: {channels: 8, kernel: 5, stride: 2, act: relu}
 stages:
   - {channels: 8, stride: 1, depth: [1], choices: [ds3]}
-  - {channels: 16, stride: 2, depth: [4, 6], choices: [one, two, three, four, skip]}
-  - {channels: 24, stride: 1, depth: [4, 6], choices: [one, two, three, four, skip]}
+  - {channels: 16, stride: 2, depth: [4, 6], choices: [one, two, three, four, five, skip]}
+  - {channels: 24, stride: 1, depth: [4, 6], choices: [one, two, three, four, five, skip]}
 head: {channels: 32, features: 0, classes: 10}
 resolution: {min: 32, max: 64, step: 16, scale_at: 32, scale_flops: 5}
 TEXT

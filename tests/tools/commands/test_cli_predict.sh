@@ -110,6 +110,6 @@ refuse 2 'no pictures' "${named[@]}"
 refuse 2 'no weights' predict --arch named/arch.json "${pictures[0]}"
 refuse 2 'no network' predict --weights named/weights.safetensors "${pictures[0]}"
 refuse 2 'expected a whole number from 1' "${named[@]}" --top 0 "${pictures[0]}"
-refuse 3 'does not fit the network' predict --arch cream-14 --weights named/weights.safetensors absent.png
+refuse 3 'does not match the network' predict --arch cream-14 --weights named/weights.safetensors absent.png
 refuse 2 'unexpected argument' test "${pictures[0]}"
 finish

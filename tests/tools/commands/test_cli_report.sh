@@ -182,7 +182,7 @@ expect 0 report empty --json --out empty.html
 filled out summary repeat
 
 refuse 2 'no folder: expected cream report DIR' report
-refuse 2 'nowhere is no run folder and no study' report nowhere
+refuse 2 'nowhere: neither a run folder nor a study' report nowhere
 refuse 1 'cannot' report with --out nowhere/report.html
 absent nowhere
 

@@ -77,11 +77,11 @@ a, b = (json.load(open(name)) for name in sys.argv[1:])
 assert a['stages'] == b['stages']
 PY
 
-refuse 2 'search\.budgets: there is a FLOPs range too' "${options[@]}" --flops 0.01:0.02 --budgets 0.02 --out no
+refuse 2 'search\.budgets: a FLOPs range is given too' "${options[@]}" --flops 0.01:0.02 --budgets 0.02 --out no
 refuse 2 'search\.budgets: got "1;2", expected positive numbers' "${options[@]}" --budgets '1;2' --out no
 refuse 2 'search\.budgets: no supernet of space `tabular` has paths for all of the 2 budgets' \
   "${options[@]}" --budgets 0.02,5 --out no
-refuse 2 'latency: a limit of 3 ms, but no table' "${options[@]}" --budgets 3ms --out no
+refuse 2 'latency: a limit of 3 ms needs a table' "${options[@]}" --budgets 3ms --out no
 absent no
 
 finish

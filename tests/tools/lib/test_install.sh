@@ -49,8 +49,8 @@ check() {
     return
   }
   contains out '^found ds3 k.*, [34]\.[0-9]+ M FLOPs$'
-  contains out '^top-1 (9[0-9]|100)\.[0-9] % on 360 test pictures$'
-  [ "$(grep -c '^a picture of [0-9]: [0-9]$' out)" -eq 8 ] || fail "the example classified no pictures"
+  contains out '^top-1 (9[0-9]|100)\.[0-9] % on 360 test images$'
+  [ "$(grep -c '^label [0-9]: predicted [0-9]$' out)" -eq 8 ] || fail "the example classified no images"
   exists "run-$1/arch.json" "run-$1/weights.safetensors"
 }
 
@@ -66,7 +66,7 @@ mkdir project
 cat >project/CMakeLists.txt <<END
 cmake_minimum_required(VERSION 3.20)
 project(example C)
-find_package(cream 0.1 REQUIRED)
+find_package(cream 0.2 REQUIRED)
 add_executable(by-cmake $root/docs/examples/search.c)
 target_link_libraries(by-cmake PRIVATE cream::cream)
 add_executable(by-cmake-static $root/docs/examples/search.c)

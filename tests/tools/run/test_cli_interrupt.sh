@@ -50,7 +50,7 @@ done
 kill -s TERM "$pid" || fail "packing ended before the signal"
 wait "$pid" || got=$?
 [ "$got" -eq 130 ] || fail "data pack: exit code $got, expected 130"
-contains err '^cream data: interrupted after [0-9]+ of 200000 pictures; nothing was written'
+contains err '^cream data: interrupted after [0-9]+ of 200000 images; nothing was written'
 absent many.pack*
 
 finish

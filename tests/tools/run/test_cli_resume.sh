@@ -37,7 +37,7 @@ for change in "seed=6" "search.lr.lr=0.1" "heldout=0.2"; do
   refuse 2 "--resume: ${change%=*} is ${change#*=}, but the run in stopped has" \
     search --out stopped --resume --set "$change"
 done
-refuse 2 'is of a cream search, not of a cream retrain' retrain --arch plain/arch.json --out stopped --resume
+refuse 2 'it is a checkpoint of cream search; expected one of cream retrain' retrain --arch plain/arch.json --out stopped --resume
 expect 0 search --out stopped --resume --threads 2
 contains err "^resume: going on from checkpoint-0*$step.safetensors in stopped"
 for file in supernet.safetensors board.json arch.json; do same "plain/$file" "stopped/$file"; done
@@ -60,7 +60,7 @@ expect 0 "${small[@]}" "${often[@]}" --out broken
 rm broken/result.json
 truncate -s -100 "$(last broken)"
 expect 0 search --out broken --resume
-contains err '^resume: passed over a broken checkpoint: .*checksum|cut|after the last'
+contains err '^resume: skipped a broken checkpoint: .*checksum|cut|after the last'
 contains err '^resume: going on from'
 for file in supernet.safetensors board.json arch.json; do same "plain/$file" "broken/$file"; done
 

@@ -1,0 +1,318 @@
+#include "study_results.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/base/file.h"
+#include "io/base/json.h"
+#include "io/config/settings.h"
+
+typedef struct measure {
+  const char *key, *title, *unit;
+  int digits;
+} measure;
+
+static const measure measures[CREAM_STUDY_MEASURES] = {
+#define MEASURE(measure, key, title, unit, digits) [CREAM_STUDY_##measure] = {key, title, unit, digits},
+    CREAM_STUDY_MEASURE_LIST(MEASURE)
+#undef MEASURE
+};
+
+/* A measure of a row over its seeds, and compared with the first row. */
+typedef struct result {
+  size_t n;
+  double mean, deviation;
+  bool compared;
+  cream_paired paired;
+} result;
+
+static bool is_measured(const cream_study *study, const cream_study_run *runs, int m) {
+  for (int i = 0; i < study->n_rows * study->n_seeds; i++)
+    if (!isnan(runs[i].values[m])) return true;
+  return false;
+}
+
+static result result_of(const cream_study *study, const cream_study_run *runs, int row, int m) {
+  double own[CREAM_MAX_PAIRS] = {0}, x[CREAM_MAX_PAIRS], y[CREAM_MAX_PAIRS];
+  size_t n = 0, pairs = 0;
+  for (int s = 0; s < study->n_seeds; s++) {
+    double value = runs[row * study->n_seeds + s].values[m], first = runs[s].values[m];
+    if (isnan(value)) continue;
+    own[n++] = value;
+    if (row == 0 || isnan(first)) continue;
+    x[pairs] = value;
+    y[pairs++] = first;
+  }
+  result r = {
+      .n = n, .mean = cream_mean(own, n), .deviation = cream_deviation(own, n), .compared = pairs > 0};
+  if (r.compared) r.paired = cream_paired_test(x, y, pairs);
+  return r;
+}
+
+/* ---- JSON -------------------------------------------------------------------------------------------- */
+
+/* The settings that the arm changes. */
+static void put_settings(cream_json *json, const cream_study *study, const cream_config *config) {
+  const char *except[256] = {NULL}, *key;
+  cream_json_object(json, "settings", false);
+  for (int n = 0; n < 255 && (key = cream_settings_differ(&study->base, config, except)); n++) {
+    char value[1100];
+    cream_json_string(json, key, cream_settings_get(config, key, value, sizeof value));
+    except[n] = key;
+    except[n + 1] = NULL;
+  }
+  cream_json_end(json);
+}
+
+static void put_runs(cream_json *json, const cream_study *study, const cream_study_run *runs,
+                     const bool *measured) {
+  cream_json_array(json, "runs", true);
+  for (int s = 0; s < study->n_seeds; s++) {
+    cream_json_object(json, NULL, false);
+    cream_json_integer(json, "seed", study->seeds[s]);
+    cream_json_string(json, "dir", runs[s].dir);
+    cream_json_string(json, "state", runs[s].error[0] ? "failed" : "finished");
+    if (runs[s].error[0]) cream_json_string(json, "error", runs[s].error);
+    cream_json_object(json, "values", false);
+    for (int m = 0; m < CREAM_STUDY_MEASURES; m++)
+      if (measured[m]) cream_json_number(json, measures[m].key, runs[s].values[m]);
+    cream_json_end(json);
+    cream_json_end(json);
+  }
+  cream_json_end(json);
+}
+
+static void put_results(cream_json *json, const cream_study *study, const cream_study_run *runs, int row,
+                        const bool *measured) {
+  cream_json_array(json, "results", true);
+  for (int m = 0; m < CREAM_STUDY_MEASURES; m++) {
+    if (!measured[m]) continue;
+    const result r = result_of(study, runs, row, m);
+    cream_json_object(json, NULL, false);
+    cream_json_string(json, "key", measures[m].key);
+    cream_json_integer(json, "n", r.n);
+    cream_json_number(json, "mean", r.mean);
+    cream_json_number(json, "deviation", r.deviation);
+    if (r.compared) {
+      cream_json_number(json, "difference", r.paired.difference);
+      cream_json_number(json, "t", r.paired.t);
+      cream_json_number(json, "p", r.paired.p);
+      cream_json_number(json, "wilcoxon", r.paired.wilcoxon);
+    }
+    cream_json_end(json);
+  }
+  cream_json_end(json);
+}
+
+static void put_head(cream_json *json, const cream_study *study, const bool *measured) {
+  cream_json_string(json, "format", "cream-study");
+  cream_json_integer(json, "version", 1);
+  cream_json_string(json, "name", study->name);
+  cream_json_object(json, "budget", false);
+  if (study->budget.amount > 0)
+    cream_json_number(json, cream_study_unit_names[study->budget.kind], study->budget.amount);
+  cream_json_end(json);
+  cream_json_integer(json, "rank", (uint64_t)study->rank);
+  cream_json_bool(json, "retrain", study->retrain);
+  cream_json_array(json, "seeds", false);
+  for (int s = 0; s < study->n_seeds; s++) cream_json_integer(json, NULL, study->seeds[s]);
+  cream_json_end(json);
+  cream_json_array(json, "measures", true);
+  for (int m = 0; m < CREAM_STUDY_MEASURES; m++) {
+    if (!measured[m]) continue;
+    cream_json_object(json, NULL, false);
+    cream_json_string(json, "key", measures[m].key);
+    cream_json_string(json, "title", measures[m].title);
+    cream_json_string(json, "unit", measures[m].unit);
+    cream_json_integer(json, "digits", (uint64_t)measures[m].digits);
+    cream_json_end(json);
+  }
+  cream_json_end(json);
+}
+
+static void put_study(const cream_study *study, const cream_study_run *runs, FILE *stream) {
+  bool measured[CREAM_STUDY_MEASURES];
+  for (int m = 0; m < CREAM_STUDY_MEASURES; m++) measured[m] = is_measured(study, runs, m);
+  cream_json json = cream_json_to(stream);
+  cream_json_object(&json, NULL, true);
+  put_head(&json, study, measured);
+  cream_json_array(&json, "arms", true);
+  for (int row = 0; row < study->n_rows; row++) {
+    cream_json_object(&json, NULL, true);
+    cream_json_string(&json, "name", study->rows[row].name);
+    put_settings(&json, study, &study->arms[study->rows[row].arm].config);
+    put_runs(&json, study, &runs[row * study->n_seeds], measured);
+    put_results(&json, study, runs, row, measured);
+    cream_json_end(&json);
+  }
+  cream_json_end(&json);
+  cream_json_end(&json);
+  fputc('\n', stream);
+}
+
+/* ---- the table --------------------------------------------------------------------------------------- */
+
+enum { CELL = 64 };
+
+/* Width on a terminal: the number of UTF-8 characters. */
+static int width_of(const char *text) {
+  int width = 0;
+  for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
+  return width;
+}
+
+typedef struct table {
+  int rows, columns;
+  char (*cells)[CELL]; /* [rows][columns] */
+} table;
+
+static bool table_init(table *t, int rows, int columns) {
+  *t = (table){rows, columns, calloc((size_t)rows * (size_t)columns, CELL)};
+  return t->cells != NULL;
+}
+
+static void put_cell(table *t, int row, int column, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static void put_cell(table *t, int row, int column, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(t->cells[row * t->columns + column], CELL, format, args);
+  va_end(args);
+}
+
+/* The first column is text, the others are numbers; the first row is the head. */
+static void print_table(const table *t, FILE *out) {
+  for (int row = 0; row < t->rows; row++) {
+    for (int column = 0; column < t->columns; column++) {
+      int width = 3;
+      for (int r = 0; r < t->rows; r++) {
+        int w = width_of(t->cells[r * t->columns + column]);
+        if (w > width) width = w;
+      }
+      const char *text = t->cells[row * t->columns + column];
+      int pad = width - width_of(text);
+      fprintf(out, "| %*s%s%*s ", column ? pad : 0, "", text, column ? 0 : pad, "");
+    }
+    fputs("|\n", out);
+    if (row > 0) continue;
+    fputs("| --- |", out);
+    for (int column = 1; column < t->columns; column++) fputs(" ---: |", out);
+    fputc('\n', out);
+  }
+}
+
+static void put_title(table *t, int row, int m) {
+  const char *unit = measures[m].unit;
+  put_cell(t, row, 0, "%s%s%s%s", measures[m].title, *unit ? " (" : "", unit, *unit ? ")" : "");
+}
+
+static void put_mean(table *t, int row, int column, const result *r, int digits) {
+  if (!r->n)
+    put_cell(t, row, column, "-");
+  else if (isnan(r->deviation))
+    put_cell(t, row, column, "%.*f", digits, r->mean);
+  else
+    put_cell(t, row, column, "%.*f ± %.*f", digits, r->mean, digits, r->deviation);
+}
+
+/* A p that would be rounded to 0 is given as an upper bound. */
+static void write_p(char text[32], double p) {
+  if (isnan(p))
+    strcpy(text, "-");
+  else if (p < 0.0005)
+    strcpy(text, "<0.001");
+  else
+    snprintf(text, 32, "%.3f", p);
+}
+
+static void put_difference(table *t, int row, int column, const result *r, int digits) {
+  char p[32], wilcoxon[32];
+  if (!r->compared) {
+    put_cell(t, row, column, "-");
+    return;
+  }
+  write_p(p, r->paired.p);
+  write_p(wilcoxon, r->paired.wilcoxon);
+  put_cell(t, row, column, "%+.*f (%s, %s)", digits, r->paired.difference, p, wilcoxon);
+}
+
+/* A row for each measure, a column for each arm: means, or with `beside` differences from the first arm. */
+static void print_measures(const cream_study *study, const cream_study_run *runs, bool beside, FILE *out) {
+  table t;
+  if (!table_init(&t, CREAM_STUDY_MEASURES + 1, study->n_rows + !beside)) return;
+  t.rows = 1;
+  put_cell(&t, 0, 0, "%s", beside ? "difference (p: t test, Wilcoxon)" : study->name);
+  for (int row = beside; row < study->n_rows; row++)
+    put_cell(&t, 0, row + !beside, "%s", study->rows[row].name);
+  for (int m = 0; m < CREAM_STUDY_MEASURES; m++) {
+    if (!is_measured(study, runs, m)) continue;
+    put_title(&t, t.rows, m);
+    for (int row = beside; row < study->n_rows; row++) {
+      const result r = result_of(study, runs, row, m);
+      if (beside)
+        put_difference(&t, t.rows, row, &r, measures[m].digits);
+      else
+        put_mean(&t, t.rows, row + 1, &r, measures[m].digits);
+    }
+    t.rows++;
+  }
+  print_table(&t, out);
+  free(t.cells);
+}
+
+static void print_runs(const cream_study *study, const cream_study_run *runs, FILE *out) {
+  table t;
+  if (!table_init(&t, study->n_rows * study->n_seeds + 1, CREAM_STUDY_MEASURES + 2)) return;
+  t.columns = 2;
+  put_cell(&t, 0, 0, "arm");
+  put_cell(&t, 0, 1, "seed");
+  for (int m = 0; m < CREAM_STUDY_MEASURES; m++) t.columns += is_measured(study, runs, m);
+  for (int i = 0; i < study->n_rows * study->n_seeds; i++) {
+    put_cell(&t, i + 1, 0, "%s", study->rows[i / study->n_seeds].name);
+    put_cell(&t, i + 1, 1, "%llu", (unsigned long long)study->seeds[i % study->n_seeds]);
+  }
+  for (int m = 0, column = 2; m < CREAM_STUDY_MEASURES; m++) {
+    if (!is_measured(study, runs, m)) continue;
+    put_cell(&t, 0, column, "%s", measures[m].title);
+    for (int i = 0; i < study->n_rows * study->n_seeds; i++)
+      if (isnan(runs[i].values[m]))
+        put_cell(&t, i + 1, column, "%s", runs[i].error[0] ? "failed" : "-");
+      else
+        put_cell(&t, i + 1, column, "%.*f", measures[m].digits, runs[i].values[m]);
+    column++;
+  }
+  print_table(&t, out);
+  free(t.cells);
+}
+
+void cream_study_print(const cream_study *study, const cream_study_run *runs, FILE *out) {
+  fprintf(out, "Mean ± standard deviation over %d seed%s.\n\n", study->n_seeds,
+          study->n_seeds > 1 ? "s" : "");
+  print_measures(study, runs, false, out);
+  if (study->n_rows > 1) {
+    fprintf(out, "\nCompared with %s, paired by seed.\n\n", study->rows[0].name);
+    print_measures(study, runs, true, out);
+  }
+  fputs("\nAll runs.\n\n", out);
+  print_runs(study, runs, out);
+}
+
+cream_status cream_study_write(const char *dir, const cream_study *study, const cream_study_run *runs,
+                               cream_error *err) {
+  static const char *const names[] = {CREAM_STUDY_TABLE, CREAM_STUDY_FILE};
+  for (int i = 0; i < 2; i++) {
+    char path[CREAM_MAX_FILE_NAME];
+    cream_file file;
+    snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+    cream_status status = cream_file_create(&file, path, err);
+    if (status) return status;
+    if (i == 0)
+      cream_study_print(study, runs, file.stream);
+    else
+      put_study(study, runs, file.stream);
+    if ((status = cream_file_commit(&file, err))) return status;
+  }
+  return CREAM_OK;
+}

@@ -1,0 +1,68 @@
+/* The pickle and the storages of a PyTorch file. Internal to io/weights/torch_*.c; torch_file.h is the interface. */
+#ifndef CREAM_IO_TORCH_STORAGE_H
+#define CREAM_IO_TORCH_STORAGE_H
+
+#include <zip.h>
+
+#include "pickle.h"
+#include "safetensors.h"
+
+/* The numbers behind one or more tensors. */
+typedef struct torch_storage {
+  const char *key; /* `key_length` bytes, inside the pickle */
+  size_t key_length;
+  cream_st_dtype dtype;
+  uint64_t count;   /* elements */
+  const void *data; /* NULL: not loaded yet */
+  void *owned;      /* memory of `data` unless it is in the map; freed by torch_source_close */
+} torch_storage;
+
+typedef struct torch_source {
+  const char *path;
+  const unsigned char *map;
+  size_t size;
+  zip_t *zip;           /* NULL: the form before PyTorch 1.6 */
+  char prefix[256];     /* "archive" of archive/data.pkl */
+  char *text;           /* data.pkl */
+  uint64_t unpacked;    /* bytes unpacked from the archive so far */
+  cream_pickle *pickle; /* the saved object */
+  int n_storages;
+  torch_storage *storages; /* sorted by key */
+} torch_source;
+
+/* The globals that a file may name, by index: the storage types X(TYPE, dtype) of torch.TYPEStorage, then the functions
+ * X(FUNCTION, name) of torch._utils that make tensors, then containers. */
+#define TORCH_STORAGES(X)                                                                                    \
+  X(Float, CREAM_ST_F32)                                                                                     \
+  X(Double, CREAM_ST_F64)                                                                                    \
+  X(Half, CREAM_ST_F16)                                                                                      \
+  X(BFloat16, CREAM_ST_BF16)                                                                                 \
+  X(Long, CREAM_ST_I64)                                                                                      \
+  X(Int, CREAM_ST_I32)                                                                                       \
+  X(Short, CREAM_ST_I16)                                                                                     \
+  X(Char, CREAM_ST_I8)                                                                                       \
+  X(Byte, CREAM_ST_U8)                                                                                       \
+  X(Bool, CREAM_ST_BOOL)
+#define TORCH_FUNCTIONS(X)                                                                                   \
+  X(REBUILD_V2, "_rebuild_tensor_v2") X(REBUILD, "_rebuild_tensor") X(PARAMETER, "_rebuild_parameter")
+
+enum {
+#define STORAGE(type, dtype) TORCH_STORAGE_##type,
+  TORCH_STORAGES(STORAGE)
+#undef STORAGE
+      TORCH_STORAGE_TYPES,
+  TORCH_BEFORE_FUNCTIONS = TORCH_STORAGE_TYPES - 1,
+#define FUNCTION(function, name) TORCH_##function,
+  TORCH_FUNCTIONS(FUNCTION)
+#undef FUNCTION
+};
+
+/* Maps the file, reads its pickle and lists the storages. `path` must outlive the source. CREAM_BAD_DATA for a file that
+ * is damaged or not of PyTorch, CREAM_FAILED for one that cannot be read; nothing is open then. */
+cream_status torch_source_open(torch_source *, const char *path, cream_error *);
+void torch_source_close(torch_source *);
+/* Sets *storage to the storage that a persistent id names, with its data. CREAM_BAD_DATA if the file does not hold it. */
+cream_status torch_source_fetch(torch_source *, const cream_pickle_value *id, const torch_storage **storage,
+                                cream_error *);
+
+#endif
