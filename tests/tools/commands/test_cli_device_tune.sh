@@ -30,5 +30,5 @@ done
 same own.run/arch.json tuned.run/arch.json
 echo 'XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=3 VWND=3 WGD=8' >impossible
 expect 1 search "${small[@]}" --set opencl.parameters=impossible --out impossible.run
-contains err "^cream search: the device .* failed \(CLBlast's compilation: build failure, -11\); .cream devices. tests it"
+contains err "^cream search: the device .* failed \(CLBlast's compilation: build failure, -11\); test it with .cream devices."
 finish
