@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Documentation: every relative link and every path that a page names exists, anchors are headings of their page, and
-# every "section N" or "step N" in a comment of the code is a section of docs/method.md.
+# every "section N" or "section N, step M" in the code is one of docs/method.md ("section N.M" belongs to other texts).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 command -v python3 >/dev/null || exit 77
@@ -49,7 +49,7 @@ method = open('docs/method.md').read()
 sections = {int(n): body for n, body in re.findall(r'^## (\d+) (.*?)(?=^## |\Z)', method, re.M | re.S)}
 for folder in FOLDERS[:-1]:
     for source in glob.glob(folder + '/**/*.[ch]', recursive=True) + glob.glob(folder + '/**/*.cl', recursive=True):
-        for section, step in re.findall(r'\b[Ss]ection (\d+)(?:, step (\d+))?', open(source).read()):
+        for section, step in re.findall(r'\b[Ss]ection (\d+)(?!\.?\d)(?:, step (\d+))?', open(source).read()):
             body = sections.get(int(section))
             if body is None:
                 problems.append('%s: section %s, which docs/method.md does not have' % (source, section))
