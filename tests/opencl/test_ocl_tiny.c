@@ -14,7 +14,6 @@ static const shape depthwise[] = {
 static const shape planes[] = {{2, 9, 8, 9, 9, 1, 1, 1}, {3, 2, 1, 5, 5, 1, 1, 1}};
 static const shape points[] = {{1, 3, 2, 9, 5, 1, 1, 1}};
 static const shape blocks[] = {{2, 3, 2, 9, 9, 1, 1, 1}, {1, 25, 25, 8, 8, 1, 1, 1}};
-static const shape act_shape[] = {{1, 3, 2, 5, 4, 1, 1, 1}};
 /* The first variants of each table of parity.h that together run every part of a kernel. */
 static const variant forward[] = {{MAP | GATE | BN, CREAM_ACT_SWISH, CREAM_BN_TRAIN},
                                   {BIAS | BN, CREAM_ACT_NONE, CREAM_BN_RUNNING}};
@@ -40,8 +39,7 @@ static const variant activations[] = {CREAM_ACTS(ACT_VARIANT)};
   X(add_tiny, run_add, false, planes, add_variants)                                                          \
   X(loss_tiny, run_loss, false, planes, loss_variants)                                                       \
   X(flat_tiny, run_flat, false, blocks, one_variant)                                                         \
-  X(optim_tiny, run_optim, false, planes, optim_variants)                                                    \
-  X(act_tiny, run_act, false, act_shape, act_variants)
+  X(optim_tiny, run_optim, false, planes, optim_variants)
 TINY_TESTS(PARITY_TEST)
 
 static void pixels_tiny(void **state) {
