@@ -38,7 +38,8 @@ declare -A packages=(
   [build]="build-essential=cc build-essential=make cmake=cmake ninja-build=ninja pkg-config=pkg-config
     libopenblas-dev=pc:openblas libyaml-dev=pc:yaml-0.1 libjansson-dev=pc:jansson libpopt-dev=pc:popt
     libxxhash-dev=pc:libxxhash zlib1g-dev=pc:zlib libjpeg62-turbo-dev=pc:libjpeg libpng-dev=pc:libpng
-    libprotobuf-c-dev=pc:libprotobuf-c protobuf-c-compiler=protoc-c libzip-dev=pc:libzip"
+    libprotobuf-c-dev=pc:libprotobuf-c protobuf-c-compiler=protoc-c libzip-dev=pc:libzip
+    libutf8proc-dev=pc:libutf8proc"
   [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang libclang-rt-dev=fuzzer
     python3=python3 python3-venv=py:ensurepip python3-pil=py:PIL fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
   [browser]="chromium=chromium"

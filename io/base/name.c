@@ -1,7 +1,9 @@
 #include "name.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 /* Bytes of the character at `at`: 1 to 4, or 0 if it is not printable UTF-8. */
 static size_t character(const unsigned char *at) {
@@ -35,4 +37,29 @@ char *cream_name_show(const char *bytes, char *text, size_t size) {
   }
   text[used] = 0;
   return text;
+}
+
+static bool is_ascii(const char *name) {
+  for (; *name; name++)
+    if ((unsigned char)*name >= 0x80) return false;
+  return true;
+}
+
+char *cream_name_composed(const char *name) {
+  if (is_ascii(name)) return strdup(name);
+  utf8proc_uint8_t *composed;
+  utf8proc_ssize_t length = utf8proc_map((const utf8proc_uint8_t *)name, 0, &composed,
+                                         UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  if (length >= 0) return (char *)composed;
+  return length == UTF8PROC_ERROR_NOMEM ? NULL : strdup(name);
+}
+
+bool cream_name_equal(const char *a, const char *b) {
+  if (strcmp(a, b) == 0) return true;
+  if (is_ascii(a) && is_ascii(b)) return false;
+  char *x = cream_name_composed(a), *y = cream_name_composed(b);
+  bool equal = x && y && strcmp(x, y) == 0;
+  free(x);
+  free(y);
+  return equal;
 }

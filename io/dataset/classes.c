@@ -12,7 +12,7 @@ enum { DIGITS = 12 };
 static cream_status check(const cream_dataset *dataset, const char *place, int classes, uint8_t *seen,
                           int *missing, cream_error *err) {
   for (int part = 0; part < CREAM_PARTS; part++) {
-    if (dataset->count[part] == 0)
+    if (dataset->count[part] == 0 && !(dataset->test_only && part == CREAM_PART_TRAIN))
       return cream_fail(err, CREAM_BAD_DATA, "%.300s: no %s images; expected at least one", place,
                         cream_part_name((cream_part)part));
     for (size_t i = 0; i < dataset->count[part]; i++) {
@@ -23,7 +23,10 @@ static cream_status check(const cream_dataset *dataset, const char *place, int c
       seen[label] |= (uint8_t)(1 << part);
     }
   }
-  for (*missing = 0; *missing < classes && seen[*missing] & 1 << CREAM_PART_TRAIN;) ++*missing;
+  if (dataset->test_only)
+    *missing = classes;
+  else
+    for (*missing = 0; *missing < classes && seen[*missing] & 1 << CREAM_PART_TRAIN;) ++*missing;
   return CREAM_OK;
 }
 
@@ -67,9 +70,13 @@ cream_status cream_classes_set(cream_dataset *dataset, const char *place, const 
   }
   dataset->classes = classes;
   dataset->class_names = (const char *const *)block;
+  if (classes == 1)
+    cream_notes_add(&dataset->notes, "%.300s has only one class, '%.80s'; a network needs at least two",
+                    place, block[0]);
   return CREAM_OK;
 }
 
 void cream_classes_free(cream_dataset *dataset) {
   free((void *)dataset->class_names);
+  cream_notes_free(&dataset->notes);
 }

@@ -2,12 +2,14 @@
 #ifndef CREAM_IO_DATA_H
 #define CREAM_IO_DATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/rng.h"
 #include "core/base/status.h"
 #include "io/image/image.h"
+#include "notes.h"
 #include "part.h"
 
 /* An open data set is read-only: any number of threads may call load, decode and path at the same time. */
@@ -19,6 +21,8 @@ struct cream_dataset {
   size_t count[CREAM_PARTS];          /* images */
   const int32_t *labels[CREAM_PARTS]; /* [count], 0..classes-1 */
   float mean[3], std[3];              /* of pixel/255, by channel: images are normalised with them */
+  cream_notes notes;                  /* for the user; may be empty */
+  bool test_only;                     /* there are no training images, and classes may have no image at all */
 
   /* Loads image `index` of a part as it is stored. A format that can decode at 1/2, 1/4 or 1/8 of the size for less
    * work uses the smallest of these scales whose shorter side has at least `least_side` pixels; 0: the full size.
@@ -38,7 +42,13 @@ struct cream_dataset {
 
 /* Opens the data set that `spec`, the argument of --data, names: FORMAT or FORMAT:PLACE, as listed in formats.h. The
  * caller ends it with its destroy. CREAM_BAD_CONFIG: unknown format or malformed place; CREAM_BAD_DATA: the data
- * cannot be used. */
+ * cannot be used, or has no training images. */
 cream_status cream_dataset_open(const char *spec, cream_dataset **, cream_error *);
+/* The same for a test: the set may have no training images (test_only). */
+cream_status cream_dataset_open_to_test(const char *spec, cream_dataset **, cream_error *);
+
+/* Writes `spec` with an absolute path where its place is a relative one, so that it has the same meaning in any current
+ * folder. CREAM_BAD_CONFIG: the result is longer than size - 1 bytes. `text` may be `spec`. */
+cream_status cream_dataset_absolute(const char *spec, char *text, size_t size, cream_error *);
 
 #endif

@@ -25,8 +25,6 @@ struct cream_fileset {
   image_list parts[CREAM_PARTS];
 };
 
-const char *const cream_test_part_names[] = {"val", "validation", "valid", "test", NULL};
-
 /* ---- the text after the colon ----------------------------------------------------------------------- */
 
 /* False: no option, so the text belongs to the path. *expected: what a malformed value should be, else NULL. */
@@ -36,9 +34,11 @@ static bool read_option(const char *option, cream_fileset_place *place, const ch
   errno = 0;
   if (strncmp(option, "val=", 4) == 0) {
     place->split = true;
+    place->all = strcmp(option + 4, "all") == 0;
+    if (place->all) return true;
     place->val = strtod(option + 4, &end);
     if (end == option + 4 || *end || !(place->val > 0 && place->val < 1))
-      *expected = "a share between 0 and 1";
+      *expected = "a share between 0 and 1, or all";
   } else if (strncmp(option, "seed=", 5) == 0) {
     place->split = true;
     place->seed = strtoull(option + 5, &end, 10);
@@ -168,6 +168,10 @@ cream_status cream_fileset_add(cream_fileset *self, cream_part part, const char 
   return cream_fileset_add_at(self, part, offset, label, err);
 }
 
+cream_notes *cream_fileset_notes(cream_fileset *self) {
+  return &self->dataset.notes;
+}
+
 int32_t *cream_fileset_labels(cream_fileset *self, cream_part part, size_t *count) {
   *count = self->parts[part].count;
   return self->parts[part].labels;
@@ -176,6 +180,12 @@ int32_t *cream_fileset_labels(cream_fileset *self, cream_part part, size_t *coun
 cream_status cream_fileset_split(cream_fileset *self, int classes, const cream_fileset_place *place,
                                  cream_error *err) {
   image_list *train = &self->parts[CREAM_PART_TRAIN], *test = &self->parts[CREAM_PART_TEST];
+  if (place->all) {
+    const image_list images = *train;
+    *train = *test;
+    *test = images;
+    return CREAM_OK;
+  }
   size_t count = train->count, moved = (size_t)llround(place->val * (double)count);
   CREAM_ASSERT(test->count == 0);
   cream_status status = reserve(test, moved, err);
@@ -194,6 +204,12 @@ cream_status cream_fileset_split(cream_fileset *self, int classes, const cream_f
   free(order);
   test->count = moved;
   train->count = count - moved;
+  if (!place->split)
+    cream_notes_add(
+        cream_fileset_notes(self),
+        "%.300s has no test part: %zu of its %zu images are the test images, drawn from each class; "
+        "add ,val=SHARE to choose the share, ,val=all to test on all of them",
+        place->path, moved, count);
   return CREAM_OK;
 }
 
@@ -201,6 +217,7 @@ cream_status cream_fileset_finish(cream_fileset *self, const char *place, const 
                                   int classes, cream_dataset **out, cream_error *err) {
   cream_dataset *dataset = &self->dataset;
   dataset->name = self->format;
+  dataset->test_only = self->parts[CREAM_PART_TRAIN].count == 0 && self->parts[CREAM_PART_TEST].count > 0;
   for (int part = 0; part < CREAM_PARTS; part++) {
     dataset->count[part] = self->parts[part].count;
     dataset->labels[part] = self->parts[part].labels;

@@ -11,17 +11,15 @@
 
 typedef struct cream_fileset cream_fileset;
 
-/* The text after the colon of --data: PATH[,val=SHARE][,seed=N][,labels=names]. */
+/* The text after the colon of --data: PATH[,val=SHARE|all][,seed=N][,labels=names]. */
 typedef struct cream_fileset_place {
   char path[CREAM_MAX_FILE_NAME];
   bool split;    /* val or seed is given */
+  bool all;      /* val=all: every image is a test image */
   double val;    /* share of the images for the test part if the set has none; default 0.2 */
   uint64_t seed; /* of that split; default 0 */
   bool names;    /* labels are class names even if they are numbers */
 } cream_fileset_place;
-
-/* The names of the test part, in the order in which `folder` looks for them; ends with NULL. */
-extern const char *const cream_test_part_names[];
 
 /* Parses `spec`, the text after the colon or NULL. CREAM_BAD_CONFIG: no path, or a malformed option. */
 cream_status cream_fileset_parse(const char *format, const char *spec, cream_fileset_place *, cream_error *);
@@ -37,10 +35,15 @@ cream_status cream_fileset_add_at(cream_fileset *, cream_part, size_t offset, in
 /* Gives an empty set a block of up to 4 GB with names, each ended by a 0 byte. The set frees it. */
 void cream_fileset_give_names(cream_fileset *, char *block, size_t size);
 
-/* Moves the share place->val of the training images to the empty test part, stratified by class and drawn by seed. */
+/* Moves the share place->val of the training images to the empty test part, stratified by class and drawn by seed, or
+ * all of them with place->all. A note says so where the user did not ask for it. */
 cream_status cream_fileset_split(cream_fileset *, int classes, const cream_fileset_place *, cream_error *);
 
-/* Completes the set: sets the classes (see cream_classes_set, also for `place` and errors). On success *out owns the
+/* The notes of the set, which may be added to. */
+cream_notes *cream_fileset_notes(cream_fileset *);
+
+/* Completes the set: sets the classes (see cream_classes_set, also for `place` and errors). A set with test images and no
+ * training images is test_only. On success *out owns the
  * set; on failure the caller still does. */
 cream_status cream_fileset_finish(cream_fileset *, const char *place, const char *const *class_names,
                                   int classes, cream_dataset **out, cream_error *);

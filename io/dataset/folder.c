@@ -1,25 +1,22 @@
-/* `folder:PATH[,val=SHARE][,seed=N]`: images in a folder per class. PATH has train/CLASS/... and one of val/,
- * validation/, valid/, test/ with some of these classes; or it has CLASS/... itself, of which a share is set aside for
- * testing. As with torchvision's ImageFolder, classes are sorted by the bytes of their names, images are the files with
- * an image extension at any depth, and links are followed. Names with a leading dot are skipped. CREAM_BAD_DATA: no
- * class, a class without images, a class of the test part without training images, a folder that cannot be read, or a
- * link to a folder that is broken or leads back to a parent.
+/* `folder:PATH[,val=SHARE|all][,seed=N]`: images in a folder per class. PATH has train/CLASS/... and val/CLASS/..., under
+ * any of the names of folder_layout.h, with some of the training classes in val/; or val/ alone, for a test; or it has
+ * CLASS/... itself, of which a share is set aside for testing. As with torchvision's ImageFolder, classes are sorted by
+ * the bytes of their names, images are the files with an image extension at any depth, and links are followed. Names
+ * with a leading dot are skipped. A class of the test part belongs to the training class whose name is equal in Unicode's
+ * composed form. CREAM_BAD_DATA: no class, two classes whose names only differ in the Unicode form, a class without
+ * training images, a folder that cannot be read, or a link to a folder that is broken or leads back to a parent.
  */
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "fileset.h"
+#include "folder_layout.h"
 #include "formats.h"
 #include "io/base/name.h"
-
-/* torchvision's IMG_EXTENSIONS. The content of a file is checked when the image is loaded. */
-static const char *const extensions[] = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
-                                         ".pgm", ".tif",  ".tiff", ".webp"};
 
 typedef enum entry_kind { ENTRY_FOLDER, ENTRY_FILE, ENTRY_BROKEN, ENTRY_OTHER } entry_kind;
 
@@ -35,12 +32,24 @@ typedef struct ancestor {
   ino_t number;
 } ancestor;
 
+enum { EXTENSION = 16, MAX_EXTENSIONS = 8 };
+
+/* Files that are left out, by the end of their names. */
+typedef struct left_out {
+  char ends[MAX_EXTENSIONS][EXTENSION]; /* "": the rest */
+  size_t counts[MAX_EXTENSIONS], all;
+} left_out;
+
 typedef struct walker {
   cream_fileset *set;
   cream_part part;
-  size_t root;                          /* length of the path of the data set */
-  char path[CREAM_MAX_FILE_NAME + 256]; /* the current file or folder */
-  size_t added, skipped;                /* images and other files of the class */
+  size_t root;                      /* length of the path of the data set */
+  char path[CREAM_MAX_FOLDER_PATH]; /* the current file or folder */
+  size_t added, skipped;            /* images and other files of the class */
+  size_t direct;                    /* images of all classes that are in no subfolder */
+  size_t beside;                    /* images that are in no class */
+  bool dry;                         /* count, and add nothing */
+  left_out others;
 } walker;
 
 static cream_status fail_at(const char *path, const char *problem, cream_error *err) {
@@ -91,16 +100,38 @@ static entry_kind kind_of(const char *path, const struct dirent *entry) {
   return S_ISDIR(info.st_mode) ? ENTRY_FOLDER : S_ISREG(info.st_mode) ? ENTRY_FILE : ENTRY_OTHER;
 }
 
-static bool is_folder(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+static void leave_out(left_out *others, const char *name) {
+  const char *dot = strrchr(name, '.');
+  char end[EXTENSION] = "none";
+  if (dot && strlen(dot) < sizeof end) {
+    strcpy(end, dot);
+    for (char *c = end; *c; c++) *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+  }
+  others->all++;
+  int i = 0;
+  while (i < MAX_EXTENSIONS - 1 && others->ends[i][0] && strcmp(others->ends[i], end) != 0) i++;
+  if (i < MAX_EXTENSIONS - 1) strcpy(others->ends[i], end);
+  others->counts[i]++;
 }
 
-static bool is_image(const char *name) {
-  const char *dot = strrchr(name, '.');
-  for (size_t i = 0; dot && i < sizeof extensions / sizeof *extensions; i++)
-    if (strcasecmp(dot, extensions[i]) == 0) return true;
-  return false;
+static void note_left_out(const walker *self, cream_notes *notes) {
+  const left_out *others = &self->others;
+  char list[40 * MAX_EXTENSIONS] = "", shown[4 * EXTENSION];
+  for (int i = 0; i < MAX_EXTENSIONS && others->all; i++) {
+    size_t used = strlen(list);
+    if (!others->counts[i]) continue;
+    const char *end = others->ends[i][0] ? cream_name_show(others->ends[i], shown, 24) : "others";
+    snprintf(list + used, sizeof list - used, "%s%zu %s", used ? ", " : "", others->counts[i], end);
+  }
+  if (others->all)
+    cream_notes_add(
+        notes,
+        "%zu files in the folders of classes are skipped, their extensions are not those of images "
+        "(.jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp): %s",
+        others->all, list);
+  if (self->beside)
+    cream_notes_add(notes, "%zu images are skipped, they are beside the folders of the classes",
+                    self->beside);
 }
 
 /* ---- classes ---------------------------------------------------------------------------------------- */
@@ -112,7 +143,7 @@ static cream_status take(walker *self, const struct dirent *entry, int32_t label
   size_t before;
   cream_status status = enter(self, entry->d_name, &before, err);
   if (status) return status;
-  bool image = is_image(entry->d_name);
+  bool image = cream_folder_is_image(entry->d_name);
   switch (kind_of(self->path, entry)) {
   case ENTRY_FOLDER:
     if (folders) status = walk(self, label, here, err);
@@ -126,8 +157,11 @@ static cream_status take(walker *self, const struct dirent *entry, int32_t label
     /* fall through */
   case ENTRY_FILE:
     if (folders) break;
-    if (image) status = cream_fileset_add(self->set, self->part, self->path + self->root + 1, label, err);
+    if (image && !self->dry)
+      status = cream_fileset_add(self->set, self->part, self->path + self->root + 1, label, err);
+    if (!image && !self->dry) leave_out(&self->others, entry->d_name);
     self->added += image;
+    self->direct += image && !here->above;
     self->skipped += !image;
     break;
   case ENTRY_OTHER:
@@ -169,6 +203,7 @@ static cream_status list_classes(walker *self, listing *out, cream_error *err) {
       if (kind == ENTRY_BROKEN) status = fail_at(self->path, "the link is broken; remove it", err);
       self->path[before] = 0;
     }
+    self->beside += kind == ENTRY_FILE && cream_folder_is_image(entry->d_name);
     if (kind == ENTRY_FOLDER)
       out->entries[kept++] = entry;
     else
@@ -180,13 +215,18 @@ static cream_status list_classes(walker *self, listing *out, cream_error *err) {
   return status;
 }
 
+/* Without images of its own, a class of the test part is noted, and a class of the training part is refused. */
 static cream_status walk_class(walker *self, const char *name, int32_t label, cream_error *err) {
   size_t before;
   cream_status status = enter(self, name, &before, err);
   if (status) return status;
   self->added = self->skipped = 0;
   status = walk(self, label, NULL, err);
-  if (!status && self->added == 0)
+  char text[360];
+  if (!status && self->added == 0 && self->skipped == 0 && self->part == CREAM_PART_TEST)
+    cream_notes_add(cream_fileset_notes(self->set), "the folder of the class %s is empty: it is not tested",
+                    cream_name_show(self->path, text, sizeof text));
+  else if (!status && self->added == 0)
     status = fail_at(self->path,
                      self->skipped ? "a class without images; expected files with an image extension"
                                    : "a class without images; add some or remove the folder",
@@ -195,7 +235,28 @@ static cream_status walk_class(walker *self, const char *name, int32_t label, cr
   return status;
 }
 
-/* Returns the index of a class, by binary search, or -1. */
+/* A class of the test part that the training part lacks: accepted if the folder is empty. */
+static cream_status walk_unknown(walker *self, const char *name, cream_error *err) {
+  size_t before;
+  char text[360];
+  cream_status status = enter(self, name, &before, err);
+  if (status) return status;
+  self->added = self->skipped = 0;
+  self->dry = true;
+  status = walk(self, 0, NULL, err);
+  self->dry = false;
+  if (!status && self->added + self->skipped)
+    status =
+        fail_at(self->path, "a class without training images; remove it or add it to the training part", err);
+  if (!status)
+    cream_notes_add(cream_fileset_notes(self->set),
+                    "the folder %s is empty and no class of the training part",
+                    cream_name_show(self->path, text, sizeof text));
+  self->path[before] = 0;
+  return status;
+}
+
+/* Returns the index of a class, by binary search and then by its composed form, or -1. */
 static int find_class(const listing *classes, const char *name) {
   int low = 0, high = classes->count;
   while (low < high) {
@@ -206,27 +267,49 @@ static int find_class(const listing *classes, const char *name) {
     else
       low = middle + 1;
   }
+  for (int i = 0; i < classes->count; i++)
+    if (cream_name_equal(classes->entries[i]->d_name, name)) return i;
   return -1;
 }
 
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Refuses two classes that are written alike. */
+static cream_status check_forms(const char *path, const listing *classes, cream_error *err) {
+  size_t bytes = ((size_t)classes->count + 1) * sizeof(char *);
+  char **names = malloc(bytes), text[200], problem[400];
+  int n = 0;
+  while (names && n < classes->count && (names[n] = cream_name_composed(classes->entries[n]->d_name))) n++;
+  cream_status status = n == classes->count ? CREAM_OK : cream_fail_memory(err, bytes, "the classes");
+  if (n) qsort(names, (size_t)n, sizeof *names, by_text);
+  for (int i = 1; i < n && !status; i++) {
+    if (strcmp(names[i - 1], names[i]) != 0) continue;
+    snprintf(problem, sizeof problem,
+             "two folders have the name '%s', one in Unicode's composed form (NFC) and one in the decomposed "
+             "form (NFD); put their images into one",
+             cream_name_show(names[i], text, sizeof text));
+    status = fail_at(path, problem, err);
+  }
+  for (int i = 0; i < n; i++) free(names[i]);
+  free(names);
+  return status;
+}
+
 /* Adds the images of the classes at the path. `known`: the classes of the training part. */
-static cream_status walk_part(walker *self, cream_part part, const listing *known, cream_error *err) {
+static cream_status walk_part(walker *self, cream_part part, const char *path, const listing *known,
+                              cream_error *err) {
   listing found;
+  strcpy(self->path, path);
   cream_status status = list_classes(self, &found, err);
   if (status) return status;
   self->part = part;
+  status = check_forms(path, &found, err);
   for (int i = 0; i < found.count && !status; i++) {
     const char *name = found.entries[i]->d_name;
     int label = find_class(known, name);
-    if (label >= 0) {
-      status = walk_class(self, name, label, err);
-    } else {
-      size_t before;
-      status = enter(self, name, &before, err);
-      if (!status)
-        status = fail_at(self->path,
-                         "a class without training images; remove it or add it to the training part", err);
-    }
+    status = label >= 0 ? walk_class(self, name, label, err) : walk_unknown(self, name, err);
   }
   listing_free(&found);
   return status;
@@ -234,61 +317,41 @@ static cream_status walk_part(walker *self, cream_part part, const listing *know
 
 /* ---- the data set ----------------------------------------------------------------------------------- */
 
-/* Sets the path to the folder of the test part; false: there is none. */
-static bool find_test_part(walker *self) {
-  for (const char *const *name = cream_test_part_names; *name; name++) {
-    snprintf(self->path + self->root, sizeof self->path - self->root, "/%s", *name);
-    if (is_folder(self->path)) return true;
-  }
-  return false;
-}
-
-static cream_status walk_two_parts(walker *self, listing *classes, const cream_fileset_place *place,
-                                   cream_error *err) {
-  if (place->split)
+/* Adds the images of a layout; *classes are those of the training part, or of the test part if that is alone. */
+static cream_status walk_layout(walker *self, const cream_folder_layout *layout, listing *classes,
+                                const cream_fileset_place *place, cream_error *err) {
+  if (layout->parts && place->split)
     return cream_fail(
         err, CREAM_BAD_CONFIG,
         "data: 'folder:%.300s' has its own test part, expected neither val= nor seed=; remove them",
         place->path);
-  if (!find_test_part(self)) {
-    self->path[self->root] = 0;
-    return fail_at(self->path,
-                   "train/ without a test part; expected val/, validation/, valid/ or test/; "
-                   "to test on a share of train/, use folder:PATH/train,val=0.2",
-                   err);
-  }
-  char test[sizeof self->path];
-  strcpy(test, self->path);
-  strcpy(self->path + self->root, "/train");
+  strcpy(self->path, layout->train[0] ? layout->train : layout->test);
   cream_status status = list_classes(self, classes, err);
-  if (!status) status = walk_part(self, CREAM_PART_TRAIN, classes, err);
-  strcpy(self->path, test);
-  if (!status) status = walk_part(self, CREAM_PART_TEST, classes, err);
-  return status;
-}
-
-static cream_status walk_one_part(walker *self, listing *classes, const cream_fileset_place *place,
-                                  cream_error *err) {
-  cream_status status = list_classes(self, classes, err);
-  if (!status) status = walk_part(self, CREAM_PART_TRAIN, classes, err);
-  if (!status) status = cream_fileset_split(self->set, classes->count, place, err);
+  self->beside = 0;
+  if (!status && layout->train[0]) status = walk_part(self, CREAM_PART_TRAIN, layout->train, classes, err);
+  if (!status && layout->test[0]) status = walk_part(self, CREAM_PART_TEST, layout->test, classes, err);
+  if (!status && !layout->parts) status = cream_fileset_split(self->set, classes->count, place, err);
+  if (!status && self->direct == 0)
+    cream_notes_add(
+        cream_fileset_notes(self->set),
+        "the images of all classes are in subfolders of the classes' folders; if those are the classes, "
+        "name the folder that has them");
   return status;
 }
 
 static cream_status build(walker *self, const cream_fileset_place *place, cream_dataset **out,
                           cream_error *err) {
   listing classes = {0};
-  strcpy(self->path, place->path);
-  self->root = strlen(self->path);
-  strcpy(self->path + self->root, "/train");
-  bool two = is_folder(self->path);
-  self->path[self->root] = 0;
-  cream_status status =
-      two ? walk_two_parts(self, &classes, place, err) : walk_one_part(self, &classes, place, err);
+  cream_folder_layout layout;
+  cream_notes *notes = cream_fileset_notes(self->set);
+  self->root = strlen(place->path);
+  cream_status status = cream_folder_layout_find(place->path, &layout, notes, err);
+  if (!status) status = walk_layout(self, &layout, &classes, place, err);
   size_t bytes = ((size_t)classes.count + 1) * sizeof(char *);
   const char **names = malloc(bytes);
   if (!names && !status) status = cream_fail_memory(err, bytes, "the names of the classes");
   for (int i = 0; i < classes.count && names; i++) names[i] = classes.entries[i]->d_name;
+  if (!status) note_left_out(self, notes);
   if (!status) status = cream_fileset_finish(self->set, place->path, names, classes.count, out, err);
   free(names);
   listing_free(&classes);

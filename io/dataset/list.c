@@ -2,7 +2,7 @@
  *
  *   PATH LABEL                separated by the last space of the line, or
  *   PATH<TAB>LABEL            separated by a tab, or
- *   PATH<TAB>LABEL<TAB>PART   with the part: train, val, validation, valid or test.
+ *   PATH<TAB>LABEL<TAB>PART   with the part: train, val, test, or a synonym.
  *
  * A path without a leading slash is relative to the folder of the list; its bytes are used unchanged. Labels are
  * integers from 0 without gaps, or names, sorted by their bytes; with `labels=names` integers are names too. Without
@@ -22,6 +22,7 @@
 /* A distinct label of the list. */
 typedef struct label_text {
   const char *text; /* in the list */
+  char *composed;   /* the same in Unicode's composed form; equal for labels that are written alike */
   size_t line;      /* of its first use */
   int64_t value;    /* as an integer, or NOT_A_NUMBER */
 } label_text;
@@ -58,7 +59,7 @@ static int64_t number(const char *text) {
 }
 
 static void place_label(parser *self, size_t entry) {
-  const char *text = self->labels[entry].text;
+  const char *text = self->labels[entry].composed;
   size_t slot = XXH3_64bits(text, strlen(text)) & (self->slots - 1);
   while (self->table[slot]) slot = (slot + 1) & (self->slots - 1);
   self->table[slot] = (uint32_t)entry + 1;
@@ -81,33 +82,39 @@ static cream_status grow_labels(parser *self, cream_error *err) {
   return CREAM_OK;
 }
 
-/* Finds or adds a label; *entry: its index in `labels`. */
-static cream_status intern(parser *self, const char *text, size_t size, int32_t *entry, cream_error *err) {
-  if (self->count == self->capacity) {
-    cream_status status = grow_labels(self, err);
-    if (status) return status;
-  }
-  size_t slot = XXH3_64bits(text, size) & (self->slots - 1);
+/* Finds a label by its composed form. */
+static bool find_label(const parser *self, const char *composed, int32_t *entry) {
+  *entry = 0;
+  if (self->count == 0) return false;
+  size_t slot = XXH3_64bits(composed, strlen(composed)) & (self->slots - 1);
   for (; self->table[slot]; slot = (slot + 1) & (self->slots - 1)) {
     *entry = (int32_t)(self->table[slot] - 1);
-    if (strcmp(self->labels[*entry].text, text) == 0) return CREAM_OK;
+    if (strcmp(self->labels[*entry].composed, composed) == 0) return true;
+  }
+  return false;
+}
+
+/* Finds or adds a label; *entry: its index in `labels`. */
+static cream_status intern(parser *self, const char *text, int32_t *entry, cream_error *err) {
+  if (find_label(self, text, entry)) return CREAM_OK;
+  char *composed = cream_name_composed(text);
+  if (!composed) return cream_fail_memory(err, strlen(text), "the labels");
+  if (find_label(self, composed, entry)) {
+    free(composed);
+    return CREAM_OK;
+  }
+  cream_status status = self->count == self->capacity ? grow_labels(self, err) : CREAM_OK;
+  if (status) {
+    free(composed);
+    return status;
   }
   *entry = (int32_t)self->count;
-  self->labels[self->count] = (label_text){text, self->line, number(text)};
-  self->table[slot] = (uint32_t)++self->count;
+  self->labels[self->count] = (label_text){text, composed, self->line, number(text)};
+  place_label(self, self->count++);
   return CREAM_OK;
 }
 
 /* ---- lines ------------------------------------------------------------------------------------------ */
-
-static bool read_part(const char *word, cream_part *part) {
-  *part = CREAM_PART_TRAIN;
-  if (strcmp(word, "train") == 0) return true;
-  *part = CREAM_PART_TEST;
-  for (const char *const *name = cream_test_part_names; *name; name++)
-    if (strcmp(word, *name) == 0) return true;
-  return false;
-}
 
 /* Splits a line, which ends in a 0 byte at `end`, into strings; *part: NULL if it has none. Returns the problem, or
  * NULL. */
@@ -143,7 +150,8 @@ static cream_status read_line(parser *self, char *text, char *line, char *end, c
     return fail_at(self, self->line, "a 0 byte; expected text", NULL, err);
   const char *problem = split_line(line, end, &label, &word);
   if (problem) return fail_at(self, self->line, problem, NULL, err);
-  if (word && !read_part(word, &part))
+  int rank;
+  if (word && !cream_part_of_word(word, &part, &rank))
     return fail_at(self, self->line, "unknown part; expected train, val, validation, valid or test, got",
                    word, err);
   if (self->count > 0 && self->parts != (word != NULL))
@@ -152,7 +160,7 @@ static cream_status read_line(parser *self, char *text, char *line, char *end, c
                         : "no part, unlike in previous lines; expected parts in all lines or none",
                    NULL, err);
   self->parts = word != NULL;
-  cream_status status = intern(self, label, strlen(label), &entry, err);
+  cream_status status = intern(self, label, &entry, err);
   return status ? status : cream_fileset_add_at(self->set, part, (size_t)(line - text), entry, err);
 }
 
@@ -283,6 +291,7 @@ cream_status cream_list_parse(const cream_fileset_place *place, char *text, size
   cream_status status = read_lines(&self, text, size, err);
   if (!status) status = finish(&self, out, err);
   if (status) cream_fileset_free(self.set);
+  for (size_t i = 0; i < self.count; i++) free(self.labels[i].composed);
   free(self.labels);
   free(self.table);
   return status;

@@ -10,9 +10,9 @@
 #include "commands.h"
 #include "core/search/search.h"
 #include "io/config/settings.h"
-#include "io/run/study_results.h"
 #include "io/run/metrics_read.h"
 #include "io/run/rank.h"
+#include "io/run/study_results.h"
 #include "rank.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/signals.h"
@@ -285,6 +285,8 @@ static cream_status check_folder(const char *folder, const char *command, const 
   cream_status status = load_config(folder, &found, err);
   if (status != CREAM_OK) return status;
   wanted = *mine;
+  run_absolute_paths(&found);
+  run_absolute_paths(&wanted);
   if (!wanted.resolution) wanted.resolution = found.resolution;
   if (!wanted.depth[0]) memcpy(wanted.depth, found.depth, sizeof wanted.depth);
   const char *key = cream_settings_differ(&found, &wanted, checkpoint_free(command));

@@ -11,7 +11,8 @@ typedef cream_status data_work(const data_options *, const cream_dataset *, crea
 static cream_status with_dataset(const void *values, data_work *work, cream_error *err) {
   const data_options *options = values;
   cream_dataset *dataset;
-  cream_status status = cream_dataset_open(options->config.data, &dataset, err);
+  cream_status status = work == data_check ? cream_dataset_open_to_test(options->config.data, &dataset, err)
+                                           : cream_dataset_open(options->config.data, &dataset, err);
   if (status != CREAM_OK) return status;
   status = work(options, dataset, err);
   dataset->destroy(dataset);

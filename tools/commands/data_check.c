@@ -153,9 +153,10 @@ static void print_report(const checker *self, size_t count, size_t *const counts
   const cream_dataset *dataset = self->dataset;
   for (size_t i = 0; i < self->n_unreadable; i++) printf("unreadable  %s\n", self->unreadable[i].reason);
   find_duplicates(self, count, print_duplicate, NULL);
+  for (int i = 0; i < dataset->notes.count; i++) printf("note        %s\n", dataset->notes.lines[i]);
   printf("images      %zu for training, %zu for tests, %d classes\n", dataset->count[CREAM_PART_TRAIN],
          dataset->count[CREAM_PART_TEST], dataset->classes);
-  print_balance(dataset, "training", counts[CREAM_PART_TRAIN]);
+  if (!dataset->test_only) print_balance(dataset, "training", counts[CREAM_PART_TRAIN]);
   print_balance(dataset, "tests", counts[CREAM_PART_TEST]);
   printf("unusable    %zu\nduplicates  %zu test images are also training images\n", self->n_unreadable,
          self->duplicates);
@@ -176,6 +177,9 @@ static void write_report(const checker *self, size_t count, size_t *const counts
     cream_json_integer(&json, "test", counts[CREAM_PART_TEST][c]);
     cream_json_end(&json);
   }
+  cream_json_end(&json);
+  cream_json_array(&json, "notes", true);
+  for (int i = 0; i < dataset->notes.count; i++) cream_json_string(&json, NULL, dataset->notes.lines[i]);
   cream_json_end(&json);
   cream_json_array(&json, "bad", true);
   for (size_t i = 0; i < self->n_unreadable; i++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "tools/run/class_match.h"
 #include "tools/run/device.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
@@ -103,6 +104,7 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
   cream_status status = session_check_out(config, err);
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
+  if (status == CREAM_OK && !options->resume) status = class_match_train(config, &r->data, err);
   if (status == CREAM_OK) status = run_check_classes(&r->arch, &r->data, err);
   if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
   if (status == CREAM_OK) status = open_sources(r, config, err);

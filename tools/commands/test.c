@@ -6,6 +6,7 @@
 #include "core/net/fold.h"
 #include "io/base/json.h"
 #include "io/weights/weights.h"
+#include "tools/run/class_match.h"
 #include "tools/run/device.h"
 #include "tools/run/network.h"
 #include "tools/run/run_options.h"
@@ -48,7 +49,8 @@ static cream_status recalibrate(test_run *t, const cream_config *config, cream_e
 static cream_status open_all(test_run *t, const cream_config *config, cream_error *err) {
   cream_status status = run_arch(config, &t->arch, err);
   if (status == CREAM_OK) status = run_check_weights(config, err);
-  if (status == CREAM_OK) status = run_data_open(config, &t->data, err);
+  if (status == CREAM_OK) status = run_data_open_to_test(config, &t->data, err);
+  if (status == CREAM_OK) status = class_match_test(config, &t->data, err);
   if (status == CREAM_OK) status = run_check_classes(&t->arch, &t->data, err);
   if (status == CREAM_OK) status = run_backend(config, &t->backend, err);
   if (status == CREAM_OK) device_print(t->backend);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/config/settings.h"
+#include "run_data.h"
 #include "tools/cli/progress.h"
 
 static bool due(void *self, uint64_t step, bool epoch_end) {
@@ -61,14 +62,16 @@ const char *const *checkpoint_free(const char *command) {
 
 static cream_status check(void *self, const cream_checkpoint_info *found, cream_error *err) {
   const checkpointer *c = self;
-  const char *key = cream_settings_differ(&found->config, &c->info.config, checkpoint_free(c->info.command));
+  cream_config started = found->config;
+  run_absolute_paths(&started); /* those of an older program are not */
+  const char *key = cream_settings_differ(&started, &c->info.config, checkpoint_free(c->info.command));
   if (!key) return CREAM_OK;
   char was[128], is[128];
   return cream_fail(
       err, CREAM_BAD_CONFIG,
       "--resume: %s is %s, but the run in %s has %s; leave it unchanged, or choose another --out", key,
       cream_settings_get(&c->info.config, key, is, sizeof is), c->folder->dir,
-      cream_settings_get(&found->config, key, was, sizeof was));
+      cream_settings_get(&started, key, was, sizeof was));
 }
 
 cream_status checkpoint_resume(checkpointer *c, const checkpoint_target *target, bool *resumed,

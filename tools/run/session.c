@@ -30,7 +30,9 @@ cream_listener session_listener(session *run) {
 cream_status session_open(session *run, const run_options *options, const run_data *data,
                           const cream_skeleton *skeleton, int images, const checkpoint_target *target,
                           cream_error *err) {
-  const cream_config *config = &options->config;
+  cream_config kept = options->config;
+  const cream_config *config = &kept;
+  run_absolute_paths(&kept);
   memset(run, 0, sizeof *run);
   run->images = images;
   cream_status status = options->resume ? cream_run_reopen(&run->folder, config->out, err)
