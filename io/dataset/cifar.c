@@ -1,6 +1,6 @@
-/* `cifar10:PATH`, `cifar100:PATH`: PATH is the folder with the files of the binary version, or the folder that contains
- * it. Labels of cifar100 are the fine ones. The names of the classes come from a text file beside the images; without
- * that file classes have numbers.
+/* `cifar10:PATH`, `cifar100:PATH`: PATH is the folder with the files of the binary version or of the Python version, or
+ * the folder that contains it. Labels of cifar100 are the fine ones. The names of the classes come from a file beside the
+ * images; without that file classes have numbers.
  */
 #include "cifar.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cifar_python.h"
 #include "formats.h"
 #include "io/base/file.h"
 
@@ -20,31 +21,41 @@ enum {
   MAX_NAMES_BYTES = 1 << 16, /* of the file of class names */
 };
 
+typedef enum kind { BINARY, PYTHON, KINDS } kind;
+
 typedef struct version {
-  const char *format, *folder; /* the folder in the archive */
-  int classes, labels;         /* labels: bytes before the pixels */
-  const char *names;           /* the file of class names */
-  const char *files[CREAM_PARTS][6];
+  const char *format;
+  int classes, labels;   /* labels: bytes before the pixels in the binary version */
+  const char *label_key; /* of the Python version */
+  const char *name_key;
+  const char *folder[KINDS];         /* the folder in the archive */
+  const char *names[KINDS];          /* the file of class names */
+  const char *files[CREAM_PARTS][6]; /* without the ending .bin of the binary version */
 } version;
+
+static const char *const endings[KINDS] = {[BINARY] = ".bin", [PYTHON] = ""};
 
 static const version cifar10 = {
     .format = "cifar10",
-    .folder = "cifar-10-batches-bin",
     .classes = 10,
     .labels = 1,
-    .names = "batches.meta.txt",
-    .files = {{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
-               "data_batch_5.bin"},
-              {"test_batch.bin"}},
+    .label_key = "labels",
+    .name_key = "label_names",
+    .folder = {[BINARY] = "cifar-10-batches-bin", [PYTHON] = "cifar-10-batches-py"},
+    .names = {[BINARY] = "batches.meta.txt", [PYTHON] = "batches.meta"},
+    .files = {{"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"},
+              {"test_batch"}},
 };
 
 static const version cifar100 = {
     .format = "cifar100",
-    .folder = "cifar-100-binary",
     .classes = 100,
     .labels = 2,
-    .names = "fine_label_names.txt",
-    .files = {{"train.bin"}, {"test.bin"}},
+    .label_key = "fine_labels",
+    .name_key = "fine_label_names",
+    .folder = {[BINARY] = "cifar-100-binary", [PYTHON] = "cifar-100-python"},
+    .names = {[BINARY] = "fine_label_names.txt", [PYTHON] = "meta"},
+    .files = {{"train"}, {"test"}},
 };
 
 cream_status cream_cifar_add(cream_raster *set, cream_part part, const char *name, const uint8_t *data,
@@ -68,8 +79,8 @@ cream_status cream_cifar_add(cream_raster *set, cream_part part, const char *nam
   return CREAM_OK;
 }
 
-static cream_status add_file(cream_raster *set, cream_part part, const version *v, const char *path,
-                             cream_error *err) {
+static cream_status add_file(cream_raster *set, cream_part part, const version *v, kind which,
+                             const char *path, cream_error *err) {
   char *data;
   size_t size;
   cream_status status = cream_file_read(path, MAX_BYTES, &data, &size, err);
@@ -77,7 +88,10 @@ static cream_status add_file(cream_raster *set, cream_part part, const version *
     if (err) err->status = CREAM_BAD_DATA;
     return CREAM_BAD_DATA;
   }
-  status = cream_cifar_add(set, part, path, (const uint8_t *)data, size, v->labels, v->classes, err);
+  const uint8_t *content = (const uint8_t *)data;
+  status = which == BINARY
+               ? cream_cifar_add(set, part, path, content, size, v->labels, v->classes, err)
+               : cream_cifar_python_add(set, part, path, content, size, v->label_key, v->classes, err);
   free(data);
   return status;
 }
@@ -86,6 +100,7 @@ static cream_status add_file(cream_raster *set, cream_part part, const version *
 static bool read_names(char *text, int classes, const char **names) {
   int count = 0;
   char *rest = NULL;
+  if (strncmp(text, "\xef\xbb\xbf", 3) == 0) text += 3;
   for (char *line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
     if (count == classes) return false;
     names[count++] = line;
@@ -93,40 +108,64 @@ static bool read_names(char *text, int classes, const char **names) {
   return count == classes;
 }
 
-static cream_status finish(cream_raster *set, const version *v, const char *folder, cream_dataset **out,
-                           cream_error *err) {
+static cream_status finish(cream_raster *set, const version *v, kind which, const char *folder,
+                           cream_dataset **out, cream_error *err) {
   char path[CREAM_MAX_FILE_NAME + 128], *text = NULL;
-  const char *names[MAX_CLASSES];
+  const char *lines[MAX_CLASSES], *const *names = NULL;
+  const char **pickled = NULL;
   size_t size;
-  snprintf(path, sizeof path, "%s/%s", folder, v->names);
-  bool named = cream_file_read(path, MAX_NAMES_BYTES, &text, &size, NULL) == CREAM_OK &&
-               read_names(text, v->classes, names);
-  cream_status status = cream_raster_finish(set, named ? names : NULL, v->classes, out, err);
+  snprintf(path, sizeof path, "%s/%s", folder, v->names[which]);
+  bool found = cream_file_read(path, MAX_NAMES_BYTES, &text, &size, NULL) == CREAM_OK;
+  if (found && which == PYTHON)
+    names = pickled = cream_cifar_python_names((const uint8_t *)text, size, v->name_key, v->classes);
+  else if (found && read_names(text, v->classes, lines))
+    names = lines;
+  cream_status status = cream_raster_finish(set, names, v->classes, out, err);
+  free(pickled);
   free(text);
   return status;
 }
 
+/* Finds the folder of the version by its first file: below the place, or the place itself. */
+static cream_status find(const version *v, const char *place, kind *which, char *folder, size_t size,
+                         cream_error *err) {
+  for (int k = 0; k < KINDS; k++)
+    for (int inside = 1; inside >= 0; inside--) {
+      char path[CREAM_MAX_FILE_NAME + 128];
+      snprintf(folder, size, "%s%s%s", place, inside ? "/" : "", inside ? v->folder[k] : "");
+      snprintf(path, sizeof path, "%s/%s%s", folder, v->files[CREAM_PART_TRAIN][0], endings[k]);
+      struct stat info;
+      *which = (kind)k;
+      if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) return CREAM_OK;
+    }
+  const char *first = v->files[CREAM_PART_TRAIN][0];
+  return cream_fail(
+      err, CREAM_BAD_DATA,
+      "%s: there is neither %s.bin, of the binary version, nor %s, of the Python version; expected the "
+      "unpacked folder %s or %s, or the folder that contains it",
+      place, first, first, v->folder[BINARY], v->folder[PYTHON]);
+}
+
 static cream_status open_version(const version *v, const char *place, cream_dataset **out, cream_error *err) {
   char folder[CREAM_MAX_FILE_NAME + 64], path[CREAM_MAX_FILE_NAME + 128];
+  kind which = BINARY;
   if (!place)
     return cream_fail(err, CREAM_BAD_CONFIG, "data: got '%s', expected %s:PATH", v->format, v->format);
   if (strlen(place) >= CREAM_MAX_FILE_NAME)
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "data: the path of '%s:%.60s...' is too long; expected less than %d bytes", v->format,
                       place, CREAM_MAX_FILE_NAME);
-  snprintf(folder, sizeof folder, "%s/%s", place, v->folder);
-  struct stat info;
-  if (stat(folder, &info) || !S_ISDIR(info.st_mode)) strcpy(folder, place);
+  cream_status status = find(v, place, &which, folder, sizeof folder, err);
+  if (status) return status;
   cream_raster *set = cream_raster_create(v->format, place, SIDE, SIDE, 3);
   if (!set) return cream_fail_memory(err, sizeof *set, "a data set");
-  cream_status status = CREAM_OK;
   for (int part = 0; part < CREAM_PARTS; part++) {
     for (int i = 0; v->files[part][i] && !status; i++) {
-      snprintf(path, sizeof path, "%s/%s", folder, v->files[part][i]);
-      status = add_file(set, (cream_part)part, v, path, err);
+      snprintf(path, sizeof path, "%s/%s%s", folder, v->files[part][i], endings[which]);
+      status = add_file(set, (cream_part)part, v, which, path, err);
     }
   }
-  if (!status) status = finish(set, v, folder, out, err);
+  if (!status) status = finish(set, v, which, folder, out, err);
   if (status) cream_raster_free(set);
   return status;
 }

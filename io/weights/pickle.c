@@ -516,7 +516,7 @@ cream_status cream_pickle_read(const char *name, const void *data, size_t size, 
                                cream_error *err) {
   cream_pickle *pickle = calloc(1, sizeof *pickle);
   if (!pickle) return cream_fail_memory(err, sizeof *pickle, "a pickle");
-  size_t most = size - from > CREAM_PICKLE_MAX_BYTES ? from + CREAM_PICKLE_MAX_BYTES : size;
+  size_t most = size - from > CREAM_PICKLE_MAX_DATA ? from + CREAM_PICKLE_MAX_DATA : size;
   machine m = {
       .name = name, .data = data, .at = from, .size = most, .globals = globals, .pickle = pickle, .err = err};
   cream_status status = run_all(&m);

@@ -10,6 +10,7 @@
 
 #include "pickle_graph.h"
 
+enum { CREAM_PICKLE_MAX_DATA = 1 << 28 }; /* bytes of a pickle, with the text and bytes in it */
 enum { CREAM_PICKLE_MAX_BYTES = 1 << 26, CREAM_PICKLE_MAX_VALUES = 1 << 22, CREAM_PICKLE_MAX_MEMO = 1 << 22 };
 
 /* How a global may be used. */

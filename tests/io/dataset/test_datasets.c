@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "io/base/file.h"
 #include "io/dataset/formats.h"
@@ -191,6 +192,129 @@ static void test_folder_links(void **state) {
   check_refused("folder", "links", "", CREAM_BAD_DATA, "links/train/b: the link is broken");
 }
 
+static bool noted(const cream_dataset *set, const char *text) {
+  for (int i = 0; i < set->notes.count; i++)
+    if (strstr(set->notes.lines[i], text)) return true;
+  return false;
+}
+
+/* Parts under the names that people use, and deeper than usual. */
+static void test_folder_layouts(void **state) {
+  (void)state;
+  static const char *const parts[][2] = {
+      {"Train", "Test"},
+      {"training", "validation"},
+      {"seg_train/seg_train", "seg_test/seg_test"},
+      {"train2017", "val2017"},
+      {"training_set", "test_set"},
+      {"TrainImages", "TestImages"},
+      {"sets/flowers/train", "sets/flowers/valid"},
+  };
+  char name[100];
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    for (int part = 0; part < 2; part++)
+      for (int c = 0; c < 2; c++) {
+        snprintf(name, sizeof name, "layout%zu/%s/%c", i, parts[i][part], 'a' + c);
+        make_class(name, 2 - part, 10);
+      }
+    snprintf(name, sizeof name, "layout%zu", i);
+    cream_dataset *set = open_set("folder", name, "");
+    assert_int_equal(set->classes, 2);
+    assert_string_equal(set->class_names[0], "a");
+    assert_int_equal(set->count[CREAM_PART_TRAIN], 4);
+    assert_int_equal(set->count[CREAM_PART_TEST], 2);
+    set->destroy(set);
+  }
+  check_refused("folder", "layout6/sets", ",val=0.5", CREAM_BAD_CONFIG, "has its own test part");
+  make_class("layout6/sets/other/x", 2, 10);
+  check_refused("folder", "layout6/sets", "", CREAM_BAD_DATA, "it has the parts train/ and valid/");
+  make_class("words/train", 10, 10); /* classes, of which one is called train */
+  make_class("words/bus", 10, 10);
+  make_class("words/test_tube", 10, 10);
+  cream_dataset *set = open_set("folder", "words", "");
+  assert_int_equal(set->classes, 3);
+  assert_true(noted(set, "has no test part: 6 of its 30 images"));
+  set->destroy(set);
+  make_class("deep/a/x", 5, 10);
+  make_class("deep/b/y", 5, 10);
+  set = open_set("folder", "deep", "");
+  assert_true(noted(set, "in subfolders"));
+  set->destroy(set);
+}
+
+static void test_folder_test_only(void **state) {
+  (void)state;
+  make_class("only/val/a", 3, 10);
+  make_class("only/val/b", 3, 10);
+  check_refused("folder", "only", "", CREAM_BAD_DATA, "no training images, only test images");
+  cream_dataset *set;
+  if (cream_dataset_open_to_test(spec_of("folder", "only", ""), &set, &error)) fail_msg("%s", error.text);
+  assert_true(set->test_only);
+  assert_int_equal(set->count[CREAM_PART_TEST], 6);
+  set->destroy(set);
+  if (cream_dataset_open_to_test(spec_of("folder", "only/val", ",val=all"), &set, &error))
+    fail_msg("%s", error.text);
+  assert_int_equal(set->count[CREAM_PART_TEST], 6);
+  set->destroy(set);
+  make_class("only/extra/x", 1, 10);
+  check_refused("folder", "only", "", CREAM_BAD_DATA, "val/ without a training part");
+  write_text("only.txt", "a.png\tx\tVal\nb.png\ty\tTEST\n");
+  check_refused("list", "only.txt", "", CREAM_BAD_DATA, "no training images");
+  if (cream_dataset_open_to_test(spec_of("list", "only.txt", ""), &set, &error)) fail_msg("%s", error.text);
+  assert_int_equal(set->count[CREAM_PART_TEST], 2);
+  set->destroy(set);
+}
+
+#define COMPOSED   "M\xc3\xbcll"
+#define DECOMPOSED "Mu\xcc\x88ll"
+
+/* Empty folders in the test part, names in another Unicode form, and files that are left out. */
+static void test_folder_of_people(void **state) {
+  (void)state;
+  make_class("real/train/a", 2, 10);
+  make_class("real/train/" COMPOSED, 2, 10);
+  make_class("real/val/" DECOMPOSED, 1, 10);
+  make_folder("real/val/a");
+  make_folder("real/val/unknown/empty");
+  write_text("real/train/a/x.jfif", "x");
+  write_text("real/train/a/y.GIF", "x");
+  write_text("real/train/a/notes", "x");
+  image_write("real/train/beside.png", image_png(9, 9, 1));
+  cream_dataset *set = open_set("folder", "real", "");
+  assert_int_equal(set->classes, 2);
+  assert_string_equal(set->class_names[0], COMPOSED);
+  assert_int_equal(set->count[CREAM_PART_TEST], 1);
+  assert_int_equal(set->labels[CREAM_PART_TEST][0], 0);
+  assert_true(noted(set, "3 files in the folders of classes are skipped"));
+  assert_true(noted(set, "1 .jfif") && noted(set, "1 .gif") && noted(set, "1 none"));
+  assert_true(noted(set, "real/val/a is empty"));
+  assert_true(noted(set, "real/val/unknown is empty"));
+  assert_true(noted(set, "1 images are skipped, they are beside"));
+  set->destroy(set);
+  make_class("real/train/" DECOMPOSED, 1, 10);
+  check_refused("folder", "real", "", CREAM_BAD_DATA, "two folders have the name '" COMPOSED "'");
+  write_text("forms.txt", "1.png\t" COMPOSED "\ttrain\n2.png\tb\ttrain\n3.png\t" DECOMPOSED "\tval\n");
+  set = open_set("list", "forms.txt", "");
+  assert_int_equal(set->classes, 2);
+  assert_int_equal(set->labels[CREAM_PART_TEST][0], set->labels[CREAM_PART_TRAIN][0]);
+  set->destroy(set);
+}
+
+static void test_absolute(void **state) {
+  (void)state;
+  char spec[200], folder[4000], expected[4200];
+  assert_non_null(getcwd(folder, sizeof folder));
+  static const char *const unchanged[] = {"digits", "folder:/x/y", "digits:"};
+  for (size_t i = 0; i < 3; i++) {
+    assert_int_equal(cream_dataset_absolute(unchanged[i], spec, sizeof spec, &error), CREAM_OK);
+    assert_string_equal(spec, unchanged[i]);
+  }
+  snprintf(expected, sizeof expected, "folder:%s/a b,val=0.1", folder);
+  assert_int_equal(cream_dataset_absolute("folder:./a b,val=0.1", spec, sizeof spec, &error), CREAM_OK);
+  assert_string_equal(spec, expected);
+  assert_int_equal(cream_dataset_absolute("folder:x", spec, 9, &error), CREAM_BAD_CONFIG);
+}
+
 /* ---- list -------------------------------------------------------------------------------------------- */
 
 static void test_list(void **state) {
@@ -369,6 +493,79 @@ static void test_cifar(void **state) {
   check_refused("cifar10", "c10", "", CREAM_BAD_DATA, "data_batch_4.bin: No such file");
 }
 
+/* A file of the Python version with `count` labels below `key`, as Python 2 wrote it: a pickle of protocol 2. `latin`: as
+ * Python 3 writes bytes for Python 2, as Latin-1 text. */
+static void write_cifar_python(const char *name, const char *key, int count, int classes, bool latin) {
+  static const char call[] = "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\1b\x87R(K\1M";
+  static const char type[] =
+      "\x86"
+      "cnumpy\ndtype\nU\2u1K\0K\1\x87R(K\3U\1|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89";
+  FILE *stream = fopen(scratch(name), "wb");
+  assert_non_null(stream);
+  fprintf(stream, "\x80\2}(U%c%s](", (int)strlen(key), key);
+  for (int i = 0; i < count; i++) fprintf(stream, "K"), fputc(i % classes, stream);
+  fprintf(stream, "eU\4data");
+  fwrite(call, 1, sizeof call - 1, stream);
+  fputc(count & 255, stream), fputc(count >> 8, stream);
+  fwrite("M\0\14", 1, 3, stream); /* 3072 */
+  fwrite(type, 1, sizeof type - 1, stream);
+  int size = 0;
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < count; i++)
+      for (int p = 0; p < 3072; p++) {
+        int value = (i * 5 + p / 1024 * 100 + p % 7) & 255;
+        size += pass ? 0 : 1 + (latin && value >= 0x80);
+        if (pass && latin && value >= 0x80) fputc(0xc0 | value >> 6, stream), value = 0x80 | (value & 0x3f);
+        if (pass) fputc(value, stream);
+      }
+    if (pass) break;
+    if (latin) fprintf(stream, "c_codecs\nencode\n");
+    fputc(latin ? 'X' : 'T', stream);
+    for (int i = 0; i < 4; i++) fputc(size >> 8 * i & 255, stream);
+  }
+  fprintf(stream, "%s%s", latin ? "U\6latin1\x86R" : "", "tbu.");
+  assert_int_equal(fclose(stream), 0);
+}
+
+static void test_cifar_python(void **state) {
+  (void)state;
+  char name[100];
+  make_folder("py/cifar-10-batches-py");
+  for (int i = 1; i <= 5; i++) {
+    snprintf(name, sizeof name, "py/cifar-10-batches-py/data_batch_%d", i);
+    write_cifar_python(name, "labels", 10 + i, 10, i == 2);
+  }
+  write_cifar_python("py/cifar-10-batches-py/test_batch", "labels", 7, 10, false);
+  write_text("py/cifar-10-batches-py/batches.meta",
+             "\x80\2}(U\13label_names](U\1aU\1bU\1cU\1dU\1eU\1fU\1gU\1hU\1iU\5truckeu.");
+  cream_dataset *set = open_set("cifar10", "py", "");
+  assert_string_equal(set->class_names[9], "truck");
+  assert_int_equal(set->count[CREAM_PART_TRAIN], 65);
+  assert_int_equal(set->count[CREAM_PART_TEST], 7);
+  assert_int_equal(set->labels[CREAM_PART_TRAIN][13], 2);
+  for (int i = 0; i < 2;
+       i++) { /* the third image of the first file, and of the second, which has Latin-1 text */
+    assert_int_equal(set->load(set, CREAM_PART_TRAIN, i ? 13 : 2, 0, &image, &error), CREAM_OK);
+    for (int p = 0; p < 3072; p++)
+      assert_int_equal(image.pixels[p], 10 + p % 3 * 100 + (p % 3 * 1024 + p / 3) % 7);
+  }
+  set->destroy(set);
+  make_folder("py100");
+  write_cifar_python("py100/train", "fine_labels", 200, 100, false);
+  write_cifar_python("py100/test", "fine_labels", 3, 100, false);
+  set = open_set("cifar100", "py100", "");
+  assert_int_equal(set->labels[CREAM_PART_TRAIN][142], 42);
+  set->destroy(set);
+  write_cifar_python("py100/test", "fine_labels", 101, 101, false);
+  check_refused("cifar100", "py100", "", CREAM_BAD_DATA, "py100/test: image 100: the label is not");
+  write_cifar_python("py100/test", "coarse_labels", 3, 20, false);
+  check_refused("cifar100", "py100", "", CREAM_BAD_DATA, "no list `fine_labels`");
+  write_text("py100/test", "\x80\2cos\nsystem\nU\4true\x85R.");
+  check_refused("cifar100", "py100", "", CREAM_BAD_DATA, "os.system");
+  check_refused("cifar10", "py100", "", CREAM_BAD_DATA,
+                "neither data_batch_1.bin, of the binary version, nor data_batch_1,");
+}
+
 /* ---- idx --------------------------------------------------------------------------------------------- */
 
 static void write_idx(const char *name, uint32_t magic, uint32_t count, uint32_t height, uint32_t width,
@@ -542,10 +739,15 @@ int main(void) {
       cmocka_unit_test(test_folder_split),
       cmocka_unit_test(test_folder_broken),
       cmocka_unit_test(test_folder_links),
+      cmocka_unit_test(test_folder_layouts),
+      cmocka_unit_test(test_folder_test_only),
+      cmocka_unit_test(test_folder_of_people),
+      cmocka_unit_test(test_absolute),
       cmocka_unit_test(test_list),
       cmocka_unit_test(test_list_broken),
       cmocka_unit_test(test_list_large),
       cmocka_unit_test(test_cifar),
+      cmocka_unit_test(test_cifar_python),
       cmocka_unit_test(test_idx),
       cmocka_unit_test(test_digits_load),
       cmocka_unit_test(test_skipped_images),
