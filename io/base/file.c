@@ -53,6 +53,24 @@ fail:
   return status;
 }
 
+cream_status cream_file_read_text(const char *path, size_t limit, char **text, size_t *size,
+                                  cream_error *err) {
+  static const char mark[] = "\xef\xbb\xbf";
+  cream_status status = cream_file_read(path, limit, text, size, err);
+  if (status) return status;
+  if (*size >= 2 && (memcmp(*text, "\xff\xfe", 2) == 0 || memcmp(*text, "\xfe\xff", 2) == 0)) {
+    free(*text);
+    *text = NULL;
+    return cream_fail(err, CREAM_BAD_DATA, "%s: the text is UTF-16; expected UTF-8, save it in that encoding",
+                      path);
+  }
+  if (strncmp(*text, mark, 3) == 0) {
+    *size -= 3;
+    memmove(*text, *text + 3, *size + 1);
+  }
+  return CREAM_OK;
+}
+
 struct cream_file_sink {
   int fd, reason; /* errno of the first write that failed */
 };

@@ -14,6 +14,9 @@ enum { CREAM_MAX_FILE_NAME = 4096 };
  * `limit` bytes is refused before memory is allocated (CREAM_BAD_DATA); CREAM_FAILED for one that cannot be read. */
 cream_status cream_file_read(const char *path, size_t limit, char **data, size_t *size, cream_error *);
 
+/* The same for a text file: a byte order mark of UTF-8 is dropped. CREAM_BAD_DATA for UTF-16 with such a mark. */
+cream_status cream_file_read_text(const char *path, size_t limit, char **text, size_t *size, cream_error *);
+
 /* A file that is being written: `stream` writes to a temporary file in the same folder, which replaces `path` at commit.
  * After a successful create, exactly one of commit and abandon must be called. */
 typedef struct cream_file {

@@ -100,7 +100,6 @@ static cream_status add_file(cream_raster *set, cream_part part, const version *
 static bool read_names(char *text, int classes, const char **names) {
   int count = 0;
   char *rest = NULL;
-  if (strncmp(text, "\xef\xbb\xbf", 3) == 0) text += 3;
   for (char *line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
     if (count == classes) return false;
     names[count++] = line;
@@ -115,7 +114,9 @@ static cream_status finish(cream_raster *set, const version *v, kind which, cons
   const char **pickled = NULL;
   size_t size;
   snprintf(path, sizeof path, "%s/%s", folder, v->names[which]);
-  bool found = cream_file_read(path, MAX_NAMES_BYTES, &text, &size, NULL) == CREAM_OK;
+  cream_status (*read)(const char *, size_t, char **, size_t *, cream_error *) =
+      which == PYTHON ? cream_file_read : cream_file_read_text;
+  bool found = read(path, MAX_NAMES_BYTES, &text, &size, NULL) == CREAM_OK;
   if (found && which == PYTHON)
     names = pickled = cream_cifar_python_names((const uint8_t *)text, size, v->name_key, v->classes);
   else if (found && read_names(text, v->classes, lines))

@@ -182,7 +182,8 @@ static cream_status read_digits(digits *self, const char *path, int32_t *labels,
   size_t size = 0;
   cream_status status = cream_gzip_read(path, MAX_BYTES, &text, &size, err);
   if (status) return status;
-  status = parse(path, text, size, self, labels, err);
+  size_t mark = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* a byte order mark */
+  status = parse(path, text + mark, size - mark, self, labels, err);
   free(text);
   bool seen[CLASSES] = {false};
   for (int i = 0; i < COUNT && !status; i++) seen[labels[i]] = true;

@@ -302,6 +302,6 @@ cream_status cream_list_open(const char *place, cream_dataset **out, cream_error
   char *text;
   size_t size;
   cream_status status = cream_fileset_parse("list", place, &read, err);
-  if (!status) status = cream_file_read(read.path, UINT32_MAX - 1, &text, &size, err);
+  if (!status) status = cream_file_read_text(read.path, UINT32_MAX - 1, &text, &size, err);
   return status ? status : cream_list_parse(&read, text, size, out, err);
 }

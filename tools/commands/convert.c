@@ -39,7 +39,7 @@ static cream_status read_names(const char *path, cream_weights_info *info, cream
   enum { MAX_BYTES = 1 << 24 };
   char *text;
   size_t size;
-  cream_status status = cream_file_read(path, MAX_BYTES, &text, &size, err);
+  cream_status status = cream_file_read_text(path, MAX_BYTES, &text, &size, err);
   if (status != CREAM_OK) return status;
   int count = 0;
   const char **names = calloc(size + 1, sizeof *names);

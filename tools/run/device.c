@@ -78,7 +78,7 @@ static cream_status open_on(const cream_driver *driver, const device_options *op
   size_t size;
   cream_status status = CREAM_OK;
   if (options->parameters && *options->parameters && driver != drivers[CPU])
-    status = cream_file_read(options->parameters, 1 << 16, &parameters, &size, err);
+    status = cream_file_read_text(options->parameters, 1 << 16, &parameters, &size, err);
   if (status != CREAM_OK) return status;
   const cream_device_options wanted = {.device = device,
                                        .threads = options->threads,
