@@ -1,6 +1,7 @@
 /* `idx:PATH`: MNIST and related data sets. PATH is a folder, or the beginning of file names as in
  * idx:emnist/emnist-letters, with {train,t10k}-{images-idx3,labels-idx1}-ubyte. Also accepted are .gz files, `test` for
- * `t10k`, a dot for the hyphen before idx, and a folder raw/ with the files. Classes are the labels of the training
+ * `t10k`, a dot for the hyphen before idx, a folder raw/ with the files, and the folder in which torchvision puts
+ * MNIST/raw/, FashionMNIST/raw/ or KMNIST/raw/, if it has only one of them. Classes are the labels of the training
  * images in ascending order.
  */
 #include "idx.h"
@@ -153,6 +154,26 @@ static cream_status number_classes(cream_raster *set, const char *place, const c
   return CREAM_OK;
 }
 
+/* Enters the folder of a set that torchvision downloaded into the place. */
+static cream_status enter_set(const char *place, char *inside, size_t size, cream_error *err) {
+  static const char *const sets[] = {"MNIST", "FashionMNIST", "KMNIST"};
+  const char *found = NULL;
+  char path[CREAM_MAX_FILE_NAME + 128];
+  snprintf(inside, size, "%s", place);
+  if (find(place, CREAM_PART_TRAIN, "images", path, sizeof path, NULL) == CREAM_OK) return CREAM_OK;
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    char folder[CREAM_MAX_FILE_NAME + 32];
+    snprintf(folder, sizeof folder, "%s/%s", place, sets[i]);
+    if (find(folder, CREAM_PART_TRAIN, "images", path, sizeof path, NULL)) continue;
+    if (found)
+      return cream_fail(err, CREAM_BAD_DATA, "%s has the sets %s and %s; expected one, name its folder",
+                        place, found, sets[i]);
+    found = sets[i];
+  }
+  if (found) snprintf(inside, size, "%s/%s", place, found);
+  return CREAM_OK;
+}
+
 cream_status cream_idx_open(const char *place, cream_dataset **out, cream_error *err) {
   cream_raster *set = NULL;
   const char *names[VALUES];
@@ -163,8 +184,10 @@ cream_status cream_idx_open(const char *place, cream_dataset **out, cream_error 
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "data: the path of 'idx:%.60s...' is too long; expected less than %d bytes", place,
                       CREAM_MAX_FILE_NAME);
-  cream_status status = read_part(&set, place, CREAM_PART_TRAIN, err);
-  if (!status) status = read_part(&set, place, CREAM_PART_TEST, err);
+  char inside[CREAM_MAX_FILE_NAME + 32];
+  cream_status status = enter_set(place, inside, sizeof inside, err);
+  if (!status) status = read_part(&set, inside, CREAM_PART_TRAIN, err);
+  if (!status) status = read_part(&set, inside, CREAM_PART_TEST, err);
   if (!status) status = number_classes(set, place, names, texts, &classes, err);
   if (!status) status = cream_raster_finish(set, names, classes, out, err);
   if (status) cream_raster_free(set);

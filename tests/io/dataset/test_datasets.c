@@ -527,6 +527,29 @@ static void write_cifar_python(const char *name, const char *key, int count, int
   assert_int_equal(fclose(stream), 0);
 }
 
+/* Text files may begin with a byte order mark. */
+static void test_byte_order_marks(void **state) {
+  (void)state;
+  char *text;
+  size_t size;
+  write_text("marked.txt", "\xef\xbb\xbf"
+                           "a\n");
+  assert_int_equal(cream_file_read_text(scratch("marked.txt"), 100, &text, &size, &error), CREAM_OK);
+  assert_int_equal(size, 2);
+  assert_string_equal(text, "a\n");
+  free(text);
+  write_text("marked.txt", "\xff\xfe"
+                           "a");
+  assert_fails(cream_file_read_text(scratch("marked.txt"), 100, &text, &size, &error), CREAM_BAD_DATA, error,
+               "the text is UTF-16; expected UTF-8");
+  write_text("c10/cifar-10-batches-bin/batches.meta.txt", "\xef\xbb\xbf"
+                                                          "air\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
+  write_cifar("c10/cifar-10-batches-bin/data_batch_4.bin", 10, 1, 10);
+  cream_dataset *set = open_set("cifar10", "c10", "");
+  assert_string_equal(set->class_names[0], "air");
+  set->destroy(set);
+}
+
 static void test_cifar_python(void **state) {
   (void)state;
   char name[100];
@@ -601,6 +624,14 @@ static void test_idx(void **state) {
   assert_int_equal(image.height, 2);
   for (int i = 0; i < 18; i++) assert_int_equal(image.pixels[i], values[6 + i / 3]);
   set->destroy(set);
+
+  make_folder("downloads"); /* as torchvision leaves them */
+  assert_int_equal(symlink("../mnist", scratch("downloads/KMNIST")), 0);
+  set = open_set("idx", "downloads", "");
+  assert_int_equal(set->count[CREAM_PART_TRAIN], 4);
+  set->destroy(set);
+  assert_int_equal(symlink("../mnist", scratch("downloads/MNIST")), 0);
+  check_refused("idx", "downloads", "", CREAM_BAD_DATA, "has the sets MNIST and KMNIST; expected one");
 
   write_idx("mnist/raw/t10k-labels-idx1-ubyte", 0x801, 3, 0, 0, others, 3);
   check_refused("idx", "mnist", "", CREAM_BAD_DATA, "has 2 images, but");
@@ -748,6 +779,7 @@ int main(void) {
       cmocka_unit_test(test_list_large),
       cmocka_unit_test(test_cifar),
       cmocka_unit_test(test_cifar_python),
+      cmocka_unit_test(test_byte_order_marks),
       cmocka_unit_test(test_idx),
       cmocka_unit_test(test_digits_load),
       cmocka_unit_test(test_skipped_images),
