@@ -1,5 +1,6 @@
 /* cream data check. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "io/base/json.h"
 #include "io/base/name.h"
 #include "io/base/parallel.h"
+#include "io/dataset/image_traits.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -32,8 +34,11 @@ typedef struct checker {
   pthread_mutex_t lock;
   unreadable_image *unreadable;
   size_t n_unreadable, room;
-  cream_status status; /* CREAM_FAILED: no memory */
-  size_t duplicates;   /* test images that are also training images */
+  cream_status status;         /* CREAM_FAILED: no memory */
+  size_t duplicates;           /* test images that are also training images */
+  bool files;                  /* an image is a file of its own */
+  atomic_size_t deep, rotated; /* images with these traits */
+  cream_notes notes;           /* on the traits */
 } checker;
 
 /* ---- reading ---------------------------------------------------------------------------------------- */
@@ -59,6 +64,29 @@ static void note_unreadable(checker *self, cream_part part, size_t index, const 
   pthread_mutex_unlock(&self->lock);
 }
 
+static void look_for_traits(checker *self, cream_part part, size_t index) {
+  char path[PATH_BYTES];
+  uint8_t head[CREAM_TRAITS_BYTES];
+  FILE *stream = fopen(self->dataset->path(self->dataset, part, index, path, sizeof path), "rb");
+  if (!stream) return;
+  unsigned traits = cream_image_traits(head, fread(head, 1, sizeof head, stream));
+  fclose(stream);
+  if (traits & CREAM_TRAIT_DEEP_GREY) atomic_fetch_add(&self->deep, 1);
+  if (traits & CREAM_TRAIT_ROTATED) atomic_fetch_add(&self->rotated, 1);
+}
+
+static void note_traits(checker *self) {
+  size_t deep = atomic_load(&self->deep), rotated = atomic_load(&self->rotated);
+  if (deep)
+    cream_notes_add(&self->notes,
+                    "%zu images are 16-bit grey, which is clipped at 255: convert them to 8 bits first",
+                    deep);
+  if (rotated)
+    cream_notes_add(&self->notes,
+                    "%zu images have an EXIF rotation, which is not applied: they are read as stored",
+                    rotated);
+}
+
 static void look_at(void *context, int thread, size_t i) {
   checker *self = context;
   size_t n_train = self->dataset->count[CREAM_PART_TRAIN];
@@ -71,6 +99,7 @@ static void look_at(void *context, int thread, size_t i) {
     note_unreadable(self, part, index, reason.text);
     return;
   }
+  if (self->files) look_for_traits(self, part, index);
   uint64_t shape = (uint64_t)image->width << 32 | (uint64_t)image->height;
   size_t bytes = (size_t)image->width * (size_t)image->height * 3;
   self->prints[i].hash = XXH3_64bits_withSeed(image->pixels, bytes, shape) | 1;
@@ -154,6 +183,7 @@ static void print_report(const checker *self, size_t count, size_t *const counts
   for (size_t i = 0; i < self->n_unreadable; i++) printf("unreadable  %s\n", self->unreadable[i].reason);
   find_duplicates(self, count, print_duplicate, NULL);
   for (int i = 0; i < dataset->notes.count; i++) printf("note        %s\n", dataset->notes.lines[i]);
+  for (int i = 0; i < self->notes.count; i++) printf("note        %s\n", self->notes.lines[i]);
   printf("images      %zu for training, %zu for tests, %d classes\n", dataset->count[CREAM_PART_TRAIN],
          dataset->count[CREAM_PART_TEST], dataset->classes);
   if (!dataset->test_only) print_balance(dataset, "training", counts[CREAM_PART_TRAIN]);
@@ -180,6 +210,7 @@ static void write_report(const checker *self, size_t count, size_t *const counts
   cream_json_end(&json);
   cream_json_array(&json, "notes", true);
   for (int i = 0; i < dataset->notes.count; i++) cream_json_string(&json, NULL, dataset->notes.lines[i]);
+  for (int i = 0; i < self->notes.count; i++) cream_json_string(&json, NULL, self->notes.lines[i]);
   cream_json_end(&json);
   cream_json_array(&json, "bad", true);
   for (size_t i = 0; i < self->n_unreadable; i++) {
@@ -213,6 +244,7 @@ static cream_status report(checker *self, size_t count, bool as_json, cream_erro
 cream_status data_check(const data_options *options, const cream_dataset *dataset, cream_error *err) {
   size_t count = dataset->count[0] + dataset->count[1], threads = (size_t)options->threads;
   checker self = {.dataset = dataset,
+                  .files = strcmp(dataset->name, "folder") == 0 || strcmp(dataset->name, "list") == 0,
                   .images = calloc(threads, sizeof *self.images),
                   .prints = malloc((count + 1) * sizeof *self.prints)};
   cream_status status = CREAM_OK;
@@ -223,6 +255,7 @@ cream_status data_check(const data_options *options, const cream_dataset *datase
   } else {
     if (self.n_unreadable) qsort(self.unreadable, self.n_unreadable, sizeof *self.unreadable, by_place);
     qsort(self.prints, count, sizeof *self.prints, by_hash);
+    note_traits(&self);
     self.duplicates = find_duplicates(&self, count, NULL, NULL);
     status = report(&self, count, options->json, err);
     if (!status && self.n_unreadable)
@@ -230,6 +263,7 @@ cream_status data_check(const data_options *options, const cream_dataset *datase
   }
   for (size_t i = 0; self.images && i < threads; i++) cream_image_free(&self.images[i]);
   pthread_mutex_destroy(&self.lock);
+  cream_notes_free(&self.notes);
   free(self.images);
   free(self.prints);
   free(self.unreadable);
