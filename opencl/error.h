@@ -8,8 +8,8 @@
 double ocl_now(void);
 
 const char *ocl_code_name(cl_int code);
-/* Where a call may be made to fail: CREAM_OPENCL_FAULT=KIND:NUMBER:CODE[:COUNT] returns CODE from the
- * NUMBER-th call (from 1) of the kind, and from the COUNT - 1 calls after it. For tests. */
+/* Lets calls fail, for tests: CREAM_OPENCL_FAULT=KIND:NUMBER:CODE[:COUNT] returns CODE from the NUMBER-th such
+ * call (from 1), and from the COUNT - 1 calls after it. */
 typedef enum ocl_fault_kind {
   OCL_FAULT_ALLOC,
   OCL_FAULT_LAUNCH,

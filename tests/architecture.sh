@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Which folder may include which: core only itself; cpu, opencl and io only core and themselves.
+# Who may know whom.
+#   - core includes only itself; cpu, opencl and io only core and themselves.
+#   - Between the subfolders of core, io and tools includes run one way: no circle.
+#   - Between the files of a folder listed in `one_way` calls run one way, as the objects in the build folder say, which
+#     is the argument.
 set -uo pipefail
+build=$(realpath "$1")
 cd "$(dirname "$0")/.." || exit 1
 
 failed=0
 check() { # FOLDER FORBIDDEN|FORBIDDEN...
-  [ -d "$1" ] || return 0
   if grep -rnE "#[[:space:]]*include[[:space:]]*[<\"]([./]*/)?($2)/" "$1"; then
     echo "$1/ must not include any of: ${2//|/, }"
     failed=1
@@ -15,4 +19,40 @@ check core 'cpu|opencl|io|tools|tests'
 check cpu 'opencl|io|tools|tests'
 check opencl 'cpu|io|tools|tests'
 check io 'cpu|opencl|tools|tests'
+
+# circles WHAT: pairs "FROM TO" on standard input contain no circle.
+circles() {
+  local loops
+  loops=$(tsort 2>&1 >/dev/null | sed 's/^tsort: //') || true
+  if [ -n "$loops" ]; then
+    echo "$1 use each other in a circle:"
+    echo "$loops"
+    failed=1
+  fi
+}
+
+for top in core io tools; do
+  circles "the subfolders of $top/" < <(
+    find "$top" -mindepth 2 -name '*.[ch]' | while read -r file; do
+      folder=$(dirname "$file")
+      sed -nE "s#^[[:space:]]*\#[[:space:]]*include \"($top/.+)/[^/]+\"#$folder \1#p" "$file"
+    done | awk '$1 != $2' | sort -u
+  )
+done
+
+# Pairs of objects of a folder of which the first uses a symbol that the second defines.
+calls() {
+  find "$build" -path "*/$1/*.c.o" -not -path '*/tests/*' -print0 | xargs -0 nm -A -g --defined-only >"$work/defined"
+  find "$build" -path "*/$1/*.c.o" -not -path '*/tests/*' -print0 | xargs -0 nm -A -g --undefined-only >"$work/used"
+  awk '
+    { sub(/:.*/, "", $1); name = $NF; sub(/^.*\//, "", $1) }
+    FNR == NR { home[name] = $1; next }
+    name in home && home[name] != $1 { print $1, home[name] }' "$work/defined" "$work/used" | sort -u
+}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+one_way=(core/base core/space core/net io/base io/config io/image io/dataset io/weights io/run io/report opencl)
+for folder in "${one_way[@]}"; do
+  circles "files of $folder/" < <(calls "$folder")
+done
 exit $failed

@@ -15,13 +15,6 @@ static const struct {
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
-static const char *const part_names[] = {[CREAM_PART_TRAIN] = "training", [CREAM_PART_TEST] = "test"};
-_Static_assert(sizeof part_names / sizeof *part_names == CREAM_PARTS, "every part has a name");
-
-const char *cream_part_name(cream_part part) {
-  return part_names[part];
-}
-
 cream_status cream_dataset_open(const char *spec, cream_dataset **dataset, cream_error *err) {
   const char *colon = strchr(spec, ':');
   size_t length = colon ? (size_t)(colon - spec) : strlen(spec);

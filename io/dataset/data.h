@@ -8,11 +8,7 @@
 #include "core/base/rng.h"
 #include "core/base/status.h"
 #include "io/image/image.h"
-
-typedef enum cream_part { CREAM_PART_TRAIN, CREAM_PART_TEST, CREAM_PARTS } cream_part;
-
-/* "training" or "test". */
-const char *cream_part_name(cream_part);
+#include "part.h"
 
 /* An open data set is read-only: any number of threads may call load, decode and path at the same time. */
 typedef struct cream_dataset cream_dataset;

@@ -1,4 +1,4 @@
-/* The list of image formats that are decoded, and what their decoders share with image.c.
+/* The list of image formats that are decoded, and what their decoders share with image.c. Definitions: image_codec.c.
  *
  * A new format is a source file that defines cream_NAME_decode and one line in CREAM_IMAGE_FORMATS.
  */

@@ -12,6 +12,7 @@ static const shape depthwise[] = {
     {2, 5, 9, 9, 9, 3, 1, 1}, {1, 5, 6, 5, 5, 3, 2, 1}, {1, 6, 6, 4, 4, 5, 1, 1}, {1, 7, 5, 3, 3, 5, 2, 1},
     {1, 8, 8, 2, 2, 7, 1, 1}, {1, 4, 9, 5, 5, 7, 2, 1}, {1, 6, 5, 3, 3, 3, 1, 2}};
 static const shape planes[] = {{2, 9, 8, 9, 9, 1, 1, 1}, {3, 2, 1, 5, 5, 1, 1, 1}};
+static const shape points[] = {{1, 3, 2, 9, 5, 1, 1, 1}};
 static const shape blocks[] = {{2, 3, 2, 9, 9, 1, 1, 1}, {1, 25, 25, 8, 8, 1, 1, 1}};
 /* The first variants of each table of parity.h that together run every part of a kernel. */
 static const variant forward[] = {{MAP | GATE | BN, CREAM_ACT_SWISH, CREAM_BN_TRAIN},
@@ -22,12 +23,15 @@ static const variant backward[] = {
     {MAP | GATE | IN_PLACE, CREAM_ACT_HARD_SWISH, 0},
 };
 
+static const variant activations[] = {CREAM_ACTS(ACT_VARIANT)};
+
 #define TINY_TESTS(X)                                                                                        \
   X(conv_forward_tiny, run_conv_forward, false, dense, forward)                                              \
   X(conv_backward_tiny, run_conv_backward, false, dense, backward)                                           \
   X(conv_backward_chunks, run_conv_backward, false, long_rows, backward)                                     \
   X(dwconv_forward_tiny, run_conv_forward, true, depthwise, forward)                                         \
   X(dwconv_backward_tiny, run_conv_backward, true, depthwise, backward)                                      \
+  X(act_tiny, run_act, false, points, activations)                                                           \
   X(se_forward_tiny, run_se_forward, false, planes, se_variants)                                             \
   X(se_backward_tiny, run_se_backward, false, planes, se_variants)                                           \
   X(pool_forward_tiny, run_pool_forward, false, planes, pool_variants)                                       \
