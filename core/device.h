@@ -1,7 +1,7 @@
 /* Drivers: how a program lists and opens devices, and what it can ask about a backend that was opened.
  *
  * A driver is one constant table. Each backend's folder exports its own (cpu/driver.h, opencl/driver.h), and
- * tools/run/drivers.h is the list of them. The core itself sees only the cream_backend that a driver opens. */
+ * CREAM_BACKENDS in CMakeLists.txt is the list of them. The core itself sees only the cream_backend that a driver opens. */
 #ifndef CREAM_CORE_DEVICE_H
 #define CREAM_CORE_DEVICE_H
 

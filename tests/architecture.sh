@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Who may know whom.
-#   - core includes only itself; cpu, opencl and io only core and themselves.
+#   - core includes only itself; the backends (the folders with a driver.h) and io only core and themselves.
 #   - Between the subfolders of core, io and tools includes run one way: no circle.
 #   - Between the files of a folder listed in `one_way` calls run one way, as the objects in the build folder say, which
 #     is the argument.
@@ -15,10 +15,11 @@ check() { # FOLDER FORBIDDEN|FORBIDDEN...
     failed=1
   fi
 }
-check core 'cpu|opencl|io|tools|tests'
-check cpu 'opencl|io|tools|tests'
-check opencl 'cpu|io|tools|tests'
-check io 'cpu|opencl|tools|tests'
+mapfile -t backends < <(dirname -- */driver.h)
+for folder in core io "${backends[@]}"; do
+  others=$(printf '%s\n' "${backends[@]}" io tools tests | grep -vx "$folder" | paste -sd '|')
+  check "$folder" "$others"
+done
 
 # circles WHAT: pairs "FROM TO" on standard input contain no circle.
 circles() {

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "drivers.h"
+#include "drivers.h" /* made by CMake */
 #include "io/base/file.h"
 #include "io/dataset/loader.h"
 #include "measure.h"
 
 #define DRIVER(driver) &driver,
-static const cream_driver *const drivers[] = {DEVICE_DRIVERS(DRIVER)};
+static const cream_driver *const drivers[] = {CREAM_DRIVERS(DRIVER)};
 enum { CPU, N_DRIVERS = sizeof drivers / sizeof *drivers };
 
 static const cream_driver *in_use; /* by the training that began last */

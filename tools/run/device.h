@@ -1,5 +1,5 @@
 /* The device that a run uses. All tools open and question devices through these functions; the drivers behind them
- * are listed in drivers.h. */
+ * are those of CREAM_BACKENDS (CMakeLists.txt). */
 #ifndef CREAM_TOOLS_DEVICE_H
 #define CREAM_TOOLS_DEVICE_H
 
