@@ -31,7 +31,7 @@ typedef struct torch_source {
 } torch_source;
 
 /* The globals that a file may name, by index: the storage types X(TYPE, dtype) of torch.TYPEStorage, then the functions
- * X(FUNCTION, name) of torch._utils that make tensors, then containers. */
+ * X(FUNCTION, module, name) that make tensors, then containers, programs and all others. */
 #define TORCH_STORAGES(X)                                                                                    \
   X(Float, CREAM_ST_F32)                                                                                     \
   X(Double, CREAM_ST_F64)                                                                                    \
@@ -44,7 +44,11 @@ typedef struct torch_source {
   X(Byte, CREAM_ST_U8)                                                                                       \
   X(Bool, CREAM_ST_BOOL)
 #define TORCH_FUNCTIONS(X)                                                                                   \
-  X(REBUILD_V2, "_rebuild_tensor_v2") X(REBUILD, "_rebuild_tensor") X(PARAMETER, "_rebuild_parameter")
+  X(REBUILD_V2, "torch._utils", "_rebuild_tensor_v2")                                                        \
+  X(REBUILD, "torch._utils", "_rebuild_tensor")                                                              \
+  X(PARAMETER, "torch._utils", "_rebuild_parameter")                                                         \
+  X(PARAMETER_STATE, "torch._utils", "_rebuild_parameter_with_state") /* a parameter with attributes */      \
+  X(TENSOR_TYPE, "torch._tensor", "_rebuild_from_type_v2")            /* a tensor with attributes */
 
 enum {
 #define STORAGE(type, dtype) TORCH_STORAGE_##type,
@@ -52,7 +56,7 @@ enum {
 #undef STORAGE
       TORCH_STORAGE_TYPES,
   TORCH_BEFORE_FUNCTIONS = TORCH_STORAGE_TYPES - 1,
-#define FUNCTION(function, name) TORCH_##function,
+#define FUNCTION(function, module, name) TORCH_##function,
   TORCH_FUNCTIONS(FUNCTION)
 #undef FUNCTION
 };

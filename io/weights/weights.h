@@ -19,7 +19,8 @@ typedef struct cream_weights_report {
   char text[256]; /* "2 tensors not used: meta_layer.bias, meta_layer.weight"; empty: none */
 } cream_weights_report;
 
-/* Whether a tensor is one of PyTorch's batch counters, num_batches_tracked, which are ignored. */
+/* Whether a tensor is one of PyTorch's counters, which are ignored: num_batches_tracked of batch norms, n_averaged of
+ * AveragedModel. */
 bool cream_weights_counter(const char *name);
 
 /* Finds the tensor of every parameter: found[n_params]. CREAM_BAD_DATA, with their number and names, if tensors are missing

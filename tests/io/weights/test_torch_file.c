@@ -8,6 +8,8 @@
 
 #define FOLDER CREAM_SOURCE_DIR "/tests/io/weights/torch/"
 
+static const cream_torch_choice any = {0}, averaged = {.ema = true};
+
 static const cream_st_tensor *find(const cream_torch_file *file, const char *name) {
   const cream_st_tensor *tensors;
   int count = cream_torch_tensors(file, &tensors);
@@ -36,7 +38,7 @@ static void expect_checkpoint(const char *path, bool ema) {
   cream_error err;
   float factor = ema ? 2 : 1;
   const cream_st_tensor *tensors;
-  if (cream_torch_open(path, ema, &file, &err)) fail_msg("%s", err.text);
+  if (cream_torch_open(path, &(cream_torch_choice){.ema = ema}, &file, &err)) fail_msg("%s", err.text);
   assert_int_equal(cream_torch_tensors(file, &tensors), 11);
   assert_string_equal(tensors[0].name, "module.conv.weight");
   expect_shape(&tensors[0], CREAM_ST_F32, 4, (const uint64_t[]){2, 3, 2, 2});
@@ -79,7 +81,7 @@ static void converted(void **state) {
   cream_weights_source *source;
   cream_weights_report report;
   cream_error err;
-  if (cream_weights_source_open(FOLDER "zip.pth", false, &source, &err)) fail_msg("%s", err.text);
+  if (cream_weights_source_open(FOLDER "zip.pth", &any, NULL, &source, &err)) fail_msg("%s", err.text);
   cream_weights_info info = cream_weights_info_imagenet();
   assert_int_equal(cream_weights_source_save(source, scratch("w"), NULL, 0, &info, &report, &err), CREAM_OK);
   assert_int_equal(report.loaded, 10);
@@ -100,7 +102,7 @@ static void converted(void **state) {
   cream_st_close(file);
 
   /* Files written by cream are copied unchanged. */
-  if (cream_weights_source_open(scratch("w"), false, &source, &err)) fail_msg("%s", err.text);
+  if (cream_weights_source_open(scratch("w"), &any, NULL, &source, &err)) fail_msg("%s", err.text);
   assert_int_equal(cream_weights_source_save(source, scratch("again"), NULL, 0,
                                              cream_weights_source_info(source), &report, &err),
                    CREAM_OK);
@@ -111,7 +113,8 @@ static void converted(void **state) {
   assert_memory_equal(one, two, first);
   free(one);
   free(two);
-  assert_fails(cream_weights_source_open(scratch("w"), true, &source, &err), CREAM_BAD_CONFIG, err, "--ema");
+  assert_fails(cream_weights_source_open(scratch("w"), &averaged, NULL, &source, &err), CREAM_BAD_CONFIG, err,
+               "--ema");
 }
 
 /* ---- the old form, by hand -------------------------------------------------------------------------- */
@@ -183,7 +186,7 @@ static void put_file(old_file *file, const tensor_case *tensor) {
 static cream_status open_bytes(const old_file *bytes, cream_torch_file **file, cream_error *err) {
   scratch_write("old", bytes->bytes, bytes->size);
   *file = NULL;
-  return cream_torch_open(scratch("old"), false, file, err);
+  return cream_torch_open(scratch("old"), &any, file, err);
 }
 
 static void views(void **state) {
@@ -251,9 +254,13 @@ static void refuse_object(const char *object, size_t size, cream_status status, 
 static void objects(void **state) {
   (void)state;
   OBJECT("\x80\x02K\x01.", CREAM_BAD_DATA, "got a number, expected a state dict or a checkpoint");
-  OBJECT("\x80\x02}X\5\0\0\0epochK\x03s.", CREAM_BAD_DATA, "tensor 'epoch': got a number, expected a tensor");
-  OBJECT("\x80\x02}K\x01K\x03s.", CREAM_BAD_DATA, "got a number as the name of a tensor");
-  OBJECT("\x80\x02}X\3\0\0\0a\nbK\x03s.", CREAM_BAD_DATA, "as the name of a tensor");
+  OBJECT("\x80\x02}X\5\0\0\0epochK\x03s.", CREAM_BAD_DATA,
+         "no dict of tensors in it, its keys are `epoch` (a number); save model.state_dict()");
+  OBJECT("\x80\x02}K\x01K\x03s.", CREAM_BAD_DATA, "its keys are `(a number)` (a number)");
+  OBJECT("\x80\x02}X\3\0\0\0a\nbK\x03s.", CREAM_BAD_DATA, "its keys are `a?b` (a number)");
+  OBJECT("\x80\x02}X\3\0\0\0a\nbctorch._utils\n_rebuild_tensor_v2\n)Rs.", CREAM_BAD_DATA,
+         "as the name of a tensor");
+  OBJECT("\x80\x02}.", CREAM_BAD_DATA, "its keys are none");
   OBJECT("\x80\x02}X\1\0\0\0wcos\nsystem\nX\2\0\0\0ls\x85Rs.", CREAM_BAD_DATA, "`os.system`");
   OBJECT("\x80\x02}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n)Rs.", CREAM_BAD_DATA,
          "unexpected arguments");
@@ -262,7 +269,22 @@ static void objects(void **state) {
          CREAM_BAD_DATA, "expected a tensor");
   OBJECT("\x80\x02}X\1\0\0\0wK\x01Qs.", CREAM_BAD_DATA, "not PyTorch's tuple of a storage");
   /* A state dict that holds itself. */
-  OBJECT("\x80\x02}q\0X\1\0\0\0wh\0s.", CREAM_BAD_DATA, "tensor 'w': got a dict, expected a tensor");
+  OBJECT("\x80\x02}q\0X\1\0\0\0wh\0s.", CREAM_BAD_DATA, "its keys are `w` (a dict)");
+  /* Whole modules, and objects in the place of weights. */
+  OBJECT("\x80\x02"
+         "ctorch.nn.modules.linear\nLinear\n)\x81}X\1\0\0\0wK\1sb.",
+         CREAM_BAD_DATA,
+         "a whole object of class `torch.nn.modules.linear.Linear`, expected tensors; if it is a module");
+  OBJECT("\x80\x02"
+         "c__torch__.net\nNet\n)\x81}b.",
+         CREAM_BAD_DATA, "a TorchScript module");
+  OBJECT("\x80\x02}X\5\0\0\0modelcmodels.yolo\nModel\n)\x81}bs.", CREAM_BAD_DATA,
+         "its keys are `model` (an object of class models.yolo.Model); save model.state_dict()");
+  /* Two dicts of tensors: neither is the weights. */
+#define TENSOR "ctorch._utils\n_rebuild_tensor_v2\n)R"
+  OBJECT("\x80\x02}(X\1\0\0\0a}X\3\0\0\0w.w" TENSOR "sX\1\0\0\0b]}X\3\0\0\0w.w" TENSOR "sau.", CREAM_BAD_DATA,
+         "got 2 dicts of tensors, `a` (1 tensors), `b.0` (1 tensors); choose one with --key KEY");
+#undef TENSOR
 }
 
 static void broken(void **state) {
@@ -292,14 +314,14 @@ static void broken(void **state) {
   fclose(stream);
   for (size_t length = 5; length < size; length += 13) {
     scratch_write("cut", zip, length);
-    assert_fails(cream_torch_open(scratch("cut"), false, &file, &err), CREAM_BAD_DATA, err, "cut");
+    assert_fails(cream_torch_open(scratch("cut"), &any, &file, &err), CREAM_BAD_DATA, err, "cut");
   }
   /* A flipped bit is reported, unless it is in a part of the file that is not read. */
   int reported = 0;
   for (size_t at = 0; at < size; at += 7) {
     zip[at] ^= 0x10;
     scratch_write("flipped", zip, size);
-    if (cream_torch_open(scratch("flipped"), false, &file, &err))
+    if (cream_torch_open(scratch("flipped"), &any, &file, &err))
       reported++;
     else
       cream_torch_close(file);
@@ -309,16 +331,16 @@ static void broken(void **state) {
 
   scratch_write("text", "just text, no weights", 21);
   assert_false(cream_torch_recognise(scratch("text")));
-  assert_fails(cream_torch_open(scratch("text"), false, &file, &err), CREAM_BAD_DATA, err,
+  assert_fails(cream_torch_open(scratch("text"), &any, &file, &err), CREAM_BAD_DATA, err,
                "not a file saved by PyTorch");
   scratch_write("empty", "", 0);
-  assert_fails(cream_torch_open(scratch("empty"), false, &file, &err), CREAM_BAD_DATA, err, "empty");
-  assert_fails(cream_torch_open(scratch("none"), false, &file, &err), CREAM_FAILED, err, "No such file");
-  assert_fails(cream_torch_open(FOLDER "hostile.pth", false, &file, &err), CREAM_BAD_DATA, err,
+  assert_fails(cream_torch_open(scratch("empty"), &any, &file, &err), CREAM_BAD_DATA, err, "empty");
+  assert_fails(cream_torch_open(scratch("none"), &any, &file, &err), CREAM_FAILED, err, "No such file");
+  assert_fails(cream_torch_open(FOLDER "hostile.pth", &any, &file, &err), CREAM_BAD_DATA, err,
                "`posix.system`");
   put_file(&bytes, &plain);
   scratch_write("old", bytes.bytes, bytes.size);
-  assert_fails(cream_torch_open(scratch("old"), true, &file, &err), CREAM_BAD_CONFIG, err,
+  assert_fails(cream_torch_open(scratch("old"), &averaged, &file, &err), CREAM_BAD_CONFIG, err,
                "no averaged weights");
   /* Opening it as safetensors says how to convert it. */
   cream_st_file *safetensors;
