@@ -141,8 +141,26 @@ static void misfits(void **state) {
                "classifier.weight is [3], expected [3,1]");
   memcpy(changed, good, sizeof good);
   changed[1].dtype = CREAM_ST_F64;
+  assert_fails(
+      load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
+      "1 tensor of another type: bn1.weight is of type F64, expected F32; convert the file with `cream "
+      "convert FILE OUT --arch NETWORK`, which mends other types");
+
+  memcpy(changed, good, sizeof good);
+  changed[2].dims[0] = 5;
   assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
-               "bn1.weight is of type F64, expected F32");
+               "the weights are for 5 classes, the network has 3: take a network with `classes` 5");
+  static char prefixed[N_PARAMS][128];
+  memcpy(changed, good, sizeof good);
+  for (int i = 0; i < N_PARAMS; i++) {
+    snprintf(prefixed[i], sizeof prefixed[i], "module.net.%.90s", params[i].name);
+    changed[i].name = prefixed[i];
+  }
+  assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
+               "--arch NETWORK`, which mends prefixes of names");
+  changed[0].name = "module.stem.weight";
+  assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
+               "take the network (--arch) that the weights were made for");
 
   const float bad[] = {0, INFINITY}, worse[] = {NAN, 0};
   memcpy(changed, good, sizeof good);
