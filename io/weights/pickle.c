@@ -323,9 +323,12 @@ static cream_status push_global(machine *m, const char *module, size_t module_le
     return push_object(m, module, module_length, name, name_length);
   if (m->globals[g].module && m->globals[g].use != CREAM_PICKLE_REFUSED)
     return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_NAME, .items = {.global = g}});
-  char text[240], module_text[64], name_text[64];
-  snprintf(text, sizeof text, "it names `%s.%s`, expected only tensors and containers; nothing was run",
-           shown(module, module_length, module_text), shown(name, name_length, name_text));
+  char text[280], module_text[64], name_text[64];
+  snprintf(
+      text, sizeof text,
+      "it names `%s.%s`, expected only tensors and containers; nothing was run; do not load this file in "
+      "PyTorch, which would run it",
+      shown(module, module_length, module_text), shown(name, name_length, name_text));
   return fail(m, text);
 }
 

@@ -186,11 +186,11 @@ static void advise(const cream_param *params, int n_params, const cream_st_tenso
     snprintf(text, size, "convert the file with `cream convert FILE OUT --arch NETWORK`, which mends %s",
              missing->count ? "prefixes of names" : "other types");
   else if (!missing->count && other_classes(params, n_params, found, wrong->count, &has, &needs))
-    snprintf(
-        text, size,
-        "the weights are for %d classes, the network has %d: take a network with `classes` %d, or train one "
-        "with %d without --weights",
-        has, needs, has, needs);
+    snprintf(text, size,
+             "the weights are for %d classes, the network has %d: take a network with `classes` %d, or train "
+             "on %d "
+             "classes with cream retrain --weights",
+             has, needs, has, needs);
   else
     snprintf(text, size, "take the network (--arch) that the weights were made for");
 }
@@ -247,8 +247,42 @@ static bool all_finite(const float *values, size_t count) {
   return finite;
 }
 
-cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
-                                cream_weights_report *report, cream_error *err) {
+/* Whether the last layer alone does not match, because it has another number of classes. Its tensors in found[] become NULL,
+ * and the report says so. */
+static bool only_classes_differ(const cream_param *params, int n_params, const cream_st_tensor **found,
+                                cream_weights_report *report) {
+  tally wrong = {0}, types = {0};
+  int has = 0, needs = 0;
+  for (int i = 0; i < n_params; i++) {
+    if (!found[i]) return false;
+    check_shape(found[i], &params[i], &wrong, &types);
+  }
+  if (types.count || !other_classes(params, n_params, found, wrong.count, &has, &needs)) return false;
+  *report = (cream_weights_report){.loaded = n_params - wrong.count, .extra = wrong.count};
+  snprintf(report->text, sizeof report->text,
+           "the weights are for %d classes, the network has %d: its last layer starts from new values", has,
+           needs);
+  for (int i = 0; i < n_params; i++)
+    if (is_classifier(params[i].name)) found[i] = NULL;
+  return true;
+}
+
+/* Copies the tensors to the blocks. Those that are NULL leave the values in the blocks. */
+static cream_status copy_found(const char *path, const cream_param *params, int n_params,
+                               const cream_st_tensor *const *found, const host *blocks, cream_error *err) {
+  for (int i = 0; i < n_params; i++) {
+    if (!found[i]) continue;
+    float *values = host_values(blocks, &params[i]);
+    memcpy(values, found[i]->data, params[i].count * sizeof *values);
+    if (!all_finite(values, params[i].count))
+      return cream_fail(err, CREAM_BAD_DATA, "%s: tensor `%s`: got values that are not finite", path,
+                        params[i].name);
+  }
+  return CREAM_OK;
+}
+
+static cream_status load(const char *path, cream_backend *backend, cream_net *net, bool any_classes,
+                         cream_weights_report *report, cream_error *err) {
   int count, n_tensors;
   const cream_param *params = cream_net_params(net, &count);
   const cream_st_tensor *tensors;
@@ -257,6 +291,7 @@ cream_status cream_weights_load(const char *path, cream_backend *backend, cream_
   cream_status status = cream_st_open(path, &file, err);
   if (status) return status;
   host blocks = {0};
+  bool new_layer = false;
   const cream_st_tensor **found = calloc((size_t)count + 1, sizeof *found);
   if (!found) {
     status = cream_fail_memory(err, (size_t)count * sizeof *found, "the table of parameters");
@@ -264,15 +299,14 @@ cream_status cream_weights_load(const char *path, cream_backend *backend, cream_
   }
   n_tensors = cream_st_tensors(file, &tensors);
   status = cream_weights_match(path, params, count, tensors, n_tensors, found, &matched, err);
-  if (!status) status = host_alloc(&blocks, net, err);
-  if (status) goto done;
-  for (int i = 0; i < count && !status; i++) {
-    float *values = host_values(&blocks, &params[i]);
-    memcpy(values, found[i]->data, params[i].count * sizeof *values);
-    if (!all_finite(values, params[i].count))
-      status = cream_fail(err, CREAM_BAD_DATA, "%s: tensor `%s`: got values that are not finite", path,
-                          params[i].name);
+  if (status == CREAM_BAD_DATA && any_classes && only_classes_differ(params, count, found, &matched)) {
+    new_layer = true;
+    status = CREAM_OK;
   }
+  if (!status) status = host_alloc(&blocks, net, err);
+  if (!status && new_layer)
+    status = backend->download(backend, blocks.weights, cream_net_weights(net), blocks.n_weights, err);
+  if (!status) status = copy_found(path, params, count, found, &blocks, err);
   if (status) goto done;
   backend->upload(backend, cream_net_weights(net), blocks.weights, blocks.n_weights);
   if (blocks.n_statistics)
@@ -284,4 +318,14 @@ done:
   free(found);
   cream_st_close(file);
   return status;
+}
+
+cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
+                                cream_weights_report *report, cream_error *err) {
+  return load(path, backend, net, false, report, err);
+}
+
+cream_status cream_weights_load_any_classes(const char *path, cream_backend *backend, cream_net *net,
+                                            cream_weights_report *report, cream_error *err) {
+  return load(path, backend, net, true, report, err);
 }

@@ -34,5 +34,9 @@ cream_status cream_weights_match(const char *path, const cream_param *, int n_pa
  * an error and are listed in `report` (may be NULL). */
 cream_status cream_weights_load(const char *path, cream_backend *, cream_net *, cream_weights_report *report,
                                 cream_error *);
+/* The same, to train a network further on other classes: if only the last layer does not match, because it has another
+ * number of classes, it keeps the net's values, and `report` says so. */
+cream_status cream_weights_load_any_classes(const char *path, cream_backend *, cream_net *,
+                                            cream_weights_report *report, cream_error *);
 
 #endif

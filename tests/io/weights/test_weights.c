@@ -150,6 +150,21 @@ static void misfits(void **state) {
   changed[2].dims[0] = 5;
   assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
                "the weights are for 5 classes, the network has 3: take a network with `classes` 5");
+  /* For training on other classes, the last layer keeps its values; the others are loaded. */
+  cream_net net = filled(), before = net;
+  cream_weights_report report;
+  assert_int_equal(cream_weights_load_any_classes(scratch("w"), &backend, &net, &report, &error), CREAM_OK);
+  assert_int_equal(report.loaded, N_PARAMS - 1);
+  assert_text_contains(report.text,
+                       "for 5 classes, the network has 3: its last layer starts from new values");
+  assert_memory_equal(net.weights + 18, before.weights + 18, 3 * sizeof(float));
+  assert_true(net.weights[0] == 0 && net.statistics[3] == 0);
+  changed[0].dims[3] = 1; /* another layer too */
+  assert_int_equal(cream_st_write(scratch("w"), changed, N_PARAMS, NULL, 0, NULL), CREAM_OK);
+  net = before;
+  assert_fails(cream_weights_load_any_classes(scratch("w"), &backend, &net, &report, &error), CREAM_BAD_DATA,
+               error, "2 tensors of another shape");
+  assert_memory_equal(&net, &before, sizeof net);
   static char prefixed[N_PARAMS][128];
   memcpy(changed, good, sizeof good);
   for (int i = 0; i < N_PARAMS; i++) {
