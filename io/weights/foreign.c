@@ -71,6 +71,12 @@ static bool is_text(const char *bytes, size_t size) {
   return size > 0;
 }
 
+static bool is_zero(const char *bytes, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (bytes[i]) return false;
+  return true;
+}
+
 cream_status cream_foreign_check(const char *path, const void *data, size_t size, const char *expected,
                                  cream_error *err) {
   static const char *const pages[] = {"<!doctype", "<html", "<head", "<body", "<?xml", "<error"};
@@ -84,6 +90,8 @@ cream_status cream_foreign_check(const char *path, const void *data, size_t size
     what = f->what;
     advice = f->advice;
   }
+  if (!size) what = "an empty file";
+  if (!what && size >= 8 && is_zero(bytes, size)) what = "zeros, as after an interrupted download";
   if (!what && begins(bytes, size, "{")) what = "JSON text";
   if (!what && is_text(bytes, size)) what = "plain text";
   if (!what) return CREAM_OK;

@@ -15,7 +15,7 @@ enum { MAX_EXPANSION = 64, MAX_SMALL = 1 << 24, MAX_KEY = 64 };
 
 static const cream_pickle_global globals[] = {
 #define STORAGE(type, dtype) [TORCH_STORAGE_##type] = {"torch", #type "Storage", CREAM_PICKLE_NAMED},
-    TORCH_STORAGES(STORAGE)
+    TORCH_STORAGES(STORAGE) TORCH_SKIPPED_STORAGES(STORAGE)
 #undef STORAGE
 #define FUNCTION(function, module, name) [TORCH_##function] = {module, name, CREAM_PICKLE_CALLED},
         TORCH_FUNCTIONS(FUNCTION)
@@ -65,9 +65,15 @@ static const cream_pickle_global globals[] = {
     {NULL, NULL, CREAM_PICKLE_NAMED},
 };
 
-static const cream_st_dtype storage_dtypes[TORCH_STORAGE_TYPES] = {
-#define STORAGE(type, dtype) [TORCH_STORAGE_##type] = dtype,
+static const struct {
+  cream_st_dtype dtype;
+  size_t skipped; /* see torch_storage */
+} storage_types[TORCH_ALL_STORAGE_TYPES] = {
+#define STORAGE(type, dtype) [TORCH_STORAGE_##type] = {dtype, 0},
     TORCH_STORAGES(STORAGE)
+#undef STORAGE
+#define STORAGE(type, bytes) [TORCH_STORAGE_##type] = {CREAM_ST_U8, bytes},
+        TORCH_SKIPPED_STORAGES(STORAGE)
 #undef STORAGE
 };
 
@@ -89,7 +95,7 @@ static cream_status bad_id(const torch_source *s, const cream_pickle_value *id, 
   return cream_fail(err, CREAM_BAD_DATA, "%s: pickle, byte %zu: %s", s->path, id->at, what);
 }
 
-/* Whether an id has the form of a storage whose type cannot be read, for example of complex numbers. Only a tensor that
+/* Whether an id has the form of a storage whose type is not known. Only a tensor that
  * is wanted makes that an error. */
 static bool unknown_type(const torch_source *s, const cream_pickle_value *id) {
   const cream_pickle_value *tuple = cream_pickle_item(s->pickle, id, 0);
@@ -97,6 +103,10 @@ static bool unknown_type(const torch_source *s, const cream_pickle_value *id) {
          cream_pickle_is(cream_pickle_item(s->pickle, tuple, 0), "storage") &&
          cream_pickle_item(s->pickle, tuple, 1)->kind == CREAM_PICKLE_OBJECT;
 }
+
+static const char not_supported[] =
+    "a storage of a type that is not supported; convert the tensors to float32 in PyTorch, and save the file "
+    "again";
 
 /* Reads the tuple ('storage', type, key, location, elements[, None]). */
 static cream_status read_id(const torch_source *s, const cream_pickle_value *id, torch_storage *storage,
@@ -106,13 +116,9 @@ static cream_status read_id(const torch_source *s, const cream_pickle_value *id,
   if (tuple->kind != CREAM_PICKLE_TUPLE || tuple->items.count < 5 || tuple->items.count > 6)
     return bad_id(s, id, "a persistent id that is not PyTorch's tuple of a storage", err);
   for (uint32_t i = 0; i < tuple->items.count; i++) part[i] = cream_pickle_item(p, tuple, i);
-  if (unknown_type(s, id))
-    return bad_id(s, id,
-                  "a storage of a type that is not supported; convert the tensors to float32 in PyTorch, and "
-                  "save the file again",
-                  err);
+  if (unknown_type(s, id)) return bad_id(s, id, not_supported, err);
   if (!cream_pickle_is(part[0], "storage") || part[1]->kind != CREAM_PICKLE_NAME ||
-      part[1]->items.global >= TORCH_STORAGE_TYPES || part[2]->kind != CREAM_PICKLE_TEXT ||
+      part[1]->items.global >= TORCH_ALL_STORAGE_TYPES || part[2]->kind != CREAM_PICKLE_TEXT ||
       part[4]->kind != CREAM_PICKLE_INT || part[4]->integer < 0)
     return bad_id(s, id, "a persistent id that is not PyTorch's tuple of a storage", err);
   if (tuple->items.count == 6 && part[5]->kind != CREAM_PICKLE_NONE)
@@ -120,7 +126,8 @@ static cream_status read_id(const torch_source *s, const cream_pickle_value *id,
                   "a storage that is a view of another one; save the file again with a current PyTorch", err);
   *storage = (torch_storage){.key = part[2]->text.bytes,
                              .key_length = part[2]->text.length,
-                             .dtype = storage_dtypes[part[1]->items.global],
+                             .dtype = storage_types[part[1]->items.global].dtype,
+                             .skipped = storage_types[part[1]->items.global].skipped,
                              .count = (uint64_t)part[4]->integer};
   if (storage->key_length >= MAX_KEY || !printable(storage->key, storage->key_length))
     return bad_id(s, id, "got a storage key that is not printable text, expected up to 63 characters", err);
@@ -141,7 +148,7 @@ static torch_storage *find(const torch_source *s, const torch_storage *like) {
 }
 
 static size_t byte_count(const torch_storage *storage) {
-  return storage->count * cream_st_dtype_size(storage->dtype);
+  return storage->count * (storage->skipped ? storage->skipped : cream_st_dtype_size(storage->dtype));
 }
 
 /* Lists every storage once. */
@@ -164,7 +171,7 @@ static cream_status list_storages(torch_source *s, cream_error *err) {
     torch_storage *last = kept ? &s->storages[kept - 1] : NULL, *now = &s->storages[i];
     if (!last || by_key(last, now) != 0)
       s->storages[kept++] = *now;
-    else if (last->dtype != now->dtype || last->count != now->count)
+    else if (last->dtype != now->dtype || last->skipped != now->skipped || last->count != now->count)
       return cream_fail(err, CREAM_BAD_DATA, "%s: storage '%.*s' has two types or sizes, expected one",
                         s->path, (int)now->key_length, now->key);
   }
@@ -429,6 +436,7 @@ cream_status torch_source_fetch(torch_source *s, const cream_pickle_value *id, c
   torch_storage *storage = find(s, &like);
   CREAM_ASSERT(storage);
   *out = storage;
+  if (storage->skipped) return bad_id(s, id, not_supported, err);
   if (storage->data) return CREAM_OK;
   if (s->zip) return fetch_zipped(s, storage, err);
   return bad_id(s, id, "the storage is missing from the file", err);

@@ -202,6 +202,7 @@ static void foreign(void **state) {
       FILE_OF("{\"message\": \"Not Found\"}", "got JSON text"),
       FILE_OF("Not found", "got plain text"),
       FILE_OF("no", "got plain text"),
+      FILE_OF("\0\0\0\0\0\0\0\0\0\0\0\0", "got zeros"),
   };
   cream_st_file *safetensors;
   cream_torch_file *file;

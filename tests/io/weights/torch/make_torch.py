@@ -117,6 +117,7 @@ def beside():
         'range': range(3), 'slice': slice(1, 2), 'complex': 1 + 2j, 'decimal': decimal.Decimal('1.5'),
         'fraction': fractions.Fraction(1, 3), 'uuid': uuid.UUID(int=5), 'queue': collections.deque([1], 2),
         'counter': collections.Counter('aab'), 'args': argparse.Namespace(lr=0.1), 'object': object(),
+        'complex tensor': torch.zeros(3, dtype=torch.complex64),
     }
 
 
