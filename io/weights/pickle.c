@@ -527,7 +527,7 @@ static cream_status run(machine *m, unsigned char opcode) {
     OPCODES(RUN)
 #undef RUN
   }
-  return fail(m, "it does not occur in checkpoints");
+  return fail(m, "it does not occur in checkpoints; save the file again with torch.save");
 }
 
 static cream_status run_all(machine *m) {
