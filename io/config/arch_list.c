@@ -32,16 +32,31 @@ static cream_status read_stage(const cream_yaml_value *list, const cream_stage *
   return status;
 }
 
+/* Whether item i of the list is [0]. */
+static bool is_zero(const cream_yaml_value *root, int i) {
+  cream_yaml_value stage = cream_yaml_item(root, i);
+  if (cream_yaml_kind_of(&stage) != CREAM_YAML_LIST || cream_yaml_count(&stage) != 1) return false;
+  cream_yaml_value item = cream_yaml_item(&stage, 0);
+  const char *text = cream_yaml_text(&item);
+  return text && strcmp(text, "0") == 0;
+}
+
 /* Reads the depths of all stages, and the choices of all layers of open stages in order. */
 static cream_status read_list(const cream_yaml_value *root, const cream_space *space, int *depth,
                               uint8_t choices[CREAM_MAX_LAYERS], cream_error *err) {
   int lists = 0, layers = 0;
   cream_status status = cream_yaml_expect(root, CREAM_YAML_LIST, err);
   for (int s = 0; s < space->n_stages; s++) lists += is_open(&space->stages[s]);
-  if (!status && cream_yaml_count(root) != lists)
-    status = cream_yaml_fail(root, err, "got %d stages, expected the %d that have choices in space `%s`",
-                             cream_yaml_count(root), lists, space->name);
-  for (int s = 0, list = 0; s < space->n_stages && !status; s++) {
+  int count = status ? 0 : cream_yaml_count(root);
+  /* The authors also list the stem's stage and the head, which have no choice. */
+  bool full = count == lists + 2 && is_zero(root, 0) && is_zero(root, count - 1);
+  if (!status && count != lists && !full)
+    status =
+        cream_yaml_fail(root, err,
+                        "got %d stages, expected the %d that have choices in space `%s`, or these between "
+                        "[0] and [0]",
+                        count, lists, space->name);
+  for (int s = 0, list = full; s < space->n_stages && !status; s++) {
     depth[s] = space->stages[s].depth_min;
     if (!is_open(&space->stages[s])) continue;
     cream_yaml_value stage = cream_yaml_item(root, list++);

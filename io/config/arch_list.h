@@ -1,5 +1,6 @@
 /* Architectures in the notation of the paper's authors: a list of stages, each a list of choice indices in the `cream`
- * space: [[3], [3, 1], [3, 1], [3, 3, 3], [3, 3]]. A stage of one layer has the stage's base op, whatever its index is.
+ * space: [[3], [3, 1], [3, 1], [3, 3, 3], [3, 3]], or these between a first and a last [0], which stand for the stages
+ * without a choice. A stage of one layer has the stage's base op, whatever its index is.
  */
 #ifndef CREAM_IO_ARCH_LIST_H
 #define CREAM_IO_ARCH_LIST_H

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "torch_file.h"
+#include "prefix.h"
 #include "torch_magic.h"
 
 struct cream_weights_source {
@@ -11,7 +11,7 @@ struct cream_weights_source {
   cream_st_file *safetensors; /* NULL for a file saved by PyTorch */
   cream_torch_file *torch;    /* NULL for safetensors */
   cream_weights_info info;
-  int count;
+  int count, left_out; /* tensors; those without the prefix that was chosen */
   cream_st_tensor *tensors;
   float **floats; /* data of tensors that were converted to F32; else NULL */
 };
@@ -66,15 +66,19 @@ static bool starts_with(const char *text, const char *start) {
   return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* The length of the wrappers' prefixes that all names share. */
+/* The length of the wrappers' prefixes that all names share, but for those of counters. */
 static size_t common_prefix(const cream_st_tensor *tensors, int count) {
   static const char *const wrappers[] = {"module.", "_orig_mod."};
   size_t skipped = 0;
-  for (bool again = count > 0; again;) {
+  int others = 0;
+  for (int i = 0; i < count; i++) others += !cream_weights_counter(tensors[i].name);
+  for (bool again = others > 0; again;) {
     again = false;
     for (size_t w = 0; w < sizeof wrappers / sizeof *wrappers; w++) {
       int with = 0;
-      while (with < count && starts_with(tensors[with].name + skipped, wrappers[w])) with++;
+      while (with < count && (cream_weights_counter(tensors[with].name) ||
+                              starts_with(tensors[with].name + skipped, wrappers[w])))
+        with++;
       if (with < count) continue;
       skipped += strlen(wrappers[w]);
       again = true;
@@ -83,57 +87,110 @@ static size_t common_prefix(const cream_st_tensor *tensors, int count) {
   return skipped;
 }
 
+/* Keeps the tensors whose names begin with a prefix, and removes it from the names. */
+static void keep_prefixed(cream_weights_source *source, const char *prefix) {
+  int kept = 0;
+  for (int i = 0; i < source->count; i++) {
+    if (!starts_with(source->tensors[i].name, prefix) || !source->tensors[i].name[strlen(prefix)]) continue;
+    source->tensors[kept] = source->tensors[i];
+    source->tensors[kept++].name += strlen(prefix);
+  }
+  source->left_out += source->count - kept;
+  source->count = kept;
+}
+
+/* Removes the prefix with which the names are those of the network, if there is one. */
+static cream_status remove_wrapper(cream_weights_source *source, const cream_torch_choice *choice,
+                                   cream_error *err) {
+  cream_prefixes *found = calloc(1, sizeof *found);
+  const char **names = calloc((size_t)source->count + 1, sizeof *names);
+  cream_status status = CREAM_OK;
+  if (!found || !names) status = cream_fail_memory(err, sizeof *found, "the names of tensors");
+  for (int i = 0; i < source->count && !status; i++) names[i] = source->tensors[i].name;
+  if (!status)
+    status = cream_prefixes_find(names, source->count, choice->params, choice->n_params, found, err);
+  if (!status && found->count > 1)
+    status = cream_fail(
+        err, CREAM_BAD_DATA,
+        "%s: got %d sets of tensors with the names of the network, under `%s`, `%s`%s; choose one "
+        "with --key PREFIX",
+        source->path, found->count, found->text[0], found->text[1], found->count > 2 ? ", ..." : "");
+  if (!status && found->count == 1) keep_prefixed(source, found->text[0]);
+  free(names);
+  free(found);
+  return status;
+}
+
+/* Keeps the tensors under a prefix that was asked for; a dot is added to it. */
+static cream_status take_key(cream_weights_source *source, const char *key, cream_error *err) {
+  char prefix[CREAM_PREFIX_LENGTH];
+  size_t length = strlen(key);
+  snprintf(prefix, sizeof prefix, "%s%s", key, length && key[length - 1] == '.' ? "" : ".");
+  keep_prefixed(source, prefix);
+  if (source->count) return CREAM_OK;
+  return cream_fail(
+      err, CREAM_BAD_DATA,
+      "%s: --key: got `%.100s`, expected the key of a dict of tensors, or a prefix of names such as "
+      "`%.100s`",
+      source->path, key, source->left_out ? source->tensors[0].name : "model.");
+}
+
 static cream_status take_tensors(cream_weights_source *source, const cream_st_tensor *tensors, int count,
-                                 cream_error *err) {
-  size_t skipped = common_prefix(tensors, count);
+                                 const cream_torch_choice *choice, bool by_key, cream_error *err) {
+  size_t skipped = choice->key && !by_key ? 0 : common_prefix(tensors, count);
   source->tensors = calloc((size_t)count + 1, sizeof *source->tensors);
   source->floats = calloc((size_t)count + 1, sizeof *source->floats);
   if (!source->tensors || !source->floats)
     return cream_fail_memory(err, (size_t)count * sizeof *tensors, "the table of tensors");
-  cream_status status = CREAM_OK;
-  for (int i = 0; i < count && !status; i++) {
+  for (int i = 0; i < count; i++) {
     if (cream_weights_counter(tensors[i].name)) continue;
     source->tensors[source->count] = tensors[i];
-    source->tensors[source->count].name += skipped;
-    status = widen(source, source->count, err);
-    source->count++;
+    source->tensors[source->count++].name += skipped;
   }
+  cream_status status = CREAM_OK;
+  if (choice->key && !by_key) status = take_key(source, choice->key, err);
+  if (!status && choice->params) status = remove_wrapper(source, choice, err);
+  for (int i = 0; i < source->count && !status; i++) status = widen(source, i, err);
   return status;
 }
 
 /* ---- files ------------------------------------------------------------------------------------------ */
 
-static cream_status open_torch(cream_weights_source *source, bool ema, cream_error *err) {
+static cream_status open_torch(cream_weights_source *source, const cream_torch_choice *choice,
+                               cream_error *err) {
   const cream_st_tensor *tensors;
-  cream_status status = cream_torch_open(source->path, ema, &source->torch, err);
+  cream_status status = cream_torch_open(source->path, choice, &source->torch, err);
   if (status) return status;
   int count = cream_torch_tensors(source->torch, &tensors);
-  return take_tensors(source, tensors, count, err);
+  return take_tensors(source, tensors, count, choice, cream_torch_by_key(source->torch), err);
 }
 
-static cream_status open_safetensors(cream_weights_source *source, bool ema, cream_error *err) {
+static cream_status open_safetensors(cream_weights_source *source, const cream_torch_choice *choice,
+                                     const char *interpolation, cream_error *err) {
   const cream_st_tensor *tensors;
-  if (ema)
+  if (choice->ema)
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "%s: a safetensors file has one set of weights; omit --ema, which is for PyTorch "
                       "checkpoints",
                       source->path);
   cream_status status = cream_st_open(source->path, &source->safetensors, err);
-  if (!status) status = cream_weights_info_read(source->path, source->safetensors, &source->info, err);
+  if (!status)
+    status = cream_weights_info_read(source->path, source->safetensors, interpolation, &source->info, err);
   if (status) return status;
   int count = cream_st_tensors(source->safetensors, &tensors);
-  return take_tensors(source, tensors, count, err);
+  return take_tensors(source, tensors, count, choice, false, err);
 }
 
-cream_status cream_weights_source_open(const char *path, bool ema, cream_weights_source **out,
+cream_status cream_weights_source_open(const char *path, const cream_torch_choice *choice,
+                                       const char *interpolation, cream_weights_source **out,
                                        cream_error *err) {
   cream_weights_source *source = calloc(1, sizeof *source);
   if (!source || !(source->path = strdup(path))) {
     free(source);
     return cream_fail_memory(err, sizeof *source, path);
   }
-  cream_status status =
-      cream_torch_recognise(path) ? open_torch(source, ema, err) : open_safetensors(source, ema, err);
+  cream_status status = cream_torch_recognise(path) ? open_torch(source, choice, err)
+                                                    : open_safetensors(source, choice, interpolation, err);
   if (status)
     cream_weights_source_close(source);
   else
@@ -185,6 +242,10 @@ cream_status cream_weights_source_save(const cream_weights_source *source, const
   else
     *report = (cream_weights_report){.loaded = count};
   for (int i = 0; !status && i < count; i++) ordered[i] = params ? *found[i] : source->tensors[i];
+  if (!status && source->left_out && !report->text[0])
+    snprintf(report->text, sizeof report->text,
+             "%d tensors not used: their names do not begin as the network's", source->left_out);
+  report->extra += source->left_out;
   if (!status) status = cream_weights_metadata_init(&metadata, info, err);
   if (!status) status = cream_st_write(path, ordered, count, metadata.pairs, metadata.count, err);
   cream_weights_metadata_free(&metadata);

@@ -2,18 +2,23 @@
 #ifndef CREAM_IO_CONVERT_H
 #define CREAM_IO_CONVERT_H
 
+#include "torch_file.h"
 #include "weights.h"
 #include "weights_info.h"
 
 /* An open weights file: one saved by PyTorch (torch_file.h), or safetensors. */
 typedef struct cream_weights_source cream_weights_source;
 
-/* Opens a file. `ema`: read the averaged weights of a PyTorch checkpoint; CREAM_BAD_CONFIG for safetensors, which have none.
+/* Opens a file and chooses tensors. The choice's key leads to a dict in a PyTorch file, or is a prefix of names. `ema` is for
+ * PyTorch checkpoints: CREAM_BAD_CONFIG for safetensors. With `params`, a prefix is removed with which all names of the
+ * network are there, and tensors without it are left out; CREAM_BAD_DATA if there are several such prefixes.
+ * `interpolation` replaces the one of the metadata of safetensors, if it is not NULL.
  * Other failures are those of cream_torch_open, cream_st_open and cream_weights_info_read. */
-cream_status cream_weights_source_open(const char *path, bool ema, cream_weights_source **, cream_error *);
+cream_status cream_weights_source_open(const char *path, const cream_torch_choice *,
+                                       const char *interpolation, cream_weights_source **, cream_error *);
 void cream_weights_source_close(cream_weights_source *);
-/* The tensors, without a prefix `module.` (DataParallel) or `_orig_mod.` (torch.compile) that all names share, and without
- * PyTorch's num_batches_tracked. Floating-point numbers of other widths are converted to F32. Returns their number. */
+/* The tensors, without the prefix of a wrapper, and without counters (cream_weights_counter). If no network decides, the
+ * prefixes are `module.` (DataParallel) and `_orig_mod.` (torch.compile), where all names share them. Floating-point numbers of other widths are converted to F32. Returns their number. */
 int cream_weights_source_tensors(const cream_weights_source *, const cream_st_tensor **);
 /* A tensor by name, or NULL. */
 const cream_st_tensor *cream_weights_source_find(const cream_weights_source *, const char *name);

@@ -219,7 +219,14 @@ static cream_status extend(machine *m, cream_pickle_kind kind, uint32_t first, b
   if (first < below || m->stack[first - below] == MARK_VALUE)
     return fail(m, "there is no container on the stack to add to");
   cream_pickle_ref container = m->stack[first - below];
-  if (m->pickle->values[container].kind != kind)
+  cream_pickle_value *value = &m->pickle->values[container];
+  if (value->kind == CREAM_PICKLE_OBJECT && (kind == CREAM_PICKLE_LIST || first == m->depth)) {
+    m->depth = first - below + 1; /* drops the items of an unknown list */
+    return CREAM_OK;
+  }
+  if (value->kind == CREAM_PICKLE_OBJECT)
+    *value = (cream_pickle_value){.kind = CREAM_PICKLE_DICT, .at = value->at};
+  if (value->kind != kind)
     return fail(m, kind == CREAM_PICKLE_LIST ? "it needs a list to add to" : "it needs a dict to add to");
   if (kind == CREAM_PICKLE_DICT && (m->depth - first) % 2) return fail(m, "a key without a value");
   cream_status status = CREAM_OK;
@@ -289,15 +296,39 @@ static const char *shown(const char *bytes, size_t length, char text[64]) {
   return text;
 }
 
+static cream_status push_object(machine *m, const char *module, size_t module_length, const char *name,
+                                size_t name_length) {
+  cream_pickle_ref text[2], object;
+  cream_status status =
+      make(m, (cream_pickle_value){.kind = CREAM_PICKLE_TEXT, .text = {module, module_length}}, &text[0]);
+  if (!status)
+    status = make(m, (cream_pickle_value){.kind = CREAM_PICKLE_TEXT, .text = {name, name_length}}, &text[1]);
+  if (!status) status = make(m, (cream_pickle_value){.kind = CREAM_PICKLE_OBJECT}, &object);
+  for (int i = 0; i < 2 && !status; i++) status = append(m, object, text[i]);
+  return status ? status : push(m, object);
+}
+
+/* Whether a name of the caller's list, or its "*", is this name. */
+static bool listed(const char *listed_name, const char *name, size_t length) {
+  return strcmp(listed_name, "*") == 0 || cream_pickle_equal(listed_name, name, length);
+}
+
 static cream_status push_global(machine *m, const char *module, size_t module_length, const char *name,
                                 size_t name_length) {
-  for (uint32_t g = 0; m->globals[g].module; g++)
-    if (cream_pickle_equal(m->globals[g].module, module, module_length) &&
-        cream_pickle_equal(m->globals[g].name, name, name_length))
-      return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_NAME, .items = {.global = g}});
-  char text[240], module_text[64], name_text[64];
-  snprintf(text, sizeof text, "it names `%s.%s`, expected only tensors and containers; nothing was run",
-           shown(module, module_length, module_text), shown(name, name_length, name_text));
+  uint32_t g = 0;
+  while (m->globals[g].module && !(listed(m->globals[g].module, module, module_length) &&
+                                   listed(m->globals[g].name, name, name_length)))
+    g++;
+  if (m->globals[g].module && m->globals[g].use == CREAM_PICKLE_SKIPPED)
+    return push_object(m, module, module_length, name, name_length);
+  if (m->globals[g].module && m->globals[g].use != CREAM_PICKLE_REFUSED)
+    return push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_NAME, .items = {.global = g}});
+  char text[280], module_text[64], name_text[64];
+  snprintf(
+      text, sizeof text,
+      "it names `%s.%s`, expected only tensors and containers; nothing was run; do not load this file in "
+      "PyTorch, which would run it",
+      shown(module, module_length, module_text), shown(name, name_length, name_text));
   return fail(m, text);
 }
 
@@ -347,8 +378,10 @@ static cream_status call(machine *m) {
   if (status) return status;
   cream_pickle_ref arguments = pop(m), function = pop(m);
   const cream_pickle_value *args = &m->pickle->values[arguments], *name = &m->pickle->values[function];
-  if (name->kind != CREAM_PICKLE_NAME) return fail(m, "it calls a value that is not a global");
+  if (name->kind != CREAM_PICKLE_NAME && name->kind != CREAM_PICKLE_OBJECT)
+    return fail(m, "it calls a value that is not a global");
   if (args->kind != CREAM_PICKLE_TUPLE) return fail(m, "the arguments of its call are not a tuple");
+  if (name->kind == CREAM_PICKLE_OBJECT) return push_new(m, *name);
   const cream_pickle_global *global = &m->globals[name->items.global];
   if (global->use == CREAM_PICKLE_NAMED) {
     char text[160];
@@ -360,6 +393,14 @@ static cream_status call(machine *m) {
   cream_pickle_value made = {.kind = CREAM_PICKLE_CALL, .items = args->items};
   made.items.global = name->items.global;
   return push_new(m, made);
+}
+
+/* The same with a dict of named arguments, which are dropped. */
+static cream_status call_named(machine *m) {
+  cream_status status = need(m, 3);
+  if (status) return status;
+  pop(m);
+  return call(m);
 }
 
 /* Drops the state of an object. */
@@ -436,6 +477,7 @@ static cream_status duplicate(machine *m) {
   X(SHORT_BINBYTES, 'C', push_text(m, 1, CREAM_PICKLE_BYTES))                                                \
   X(BINBYTES, 'B', push_text(m, 4, CREAM_PICKLE_BYTES))                                                      \
   X(BINBYTES8, 0x8e, push_text(m, 8, CREAM_PICKLE_BYTES))                                                    \
+  X(BYTEARRAY8, 0x96, push_text(m, 8, CREAM_PICKLE_BYTES))                                                   \
   X(MARK, '(', push(m, MARK_VALUE))                                                                          \
   X(POP, '0', pop_any(m))                                                                                    \
   X(POP_MARK, '1', pop_mark(m))                                                                              \
@@ -445,6 +487,9 @@ static cream_status duplicate(machine *m) {
   X(TUPLE1, 0x85, gather_last(m, 1))                                                                         \
   X(TUPLE2, 0x86, gather_last(m, 2))                                                                         \
   X(TUPLE3, 0x87, gather_last(m, 3))                                                                         \
+  X(EMPTY_SET, 0x8f, push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_LIST}))                           \
+  X(ADDITEMS, 0x90, extend_marked(m, CREAM_PICKLE_LIST))                                                     \
+  X(FROZENSET, 0x91, gather_marked(m, CREAM_PICKLE_TUPLE))                                                   \
   X(EMPTY_LIST, ']', push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_LIST}))                           \
   X(LIST, 'l', gather_marked(m, CREAM_PICKLE_LIST))                                                          \
   X(EMPTY_DICT, '}', push_new(m, (cream_pickle_value){.kind = CREAM_PICKLE_DICT}))                           \
@@ -462,6 +507,7 @@ static cream_status duplicate(machine *m) {
   X(STACK_GLOBAL, 0x93, global_stacked(m))                                                                   \
   X(REDUCE, 'R', call(m))                                                                                    \
   X(NEWOBJ, 0x81, call(m))                                                                                   \
+  X(NEWOBJ_EX, 0x92, call_named(m))                                                                          \
   X(BUILD, 'b', build(m))                                                                                    \
   X(BINPERSID, 'Q', persistent(m))
 
@@ -481,7 +527,7 @@ static cream_status run(machine *m, unsigned char opcode) {
     OPCODES(RUN)
 #undef RUN
   }
-  return fail(m, "it does not occur in checkpoints");
+  return fail(m, "it does not occur in checkpoints; save the file again with torch.save");
 }
 
 static cream_status run_all(machine *m) {

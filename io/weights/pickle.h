@@ -1,6 +1,6 @@
 /* Reads Python pickles, protocols 2 to 5, as data: the opcodes build a graph of values, and nothing is ever called or
  * imported. Classes and functions ("globals") must be on the caller's list; a call of one becomes a value that holds the
- * arguments, or an empty container.
+ * arguments, an empty container, or an object of which only the class is known.
  *
  * A hostile stream takes at most memory in proportion to its length: values, stack and memo are bounded by the bytes that
  * made them, and by the limits below. Values may contain themselves; callers that walk the graph must allow for that.
@@ -19,10 +19,14 @@ typedef enum cream_pickle_use {
   CREAM_PICKLE_CALLED, /* a call of it becomes a CREAM_PICKLE_CALL */
   CREAM_PICKLE_HOLDS,  /* a container or an object with fields: its call is a CREAM_PICKLE_DICT, empty or with
                         * the pairs of a list */
+  CREAM_PICKLE_SKIPPED, /* it and what its calls make are a CREAM_PICKLE_OBJECT; one that is filled as a dict
+                         * becomes a CREAM_PICKLE_DICT */
+  CREAM_PICKLE_REFUSED, /* naming it is an error */
 } cream_pickle_use;
 
 typedef struct cream_pickle_global {
-  const char *module, *name;
+  const char *module,
+      *name; /* "*" stands for any; only in SKIPPED and REFUSED lines. The first match counts */
   cream_pickle_use use;
 } cream_pickle_global;
 

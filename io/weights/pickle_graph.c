@@ -18,6 +18,7 @@
   X(CREAM_PICKLE_NAME, "a name")                                                                             \
   X(CREAM_PICKLE_CALL, "an object")                                                                          \
   X(CREAM_PICKLE_PERSISTENT, "an id")                                                                        \
+  X(CREAM_PICKLE_OBJECT, "an object")                                                                        \
   X(CREAM_PICKLE_MARK, "a mark")
 static CREAM_WORDS(kind_words, CREAM_PICKLE_KIND_COUNT, KINDS);
 

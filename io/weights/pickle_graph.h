@@ -24,7 +24,9 @@ typedef enum cream_pickle_kind {
   CREAM_PICKLE_NAME,       /* a global */
   CREAM_PICKLE_CALL,       /* of a CREAM_PICKLE_CALLED global: its arguments are the items */
   CREAM_PICKLE_PERSISTENT, /* a persistent id: the one item */
-  CREAM_PICKLE_MARK,       /* never in a finished value */
+  CREAM_PICKLE_OBJECT, /* a CREAM_PICKLE_SKIPPED global, or what a call of it made: its items are two texts, the
+                            * module and the name of the class; its contents are skipped */
+  CREAM_PICKLE_MARK,   /* never in a finished value */
   CREAM_PICKLE_KIND_COUNT
 } cream_pickle_kind;
 

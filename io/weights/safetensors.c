@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "foreign.h"
 #include "io/base/file.h"
 #include "io/base/json.h"
 #include "torch_magic.h"
@@ -199,10 +200,16 @@ static int by_name(const void *a, const void *b) {
 /* Reads the length of the header, which lies inside the file. */
 static cream_status read_length(const cream_st_file *file, const char *path, uint64_t *length,
                                 cream_error *err) {
-  if (file->size < sizeof *length)
+  bool small = file->size < sizeof *length;
+  if (!small) memcpy(length, file->map, sizeof *length);
+  if (file->size <= sizeof *length || file->map[sizeof *length] != '{') {
+    cream_status status =
+        cream_foreign_check(path, file->map, file->size, "a safetensors file, nor one saved by PyTorch", err);
+    if (status) return status;
+  }
+  if (small)
     return cream_fail(err, CREAM_BAD_DATA, "%s: got %zu bytes, too few for a safetensors file", path,
                       file->size);
-  memcpy(length, file->map, sizeof *length);
   if (*length > CREAM_ST_MAX_HEADER && cream_torch_recognise(path))
     return cream_fail(
         err, CREAM_BAD_DATA,

@@ -2,11 +2,13 @@
 
 #include <string.h>
 
+#include "torch_choose.h"
 #include "torch_storage.h"
 
 struct cream_torch_file {
   char *path;
   torch_source source;
+  bool by_key; /* the choice's key led to the dict */
   int count;
   cream_st_tensor *tensors; /* their names and data are owned by the two arrays below or by the source */
   char **names;
@@ -97,15 +99,33 @@ static cream_status put_data(cream_torch_file *file, const view *v, cream_st_ten
   return CREAM_OK;
 }
 
-/* Reads _rebuild_tensor[_v2](storage, offset, size, stride, ...), which may be the argument of _rebuild_parameter. */
-static cream_status read_tensor(cream_torch_file *file, const cream_pickle_value *value,
+/* The value whose items are the arguments of _rebuild_tensor[_v2], in the calls that wrap it: a parameter, with or without
+ * attributes, (data, requires_grad, hooks[, state]), and a tensor with attributes, (function, type, arguments, state). Returns
+ * NULL for other values. */
+static const cream_pickle_value *rebuild_arguments(const cream_pickle *p, const cream_pickle_value *value) {
+  if (value->kind != CREAM_PICKLE_CALL) return NULL;
+  uint32_t function = value->items.global;
+  if ((function == TORCH_PARAMETER || function == TORCH_PARAMETER_STATE) && value->items.count > 0) {
+    value = cream_pickle_item(p, value, 0);
+    if (value->kind != CREAM_PICKLE_CALL) return NULL;
+    function = value->items.global;
+  }
+  if (function == TORCH_TENSOR_TYPE && value->items.count >= 3) {
+    const cream_pickle_value *inner = cream_pickle_item(p, value, 0);
+    value = cream_pickle_item(p, value, 2);
+    if (inner->kind != CREAM_PICKLE_NAME || value->kind != CREAM_PICKLE_TUPLE) return NULL;
+    function = inner->items.global;
+  }
+  return function == TORCH_REBUILD || function == TORCH_REBUILD_V2 ? value : NULL;
+}
+
+static cream_status read_tensor(cream_torch_file *file, const cream_pickle_value *given,
                                 cream_st_tensor *tensor, void **copy, cream_error *err) {
   const cream_pickle *p = file->source.pickle;
-  if (value->kind == CREAM_PICKLE_CALL && value->items.global == TORCH_PARAMETER && value->items.count > 0)
-    value = cream_pickle_item(p, value, 0);
-  if (value->kind != CREAM_PICKLE_CALL || value->items.global == TORCH_PARAMETER) {
+  const cream_pickle_value *value = rebuild_arguments(p, given);
+  if (!value) {
     char text[80];
-    snprintf(text, sizeof text, "got %s, expected a tensor", cream_pickle_kind_name(value->kind));
+    snprintf(text, sizeof text, "got %s, expected a tensor", cream_pickle_kind_name(given->kind));
     return bad_tensor(file, tensor->name, text, err);
   }
   static const char malformed[] = "unexpected arguments, expected storage, offset, size, stride";
@@ -170,61 +190,34 @@ static cream_status read_state(cream_torch_file *file, const cream_pickle_value 
   file->copies = calloc(count + 1, sizeof *file->copies);
   if (!file->tensors || !file->names || !file->copies)
     return cream_fail_memory(err, count * sizeof *file->tensors, "the table of tensors");
-  for (uint32_t walk = state->items.first; walk; file->count++) {
+  for (uint32_t walk = state->items.first; walk;) {
     const cream_pickle_value *key = cream_pickle_at(p, cream_pickle_next(p, &walk));
     const cream_pickle_value *value = cream_pickle_at(p, cream_pickle_next(p, &walk));
+    if (!torch_is_tensor(value)) continue;
     cream_st_tensor *tensor = &file->tensors[file->count];
     cream_status status = read_name(file, key, &file->names[file->count], err);
     tensor->name = file->names[file->count];
     if (!status) status = read_tensor(file, value, tensor, &file->copies[file->count], err);
-    if (status) {
-      file->count++; /* so that cream_torch_close frees it */
-      return status;
-    }
+    file->count++; /* so that cream_torch_close frees it */
+    if (status) return status;
   }
   return check_names(file, err);
 }
 
-static const cream_pickle_value *find_dict(const cream_pickle *p, const cream_pickle_value *dict,
-                                           const char *const *keys) {
-  for (; *keys; keys++) {
-    const cream_pickle_value *found = cream_pickle_find(p, dict, *keys);
-    if (found && found->kind == CREAM_PICKLE_DICT) return found;
-  }
-  return NULL;
-}
-
-/* Finds the dict of tensors to read. */
-static cream_status choose_state(const cream_torch_file *file, bool ema, const cream_pickle_value **state,
-                                 cream_error *err) {
-  static const char *const plain[] = {"state_dict", "model", NULL};
-  static const char *const averaged[] = {"state_dict_ema", "model_ema", NULL};
-  const cream_pickle *p = file->source.pickle;
-  const cream_pickle_value *root = cream_pickle_at(p, cream_pickle_root(p));
-  if (root->kind != CREAM_PICKLE_DICT)
-    return cream_fail(err, CREAM_BAD_DATA, "%s: got %s, expected a state dict or a checkpoint", file->path,
-                      cream_pickle_kind_name(root->kind));
-  *state = find_dict(p, root, ema ? averaged : plain);
-  if (ema && !*state)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s: no averaged weights (`state_dict_ema`); omit --ema to use the others", file->path);
-  if (!*state) *state = root;
-  return CREAM_OK;
-}
-
-cream_status cream_torch_open(const char *path, bool ema, cream_torch_file **out, cream_error *err) {
+cream_status cream_torch_open(const char *path, const cream_torch_choice *choice, cream_torch_file **out,
+                              cream_error *err) {
   cream_torch_file *file = calloc(1, sizeof *file);
   if (file) file->path = strdup(path);
   if (!file || !file->path) {
     free(file);
     return cream_fail_memory(err, sizeof *file, path);
   }
-  const cream_pickle_value *state;
+  const cream_pickle_value *state = NULL;
   cream_status status = torch_source_open(&file->source, file->path, err);
   for (int i = 0; !status && i < file->source.n_storages; i++)
     file->storage_bytes +=
         file->source.storages[i].count * cream_st_dtype_size(file->source.storages[i].dtype);
-  if (!status) status = choose_state(file, ema, &state, err);
+  if (!status) status = torch_choose(file->path, file->source.pickle, choice, &state, &file->by_key, err);
   if (!status) status = read_state(file, state, err);
   if (status)
     cream_torch_close(file);
@@ -250,4 +243,8 @@ void cream_torch_close(cream_torch_file *file) {
 int cream_torch_tensors(const cream_torch_file *file, const cream_st_tensor **tensors) {
   *tensors = file->tensors;
   return file->count;
+}
+
+bool cream_torch_by_key(const cream_torch_file *file) {
+  return file->by_key;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "foreign.h"
 #include "torch_magic.h"
 
 /* An archive may unpack to MAX_EXPANSION times its size plus MAX_SMALL bytes. */
@@ -14,27 +15,65 @@ enum { MAX_EXPANSION = 64, MAX_SMALL = 1 << 24, MAX_KEY = 64 };
 
 static const cream_pickle_global globals[] = {
 #define STORAGE(type, dtype) [TORCH_STORAGE_##type] = {"torch", #type "Storage", CREAM_PICKLE_NAMED},
-    TORCH_STORAGES(STORAGE)
+    TORCH_STORAGES(STORAGE) TORCH_SKIPPED_STORAGES(STORAGE)
 #undef STORAGE
-#define FUNCTION(function, name) [TORCH_##function] = {"torch._utils", name, CREAM_PICKLE_CALLED},
+#define FUNCTION(function, module, name) [TORCH_##function] = {module, name, CREAM_PICKLE_CALLED},
         TORCH_FUNCTIONS(FUNCTION)
 #undef FUNCTION
-    /* Containers, and objects in checkpoints beside the weights: settings and scores. */
+    /* Containers: tensors in them are found. */
     {"collections", "OrderedDict", CREAM_PICKLE_HOLDS},
+    {"collections", "defaultdict", CREAM_PICKLE_HOLDS},
     {"torch", "Size", CREAM_PICKLE_HOLDS},
     {"builtins", "set", CREAM_PICKLE_HOLDS},
     {"__builtin__", "set", CREAM_PICKLE_HOLDS},
     {"argparse", "Namespace", CREAM_PICKLE_HOLDS},
     {"yacs.config", "CfgNode", CREAM_PICKLE_HOLDS},
-    {"numpy", "dtype", CREAM_PICKLE_HOLDS},
-    {"numpy.core.multiarray", "scalar", CREAM_PICKLE_HOLDS},
-    {"_codecs", "encode", CREAM_PICKLE_HOLDS},
+/* Programs, which no checkpoint needs. Nothing is run in any case, but such a file should not be used with PyTorch. */
+#define BUILTIN(name)                                                                                        \
+  {"builtins", name, CREAM_PICKLE_REFUSED}, {                                                                \
+    "__builtin__", name, CREAM_PICKLE_REFUSED                                                                \
+  }
+    BUILTIN("eval"),
+    BUILTIN("exec"),
+    BUILTIN("execfile"),
+    BUILTIN("compile"),
+    BUILTIN("__import__"),
+    BUILTIN("open"),
+    BUILTIN("input"),
+    BUILTIN("breakpoint"),
+#undef BUILTIN
+#define PROGRAMS(module)                                                                                     \
+  { module, "*", CREAM_PICKLE_REFUSED }
+    PROGRAMS("os"),
+    PROGRAMS("posix"),
+    PROGRAMS("nt"),
+    PROGRAMS("subprocess"),
+    PROGRAMS("sys"),
+    PROGRAMS("shutil"),
+    PROGRAMS("socket"),
+    PROGRAMS("pty"),
+    PROGRAMS("runpy"),
+    PROGRAMS("code"),
+    PROGRAMS("commands"),
+    PROGRAMS("importlib"),
+    PROGRAMS("ctypes"),
+    PROGRAMS("webbrowser"),
+    PROGRAMS("urllib.request"),
+#undef PROGRAMS
+    /* Anything else that checkpoints have beside the weights: settings, scores, dates, paths, states of generators. */
+    {"*", "*", CREAM_PICKLE_SKIPPED},
     {NULL, NULL, CREAM_PICKLE_NAMED},
 };
 
-static const cream_st_dtype storage_dtypes[TORCH_STORAGE_TYPES] = {
-#define STORAGE(type, dtype) [TORCH_STORAGE_##type] = dtype,
+static const struct {
+  cream_st_dtype dtype;
+  size_t skipped; /* see torch_storage */
+} storage_types[TORCH_ALL_STORAGE_TYPES] = {
+#define STORAGE(type, dtype) [TORCH_STORAGE_##type] = {dtype, 0},
     TORCH_STORAGES(STORAGE)
+#undef STORAGE
+#define STORAGE(type, bytes) [TORCH_STORAGE_##type] = {CREAM_ST_U8, bytes},
+        TORCH_SKIPPED_STORAGES(STORAGE)
 #undef STORAGE
 };
 
@@ -56,6 +95,19 @@ static cream_status bad_id(const torch_source *s, const cream_pickle_value *id, 
   return cream_fail(err, CREAM_BAD_DATA, "%s: pickle, byte %zu: %s", s->path, id->at, what);
 }
 
+/* Whether an id has the form of a storage whose type is not known. Only a tensor that
+ * is wanted makes that an error. */
+static bool unknown_type(const torch_source *s, const cream_pickle_value *id) {
+  const cream_pickle_value *tuple = cream_pickle_item(s->pickle, id, 0);
+  return tuple->kind == CREAM_PICKLE_TUPLE && tuple->items.count >= 5 &&
+         cream_pickle_is(cream_pickle_item(s->pickle, tuple, 0), "storage") &&
+         cream_pickle_item(s->pickle, tuple, 1)->kind == CREAM_PICKLE_OBJECT;
+}
+
+static const char not_supported[] =
+    "a storage of a type that is not supported; convert the tensors to float32 in PyTorch, and save the file "
+    "again";
+
 /* Reads the tuple ('storage', type, key, location, elements[, None]). */
 static cream_status read_id(const torch_source *s, const cream_pickle_value *id, torch_storage *storage,
                             cream_error *err) {
@@ -64,8 +116,9 @@ static cream_status read_id(const torch_source *s, const cream_pickle_value *id,
   if (tuple->kind != CREAM_PICKLE_TUPLE || tuple->items.count < 5 || tuple->items.count > 6)
     return bad_id(s, id, "a persistent id that is not PyTorch's tuple of a storage", err);
   for (uint32_t i = 0; i < tuple->items.count; i++) part[i] = cream_pickle_item(p, tuple, i);
+  if (unknown_type(s, id)) return bad_id(s, id, not_supported, err);
   if (!cream_pickle_is(part[0], "storage") || part[1]->kind != CREAM_PICKLE_NAME ||
-      part[1]->items.global >= TORCH_STORAGE_TYPES || part[2]->kind != CREAM_PICKLE_TEXT ||
+      part[1]->items.global >= TORCH_ALL_STORAGE_TYPES || part[2]->kind != CREAM_PICKLE_TEXT ||
       part[4]->kind != CREAM_PICKLE_INT || part[4]->integer < 0)
     return bad_id(s, id, "a persistent id that is not PyTorch's tuple of a storage", err);
   if (tuple->items.count == 6 && part[5]->kind != CREAM_PICKLE_NONE)
@@ -73,7 +126,8 @@ static cream_status read_id(const torch_source *s, const cream_pickle_value *id,
                   "a storage that is a view of another one; save the file again with a current PyTorch", err);
   *storage = (torch_storage){.key = part[2]->text.bytes,
                              .key_length = part[2]->text.length,
-                             .dtype = storage_dtypes[part[1]->items.global],
+                             .dtype = storage_types[part[1]->items.global].dtype,
+                             .skipped = storage_types[part[1]->items.global].skipped,
                              .count = (uint64_t)part[4]->integer};
   if (storage->key_length >= MAX_KEY || !printable(storage->key, storage->key_length))
     return bad_id(s, id, "got a storage key that is not printable text, expected up to 63 characters", err);
@@ -94,7 +148,7 @@ static torch_storage *find(const torch_source *s, const torch_storage *like) {
 }
 
 static size_t byte_count(const torch_storage *storage) {
-  return storage->count * cream_st_dtype_size(storage->dtype);
+  return storage->count * (storage->skipped ? storage->skipped : cream_st_dtype_size(storage->dtype));
 }
 
 /* Lists every storage once. */
@@ -106,7 +160,7 @@ static cream_status list_storages(torch_source *s, cream_error *err) {
   if (!s->storages) return cream_fail_memory(err, count * sizeof *s->storages, "the table of storages");
   for (uint32_t i = 0; i < values; i++) {
     const cream_pickle_value *id = cream_pickle_at(s->pickle, i);
-    if (id->kind != CREAM_PICKLE_PERSISTENT) continue;
+    if (id->kind != CREAM_PICKLE_PERSISTENT || (s->zip && unknown_type(s, id))) continue;
     cream_status status = read_id(s, id, &s->storages[s->n_storages], err);
     if (status) return status;
     s->n_storages++;
@@ -117,7 +171,7 @@ static cream_status list_storages(torch_source *s, cream_error *err) {
     torch_storage *last = kept ? &s->storages[kept - 1] : NULL, *now = &s->storages[i];
     if (!last || by_key(last, now) != 0)
       s->storages[kept++] = *now;
-    else if (last->dtype != now->dtype || last->count != now->count)
+    else if (last->dtype != now->dtype || last->skipped != now->skipped || last->count != now->count)
       return cream_fail(err, CREAM_BAD_DATA, "%s: storage '%.*s' has two types or sizes, expected one",
                         s->path, (int)now->key_length, now->key);
   }
@@ -151,7 +205,8 @@ static cream_status check_head(const torch_source *s, size_t *at, cream_error *e
              little->kind == CREAM_PICKLE_BOOL && little->integer;
     cream_pickle_free(pickle);
     static const char *const wrong[] = {
-        "got a pickle without the magic number of PyTorch, expected a checkpoint",
+        "got a pickle without the magic number of PyTorch, expected a checkpoint; save the weights with "
+        "torch.save",
         "got a protocol other than 1001, expected 1001",
         "got a file that was not written on a little-endian machine, expected "
         "little-endian data"};
@@ -245,8 +300,12 @@ static cream_status find_pickle(torch_source *s, zip_uint64_t *index, cream_erro
     *index = (zip_uint64_t)i;
     return CREAM_OK;
   }
-  return cream_fail(err, CREAM_BAD_DATA,
-                    "%s: got a zip archive without data.pkl, expected a file saved by PyTorch", s->path);
+  const char *first = count > 0 ? zip_get_name(s->zip, 0, ZIP_FL_ENC_RAW) : NULL;
+  return cream_fail(
+      err, CREAM_BAD_DATA,
+      "%s: got a zip archive without data.pkl (its first entry is `%.60s`), expected a file saved "
+      "by PyTorch; if a weights file is in the archive, unpack it first",
+      s->path, first && printable(first, strlen(first)) ? first : "?");
 }
 
 static cream_status check_byte_order(torch_source *s, cream_error *err) {
@@ -347,9 +406,12 @@ cream_status torch_source_open(torch_source *s, const char *path, cream_error *e
     status = open_old(s, err);
     break;
   case CREAM_TORCH_NONE:
-    status = cream_fail(
-        err, CREAM_BAD_DATA,
-        "%s: not a file saved by PyTorch, expected a zip archive or a pickle at its beginning", path);
+    status = cream_foreign_check(path, s->map, s->size, "a file saved by PyTorch", err);
+    if (!status)
+      status = cream_fail(err, CREAM_BAD_DATA,
+                          "%s: not a file saved by PyTorch, expected a zip archive or a pickle at its "
+                          "beginning; download it again",
+                          path);
     break;
   }
   if (status) torch_source_close(s);
@@ -374,6 +436,7 @@ cream_status torch_source_fetch(torch_source *s, const cream_pickle_value *id, c
   torch_storage *storage = find(s, &like);
   CREAM_ASSERT(storage);
   *out = storage;
+  if (storage->skipped) return bad_id(s, id, not_supported, err);
   if (storage->data) return CREAM_OK;
   if (s->zip) return fetch_zipped(s, storage, err);
   return bad_id(s, id, "the storage is missing from the file", err);

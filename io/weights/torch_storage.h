@@ -12,6 +12,7 @@ typedef struct torch_storage {
   const char *key; /* `key_length` bytes, inside the pickle */
   size_t key_length;
   cream_st_dtype dtype;
+  size_t skipped;   /* bytes of an element of a type that is only skipped; 0: the type is `dtype` */
   uint64_t count;   /* elements */
   const void *data; /* NULL: not loaded yet */
   void *owned;      /* memory of `data` unless it is in the map; freed by torch_source_close */
@@ -31,7 +32,7 @@ typedef struct torch_source {
 } torch_source;
 
 /* The globals that a file may name, by index: the storage types X(TYPE, dtype) of torch.TYPEStorage, then the functions
- * X(FUNCTION, name) of torch._utils that make tensors, then containers. */
+ * X(FUNCTION, module, name) that make tensors, then containers, programs and all others. */
 #define TORCH_STORAGES(X)                                                                                    \
   X(Float, CREAM_ST_F32)                                                                                     \
   X(Double, CREAM_ST_F64)                                                                                    \
@@ -43,16 +44,28 @@ typedef struct torch_source {
   X(Char, CREAM_ST_I8)                                                                                       \
   X(Byte, CREAM_ST_U8)                                                                                       \
   X(Bool, CREAM_ST_BOOL)
+/* Storage types X(TYPE, bytes of an element) that tensors beside the weights may have; they are only skipped. */
+#define TORCH_SKIPPED_STORAGES(X)                                                                            \
+  X(ComplexDouble, 16) X(ComplexFloat, 8) X(QInt8, 1) X(QUInt8, 1) X(QInt32, 4) X(QUInt4x2, 1) X(QUInt2x4, 1)
 #define TORCH_FUNCTIONS(X)                                                                                   \
-  X(REBUILD_V2, "_rebuild_tensor_v2") X(REBUILD, "_rebuild_tensor") X(PARAMETER, "_rebuild_parameter")
+  X(REBUILD_V2, "torch._utils", "_rebuild_tensor_v2")                                                        \
+  X(REBUILD, "torch._utils", "_rebuild_tensor")                                                              \
+  X(PARAMETER, "torch._utils", "_rebuild_parameter")                                                         \
+  X(PARAMETER_STATE, "torch._utils", "_rebuild_parameter_with_state") /* a parameter with attributes */      \
+  X(TENSOR_TYPE, "torch._tensor", "_rebuild_from_type_v2")            /* a tensor with attributes */
 
 enum {
 #define STORAGE(type, dtype) TORCH_STORAGE_##type,
   TORCH_STORAGES(STORAGE)
 #undef STORAGE
-      TORCH_STORAGE_TYPES,
-  TORCH_BEFORE_FUNCTIONS = TORCH_STORAGE_TYPES - 1,
-#define FUNCTION(function, name) TORCH_##function,
+      TORCH_STORAGE_TYPES, /* those that can be read */
+  TORCH_LAST_STORAGE = TORCH_STORAGE_TYPES - 1,
+#define STORAGE(type, bytes) TORCH_STORAGE_##type,
+  TORCH_SKIPPED_STORAGES(STORAGE)
+#undef STORAGE
+      TORCH_ALL_STORAGE_TYPES,
+  TORCH_BEFORE_FUNCTIONS = TORCH_ALL_STORAGE_TYPES - 1,
+#define FUNCTION(function, module, name) TORCH_##function,
   TORCH_FUNCTIONS(FUNCTION)
 #undef FUNCTION
 };

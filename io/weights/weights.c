@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "prefix.h"
+
 enum { NAMED = 3 }; /* tensors that a message names */
 
 /* A copy of a net's two blocks in host memory. */
@@ -103,8 +105,8 @@ static void shape_text(int n_dims, const uint64_t *dims, char *text, size_t size
   if (used < size) snprintf(text + used, size - used, "]");
 }
 
-/* Adds `tensor` to the list if its shape or type is not the parameter's. */
-static void check_shape(const cream_st_tensor *tensor, const cream_param *param, tally *list) {
+/* Adds `tensor` to a list if its shape or type is not the parameter's. */
+static void check_shape(const cream_st_tensor *tensor, const cream_param *param, tally *list, tally *types) {
   uint64_t dims[4];
   bool same = tensor->n_dims == param->n_dims;
   for (int d = 0; d < param->n_dims; d++) {
@@ -117,7 +119,7 @@ static void check_shape(const cream_st_tensor *tensor, const cream_param *param,
     shape_text(param->n_dims, dims, needs, sizeof needs);
     tally_add(list, "%s is %s, expected %s", param->name, has, needs);
   } else if (tensor->dtype != CREAM_ST_F32) {
-    tally_add(list, "%s is of type %s, expected F32", param->name, cream_st_dtype_name(tensor->dtype));
+    tally_add(types, "%s is of type %s, expected F32", param->name, cream_st_dtype_name(tensor->dtype));
   }
 }
 
@@ -135,14 +137,69 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 bool cream_weights_counter(const char *name) {
-  return ends_with(name, ".num_batches_tracked");
+  return ends_with(name, ".num_batches_tracked") || strcmp(name, "n_averaged") == 0 ||
+         ends_with(name, ".n_averaged");
+}
+
+static bool is_classifier(const char *name) {
+  return strncmp(name, "classifier.", strlen("classifier.")) == 0;
+}
+
+/* Whether only the last layer has other shapes: *has and *needs are then the classes of the file and of the network. */
+static bool other_classes(const cream_param *params, int n_params, const cream_st_tensor *const *found,
+                          int n_wrong, int *has, int *needs) {
+  int wrong = 0;
+  for (int i = 0; i < n_params; i++) {
+    const cream_st_tensor *tensor = found[i];
+    if (!tensor || !is_classifier(params[i].name) || tensor->n_dims != params[i].n_dims ||
+        tensor->dims[0] == (uint64_t)params[i].dims[0] || tensor->dims[0] > INT32_MAX)
+      continue;
+    bool same = true;
+    for (int d = 1; d < params[i].n_dims; d++) same &= tensor->dims[d] == (uint64_t)params[i].dims[d];
+    wrong += same;
+    *has = (int)tensor->dims[0];
+    *needs = params[i].dims[0];
+  }
+  return wrong > 0 && wrong == n_wrong;
+}
+
+/* Whether the names of the network are there after a prefix. */
+static bool has_prefix(const cream_param *params, int n_params, const cream_st_tensor *tensors,
+                       size_t count) {
+  cream_prefixes *prefixes = calloc(1, sizeof *prefixes);
+  const char **names = calloc(count + 1, sizeof *names);
+  bool has = prefixes && names;
+  for (size_t i = 0; has && i < count; i++) names[i] = tensors[i].name;
+  has =
+      has && !cream_prefixes_find(names, (int)count, params, n_params, prefixes, NULL) && prefixes->count > 0;
+  free(names);
+  free(prefixes);
+  return has;
+}
+
+/* Writes what to do about weights that do not match. */
+static void advise(const cream_param *params, int n_params, const cream_st_tensor *tensors, size_t count,
+                   const cream_st_tensor *const *found, const tally *missing, const tally *wrong,
+                   const tally *types, char *text, size_t size) {
+  int has = 0, needs = 0;
+  if (missing->count ? has_prefix(params, n_params, tensors, count) : !wrong->count && types->count)
+    snprintf(text, size, "convert the file with `cream convert FILE OUT --arch NETWORK`, which mends %s",
+             missing->count ? "prefixes of names" : "other types");
+  else if (!missing->count && other_classes(params, n_params, found, wrong->count, &has, &needs))
+    snprintf(text, size,
+             "the weights are for %d classes, the network has %d: take a network with `classes` %d, or train "
+             "on %d "
+             "classes with cream retrain --weights",
+             has, needs, has, needs);
+  else
+    snprintf(text, size, "take the network (--arch) that the weights were made for");
 }
 
 cream_status cream_weights_match(const char *path, const cream_param *params, int n_params,
                                  const cream_st_tensor *tensors, int n_tensors, const cream_st_tensor **found,
                                  cream_weights_report *report, cream_error *err) {
   size_t count = (size_t)n_tensors;
-  tally missing = {0}, wrong = {0}, extra = {0};
+  tally missing = {0}, wrong = {0}, types = {0}, extra = {0};
   const cream_st_tensor **sorted = calloc(count + 1, sizeof *sorted);
   bool *used = calloc(count + 1, sizeof *used);
   cream_status status = CREAM_OK;
@@ -160,18 +217,20 @@ cream_status cream_weights_match(const char *path, const cream_param *params, in
       tally_add(&missing, "%s", params[i].name);
     } else {
       used[*place - tensors] = true;
-      check_shape(*place, &params[i], &wrong);
+      check_shape(*place, &params[i], &wrong, &types);
     }
   }
   for (size_t i = 0; i < count; i++)
     if (!used[i] && !cream_weights_counter(tensors[i].name)) tally_add(&extra, "%s", tensors[i].name);
 
-  if (missing.count || wrong.count) {
-    char text[700] = "";
+  if (missing.count || wrong.count || types.count) {
+    char text[300] = "", advice[160];
     tally_print(&missing, "missing", text, sizeof text);
     tally_print(&wrong, "of another shape", text, sizeof text);
+    tally_print(&types, "of another type", text, sizeof text);
     tally_print(&extra, "not in this network", text, sizeof text);
-    status = cream_fail(err, CREAM_BAD_DATA, "%s: does not match the network: %s", path, text);
+    advise(params, n_params, tensors, count, found, &missing, &wrong, &types, advice, sizeof advice);
+    status = cream_fail(err, CREAM_BAD_DATA, "%s: does not match the network: %s; %s", path, text, advice);
   } else if (report) {
     *report = (cream_weights_report){.loaded = n_params, .extra = extra.count};
     tally_print(&extra, "not used", report->text, sizeof report->text);
@@ -188,8 +247,42 @@ static bool all_finite(const float *values, size_t count) {
   return finite;
 }
 
-cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
-                                cream_weights_report *report, cream_error *err) {
+/* Whether the last layer alone does not match, because it has another number of classes. Its tensors in found[] become NULL,
+ * and the report says so. */
+static bool only_classes_differ(const cream_param *params, int n_params, const cream_st_tensor **found,
+                                cream_weights_report *report) {
+  tally wrong = {0}, types = {0};
+  int has = 0, needs = 0;
+  for (int i = 0; i < n_params; i++) {
+    if (!found[i]) return false;
+    check_shape(found[i], &params[i], &wrong, &types);
+  }
+  if (types.count || !other_classes(params, n_params, found, wrong.count, &has, &needs)) return false;
+  *report = (cream_weights_report){.loaded = n_params - wrong.count, .extra = wrong.count};
+  snprintf(report->text, sizeof report->text,
+           "the weights are for %d classes, the network has %d: its last layer starts from new values", has,
+           needs);
+  for (int i = 0; i < n_params; i++)
+    if (is_classifier(params[i].name)) found[i] = NULL;
+  return true;
+}
+
+/* Copies the tensors to the blocks. Those that are NULL leave the values in the blocks. */
+static cream_status copy_found(const char *path, const cream_param *params, int n_params,
+                               const cream_st_tensor *const *found, const host *blocks, cream_error *err) {
+  for (int i = 0; i < n_params; i++) {
+    if (!found[i]) continue;
+    float *values = host_values(blocks, &params[i]);
+    memcpy(values, found[i]->data, params[i].count * sizeof *values);
+    if (!all_finite(values, params[i].count))
+      return cream_fail(err, CREAM_BAD_DATA, "%s: tensor `%s`: got values that are not finite", path,
+                        params[i].name);
+  }
+  return CREAM_OK;
+}
+
+static cream_status load(const char *path, cream_backend *backend, cream_net *net, bool any_classes,
+                         cream_weights_report *report, cream_error *err) {
   int count, n_tensors;
   const cream_param *params = cream_net_params(net, &count);
   const cream_st_tensor *tensors;
@@ -198,6 +291,7 @@ cream_status cream_weights_load(const char *path, cream_backend *backend, cream_
   cream_status status = cream_st_open(path, &file, err);
   if (status) return status;
   host blocks = {0};
+  bool new_layer = false;
   const cream_st_tensor **found = calloc((size_t)count + 1, sizeof *found);
   if (!found) {
     status = cream_fail_memory(err, (size_t)count * sizeof *found, "the table of parameters");
@@ -205,15 +299,14 @@ cream_status cream_weights_load(const char *path, cream_backend *backend, cream_
   }
   n_tensors = cream_st_tensors(file, &tensors);
   status = cream_weights_match(path, params, count, tensors, n_tensors, found, &matched, err);
-  if (!status) status = host_alloc(&blocks, net, err);
-  if (status) goto done;
-  for (int i = 0; i < count && !status; i++) {
-    float *values = host_values(&blocks, &params[i]);
-    memcpy(values, found[i]->data, params[i].count * sizeof *values);
-    if (!all_finite(values, params[i].count))
-      status = cream_fail(err, CREAM_BAD_DATA, "%s: tensor `%s`: got values that are not finite", path,
-                          params[i].name);
+  if (status == CREAM_BAD_DATA && any_classes && only_classes_differ(params, count, found, &matched)) {
+    new_layer = true;
+    status = CREAM_OK;
   }
+  if (!status) status = host_alloc(&blocks, net, err);
+  if (!status && new_layer)
+    status = backend->download(backend, blocks.weights, cream_net_weights(net), blocks.n_weights, err);
+  if (!status) status = copy_found(path, params, count, found, &blocks, err);
   if (status) goto done;
   backend->upload(backend, cream_net_weights(net), blocks.weights, blocks.n_weights);
   if (blocks.n_statistics)
@@ -225,4 +318,14 @@ done:
   free(found);
   cream_st_close(file);
   return status;
+}
+
+cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
+                                cream_weights_report *report, cream_error *err) {
+  return load(path, backend, net, false, report, err);
+}
+
+cream_status cream_weights_load_any_classes(const char *path, cream_backend *backend, cream_net *net,
+                                            cream_weights_report *report, cream_error *err) {
+  return load(path, backend, net, true, report, err);
 }

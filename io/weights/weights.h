@@ -19,7 +19,8 @@ typedef struct cream_weights_report {
   char text[256]; /* "2 tensors not used: meta_layer.bias, meta_layer.weight"; empty: none */
 } cream_weights_report;
 
-/* Whether a tensor is one of PyTorch's batch counters, num_batches_tracked, which are ignored. */
+/* Whether a tensor is one of PyTorch's counters, which are ignored: num_batches_tracked of batch norms, n_averaged of
+ * AveragedModel. */
 bool cream_weights_counter(const char *name);
 
 /* Finds the tensor of every parameter: found[n_params]. CREAM_BAD_DATA, with their number and names, if tensors are missing
@@ -33,5 +34,9 @@ cream_status cream_weights_match(const char *path, const cream_param *, int n_pa
  * an error and are listed in `report` (may be NULL). */
 cream_status cream_weights_load(const char *path, cream_backend *, cream_net *, cream_weights_report *report,
                                 cream_error *);
+/* The same, to train a network further on other classes: if only the last layer does not match, because it has another
+ * number of classes, it keeps the net's values, and `report` says so. */
+cream_status cream_weights_load_any_classes(const char *path, cream_backend *, cream_net *,
+                                            cream_weights_report *report, cream_error *);
 
 #endif

@@ -96,12 +96,14 @@ static cream_status read_classes(const char *path, const char *text, cream_weigh
   return status;
 }
 
-cream_status cream_weights_info_read(const char *path, const cream_st_file *file, cream_weights_info *info,
-                                     cream_error *err) {
+cream_status cream_weights_info_read(const char *path, const cream_st_file *file, const char *interpolation,
+                                     cream_weights_info *info, cream_error *err) {
   *info = (cream_weights_info){0};
   cream_weights_info read = {0};
-  const char *text = cream_st_metadata(file, key_resolution);
-  if (text) {
+  const char *text = cream_st_metadata(file, key_format);
+  if (text && strcmp(text, "pt") && strcmp(text, "np"))
+    return wrong(err, path, key_format, text, "pt: other frameworks order the axes of weights differently");
+  if ((text = cream_st_metadata(file, key_resolution))) {
     double value = number_of(text);
     if (!(value >= 1 && value <= MAX_RESOLUTION && value == floor(value)))
       return wrong(err, path, key_resolution, text, "a whole number from 1 to 4096 (pixels)");
@@ -116,9 +118,11 @@ cream_status cream_weights_info_read(const char *path, const cream_st_file *file
     return cream_fail(err, CREAM_BAD_DATA, "%s: metadata: got `%s` without `%s`, expected both or neither",
                       path, mean ? key_mean : key_std, mean ? key_std : key_mean);
   read.has_normalisation = mean != NULL;
-  if ((text = cream_st_metadata(file, key_interpolation))) {
-    if (strlen(text) >= sizeof read.interpolation || text[strcspn(text, "\r\n")])
-      return wrong(err, path, key_interpolation, text, "a word such as bicubic");
+  if ((text = interpolation ? interpolation : cream_st_metadata(file, key_interpolation))) {
+    if (strcmp(text, "bilinear") && strcmp(text, "bicubic"))
+      return wrong(err, path, key_interpolation, text,
+                   "bilinear or bicubic, which are all that this program can do; set it with cream convert "
+                   "--interpolation");
     strcpy(read.interpolation, text);
   }
   if ((text = cream_st_metadata(file, key_crop))) {
@@ -139,7 +143,7 @@ cream_status cream_weights_info_load(const char *path, cream_weights_info *info,
   *info = (cream_weights_info){0};
   cream_status status = cream_st_open(path, &file, err);
   if (status) return status;
-  status = cream_weights_info_read(path, file, info, err);
+  status = cream_weights_info_read(path, file, NULL, info, err);
   cream_st_close(file);
   return status;
 }

@@ -12,7 +12,7 @@ typedef struct cream_weights_info {
   int resolution; /* side of the input in pixels; 0: not given */
   bool has_normalisation;
   float mean[3], std[3];  /* of pixel/255, by channel; only with has_normalisation */
-  char interpolation[32]; /* "bicubic"; "": not given */
+  char interpolation[32]; /* "bilinear" or "bicubic"; "": not given */
   double test_crop;       /* centre crop of a test, as a share of the resized side; 0: not given */
   int n_classes;          /* number of names; 0: not given */
   char **class_names;     /* [n_classes], UTF-8, owned */
@@ -23,9 +23,10 @@ typedef struct cream_weights_info {
 cream_weights_info cream_weights_info_imagenet(void);
 
 /* Reads the metadata of an open file; errors name `path`. CREAM_BAD_DATA, with file and key, for a value of the wrong type
- * or out of bounds; *info is zero then. The caller frees *info with cream_weights_info_free. */
-cream_status cream_weights_info_read(const char *path, const cream_st_file *, cream_weights_info *info,
-                                     cream_error *);
+ * or out of bounds; *info is zero then. The caller frees *info with cream_weights_info_free. `interpolation` replaces the one
+ * of the file, if it is not NULL. */
+cream_status cream_weights_info_read(const char *path, const cream_st_file *, const char *interpolation,
+                                     cream_weights_info *info, cream_error *);
 /* The same for a file by its path. */
 cream_status cream_weights_info_load(const char *path, cream_weights_info *info, cream_error *);
 /* Replaces the names by copies of these. `info` is unchanged on error (CREAM_FAILED). */

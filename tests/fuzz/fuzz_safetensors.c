@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   CREAM_ASSERT(sum <= 255 * size);
   cream_weights_info info;
-  status = cream_weights_info_read("fuzz", file, &info, &error);
+  status = cream_weights_info_read("fuzz", file, NULL, &info, &error);
   fuzz_check(status, &error);
   if (status == CREAM_OK) {
     cream_weights_metadata metadata;

@@ -6,10 +6,13 @@ static volatile unsigned sum; /* so that all bytes are read */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *path = fuzz_file(data, size);
-  for (int ema = 0; ema <= 1; ema++) {
+  static const cream_param params[] = {{.name = "w"}, {.name = "b.c"}};
+  static const cream_torch_choice choices[] = {
+      {0}, {.ema = true}, {.key = "net.ema"}, {.params = params, .n_params = 2}};
+  for (size_t c = 0; c < sizeof choices / sizeof *choices; c++) {
     cream_error error;
     cream_torch_file *file;
-    cream_status status = cream_torch_open(path, ema, &file, &error);
+    cream_status status = cream_torch_open(path, &choices[c], &file, &error);
     fuzz_check(status, &error);
     if (status) continue;
     const cream_st_tensor *tensors;

@@ -13,8 +13,9 @@
 #include "io/config/arch.h"
 
 typedef struct convert_options {
-  cli_line line;            /* its arguments: the file to read, the file to write */
-  const char *arch, *names; /* NULL: not given */
+  cli_line line;                  /* its arguments: the file to read, the file to write */
+  const char *arch, *names, *key; /* NULL: not given */
+  int interpolation;
   bool ema, json;
 } convert_options;
 
@@ -24,6 +25,15 @@ static const char *in_of(const convert_options *options) {
 
 static const char *out_of(const convert_options *options) {
   return options->line.arguments[1];
+}
+
+enum { KEEP, BILINEAR, BICUBIC };
+static const char *const interpolations[] = {
+    [KEEP] = "keep", [BILINEAR] = "bilinear", [BICUBIC] = "bicubic", NULL};
+
+/* The interpolation that was given, or NULL. */
+static const char *interpolation_of(const convert_options *options) {
+  return options->interpolation == KEEP ? NULL : interpolations[options->interpolation];
 }
 
 /* A built-in network gets the number of classes that the weights have. */
@@ -67,6 +77,7 @@ static cream_status describe(const convert_options *options, const cream_weights
   info->class_names = NULL;
   info->n_classes = 0;
   if (!given->has_normalisation && arch) *info = cream_weights_info_imagenet();
+  if (interpolation_of(options)) strcpy(info->interpolation, interpolation_of(options));
   if (!info->resolution && arch) info->resolution = arch->net.resolution;
   cream_status status = options->names
                             ? read_names(options->names, info, err)
@@ -105,24 +116,48 @@ static cream_status save(const convert_options *options, const cream_weights_sou
   return CREAM_OK;
 }
 
-/* Names and shapes of the parameters are those of a network on the counting backend. */
-static cream_status save_for(const convert_options *options, const cream_weights_source *source,
-                             cream_error *err) {
+static cream_status open_source(const convert_options *options, const cream_param *params, int n_params,
+                                cream_weights_source **source, cream_error *err) {
+  const cream_torch_choice choice = {
+      .ema = options->ema, .key = options->key, .params = params, .n_params = n_params};
+  return cream_weights_source_open(in_of(options), &choice, interpolation_of(options), source, err);
+}
+
+static cream_status create(cream_counter *counter, const cream_arch *arch, cream_net **net,
+                           cream_error *err) {
+  return cream_net_create(&counter->base, &arch->net, &(cream_net_options){.batch = 1}, net, err);
+}
+
+/* Names and shapes of the parameters are those of a network on the counting backend. The names, which do not depend on the
+ * number of classes, are needed to read the file, which has the number of classes of a built-in network. */
+static cream_status save_for(const convert_options *options, cream_error *err) {
   static cream_arch arch;
   cream_backend *backend;
   cream_net *net = NULL;
+  cream_weights_source *source = NULL;
   cream_status status = cream_arch_load(options->arch, &arch, err);
   if (status == CREAM_OK) status = cream_cpu_create(&(cream_cpu_options){.threads = 1}, &backend, err);
   if (status != CREAM_OK) return status;
-  fit_classes(&arch, source);
   cream_counter counter;
   cream_counter_init(&counter, backend);
-  status = cream_net_create(&counter.base, &arch.net, &(cream_net_options){.batch = 1}, &net, err);
+  status = create(&counter, &arch, &net, err);
+  int count;
+  const cream_param *params;
   if (status == CREAM_OK) {
-    int count;
-    const cream_param *params = cream_net_params(net, &count);
+    params = cream_net_params(net, &count);
+    status = open_source(options, params, count, &source, err);
+  }
+  if (status == CREAM_OK) {
+    fit_classes(&arch, source);
+    cream_net_destroy(net);
+    net = NULL;
+    status = create(&counter, &arch, &net, err);
+  }
+  if (status == CREAM_OK) {
+    params = cream_net_params(net, &count);
     status = save(options, source, &arch, params, count, err);
   }
+  cream_weights_source_close(source);
   cream_net_destroy(net);
   backend->destroy(backend);
   return status;
@@ -130,9 +165,10 @@ static cream_status save_for(const convert_options *options, const cream_weights
 
 static cream_status convert(const convert_options *options, cream_error *err) {
   cream_weights_source *source;
-  cream_status status = cream_weights_source_open(in_of(options), options->ema, &source, err);
+  if (options->arch) return save_for(options, err);
+  cream_status status = open_source(options, NULL, 0, &source, err);
   if (status != CREAM_OK) return status;
-  status = options->arch ? save_for(options, source, err) : save(options, source, NULL, NULL, 0, err);
+  status = save(options, source, NULL, NULL, 0, err);
   cream_weights_source_close(source);
   return status;
 }
@@ -146,18 +182,22 @@ static const cli_option options[] = {
               "the network that the weights are for: they are checked, and other tensors left out",
               .names = cream_arch_names),
     CLI_VALUE(convert_options, ema, NETWORK, "ema", NULL, "take the averaged weights of a checkpoint"),
+    CLI_VALUE(convert_options, key, NETWORK, "key", "KEY",
+              "which weights of a file with several: the keys to them, joined by dots, or a prefix of names"),
+    CLI_CHOICE(convert_options, interpolation, NETWORK, "interpolation", "WORD",
+               "of resizing: bilinear, bicubic, or keep that of the file", interpolations),
     CLI_VALUE(convert_options, names, NETWORK, "class-names", "FILE", "names of the classes, one a line"),
     CLI_VALUE(convert_options, json, OUTPUT, "json", NULL,
               "print what was written on stdout as one JSON document"),
 };
 
-COMMAND(
-    convert, "convert a weights file of PyTorch to safetensors, and check it against a network",
-    CLI_OPTIONS(options), CLI_VALUES(convert_options, line), .run = run, .arguments = "IN OUT",
-    .least_arguments = 2, .most_arguments = 2,
-    .missing = "expected two files: cream convert IN OUT; see cream convert --help",
-    .text =
-        "IN is a .pth or .pth.tar file of PyTorch (a state dict, or a checkpoint of timm), or a safetensors\n"
-        "file; OUT is written as safetensors. No code of a file is run: only tensors and containers are "
-        "read.\n"
-        "With --arch, names and shapes have to be those of the network.\n");
+COMMAND(convert, "convert a weights file of PyTorch to safetensors, and check it against a network",
+        CLI_OPTIONS(options), CLI_VALUES(convert_options, line), .run = run, .arguments = "IN OUT",
+        .least_arguments = 2, .most_arguments = 2,
+        .missing = "expected two files: cream convert IN OUT; see cream convert --help",
+        .text =
+            "IN is a .pth or .pth.tar file of PyTorch (a state dict, or a checkpoint that has one), or a "
+            "safetensors\n"
+            "file; OUT is written as safetensors. No code of a file is run: only tensors and containers are "
+            "read.\n"
+            "With --arch, names and shapes have to be those of the network.\n");

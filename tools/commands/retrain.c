@@ -77,12 +77,12 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
   return open_sources(r, config, err);
 }
 
-/* Loads config->weights, unless a checkpoint replaces them. */
+/* Loads config->weights, unless a checkpoint replaces them. The data may have another number of classes. */
 static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
   if (!*config->weights) return CREAM_OK;
   cream_weights_report loaded = {0};
-  cream_status status =
-      cream_weights_load(config->weights, r->backend, cream_retrain_net(r->retrain), &loaded, err);
+  cream_status status = cream_weights_load_any_classes(config->weights, r->backend,
+                                                       cream_retrain_net(r->retrain), &loaded, err);
   if (loaded.text[0]) fprintf(stderr, "%s: %s\n", config->weights, loaded.text);
   return status;
 }

@@ -42,7 +42,7 @@ static cream_status read_header(model *m, const cream_config *config, cream_erro
   const cream_st_tensor *bias = cream_st_find(file, "classifier.bias");
   if (m->arch.builtin && bias && bias->n_dims == 1 && bias->dims[0] > 0 && bias->dims[0] <= INT32_MAX)
     net->classes = net->space.head.classes = (int)bias->dims[0];
-  status = cream_weights_info_read(config->weights, file, &m->info, err);
+  status = cream_weights_info_read(config->weights, file, NULL, &m->info, err);
   cream_st_close(file);
   return status == CREAM_OK ? complete_info(m, config, err) : status;
 }

@@ -116,16 +116,22 @@ static cream_status load_changed(const cream_st_tensor *tensors, int count, crea
   return status;
 }
 
-static void misfits(void **state) {
-  (void)state;
+/* The tensors of the table, all zero. */
+static void make_good(cream_st_tensor good[N_PARAMS]) {
   static const double data[12] = {0};
-  cream_st_tensor good[N_PARAMS + 2];
-  cream_error error;
   for (int i = 0; i < N_PARAMS; i++) {
     good[i] = (cream_st_tensor){
         .name = params[i].name, .dtype = CREAM_ST_F32, .n_dims = params[i].n_dims, .data = data};
     for (int d = 0; d < params[i].n_dims; d++) good[i].dims[d] = (uint64_t)params[i].dims[d];
   }
+}
+
+static void misfits(void **state) {
+  (void)state;
+  static const double data[12] = {0};
+  cream_st_tensor good[N_PARAMS + 2];
+  cream_error error;
+  make_good(good);
   assert_int_equal(load_changed(good, N_PARAMS, &error), CREAM_OK);
   assert_fails(load_changed(good, N_PARAMS - 1, &error), CREAM_BAD_DATA, error,
                "1 tensor missing: bn1.running_var");
@@ -141,8 +147,10 @@ static void misfits(void **state) {
                "classifier.weight is [3], expected [3,1]");
   memcpy(changed, good, sizeof good);
   changed[1].dtype = CREAM_ST_F64;
-  assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
-               "bn1.weight is of type F64, expected F32");
+  assert_fails(
+      load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
+      "1 tensor of another type: bn1.weight is of type F64, expected F32; convert the file with `cream "
+      "convert FILE OUT --arch NETWORK`, which mends other types");
 
   const float bad[] = {0, INFINITY}, worse[] = {NAN, 0};
   memcpy(changed, good, sizeof good);
@@ -163,6 +171,44 @@ static void misfits(void **state) {
 
   good[N_PARAMS] = changed[N_PARAMS];
   assert_int_equal(load_changed(good, N_PARAMS + 1, &error), CREAM_OK);
+}
+
+/* What to do about weights that do not match. */
+static void advice(void **state) {
+  (void)state;
+  cream_st_tensor good[N_PARAMS], changed[N_PARAMS];
+  cream_error error;
+  make_good(good);
+  memcpy(changed, good, sizeof good);
+  changed[2].dims[0] = 5;
+  assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
+               "the weights are for 5 classes, the network has 3: take a network with `classes` 5");
+  /* For training on other classes, the last layer keeps its values; the others are loaded. */
+  cream_net net = filled(), before = net;
+  cream_weights_report report;
+  assert_int_equal(cream_weights_load_any_classes(scratch("w"), &backend, &net, &report, &error), CREAM_OK);
+  assert_int_equal(report.loaded, N_PARAMS - 1);
+  assert_text_contains(report.text,
+                       "for 5 classes, the network has 3: its last layer starts from new values");
+  assert_memory_equal(net.weights + 18, before.weights + 18, 3 * sizeof(float));
+  assert_true(net.weights[0] == 0 && net.statistics[3] == 0);
+  changed[0].dims[3] = 1; /* another layer too */
+  assert_int_equal(cream_st_write(scratch("w"), changed, N_PARAMS, NULL, 0, NULL), CREAM_OK);
+  net = before;
+  assert_fails(cream_weights_load_any_classes(scratch("w"), &backend, &net, &report, &error), CREAM_BAD_DATA,
+               error, "2 tensors of another shape");
+  assert_memory_equal(&net, &before, sizeof net);
+  static char prefixed[N_PARAMS][128];
+  memcpy(changed, good, sizeof good);
+  for (int i = 0; i < N_PARAMS; i++) {
+    snprintf(prefixed[i], sizeof prefixed[i], "module.net.%.90s", params[i].name);
+    changed[i].name = prefixed[i];
+  }
+  assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
+               "--arch NETWORK`, which mends prefixes of names");
+  changed[0].name = "module.stem.weight";
+  assert_fails(load_changed(changed, N_PARAMS, &error), CREAM_BAD_DATA, error,
+               "take the network (--arch) that the weights were made for");
 }
 
 /* A file with more dimensions and longer names than fit in a message. */
@@ -203,6 +249,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(misfits, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(advice, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(long_names, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(failures, scratch_setup, scratch_teardown),
   };

@@ -30,6 +30,30 @@ refuse 3 'got a file saved by PyTorch, expected safetensors; convert it with cre
   test --arch cream-14 --data digits --weights "$fixtures/zip.pth"
 absent no.safetensors
 
+# What stands beside the tensors, where they are, and what is no checkpoint.
+for file in beside beside-old beside-4 attributes nested averaged; do
+  expect 0 convert "$fixtures/$file.pth" "$file.safetensors"
+  contains out "$file.safetensors: 2 tensors"
+  same beside.safetensors "$file.safetensors"
+done
+refuse 3 'got 2 dicts of tensors, .student. \(2 tensors\), .teacher. \(2 tensors\); choose one with --key KEY' \
+  convert "$fixtures/several.pth" no.safetensors
+expect 0 convert "$fixtures/several.pth" key.safetensors --key ema.shadow
+expect 0 convert "$fixtures/several.pth" ema.safetensors --ema
+same key.safetensors ema.safetensors
+expect 0 convert "$fixtures/averaged.pth" ema.safetensors --ema
+same key.safetensors ema.safetensors
+refuse 3 'a whole object of class .torch.nn.modules.container.Sequential.*state_dict\(\)' \
+  convert "$fixtures/module.pth" no.safetensors
+echo '<!DOCTYPE html><html>' >page.pth
+refuse 3 'got a web page' convert page.pth no.safetensors
+refuse 3 'got a web page' predict --arch cream-14 --weights page.pth x.png
+gzip -c page.pth >page.pth.gz
+refuse 3 'got a gzip file' convert page.pth.gz no.safetensors
+tar -cf page.tar page.pth
+refuse 3 'got a tar archive' convert page.tar no.safetensors
+absent no.safetensors
+
 # Metadata: kept from file to file; names can be given.
 mkdir micro
 "$random_weights" micro 1 32 micro || fail "random_weights"
@@ -39,6 +63,16 @@ same once.safetensors twice.safetensors
 echo >unnamed
 refuse 2 'unnamed: no names in it' convert micro/weights.safetensors no.safetensors --class-names unnamed
 absent no.safetensors
+expect 0 convert once.safetensors bicubic.safetensors --interpolation bicubic
+contains bicubic.safetensors '"interpolation": "bicubic"'
+sed 's/bicubic/lanczos/' bicubic.safetensors >lanczos.safetensors
+refuse 3 'interpolation.: got .lanczos., expected bilinear or bicubic' \
+  export --arch micro/arch.json --weights lanczos.safetensors --out no.onnx onnx
+absent no.onnx
+refuse 3 'got .lanczos.' convert lanczos.safetensors no.safetensors
+absent no.safetensors
+expect 0 convert lanczos.safetensors mended.safetensors --interpolation bicubic
+same bicubic.safetensors mended.safetensors
 seq -f 'class %g' 10 >names
 expect 0 convert micro/weights.safetensors named.safetensors --arch micro/arch.json --class-names names
 contains named.safetensors 'class 10'
