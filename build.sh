@@ -40,6 +40,7 @@ declare -A packages=(
     libxxhash-dev=pc:libxxhash zlib1g-dev=pc:zlib libjpeg62-turbo-dev=pc:libjpeg libpng-dev=pc:libpng
     libprotobuf-c-dev=pc:libprotobuf-c protobuf-c-compiler=protoc-c libzip-dev=pc:libzip
     libutf8proc-dev=pc:libutf8proc"
+  [images]="libwebp-dev=pc:libwebpdemux libtiff-dev=pc:libtiff-4 libgif-dev=/usr/include/gif_lib.h"
   [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang libclang-rt-dev=fuzzer
     python3=python3 python3-venv=py:ensurepip python3-pil=py:PIL fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
   [browser]="chromium=chromium"
@@ -126,6 +127,7 @@ compile() { cmake --build "$1" -j "$jobs" --target "$2" >&2; }
 # follows its packages.
 build() {
   need build
+  have images || say "without some of WebP, TIFF and GIF: $problem"
   local args=(-DCREAM_OPENCL=ON)
   if ! have opencl; then
     say "without OpenCL devices: $problem"
@@ -141,7 +143,7 @@ run_tests() {
 }
 
 test_all() {
-  need build test opencl opencl-test
+  need build images test opencl opencl-test
   # Reports are checked in a browser where Debian has one for this machine.
   if apt-cache show chromium >/dev/null 2>&1; then need browser; fi
   local filter=() expression
@@ -192,7 +194,7 @@ bench() {
 c_files() { find core cpu opencl io tools tests -name '*.[ch]' 2>/dev/null | sort; }
 
 lint() {
-  need build test opencl format lint
+  need build images test opencl format lint
   configure build -DBUILD_TESTING=ON -DCREAM_OPENCL=ON
   compile build all # some headers are generated
   say "clang-format"

@@ -1,8 +1,7 @@
+#include "blas_memory.h"
 #include "plain.h"
 #include "tasks.h"
 
-#include <cblas.h>
-#include <omp.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -168,7 +167,12 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   if (status) return status;
   cpu_backend *cpu = calloc(1, sizeof *cpu);
   if (!cpu) return cream_fail_memory(err, sizeof *cpu, "the CPU backend");
-  cpu->threads = options->threads ? options->threads : omp_get_num_procs();
+  cpu->threads = options->threads ? options->threads : cream_cpu_threads();
+  status = cpu_reserve_blas(cpu->threads, err);
+  if (status) {
+    free(cpu);
+    return status;
+  }
   cpu->isa = options->isa == CREAM_ISA_AUTO ? cream_isa_best() : options->isa;
   cpu->plain = options->plain;
   cpu->base.name = options->plain ? "cpu-plain" : "cpu";
@@ -178,7 +182,6 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
     free(cpu);
     return cream_fail_memory(err, bytes, "the CPU backend");
   }
-  openblas_set_num_threads(1);
   cpu_plain_init(cpu);
   if (!cpu->plain) entry_of(cpu->isa).init(cpu);
   *out = &cpu->base;

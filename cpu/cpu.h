@@ -10,13 +10,19 @@
 #include "core/base/isa.h"
 
 typedef struct cream_cpu_options {
-  int threads;   /* 0: one for each processor that the process may run on */
+  int threads;   /* 0: cream_cpu_threads() */
   bool plain;    /* plain kernels only */
   cream_isa isa; /* AUTO: the best that the machine has */
 } cream_cpu_options;
 
+/* The default number of threads: the processors that the process may run on, or fewer where the CPU quota of its control
+ * groups allows fewer (core/base/cgroup.h). */
+int cream_cpu_threads(void);
+
 /* Creates the backend, which the caller ends with backend->destroy. Sets OpenBLAS to one thread for the whole
- * process. Fails with CREAM_BAD_CONFIG on a negative thread count and where cream_isa_check does. */
+ * process. Fails with CREAM_BAD_CONFIG on a negative thread count and where cream_isa_check does, and with CREAM_FAILED
+ * where the address space is limited (ulimit -v) and does not suffice for the buffers of OpenBLAS, which would wait for
+ * them forever. */
 cream_status cream_cpu_create(const cream_cpu_options *, cream_backend **out, cream_error *);
 
 #endif

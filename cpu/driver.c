@@ -1,6 +1,5 @@
 #include "driver.h"
 
-#include <omp.h>
 #include <string.h>
 
 #include "cpu.h"
@@ -27,7 +26,7 @@ static cream_status list(bool test, cream_device **devices, int *count, cream_er
   *devices = calloc(1, sizeof **devices);
   if (!*devices) return cream_fail_memory(err, sizeof **devices, "the list of devices");
   *count = 1;
-  **devices = (cream_device){.id = "cpu", .type = "cpu", .units = omp_get_num_procs(), .works = true};
+  **devices = (cream_device){.id = "cpu", .type = "cpu", .units = cream_cpu_threads(), .works = true};
   cream_cpu_model((*devices)->name, sizeof(*devices)->name);
   return CREAM_OK;
 }

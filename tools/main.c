@@ -1,15 +1,11 @@
 /* The program: finds the command and runs it. */
-#define _GNU_SOURCE /* CPU_SET, sched_setaffinity */
-#include <omp.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/cream.h"
 #include "tools/cli/help.h"
 #include "tools/cli/options.h"
+#include "tools/cli/signals.h"
 #include "tools/commands/commands.h"
 
 static void usage(FILE *out) {
@@ -40,34 +36,8 @@ static cream_status run(const cli_command *command, int argc, const char **argv)
   return status;
 }
 
-/* Where OMP_PROC_BIND is set, the library has bound this thread to the first of its places, and a program executed
- * from here would see no other processor. Binds the thread to all of them. */
-static void unbind(void) {
-  cpu_set_t all;
-  CPU_ZERO(&all);
-  for (int place = 0; place < omp_get_num_places(); place++) {
-    int ids[CPU_SETSIZE];
-    const int count = omp_get_place_num_procs(place);
-    if (count > CPU_SETSIZE) return;
-    omp_get_place_proc_ids(place, ids);
-    for (int i = 0; i < count; i++)
-      if (ids[i] < CPU_SETSIZE) CPU_SET(ids[i], &all);
-  }
-  if (CPU_COUNT(&all)) sched_setaffinity(0, sizeof all, &all); /* a failure changes nothing */
-}
-
-/* GCC's OpenMP threads spin for milliseconds at each barrier. On a machine with other load, that can make a run ten
- * times slower. The library reads its settings before main, so they are set and the program is executed again, unless
- * the environment has settings of the user's own. */
-static void limit_spinning(char **argv) {
-  if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
-  unbind();
-  if (setenv("GOMP_SPINCOUNT", "3000", 1) == 0) execv("/proc/self/exe", argv);
-  /* without /proc: continue without the limit */
-}
-
 int main(int argc, char **arguments) {
-  limit_spinning(arguments);
+  signals_ignore_file_size();
   const char **argv = (const char **)arguments;
   const char *name = argc > 1 ? argv[1] : "";
   if (!strcmp(name, "--help") || !strcmp(name, "-h") || (!strcmp(name, "help") && argc == 2)) {

@@ -82,6 +82,7 @@ void cream_config_defaults(cream_config *config) {
   config->heldout = 0.1;
   config->augment = augment_defaults;
   config->max_bad = 0.01;
+  strcpy(config->signals, "HUP,USR1,USR2,XCPU");
   config->checkpoint.every_minutes = 5;
   config->checkpoint.keep = 3;
   config->search = search_defaults;

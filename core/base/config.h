@@ -199,6 +199,7 @@ typedef struct cream_config {
   } opencl;
   int threads;         /* 0: all */
   double time_budget;  /* minutes; 0: none */
+  char signals[64];    /* "HUP,USR1,...": those that end a run in order, besides INT and TERM */
   cream_on_nan on_nan; /* when the loss explodes: stop, or roll back and lower the rate */
   struct {
     int every_steps;      /* steps between checkpoints; 0: only by time */

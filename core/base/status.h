@@ -16,7 +16,7 @@ typedef enum cream_status {
   CREAM_FAILED = 1,        /* files, memory, device */
   CREAM_BAD_CONFIG = 2,    /* wrong usage or configuration */
   CREAM_BAD_DATA = 3,      /* a data set, image or weights file that cannot be used */
-  CREAM_INTERRUPTED = 130, /* stopped by SIGINT or SIGTERM, everything written */
+  CREAM_INTERRUPTED = 130, /* stopped by a signal, everything written */
 } cream_status;
 
 typedef struct cream_error {

@@ -1,11 +1,13 @@
 #define _GNU_SOURCE /* fopencookie */
 #include "file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,6 +101,49 @@ static int sink_seek(void *self, off64_t *offset, int whence) {
   return 0;
 }
 
+/* Name and folder of a path. */
+static const char *split(const char *path, char folder[CREAM_MAX_FILE_NAME]) {
+  snprintf(folder, CREAM_MAX_FILE_NAME, "%s", path);
+  char *slash = strrchr(folder, '/');
+  if (!slash) {
+    strcpy(folder, ".");
+    return path;
+  }
+  slash[slash == folder] = 0;
+  return path + (strrchr(path, '/') - path) + 1;
+}
+
+bool cream_file_is_temporary(const char *name) {
+  const char *mark = strstr(name, ".tmp-");
+  return mark && mark[5] && strspn(mark + 5, "0123456789-") == strlen(mark + 5);
+}
+
+/* Removes a temporary file that no process has locked. */
+static void remove_unlocked(const char *path) {
+  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  struct stat info;
+  if (fd < 0) return;
+  if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0) unlink(path);
+  close(fd);
+}
+
+/* Removes the temporary files of `path` that killed processes have left. */
+static void remove_abandoned(const char *path) {
+  char folder[CREAM_MAX_FILE_NAME], temporary[2 * CREAM_MAX_FILE_NAME];
+  const char *name = split(path, folder);
+  const size_t length = strlen(name);
+  DIR *stream = opendir(folder);
+  const struct dirent *entry;
+  while (stream && (entry = readdir(stream))) {
+    if (strncmp(entry->d_name, name, length) != 0 || strncmp(entry->d_name + length, ".tmp-", 5) != 0 ||
+        !cream_file_is_temporary(entry->d_name))
+      continue;
+    snprintf(temporary, sizeof temporary, "%s/%s", folder, entry->d_name);
+    remove_unlocked(temporary);
+  }
+  if (stream) closedir(stream);
+}
+
 cream_status cream_file_create(cream_file *file, const char *path, cream_error *err) {
   enum { ATTEMPTS = 100 };
   int fd = -1;
@@ -106,6 +151,7 @@ cream_status cream_file_create(cream_file *file, const char *path, cream_error *
   if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
     return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path,
                       S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
+  remove_abandoned(path);
   for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
     int length = snprintf(file->temporary, sizeof file->temporary, "%s.tmp-%ld-%d", path, (long)getpid(), i);
     if (length < 0 || (size_t)length >= sizeof file->temporary)
@@ -114,6 +160,7 @@ cream_status cream_file_create(cream_file *file, const char *path, cream_error *
     if (fd < 0 && errno != EEXIST) break;
   }
   if (fd < 0) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno));
+  flock(fd, LOCK_EX | LOCK_NB); /* says that the file is being written, where the file system has locks */
   file->sink = malloc(sizeof *file->sink);
   file->stream = NULL;
   if (file->sink) {
@@ -135,10 +182,8 @@ cream_status cream_file_create(cream_file *file, const char *path, cream_error *
 /* A new name survives a crash only if the folder is synced too. Some file systems cannot do that; this is not an error. */
 static void sync_folder_of(const char *path) {
   char folder[CREAM_MAX_FILE_NAME];
-  strcpy(folder, path);
-  char *slash = strrchr(folder, '/');
-  if (slash) slash[slash == folder] = 0;
-  int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  split(path, folder);
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   fsync(fd);
   close(fd);

@@ -2,6 +2,7 @@
 #ifndef CREAM_IO_FILE_H
 #define CREAM_IO_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ typedef struct cream_file {
   char path[CREAM_MAX_FILE_NAME], temporary[CREAM_MAX_FILE_NAME];
 } cream_file;
 
-/* Creates the temporary file. Fails (CREAM_FAILED) if `path` exists and is not a regular file: a device such as /dev/null
+/* Creates the temporary file, and removes those of `path` that killed processes have left. Fails (CREAM_FAILED) if `path` exists and is not a regular file: a device such as /dev/null
  * is not replaced. */
 cream_status cream_file_create(cream_file *, const char *path, cream_error *);
 /* Flushes, syncs and renames. On any failure (CREAM_FAILED), including an earlier write to `stream`, `path` is unchanged
@@ -33,6 +34,9 @@ cream_status cream_file_create(cream_file *, const char *path, cream_error *);
 cream_status cream_file_commit(cream_file *, cream_error *);
 /* Removes the temporary file; `path` is unchanged. */
 void cream_file_abandon(cream_file *);
+
+/* Whether `name` is that of a temporary file: "NAME.tmp-PROCESS-N". */
+bool cream_file_is_temporary(const char *name);
 
 /* Writes a whole file: create, write, commit. */
 cream_status cream_file_write(const char *path, const void *data, size_t size, cream_error *);

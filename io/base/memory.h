@@ -4,8 +4,9 @@
 
 #include <stddef.h>
 
-/* Bytes that a process can still allocate without swapping: the kernel's MemAvailable, or the rest of the control group's
- * limit if that is less. SIZE_MAX if the system reports neither. */
+/* Bytes that the process can still allocate without swapping: the least of the kernel's MemAvailable, of what its control
+ * groups leave (core/base/cgroup.h), and of what its limits on address space and data leave (ulimit -v, -d). SIZE_MAX if
+ * the system reports none of them. */
 size_t cream_memory_available(void);
 
 #endif

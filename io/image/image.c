@@ -1,6 +1,7 @@
 #include "image.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,26 +12,26 @@
 
 enum { SHOWN = 320 }; /* bytes of a path in a message */
 
-/* Formats by the first bytes of their files. Those without a decoder are listed so that messages can name them. */
+/* Formats by the first bytes of their files. */
 static const struct {
   const char *magic;
   size_t size; /* bytes of `magic` */
   const char *word;
-  cream_image_decoder *decode; /* or NULL */
-} formats[] = {{"GIF8", 4, "GIF", NULL},   {"RIFF", 4, "WebP", NULL}, {"II*\0", 4, "TIFF", NULL},
-               {"MM\0*", 4, "TIFF", NULL}, {"BM", 2, "BMP", NULL},
-#define FORMAT(name, word, magic) {magic, sizeof(magic) - 1, word, cream_##name##_decode},
-               CREAM_IMAGE_FORMATS(FORMAT)
+  bool present;
+  cream_image_decoder *decode;
+} formats[] = {
+#define FORMAT(name, word, magic, present) {magic, sizeof(magic) - 1, word, present, cream_##name##_decode},
+    CREAM_IMAGE_FORMATS(FORMAT)
 #undef FORMAT
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
-/* Writes the words of the formats that can be decoded: "JPEG or PNG". Returns `text`. */
+/* Writes the words of the formats that can be decoded: "JPEG or PNG or BMP". Returns `text`. */
 static const char *decodable(char *text, size_t size) {
   size_t used = 0;
   *text = '\0';
   for (int i = 0; i < N_FORMATS; i++) {
-    if (!formats[i].decode) continue;
+    if (!formats[i].present || (i && !strcmp(formats[i].word, formats[i - 1].word))) continue;
     snprintf(text + used, size - used, "%s%s", used ? " or " : "", formats[i].word);
     used = strlen(text);
   }
@@ -56,9 +57,7 @@ static cream_status decode(const cream_image_input *input, cream_image *image, i
   for (int i = 0; i < N_FORMATS; i++) {
     if (input->size < formats[i].size || memcmp(input->data, formats[i].magic, formats[i].size) != 0)
       continue;
-    if (formats[i].decode) return formats[i].decode(input, image, width, height, err);
-    return cream_fail(err, CREAM_BAD_DATA, "%s: a %s file; expected %s", input->name, formats[i].word,
-                      decodable(expected, sizeof expected));
+    return formats[i].decode(input, image, width, height, err);
   }
   return cream_fail(err, CREAM_BAD_DATA, "%s: not an image; expected %s", input->name,
                     decodable(expected, sizeof expected));

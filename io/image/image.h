@@ -1,7 +1,7 @@
-/* Images as 8-bit RGB, decoded from the formats of image_codec.h (JPEG, PNG). The first bytes of a file decide its
+/* Images as 8-bit RGB, decoded from the formats of image_codec.h (JPEG, PNG, BMP; WebP, GIF and TIFF where the build has their libraries). The first bytes of a file decide its
  * format, not its name. Colours are those of Pillow's convert('RGB'), the usual first step of training pipelines in
  * Python: alpha is dropped; EXIF rotation, gamma and colour profiles are ignored; CMYK is read as Adobe writes it
- * (inverted); 16-bit grey is clipped to 255, not scaled.
+ * (inverted); 16-bit grey is clipped to 255, not scaled. Of a file with several images, the first is read.
  */
 #ifndef CREAM_IO_IMAGE_H
 #define CREAM_IO_IMAGE_H

@@ -30,6 +30,15 @@ cream_status cream_image_check_size(const char *name, uint32_t width, uint32_t h
   return CREAM_OK;
 }
 
+cream_status cream_image_no_library(const char *name, const char *format, const char *library,
+                                    cream_error *err) {
+  return cream_fail(
+      err, CREAM_BAD_DATA,
+      "%s: a %s file, and this program was built without %s; build it with that library, or convert the "
+      "file to PNG",
+      name, format, library);
+}
+
 cream_status cream_image_damaged(const char *name, const char *format, const char *reason, cream_error *err) {
   return cream_fail(err, CREAM_BAD_DATA, "%s: a damaged %s: %s", name, format, reason);
 }

@@ -55,12 +55,6 @@ static char *path_of(const char *dir, uint64_t step, char path[CREAM_MAX_FILE_NA
   return path;
 }
 
-/* "NAME.tmp-PID-N": a temporary file of cream_file, which a killed process leaves behind. */
-static bool is_unfinished(const char *name) {
-  const char *mark = strstr(name, ".tmp-");
-  return mark && mark[5] && strspn(mark + 5, "0123456789-") == strlen(mark + 5);
-}
-
 typedef cream_status visitor(void *self, const char *dir, const char *name, cream_error *);
 
 static cream_status visit(const char *dir, visitor *each, void *self, cream_error *err) {
@@ -77,7 +71,8 @@ static cream_status clear_one(void *self, const char *dir, const char *name, cre
   const bool *only_unfinished = self;
   uint64_t step;
   char path[CREAM_MAX_FILE_NAME];
-  if (!is_unfinished(name) && (*only_unfinished || !cream_checkpoint_step_of(name, &step))) return CREAM_OK;
+  if (!cream_file_is_temporary(name) && (*only_unfinished || !cream_checkpoint_step_of(name, &step)))
+    return CREAM_OK;
   snprintf(path, sizeof path, "%s/%s", dir, name);
   if (!unlink(path) || errno == ENOENT) return CREAM_OK;
   return cream_fail(err, CREAM_FAILED, "cannot remove %s: %s", path, strerror(errno));

@@ -13,14 +13,15 @@
 
 /* ---- opening and closing ------------------------------------------------------------------------- */
 
-/* The name of any entry of the folder but the lock; "": there is none. */
+/* The name of any entry of the folder but the lock and temporary files, which a killed run has left; "": there is none. */
 static cream_status first_entry(const char *dir, char name[256], cream_error *err) {
   DIR *stream = opendir(dir);
   if (!stream) return cream_fail(err, CREAM_FAILED, "cannot read run folder %s: %s", dir, strerror(errno));
   name[0] = 0;
   const struct dirent *entry;
   while (!name[0] && (entry = readdir(stream)))
-    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") && strcmp(entry->d_name, CREAM_RUN_LOCK))
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") && strcmp(entry->d_name, CREAM_RUN_LOCK) &&
+        !cream_file_is_temporary(entry->d_name))
       snprintf(name, 256, "%s", entry->d_name);
   closedir(stream);
   return CREAM_OK;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Small odd JPEG and PNG files, and what Pillow's convert('RGB') makes of each, as NAME.ppm beside it.
+"""Small odd image files, and what Pillow's convert('RGB') makes of each, as NAME.ppm beside it.
 
 Needs Pillow (Debian: python3-pil), which has to use the same libjpeg-turbo as the program under test.
 """
@@ -134,6 +134,105 @@ def make_pngs():
     expect("palette4-interlaced.png", png(4, PALETTE, scaled(4, 1), interlaced=True, palette=palette[:48]))
 
 
+# ---- WebP, GIF, TIFF, BMP ---------------------------------------------------------------------------------
+
+
+def save(image, kind, **options):
+    out = BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def with_alpha():
+    return Image.merge("RGBA", (*sample().split(), Image.linear_gradient("L").resize((W, H))))
+
+
+def shifted(image, by):
+    return image.transform(image.size, Image.AFFINE, (1, 0, by, 0, 1, by))
+
+
+def make_webps():
+    expect("lossy.webp", save(sample(), "WEBP", quality=80))
+    expect("lossless.webp", save(sample(), "WEBP", lossless=True))
+    expect("alpha.webp", save(with_alpha(), "WEBP", quality=80))
+    expect("alpha-lossless.webp", save(with_alpha(), "WEBP", lossless=True, exact=True))
+    frames = [shifted(sample(), 3), shifted(sample(), 6)]
+    expect("animated.webp", save(sample(), "WEBP", save_all=True, append_images=frames, quality=80))
+
+
+def make_gifs():
+    few = sample().quantize(23)
+    expect("palette.gif", save(few, "GIF"))
+    expect("interlaced.gif", save(few, "GIF", interlace=1))
+    expect("grey.gif", save(sample().convert("L"), "GIF"))
+    expect("transparent.gif", save(few, "GIF", transparency=5))
+    frames = [shifted(sample(), 3).quantize(11), shifted(sample(), 6).quantize(40)]
+    expect("animated.gif", save(few, "GIF", save_all=True, append_images=frames))
+    data = bytearray(save(few, "GIF", interlace=0))
+    data[6:10] = struct.pack("<HH", W + 9, H + 4)  # a screen that is larger than the frame
+    at = data.index(b",", 13 + 3 * 32)
+    data[at + 1 : at + 5] = struct.pack("<HH", 5, 2)
+    expect("offset.gif", bytes(data))
+
+
+def make_tiffs():
+    image, grey = sample(), sample().convert("L")
+    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
+        expect(f"rgb-{compression.split('_')[-1]}.tif", save(image, "TIFF", compression=compression))
+    expect("grey.tif", save(grey, "TIFF", compression="tiff_lzw"))
+    expect("bilevel.tif", save(image.convert("1"), "TIFF", compression="group4"))
+    expect("palette.tif", save(image.quantize(50), "TIFF"))
+    expect("rgba.tif", save(with_alpha(), "TIFF"))
+    expect("la.tif", save(with_alpha().convert("LA"), "TIFF"))
+    wide = Image.new("I;16", (W, H))
+    for y in range(H):
+        for x in range(W):
+            wide.putpixel((x, y), 9 * x + 3 * y)
+    expect("grey16.tif", save(wide, "TIFF"))
+    expect("jpeg.tif", save(image, "TIFF", compression="jpeg"))
+    for orientation in range(2, 9):
+        expect(f"turned{orientation}.tif", save(image, "TIFF", compression="tiff_lzw", tiffinfo={274: orientation}))
+    expect("turned-palette.tif", save(image.quantize(50), "TIFF", tiffinfo={274: 6}))
+    expect("pages.tif", save(image, "TIFF", save_all=True, append_images=[grey]))
+    data = bytearray(save(grey, "TIFF"))  # white is 0
+    at = data.index(struct.pack("<HHIH", 262, 3, 1, 1))
+    data[at + 8] = 0
+    expect("inverted.tif", bytes(data))
+
+
+def bmp(bits, rows, compression=0, palette=b"", masks=b"", height=H):
+    header = struct.pack("<IiiHHIIiiII", 40, W, height, 1, bits, compression, len(rows), 0, 0, len(palette) // 4, 0)
+    start = 14 + len(header) + len(masks) + len(palette)
+    return struct.pack("<2sIII", b"BM", start + len(rows), 0, start) + header + masks + palette + rows
+
+
+def make_bmps():
+    few = sample().quantize(50)
+    expect("rgb.bmp", save(sample(), "BMP"))
+    expect("grey.bmp", save(sample().convert("L"), "BMP"))
+    expect("bilevel.bmp", save(sample().convert("1"), "BMP"))
+    expect("palette.bmp", save(few, "BMP"))
+    expect("rgba.bmp", save(with_alpha(), "BMP"))
+    random.seed(7)
+    rows16 = b"".join(bytes(random.randrange(256) for _ in range(2 * W)) + bytes(2) for _ in range(H))
+    expect("rgb555.bmp", bmp(16, rows16))
+    expect("rgb565.bmp", bmp(16, rows16, 3, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F)))
+    rows24 = b"".join(bytes(random.randrange(256) for _ in range(3 * W)) + bytes(3) for _ in range(H))
+    expect("top-down.bmp", bmp(24, rows24, height=-H))
+    palette = b"".join(bytes((5 * i, 250 - 3 * i, 16 * i % 256, 0)) for i in range(16))
+    rows4 = b"".join(bytes(random.randrange(256) for _ in range(12)) for _ in range(H))
+    expect("palette4.bmp", bmp(4, rows4, palette=palette))
+    runs = b""
+    for y in range(H):
+        runs += bytes((7, y % 16, 0, 5, 1, 2, 3, 4, 5, 0, W - 12, 15 - y % 16)) + b"\0\0"
+    palette256 = b"".join(bytes((i, 255 - i, 3 * i % 256, 0)) for i in range(256))
+    expect("rle8.bmp", bmp(8, runs + b"\0\1", 1, palette=palette256))
+
+
 FOLDER.mkdir(exist_ok=True)
 make_jpegs()
 make_pngs()
+make_webps()
+make_gifs()
+make_tiffs()
+make_bmps()

@@ -28,7 +28,7 @@ const cli_exit_code cli_exit_codes[] = {
     {1, "failed", "failed: files, memory, the device"},
     {2, "wrong usage or configuration", "wrong usage or configuration"},
     {3, "bad data", "a data set, image or weights file that cannot be used"},
-    {130, "interrupted", "stopped by SIGINT or SIGTERM, with everything written"},
+    {130, "interrupted", "stopped by a signal, with everything written"},
     {0, NULL, NULL}};
 
 void cli_print_exit_codes(FILE *out) {

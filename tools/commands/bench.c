@@ -1,11 +1,11 @@
 /* cream bench: the command line of the benchmarks. */
 #include "tools/bench/bench.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
+#include "cpu/cpu.h"
 #include "io/config/arch.h"
 #include "io/config/space_yaml.h"
 
@@ -87,7 +87,7 @@ static cream_status check(void *values, cream_error *err) {
     return cream_fail(
         err, CREAM_BAD_CONFIG,
         "--device needs the subcommand step, without --serve, or --tune; see cream bench --help");
-  if (options->threads == 0) options->threads = omp_get_num_procs();
+  if (options->threads == 0) options->threads = cream_cpu_threads();
   return CREAM_OK;
 }
 

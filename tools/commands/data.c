@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "cpu/cpu.h"
 #include "io/dataset/formats.h"
 
 typedef cream_status data_work(const data_options *, const cream_dataset *, cream_error *);
@@ -76,8 +77,7 @@ static cream_status check(void *values, cream_error *err) {
   data_options *options = values;
   if (WRITES >> options->line.subcommand & 1 && !*options->config.out)
     return cream_fail(err, CREAM_BAD_CONFIG, "no file: expected --out FILE, the file to write");
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  options->threads = options->config.threads ? options->config.threads : cores > 0 ? (int)cores : 1;
+  options->threads = options->config.threads ? options->config.threads : cream_cpu_threads();
   if (options->threads > 256) options->threads = 256;
   return CREAM_OK;
 }

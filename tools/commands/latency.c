@@ -1,11 +1,11 @@
 /* cream latency: the command line. */
 #include "latency.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
+#include "cpu/cpu.h"
 #include "io/config/settings.h"
 #include "io/config/space_yaml.h"
 
@@ -60,7 +60,7 @@ static cream_status check(void *values, cream_error *err) {
   if (which == CHECK && options->paths < LEAST_PATHS)
     return cream_fail(err, CREAM_BAD_CONFIG, "--paths: got %d, expected a whole number of at least %d",
                       options->paths, LEAST_PATHS);
-  if (options->config.threads == 0) options->config.threads = omp_get_num_procs();
+  if (options->config.threads == 0) options->config.threads = cream_cpu_threads();
   return CREAM_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "cpu/cpu.h"
 #include "io/base/file.h"
 #include "io/base/json.h"
 #include "io/base/name.h"
@@ -249,8 +250,7 @@ static cream_status open_all(prediction *p, cream_error *err) {
   status =
       cream_transforms_init(&p->transforms, &augment, m->arch.net.resolution, m->info.mean, m->info.std, err);
   if (status != CREAM_OK) return status;
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  p->threads = config->threads ? config->threads : cores < 1 ? 1 : (int)cores;
+  p->threads = config->threads ? config->threads : cream_cpu_threads();
   if (p->threads > MAX_THREADS) p->threads = MAX_THREADS;
   size_t classes = (size_t)m->arch.net.classes, batch = (size_t)p->batch;
   p->pixels = malloc(batch * image_bytes(p));

@@ -199,6 +199,7 @@ static const char *const free_of_trained[] = {"out",
                                               "weights",
                                               "threads",
                                               "time_budget",
+                                              "signals",
                                               "on_nan",
                                               "device",
                                               "opencl.parameters",
@@ -218,11 +219,11 @@ static const char *const free_of_trained[] = {"out",
                                               "rank.jobs",
                                               "rank.table",
                                               NULL};
-static const char *const free_of_scores[] = {"out",          "arch",        "weights",    "threads",
-                                             "time_budget",  "on_nan",      "device",     "opencl.parameters",
-                                             "checkpoint.",  "retrain.",    "rank.paths", "rank.spread",
-                                             "rank.buckets", "rank.epochs", "rank.batch", "rank.resamples",
-                                             "rank.jobs",    "rank.table",  NULL};
+static const char *const free_of_scores[] = {
+    "out",        "arch",           "weights",     "threads",           "time_budget",
+    "signals",    "on_nan",         "device",      "opencl.parameters", "checkpoint.",
+    "retrain.",   "rank.paths",     "rank.spread", "rank.buckets",      "rank.epochs",
+    "rank.batch", "rank.resamples", "rank.jobs",   "rank.table",        NULL};
 
 bool rank_may_share(const cream_config *a, const cream_config *b) {
   const cream_config x = short_recipe(a), y = short_recipe(b);
@@ -372,7 +373,8 @@ static const char *const settings[] = {RUN_COMMON_SETTINGS, "space",   "flops", 
 
 COMMAND(
     rank, "measure how well a run's supernet orders its paths", CLI_OPTIONS(options),
-    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .run = run, .settings = settings,
+    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .check = run_options_check, .run = run,
+    .settings = settings,
     .text =
         "Draws paths inside the run's range, scores each with the supernet's weights on the held-out "
         "images,\n"

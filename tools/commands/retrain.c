@@ -216,13 +216,13 @@ static const cli_option options[] = {
     RUN_RESUME,
 };
 
-static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",        "weights",
-                                       "resolution",        "time_budget", "on_nan",
-                                       "checkpoint.",       "retrain.",    NULL};
+static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",    "weights", "resolution",
+                                       "time_budget",       "signals", "on_nan",  "checkpoint.",
+                                       "retrain.",          NULL};
 
 COMMAND(
     retrain, "train one network from scratch, and test it", CLI_OPTIONS(options),
-    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .run = run,
+    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .check = run_options_check, .run = run,
     .failed = run_options_restart, .settings = settings,
     .text =
         "The weights are written to the --out folder. The network is tested once, after the last epoch.\n"

@@ -241,12 +241,12 @@ static const cli_option options[] = {
 };
 
 static const char *const settings[] = {
-    RUN_COMMON_SETTINGS, "space",  "flops",       "resolution", "depth", "recalibrate.",
-    "time_budget",       "on_nan", "checkpoint.", "search.",    NULL};
+    RUN_COMMON_SETTINGS, "space",   "flops",  "resolution",  "depth",   "recalibrate.",
+    "time_budget",       "signals", "on_nan", "checkpoint.", "search.", NULL};
 
 COMMAND(
     search, "train a supernet and choose a network in it", CLI_OPTIONS(options),
-    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .run = run,
+    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .check = run_options_check, .run = run,
     .failed = run_options_restart, .settings = settings,
     .text =
         "The network, the board and the weights of the supernet are written to the --out folder. SIGINT and\n"

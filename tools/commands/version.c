@@ -2,11 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <omp.h>
-
 #include "commands.h"
 #include "core/base/isa.h"
 #include "core/cream.h"
+#include "cpu/cpu.h"
 #include "io/base/json.h"
 
 /* Vector instructions that the kernels and OpenBLAS can use here, separated by blanks. */
@@ -55,7 +54,7 @@ static cream_status run(const void *values, cream_error *err) {
   if (status) return status;
   char features[256];
   cpu_features(features, sizeof features);
-  int threads = options->threads ? options->threads : omp_get_num_procs();
+  int threads = options->threads ? options->threads : cream_cpu_threads();
   if (options->json) {
     cream_json json = cream_json_to(stdout);
     cream_json_object(&json, NULL, true);

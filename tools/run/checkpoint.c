@@ -50,11 +50,11 @@ static void print_line(void *self, const char *line) {
 }
 
 static const char *const free_in_search[] = {
-    "out",    "arch",     "weights", "threads",           "time_budget", "checkpoint.",
+    "out",    "arch",     "weights", "threads",           "time_budget", "signals", "checkpoint.",
     "on_nan", "retrain.", "device",  "opencl.parameters", "rank.",       NULL};
 static const char *const free_in_retrain[] = {
-    "out",   "arch",  "weights", "threads", "time_budget",       "checkpoint.", "on_nan", "search.",
-    "space", "flops", "depth",   "device",  "opencl.parameters", "rank.",       NULL};
+    "out",     "arch",  "weights", "threads", "time_budget", "signals",           "checkpoint.", "on_nan",
+    "search.", "space", "flops",   "depth",   "device",      "opencl.parameters", "rank.",       NULL};
 
 const char *const *checkpoint_free(const char *command) {
   return strcmp(command, "search") == 0 ? free_in_search : free_in_retrain;

@@ -1,10 +1,10 @@
 #include "device.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cpu/cpu.h"
 #include "drivers.h" /* made by CMake */
 #include "io/base/file.h"
 #include "io/dataset/loader.h"
@@ -217,7 +217,7 @@ cream_status device_tune(cream_backend *backend, const cream_device_product *pro
 
 char *device_describe(cream_backend *backend, int threads, char *text, size_t size) {
   if (device_is_cpu(backend)) {
-    snprintf(text, size, "%s, %d threads", backend->name, threads ? threads : omp_get_num_procs());
+    snprintf(text, size, "%s, %d threads", backend->name, threads ? threads : cream_cpu_threads());
   } else {
     cream_device_stats stats;
     device_stats(backend, &stats);

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include "cpu/cpu.h"
 #include "tools/cli/signals.h"
 
 /* The first byte of a message in a job's pipe; a record or an error follows. */
@@ -214,8 +215,7 @@ cream_status jobs_run(const jobs *all, int n, cream_error *err) {
 }
 
 int jobs_share(int threads, int wanted, int most, int *share) {
-  int cores = threads ? threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
-  if (cores < 1) cores = 1;
+  int cores = threads ? threads : cream_cpu_threads();
   int processes = wanted ? wanted : cores;
   if (processes > most) processes = most;
   if (processes < 1) processes = 1;

@@ -10,11 +10,16 @@
 #include "io/config/settings.h"
 #include "io/run/run.h"
 #include "tools/cli/options.h"
+#include "tools/cli/signals.h"
 
 const char *const run_options_on_nan[] = {"stop", "rollback", NULL};
 
 void run_options_defaults(void *values) {
   cream_config_defaults(&((run_options *)values)->config);
+}
+
+cream_status run_options_check(void *values, cream_error *err) {
+  return signals_choose(((const run_options *)values)->config.signals, err);
 }
 
 void run_options_restart(const cli_command *command, const void *values) {

@@ -20,6 +20,8 @@ typedef struct run_options {
 
 /* The default settings. */
 void run_options_defaults(void *values);
+/* For cli_command.check of commands that train: the signals that end the run. */
+cream_status run_options_check(void *values, cream_error *);
 /* For cli_command.failed: restarts a run on "auto" whose device failed (device.h). */
 void run_options_restart(const cli_command *, const void *values);
 
@@ -70,7 +72,8 @@ extern const char *const run_options_on_nan[]; /* words of --on-nan */
 #define RUN_BATCH(section) RUN_SETTING(METHOD, "batch", section ".batch", "N", "images in a batch")
 #define RUN_SEED                                                                                             \
   RUN_SETTING(METHOD, "seed", "seed", "N", "seed of all random numbers; the same seed gives the same result")
-#define RUN_THREADS RUN_SETTING(DEVICE, "threads", "threads", "N", "CPU threads; 0: all")
+#define RUN_THREADS                                                                                          \
+  RUN_SETTING(DEVICE, "threads", "threads", "N", "CPU threads; 0: all that the process may use")
 #define RUN_DEVICE                                                                                           \
   RUN_SETTING(DEVICE, "device", "device", "NAME",                                                            \
               "cpu, opencl, opencl:PLATFORM:DEVICE, a part of a device's name, or auto")

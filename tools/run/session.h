@@ -21,7 +21,7 @@ typedef struct session {
 
 /* Fails where config->out is empty. */
 cream_status session_check_out(const cream_config *, cream_error *);
-/* Displays the run and writes its metrics; stops at SIGINT and SIGTERM. The session must stay where it is, and be open
+/* Displays the run and writes its metrics; stops at the signals of tools/cli/signals.h. The session must stay where it is, and be open
  * when the first event comes. */
 cream_listener session_listener(session *);
 /* Makes the folder config->out and writes the settings and the split; with --resume, restores the target from its

@@ -1,6 +1,9 @@
 /* Decoding: the same colours as Pillow, and broken files refused in one line. */
 #include "images.h"
 
+#include <dirent.h>
+
+#include "io/base/file.h"
 #include "io/image/image.h"
 
 #define IMAGES CREAM_SOURCE_DIR "/tests/golden/images/"
@@ -92,6 +95,45 @@ static void test_png_as_pillow(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) check_golden(names[i], names[i], 0, 0);
 }
 
+/* All files of tests/golden/images that end with `suffix`. */
+static void check_all(const char *suffix, int limit) {
+  DIR *folder = opendir(IMAGES);
+  const struct dirent *entry;
+  int count = 0;
+  assert_non_null(folder);
+  while ((entry = readdir(folder))) {
+    const size_t length = strlen(entry->d_name), end = strlen(suffix);
+    if (length <= end || strcmp(entry->d_name + length - end, suffix) != 0) continue;
+    check_golden(entry->d_name, entry->d_name, 0, limit);
+    count++;
+  }
+  closedir(folder);
+  assert_true(count >= 5);
+}
+
+static void test_bmp_as_pillow(void **state) {
+  (void)state;
+  check_all(".bmp", 0);
+}
+
+static void test_webp_as_pillow(void **state) {
+  (void)state;
+  if (!CREAM_WITH_WEBP) skip();
+  check_all(".webp", 0);
+}
+
+static void test_gif_as_pillow(void **state) {
+  (void)state;
+  if (!CREAM_WITH_GIF) skip();
+  check_all(".gif", 0);
+}
+
+static void test_tiff_as_pillow(void **state) {
+  (void)state;
+  if (!CREAM_WITH_TIFF) skip();
+  check_all(".tif", 0);
+}
+
 /* ---- formats ----------------------------------------------------------------------------------------- */
 
 static void check_png(const char *name, int width, int height, unsigned seed) {
@@ -150,8 +192,15 @@ static void test_not_an_image(void **state) {
   check_bad("", 0, "an empty file");
   check_bad("<html>", 6, "not an image");
   check_bad("\xff\xd8", 2, "not an image");
-  check_bad("GIF89a......", 12, "a GIF file; expected JPEG or PNG");
-  check_bad("RIFF....WEBP", 12, "a WebP file");
+  check_bad("<html>", 6, CREAM_WITH_WEBP ? "expected JPEG or PNG or WebP" : "expected JPEG or PNG or");
+  check_bad("GIF89a......", 12,
+            CREAM_WITH_GIF ? "a damaged GIF" : "a GIF file, and this program was built without");
+  check_bad("RIFF....WEBP", 12,
+            CREAM_WITH_WEBP ? "a damaged WebP" : "a WebP file, and this program was built without");
+  check_bad("RIFF....WAVEfmt ", 16, "WebP");
+  check_bad("II*\0....", 8,
+            CREAM_WITH_TIFF ? "a damaged TIFF" : "a TIFF file, and this program was built without");
+  check_bad("BM", 2, "a damaged BMP: truncated");
   check_bad("\xff\xd8\xff", 3, "a damaged JPEG: truncated");
   check_bad("\x89PNG\r\n\x1a\n", 8, "a damaged PNG: truncated");
 }
@@ -166,6 +215,45 @@ static void test_truncated(void **state) {
     check_bad(png.data, size, "damaged PNG: truncated");
   free(jpeg.data);
   free(png.data);
+}
+
+/* The new formats, cut anywhere and with any byte changed: an image or one line, and no read beyond the data. */
+static void check_mangled(const char *name) {
+  char path[256];
+  char *data;
+  size_t size;
+  snprintf(path, sizeof path, IMAGES "%s", name);
+  assert_int_equal(cream_file_read(path, 1 << 20, &data, &size, &error), CREAM_OK);
+  for (size_t cut = 4; cut < size; cut += 1 + size / 97) {
+    uint8_t *exact = malloc(cut);
+    assert_non_null(exact);
+    memcpy(exact, data, cut);
+    cream_image_decode(exact, cut, "cut", 0, &image, &error);
+    free(exact);
+  }
+  check_bad(data, size / 2, "broken: a damaged");
+  for (size_t at = 4; at < size; at += 1 + size / 97) {
+    data[at] ^= 0x5a;
+    int width = 0, height = 0;
+    if (cream_image_size((uint8_t *)data, size, "changed", &width, &height, &error) == CREAM_OK &&
+        (long)width * height < 1 << 20)
+      cream_image_decode((uint8_t *)data, size, "changed", 0, &image, &error);
+    data[at] ^= 0x5a;
+  }
+  free(data);
+}
+
+static void test_mangled(void **state) {
+  (void)state;
+  check_mangled("rgb.bmp");
+  check_mangled("rle8.bmp");
+  check_mangled("palette4.bmp");
+  if (CREAM_WITH_WEBP) check_mangled("lossy.webp");
+  if (CREAM_WITH_WEBP) check_mangled("animated.webp");
+  if (CREAM_WITH_GIF) check_mangled("interlaced.gif");
+  if (CREAM_WITH_TIFF) check_mangled("rgb-lzw.tif");
+  if (CREAM_WITH_TIFF) check_mangled("palette.tif");
+  cream_image_free(&image);
 }
 
 static void test_damaged(void **state) {
@@ -222,11 +310,14 @@ static void test_unreadable(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_jpeg_as_pillow), cmocka_unit_test(test_jpeg_scaled_as_pillow),
-      cmocka_unit_test(test_png_as_pillow),  cmocka_unit_test(test_format_by_content),
-      cmocka_unit_test(test_size),           cmocka_unit_test(test_not_an_image),
-      cmocka_unit_test(test_truncated),      cmocka_unit_test(test_damaged),
-      cmocka_unit_test(test_absurd_size),    cmocka_unit_test(test_unreadable),
+      cmocka_unit_test(test_jpeg_as_pillow),    cmocka_unit_test(test_jpeg_scaled_as_pillow),
+      cmocka_unit_test(test_png_as_pillow),     cmocka_unit_test(test_bmp_as_pillow),
+      cmocka_unit_test(test_webp_as_pillow),    cmocka_unit_test(test_gif_as_pillow),
+      cmocka_unit_test(test_tiff_as_pillow),    cmocka_unit_test(test_mangled),
+      cmocka_unit_test(test_format_by_content), cmocka_unit_test(test_size),
+      cmocka_unit_test(test_not_an_image),      cmocka_unit_test(test_truncated),
+      cmocka_unit_test(test_damaged),           cmocka_unit_test(test_absurd_size),
+      cmocka_unit_test(test_unreadable),
   };
   return cmocka_run_group_tests(tests, scratch_setup, teardown);
 }
