@@ -197,7 +197,9 @@ static cream_status run(const void *values, cream_error *err) {
   memset(&r, 0, sizeof r);
   cream_status status = open_all(&r, &resolved, err);
   if (status == CREAM_OK) status = train_and_test(&r, &resolved, err);
-  status = session_close(&r.run, status, err);
+  cream_run_result unfinished = {.command = "retrain"};
+  status = session_end(&r.run, &resolved, &unfinished, "weights.safetensors holds the weights so far", status,
+                       err);
   cream_retrain_destroy(r.retrain);
   close_sources(&r);
   if (r.backend) r.backend->destroy(r.backend);
