@@ -30,6 +30,7 @@
 #ifndef CREAM_CORE_BACKEND_H
 #define CREAM_CORE_BACKEND_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -174,8 +175,8 @@ struct cream_backend {
   CREAM_REQUIRED_OPS(CREAM_OP_SLOT)
   CREAM_OPTIONAL_OPS(CREAM_OP_SLOT)
 };
-_Static_assert(CREAM_COMPUTE_GROUPS(CREAM_OP_GROUP_COUNT) == CREAM_COMPUTE_OPS(CREAM_OP_ONE),
-               "every group is in CREAM_COMPUTE_GROUPS and in CREAM_COMPUTE_OPS");
+static_assert(CREAM_COMPUTE_GROUPS(CREAM_OP_GROUP_COUNT) == CREAM_COMPUTE_OPS(CREAM_OP_ONE),
+              "every group is in CREAM_COMPUTE_GROUPS and in CREAM_COMPUTE_OPS");
 
 static inline int cream_conv_out(const cream_conv *conv, int in) {
   return (in + 2 * conv->pad - conv->dilation * (conv->kernel - 1) - 1) / conv->stride + 1;

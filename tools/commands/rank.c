@@ -97,7 +97,7 @@ static cream_status score(void *self, int chunk, jobs_sender *sender, cream_erro
   }
   if (status == CREAM_OK && *stop)
     status = cream_fail(err, CREAM_INTERRUPTED,
-                        "interrupted; finished paths are saved, run the same command again to continue");
+                        "interrupted; finished work is saved, run the same command again to continue");
   close_supernet(&s);
   return status;
 }

@@ -86,7 +86,7 @@ refuse 2 'expected a format' export --arch cream-14 --weights named/weights.safe
 refuse 2 'expected a format' export torch --arch cream-14 --weights named/weights.safetensors
 refuse 2 'no weights' export onnx --arch cream-14 --out no.onnx
 refuse 2 'no network' export onnx --weights named/weights.safetensors --out no.onnx
-refuse 3 'does not fit' export onnx --arch cream-43 --weights named/weights.safetensors --out named.onnx
+refuse 3 'does not match the network' export onnx --arch cream-43 --weights named/weights.safetensors --out named.onnx
 refuse 1 'absent/no.onnx' export onnx --arch cream-14 --weights named/weights.safetensors --out absent/no.onnx
 absent no.onnx
 same named.onnx before.onnx

@@ -62,7 +62,7 @@ for name in sys.argv[1:]:
         most = float(network['budget']) * 1e6
         assert 0.8 * most <= network['flops'] <= most, (name, network)
 PY
-refuse 2 'several-cream has networks for several budgets \(0\.01,0\.02,0\.03\): choose one with --budget' \
+refuse 2 'several-cream has networks for several budgets \(0\.01,0\.02,0\.03\); choose one with --budget' \
   retrain --run several-cream --out trained --epochs 1
 refuse 2 '\-\-budget 0\.04: the search in several-cream has networks for 0\.01' \
   retrain --run several-cream --budget 0.04 --out trained --epochs 1

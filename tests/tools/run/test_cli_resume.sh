@@ -60,7 +60,7 @@ expect 0 "${small[@]}" "${often[@]}" --out broken
 rm broken/result.json
 truncate -s -100 "$(last broken)"
 expect 0 search --out broken --resume
-contains err '^resume: skipped a broken checkpoint: .*checksum|cut|after the last'
+contains err '^resume: skipped a broken checkpoint: .*checksum|truncated|after the last'
 contains err '^resume: continuing from'
 for file in supernet.safetensors board.json arch.json; do same "plain/$file" "broken/$file"; done
 
