@@ -103,6 +103,7 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
   cream_status status = session_check_out(config, err);
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
+  if (status == CREAM_OK && !*config->weights) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK) status = run_check_classes(&r->arch, &r->data, err);
   if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
   if (status == CREAM_OK) status = open_sources(r, config, err);

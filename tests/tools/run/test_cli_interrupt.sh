@@ -38,7 +38,7 @@ expect 0 test --run train
 
 # Before the board opens: no network, and the line and the JSON say so and how to continue. --force removes the network
 # of the search that it replaces.
-cp -r search-INT early
+cp -r search-INT early && rm early/metrics.jsonl
 interrupt INT early search --data digits --space micro --flops 3:5 --epochs 4000 --batch 32 --threads 2 --json --force
 contains err '^cream search: interrupted after step [0-9]+; there is no network yet, .* until step [0-9]+; continue with cream search --resume --out early$'
 absent early/arch.json early/result.json
