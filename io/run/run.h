@@ -21,6 +21,7 @@ typedef struct cream_run {
   char dir[1024];
   FILE *logs[CREAM_LOGS]; /* opened by the first event; NULL before */
   bool resumed;           /* the logs already have a beginning */
+  bool extended;          /* resumed with more epochs: the totals are logged again */
   int lock;               /* file descriptor */
   /* When the run began, in seconds: monotonic, and since 1970. A resumed run began as long ago as it has
    * been running, the time between its starts excluded. */
