@@ -1,8 +1,13 @@
 /* The program: finds the command and runs it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/cream.h"
+#include "io/config/yaml.h"
 #include "tools/cli/help.h"
 #include "tools/cli/options.h"
 #include "tools/cli/signals.h"
@@ -24,6 +29,16 @@ static const cli_command *find(const char *name) {
   return NULL;
 }
 
+static void fail_command(const char *name) {
+  cream_nearest nearest = cream_nearest_to(name);
+  cream_nearest_offer(&nearest, "help");
+  for (int i = 0; command_list[i]; i++)
+    if (!command_list[i]->hidden) cream_nearest_offer(&nearest, command_list[i]->name);
+  char hint[80] = "";
+  if (nearest.best) snprintf(hint, sizeof hint, ", did you mean `%s`?", nearest.best);
+  fprintf(stderr, "cream: unknown command \"%.60s\"%s; cream --help lists the commands\n", name, hint);
+}
+
 static cream_status run(const cli_command *command, int argc, const char **argv) {
   cli_parsed parsed;
   cream_error err = {0};
@@ -36,9 +51,23 @@ static cream_status run(const cli_command *command, int argc, const char **argv)
   return status;
 }
 
-int main(int argc, char **arguments) {
-  signals_ignore_file_size();
-  const char **argv = (const char **)arguments;
+/* A standard stream that the caller has closed gets no file that the program opens: writing to it keeps failing. */
+static void occupy_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0) return;
+}
+
+/* Closes stdout. What could not be written, on a full disk for example, is a failure of the command. */
+static int close_output(const char *name, int status) {
+  errno = 0;
+  const bool failed = ferror(stdout) != 0, flushed = fflush(stdout) == 0, closed = fclose(stdout) == 0;
+  if (!failed && flushed && closed) return status;
+  fprintf(stderr, "cream%s%s: standard output: cannot write%s%s; the output is incomplete\n",
+          *name ? " " : "", name, errno ? ": " : "", errno ? strerror(errno) : "");
+  return status == CREAM_OK ? CREAM_FAILED : status;
+}
+
+static int run_words(int argc, const char **argv, const char **running) {
   const char *name = argc > 1 ? argv[1] : "";
   if (!strcmp(name, "--help") || !strcmp(name, "-h") || (!strcmp(name, "help") && argc == 2)) {
     usage(stdout);
@@ -48,17 +77,23 @@ int main(int argc, char **arguments) {
     puts("cream " CREAM_VERSION);
     return CREAM_OK;
   }
-  if (!strcmp(name, "help")) {
-    const cli_command *chosen = find(argv[2]);
-    if (chosen) return run(chosen, 2, (const char *[]){chosen->name, "--help", NULL});
-    name = argv[2];
-  } else {
-    const cli_command *chosen = find(name);
-    if (chosen) return run(chosen, argc - 1, argv + 1);
-  }
+  const bool help = !strcmp(name, "help");
+  if (help) name = argv[2];
+  const cli_command *chosen = find(name);
+  if (chosen) *running = chosen->name;
+  if (chosen && help) return run(chosen, 2, (const char *[]){chosen->name, "--help", NULL});
+  if (chosen) return run(chosen, argc - 1, argv + 1);
   if (*name)
-    fprintf(stderr, "cream: unknown command \"%s\"; cream --help lists the commands\n", name);
+    fail_command(name);
   else
     usage(stderr);
   return CREAM_BAD_CONFIG;
+}
+
+int main(int argc, char **arguments) {
+  occupy_streams();
+  signals_ignore_file_size();
+  const char *running = "";
+  const int status = run_words(argc, (const char **)arguments, &running);
+  return close_output(running, status);
 }

@@ -362,6 +362,8 @@ static cream_status train_supernet(cream_search *search, cream_error *err) {
     if (!status && cream_train_due(&search->train, search->step, epoch_end)) status = checkpoint(search, err);
     if (status && cream_train_may_roll_back(&search->train)) status = roll_back(search, err);
   }
+  if (!status && search->step < event.steps)
+    status = cream_train_emit_budget(&search->train, &event, search->step, err);
   return status ? status : checkpoint(search, err);
 }
 
@@ -396,6 +398,13 @@ uint64_t cream_search_meta_updates(const cream_search *search) {
 }
 uint64_t cream_search_step(const cream_search *search) {
   return search->step;
+}
+uint64_t cream_search_steps(const cream_search *search) {
+  return search->steps;
+}
+uint64_t cream_search_board_opens(const cream_search *search) {
+  uint64_t step = search->strategy->board_opens ? search->strategy->board_opens(search) : search->steps;
+  return step < search->steps ? step : search->steps;
 }
 static search_meta meta(const cream_search *search) {
   return search->strategy->meta ? search->strategy->meta(search) : (search_meta){0};

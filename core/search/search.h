@@ -73,6 +73,10 @@ size_t cream_search_meta_inputs(const cream_search *);
 cream_status cream_search_meta(const cream_search *, float *theta, cream_error *);
 /* Updates of the meta network so far. */
 uint64_t cream_search_meta_updates(const cream_search *);
+/* Steps done, and steps in all. */
 uint64_t cream_search_step(const cream_search *);
+uint64_t cream_search_steps(const cream_search *);
+/* The step after which a path can first enter a board: cream_search_steps where that is the end of the training. */
+uint64_t cream_search_board_opens(const cream_search *);
 
 #endif

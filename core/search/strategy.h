@@ -41,6 +41,8 @@ typedef struct search_strategy {
   cream_status (*after)(cream_search *, const cream_tensor *x, cream_event *, cream_error *);
   /* At the end of an epoch. */
   cream_status (*epoch)(cream_search *, cream_error *);
+  /* The step after which a path can first enter a board; NULL: boards are made by `finish`. */
+  uint64_t (*board_opens)(const cream_search *);
   /* After the training: every board must then hold a path inside the limits of its target. */
   cream_status (*finish)(cream_search *, cream_error *);
   /* Only of a strategy without a supernet, whose paths do not share weights: puts the weights and statistics of the

@@ -204,6 +204,29 @@ static bool has_answer(const cream_search *search, const search_target *target) 
   return false;
 }
 
+/* Paths are offered after every search.board.every-th step from the epoch `board_epoch` on. */
+static uint64_t board_opens(const cream_search *search) {
+  const prioritized *self = search->strategy_state;
+  uint64_t every = (uint64_t)search->config.search.board.every;
+  uint64_t before = self->board_epoch > 0 ? (uint64_t)self->board_epoch * search->per_epoch : 0;
+  return (before / every + 1) * every;
+}
+
+/* Writes why the target's board has no answer. */
+static void explain(const cream_search *search, const search_target *target, char *text, size_t size) {
+  uint64_t opens = board_opens(search);
+  if (target->board.count == 0 && search->step < opens)
+    snprintf(
+        text, size,
+        "the training ended after step %llu, before the board opens at step %llu: the answer is the best of "
+        "%d paths drawn inside the limits",
+        (unsigned long long)search->step, (unsigned long long)opens, target->board.capacity);
+  else
+    snprintf(text, size,
+             "the board had no path inside the limits at the end: the answer is the best of %d drawn there",
+             target->board.capacity);
+}
+
 /* A board can end without a path inside the limits: the search ended before the board opened, or drew paths everywhere.
  * The board is then filled with paths drawn inside. */
 static cream_status finish(cream_search *search, cream_error *err) {
@@ -212,9 +235,7 @@ static cream_status finish(cream_search *search, cream_error *err) {
     if (has_answer(search, target)) continue;
     int wanted = target->board.capacity;
     char text[200];
-    snprintf(text, sizeof text,
-             "the board had no path inside the limits at the end: the answer is the best of %d drawn there",
-             wanted);
+    explain(search, target, text, sizeof text);
     cream_event note = {
         .kind = CREAM_EVENT_NOTE, .phase = "search", .step = search->step, .rho = -1, .note = text};
     cream_status status = cream_train_emit(&search->train, &note, err);
@@ -256,4 +277,5 @@ static search_meta meta(const cream_search *search) {
 
 SEARCH_STRATEGY(cream, "prioritized paths teach the others", search_one_path, step, finish,
                 .state_size = sizeof(prioritized), .net_batch = net_batch, .open = open, .close = close,
-                .after = after, .epoch = epoch, .state = state, .restored = restored, .meta = meta);
+                .after = after, .epoch = epoch, .board_opens = board_opens, .state = state,
+                .restored = restored, .meta = meta);

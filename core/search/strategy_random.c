@@ -144,6 +144,10 @@ static cream_status after(cream_search *search, const cream_tensor *x, cream_eve
   return rank(search, i, event, err);
 }
 
+static uint64_t board_opens(const cream_search *search) {
+  return first_step(search, 1);
+}
+
 /* If the time budget ended before a target's first path was trained, ranks the path that was being trained, or the
  * target's first one. */
 static cream_status finish(cream_search *search, cream_error *err) {
@@ -177,4 +181,4 @@ static void state(cream_search *search, cream_state *state) {
 
 SEARCH_STRATEGY(random, "paths trained from scratch, one after the other", search_one_path, step, finish,
                 .state_size = sizeof(random_search), .check = check, .open = open, .close = close,
-                .after = after, .restore_best = restore_best, .state = state);
+                .after = after, .board_opens = board_opens, .restore_best = restore_best, .state = state);

@@ -274,12 +274,19 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
     if (!status && cream_train_due(train, run->step, epoch_end)) status = checkpoint(run, err);
     if (status && cream_train_may_roll_back(train)) status = roll_back(run, err);
   }
+  if (!status && run->step < event.steps) status = cream_train_emit_budget(train, &event, run->step, err);
   if (!status) status = checkpoint(run, err);
   if (!status) status = evaluate_early_end(run, event, per_epoch, err);
   if (!status && config->ema > 0) use_ema(run);
   return status;
 }
 
+uint64_t cream_retrain_step(const cream_retrain *run) {
+  return run->step;
+}
+uint64_t cream_retrain_steps(const cream_retrain *run) {
+  return steps_of_epoch(run) * (uint64_t)run->config.retrain.epochs;
+}
 cream_net *cream_retrain_net(cream_retrain *run) {
   return run->train.net;
 }

@@ -36,6 +36,10 @@ cream_status cream_retrain_restored(cream_retrain *, cream_error *);
  * is called. */
 cream_net *cream_retrain_net(cream_retrain *);
 
+/* Steps done, and steps in all. */
+uint64_t cream_retrain_step(const cream_retrain *);
+uint64_t cream_retrain_steps(const cream_retrain *);
+
 /* After cream_retrain_run: replaces averaged weights and statistics in the net by the trained ones. False: there are no
  * averaged ones, and nothing changes. */
 bool cream_retrain_use_trained(cream_retrain *);

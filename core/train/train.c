@@ -132,6 +132,22 @@ cream_status cream_train_emit(cream_train *train, cream_event *event, cream_erro
   return train->listener.on_event(train->listener.self, event, err);
 }
 
+cream_status cream_train_emit_budget(cream_train *train, const cream_event *event, uint64_t step,
+                                     cream_error *err) {
+  char text[200];
+  snprintf(text, sizeof text,
+           "the time budget of %g minutes ended the training after step %llu of %llu; the measurements that "
+           "follow are not part of it",
+           train->time_budget, (unsigned long long)step, (unsigned long long)event->steps);
+  cream_event note = {.kind = CREAM_EVENT_NOTE,
+                      .phase = event->phase,
+                      .step = step,
+                      .epoch = event->epoch,
+                      .rho = -1,
+                      .note = text};
+  return cream_train_emit(train, &note, err);
+}
+
 void cream_train_begin_epoch(cream_train *train, uint64_t step) {
   train->epoch_started = now();
   train->epoch_first_step = step;

@@ -91,6 +91,8 @@ cream_status cream_train_result(cream_train *, cream_event *, const char *lr_key
 
 /* Sets the event's images per second and passes it to the listener. */
 cream_status cream_train_emit(cream_train *, cream_event *, cream_error *);
+/* Emits the note that the time budget ended the training after `step` of event->steps. */
+cream_status cream_train_emit_budget(cream_train *, const cream_event *, uint64_t step, cream_error *);
 /* Starts the clock of images per second. */
 void cream_train_begin_epoch(cream_train *, uint64_t step);
 

@@ -1,6 +1,5 @@
 #include "arch.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "arch_list.h"
@@ -36,7 +35,7 @@ static const char format[] = "cream-arch";
 typedef struct arch_top {
   char format[CREAM_MAX_NAME];
   int version, resolution, classes;
-  double flops, macs, params; /* 0: not given */
+  double flops, macs, params; /* for readers of the file; they follow from the layers and are not read */
 } arch_top;
 
 typedef struct arch_space {
@@ -286,27 +285,6 @@ static cream_status build(const cream_space *space, const arch_top *top, const u
   return CREAM_OK;
 }
 
-/* Compares the costs that the file gives with those of its network: they differ in a file that was edited by hand. */
-static cream_status check_costs(const cream_yaml_value *root, const arch_top *top, cream_skeleton *net,
-                                cream_error *err) {
-  cream_cost cost = cream_arch_cost(net);
-  const struct {
-    const char *key;
-    double given, real;
-  } costs[] = {{"flops", top->flops, cream_cost_flops(&cost)},
-               {"macs", top->macs, cost.macs},
-               {"params", top->params, cost.params}};
-  net->space.resolution.scale_flops = cream_cost_flops(&cost) / 1e6;
-  for (int i = 0; i < COUNT(costs); i++) {
-    cream_yaml_value value = cream_yaml_find(root, costs[i].key);
-    if (value.node && fabs(costs[i].given - costs[i].real) >= 1)
-      return cream_yaml_fail(&value, err,
-                             "got %.0f, expected %.0f, the cost of the layers; correct it or remove the key",
-                             costs[i].given, costs[i].real);
-  }
-  return CREAM_OK;
-}
-
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *err) {
   cream_yaml *yaml;
   bool is_builtin;
@@ -331,8 +309,9 @@ cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *er
     status = build(&space, &top, ops, &net, &problem);
     if (status) cream_fail(err, status, "%s: %s", path, problem.text);
   }
-  if (!status) status = check_costs(&root, &top, &net, err);
   if (!status) {
+    cream_cost cost = cream_arch_cost(&net);
+    net.space.resolution.scale_flops = cream_cost_flops(&cost) / 1e6;
     arch->net = net;
     strcpy(arch->space_hash, name.hash);
     arch->builtin = is_builtin;

@@ -23,8 +23,8 @@ cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, cons
 const char *const *cream_arch_names(void);
 
 /* Loads a network by the name of a built-in one, from a file, or from a list of choices (arch_list.h). CREAM_BAD_CONFIG,
- * with file, line and key, for anything that is missing, unknown or out of bounds, and for costs that do not match the
- * network; `arch` is unchanged then. */
+ * with file, line and key, for anything that is missing, unknown or out of bounds; `arch` is unchanged then. The costs that
+ * a file gives are not compared: they follow from the other keys. */
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *);
 
 /* Changes the side of the input images, 8 to 4096 pixels. */

@@ -201,7 +201,12 @@ bool report_is_search(const report_run *run) {
 
 int report_start_epoch(const report_run *run) {
   int start = run->config.search.start_epoch;
-  return start >= 0 ? start : run->config.search.epochs / 6;
+  return (start >= 0 ? start : run->config.search.epochs / 6) + 1;
+}
+
+bool report_has_teacher(const report_run *run) {
+  const cream_search_config *search = &run->config.search;
+  return search->strategy == CREAM_STRATEGY_CREAM && search->teacher != CREAM_TEACHER_NONE;
 }
 
 int report_searches(const report *r) {

@@ -44,8 +44,9 @@ void report_close(report *);
 
 /* "search", "retrain", ...; "run": not known. */
 const char *report_command(const report_run *);
-bool report_is_search(const report_run *);  /* false: a retraining */
-int report_searches(const report *);        /* number of searches */
-int report_start_epoch(const report_run *); /* first epoch with distillation */
+bool report_is_search(const report_run *);   /* false: a retraining */
+int report_searches(const report *);         /* number of searches */
+int report_start_epoch(const report_run *);  /* first epoch with distillation, from 1 */
+bool report_has_teacher(const report_run *); /* whether its strategy and settings distil */
 
 #endif

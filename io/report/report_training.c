@@ -64,10 +64,11 @@ bool report_losses(FILE *out, const report *r) {
 }
 
 bool report_rate(FILE *out, const report *r) {
-  cream_plot plot =
-      cream_plot_of("rates", "Learning rate", "step", "learning rate",
-                    "The rate in use, scaled by the batch size. A drop that is not in the schedule is a "
-                    "rollback after the loss diverged.");
+  cream_plot plot = cream_plot_of(
+      "rates", "Learning rate", "step", "learning rate",
+      "The rate in use, scaled by the batch size. It may fall where the warm-up ends and at every "
+      "step of the schedule. A rollback after the loss diverged halves it, and is listed in "
+      "the notes of the summary.");
   report_plots_begin(out);
   bool any = report_overlay(out, r, &plot, rate_of, false);
   report_plots_end(out);
@@ -180,8 +181,9 @@ bool report_convergence(FILE *out, const report *r) {
     char teacher[32];
     const report_run *run = r->runs[i];
     if (!report_is_search(run) || !run->has_config) continue;
-    if (run->config.search.teacher == CREAM_TEACHER_NONE)
-      cream_html(out, "<li>%s: no distillation</li>", run->name);
+    if (!report_has_teacher(run))
+      cream_html(out, "<li>%s: strategy %s, no distillation</li>", run->name,
+                 cream_settings_get(&run->config, "search.strategy", teacher, sizeof teacher));
     else
       cream_html(out, "<li>%s: teacher %s, from epoch %d on</li>", run->name,
                  cream_settings_get(&run->config, "search.teacher", teacher, sizeof teacher),

@@ -190,7 +190,7 @@ static void take_event(cream_metrics *m, cream_event_kind kind, const json_t *li
     m->epochs = (int)fmin(1e9, fmax(0, number(line, "epochs")));
     break;
   case CREAM_EVENT_STEP:
-    m->epoch = (int)fmin(1e9, fmax(0, number(line, "epoch")));
+    m->epoch = (int)fmin(1e9, fmax(0, number(line, "epoch"))) + 1; /* a step counts whole epochs before it */
     take_step(m, line);
     break;
   case CREAM_EVENT_META:

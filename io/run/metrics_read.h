@@ -31,10 +31,10 @@ typedef struct cream_selected {
 
 /* The x axis of a curve is the step, except where noted. Accuracies are in %, FLOPs and parameters in M. */
 typedef struct cream_metrics {
-  uint64_t lines, broken; /* broken: lines that are not JSON objects, or too long */
-  char phase[16];         /* "search", "retrain"; "": not known yet */
-  uint64_t step, steps;   /* done, and in total; 0: not known */
-  int epoch, epochs;
+  uint64_t lines, broken;                        /* broken: lines that are not JSON objects, or too long */
+  char phase[16];                                /* "search", "retrain"; "": not known yet */
+  uint64_t step, steps;                          /* done, and in total; 0: not known */
+  int epoch, epochs;                             /* the one in training, from 1; and in total */
   double seconds;                                /* total over all starts of a resumed run */
   double waited, peak_memory, images_per_second; /* from the last line that has them; NaN: none */
   double before;                                 /* seconds before the last start */

@@ -85,6 +85,8 @@ static cream_status read_owner(const cream_path_log *log, const json_t *json,
   if (!config) return cream_fail_memory(err, sizeof *config, "settings");
   cream_config_defaults(config);
   cream_status status = cream_settings_parse(config, log->name, text, strlen(text), err);
+  /* Rankings of version 0.1 wrote 0 for the resolution of the run. */
+  if (!config->resolution) config->resolution = owner->config->resolution;
   const char *key = status ? NULL : cream_settings_differ(config, owner->config, owner->free);
   if (key) {
     char was[128], is[128];

@@ -21,6 +21,7 @@ typedef struct cream_run {
   char dir[1024];
   FILE *logs[CREAM_LOGS]; /* opened by the first event; NULL before */
   bool resumed;           /* the logs already have a beginning */
+  bool extended;          /* resumed with more epochs: the totals are logged again */
   int lock;               /* file descriptor */
   /* When the run began, in seconds: monotonic, and since 1970. A resumed run began as long ago as it has
    * been running, the time between its starts excluded. */
@@ -84,9 +85,21 @@ typedef struct cream_run_result {
   uint64_t meta_updates; /* of a search */
   size_t memory;         /* bytes of the network: cream_net_memory() */
   double seconds, images_per_second;
+
+  const char *state;      /* "finished", "interrupted" or "failed" */
+  const char *stopped_by; /* "epochs", "time_budget", "signal" or "error" */
+  const char *reason;     /* one line, of a run that is not finished */
+  const char *strategy;   /* of a search */
+  const char *data;       /* the setting */
+  const uint64_t *seed;
+  uint64_t planned_steps;   /* of the whole training; 0: not known */
+  const char *resume;       /* the command that continues the run */
+  const char *const *files; /* of an unfinished run: names in its folder; ends in NULL */
 } cream_run_result;
 
+/* Writes result.json, or, of an unfinished run, the same keys to a stream: only a finished run has the file. */
 cream_status cream_run_write_result(const cream_run *, const cream_run_result *, cream_error *);
+void cream_run_print_result(FILE *, const cream_run_result *);
 
 /* Parts of these files: a path as "path", the names of its ops by stage; a score (NULL: nothing). */
 void cream_json_path(cream_json *, const cream_skeleton *, const cream_path *);

@@ -124,7 +124,7 @@ static void note_evaluation(cream_run *run, const cream_event *event) {
 
 cream_status cream_run_on_event(void *self, const cream_event *event, cream_error *err) {
   cream_run *run = self;
-  if (event->kind == CREAM_EVENT_START && run->resumed) return CREAM_OK;
+  if (event->kind == CREAM_EVENT_START && run->resumed && !run->extended) return CREAM_OK;
   if (event->kind == CREAM_EVENT_EVAL) note_evaluation(run, event);
   errno = 0;
   cream_status status = cream_metrics_on_event(run, event, err);

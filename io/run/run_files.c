@@ -9,15 +9,21 @@ static cream_status create(const cream_run *run, const char *name, cream_file *f
   return cream_file_create(file, cream_run_file(run, name, path), err);
 }
 
+/* Begins an object with its first keys. */
+static cream_json begin_json(FILE *out, const char *format) {
+  cream_json json = cream_json_to(out);
+  cream_json_object(&json, NULL, true);
+  cream_json_string(&json, "format", format);
+  cream_json_number(&json, "version", 1);
+  return json;
+}
+
 /* Creates a file that holds one object and writes its first keys. */
 static cream_status create_json(const cream_run *run, const char *name, const char *format, cream_file *file,
                                 cream_json *json, cream_error *err) {
   cream_status status = create(run, name, file, err);
   if (status) return status;
-  *json = cream_json_to(file->stream);
-  cream_json_object(json, NULL, true);
-  cream_json_string(json, "format", format);
-  cream_json_number(json, "version", 1);
+  *json = begin_json(file->stream, format);
   return CREAM_OK;
 }
 
@@ -103,30 +109,66 @@ static void put_network(cream_json *json, const cream_skeleton *net, double ms) 
   if (ms > 0) cream_json_number(json, "ms", ms);
 }
 
+static void put_text(cream_json *json, const char *key, const char *text) {
+  if (text) cream_json_string(json, key, text);
+}
+
+/* How the run ended, and what it was. */
+static void put_end(cream_json *json, const cream_run_result *result) {
+  put_text(json, "state", result->state);
+  put_text(json, "stopped_by", result->stopped_by);
+  put_text(json, "reason", result->reason);
+  put_text(json, "strategy", result->strategy);
+  put_text(json, "data", result->data);
+  if (result->seed) cream_json_integer(json, "seed", *result->seed);
+}
+
+static void put_files(cream_json *json, const cream_run_result *result) {
+  put_text(json, "resume", result->resume);
+  if (!result->files) return;
+  cream_json_array(json, "files", false);
+  for (const char *const *name = result->files; *name; name++) cream_json_string(json, NULL, *name);
+  cream_json_end(json);
+}
+
+static void put_result(cream_json *json, const cream_run_result *result) {
+  cream_json_string(json, "command", result->command);
+  put_end(json, result);
+  put_network(json, result->net, result->ms);
+  if (result->n_budgets) cream_json_array(json, "budgets", true);
+  for (int i = 0; i < result->n_budgets; i++) {
+    cream_json_object(json, NULL, true);
+    cream_json_string(json, "budget", result->budgets[i].budget);
+    put_network(json, &result->budgets[i].net, result->budgets[i].ms);
+    cream_json_score(json, "heldout", &result->budgets[i].heldout);
+    cream_json_end(json);
+  }
+  if (result->n_budgets) cream_json_end(json);
+  cream_json_score(json, "heldout", result->heldout);
+  cream_json_score(json, "test", result->test);
+  cream_json_score(json, "test_trained", result->test_trained);
+  cream_json_integer(json, "steps", result->steps);
+  if (result->planned_steps) cream_json_integer(json, "planned_steps", result->planned_steps);
+  cream_json_integer(json, "meta_updates", result->meta_updates);
+  cream_json_integer(json, "memory_bytes", result->memory);
+  cream_json_number(json, "seconds", result->seconds);
+  cream_json_number(json, "images_per_second", result->images_per_second);
+  cream_json_number(json, "peak_memory", cream_usage_peak_memory());
+  put_files(json, result);
+}
+
 cream_status cream_run_write_result(const cream_run *run, const cream_run_result *result, cream_error *err) {
   cream_file file;
   cream_json json;
   cream_status status = create_json(run, CREAM_RUN_RESULT, "cream-result", &file, &json, err);
   if (status) return status;
-  cream_json_string(&json, "command", result->command);
-  put_network(&json, result->net, result->ms);
-  if (result->n_budgets) cream_json_array(&json, "budgets", true);
-  for (int i = 0; i < result->n_budgets; i++) {
-    cream_json_object(&json, NULL, true);
-    cream_json_string(&json, "budget", result->budgets[i].budget);
-    put_network(&json, &result->budgets[i].net, result->budgets[i].ms);
-    cream_json_score(&json, "heldout", &result->budgets[i].heldout);
-    cream_json_end(&json);
-  }
-  if (result->n_budgets) cream_json_end(&json);
-  cream_json_score(&json, "heldout", result->heldout);
-  cream_json_score(&json, "test", result->test);
-  cream_json_score(&json, "test_trained", result->test_trained);
-  cream_json_integer(&json, "steps", result->steps);
-  cream_json_integer(&json, "meta_updates", result->meta_updates);
-  cream_json_integer(&json, "memory_bytes", result->memory);
-  cream_json_number(&json, "seconds", result->seconds);
-  cream_json_number(&json, "images_per_second", result->images_per_second);
-  cream_json_number(&json, "peak_memory", cream_usage_peak_memory());
+  put_result(&json, result);
   return commit_json(&file, &json, err);
+}
+
+void cream_run_print_result(FILE *out, const cream_run_result *result) {
+  cream_json json = begin_json(out, "cream-result");
+  put_result(&json, result);
+  cream_json_end(&json);
+  fputc('\n', out);
 }

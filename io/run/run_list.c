@@ -36,6 +36,14 @@ static uint64_t whole(const json_t *line, const char *key) {
   return (uint64_t)json_integer_value(json_object_get(line, key));
 }
 
+/* A score on the board is of one batch only: it counts until the first evaluation on all held-out images. */
+static void take_best(cream_run_summary *run, double accuracy, const char *of) {
+  bool same = !strcmp(run->best_of, of);
+  if (!strcmp(of, "board") && *run->best_of && !same) return;
+  run->best = same ? fmax(run->best, accuracy) : accuracy;
+  run->best_of = of;
+}
+
 /* Lines of `cream test` (phase "test") count only with the accuracy of the test. */
 static void take_line(cream_run_summary *run, const json_t *line) {
   const char *word = json_string_value(json_object_get(line, "kind"));
@@ -49,14 +57,14 @@ static void take_line(cream_run_summary *run, const json_t *line) {
     const char *split = json_string_value(json_object_get(line, "split"));
     cream_eval eval;
     if (kind == CREAM_EVENT_EVAL && cream_eval_parse(split, &eval) && eval == CREAM_EVAL_TEST)
-      run->best = accuracy;
+      run->best = accuracy, run->best_of = "test";
     return;
   }
   snprintf(run->phase, sizeof run->phase, "%.15s", phase);
   run->step = whole(line, "step");
   if (kind == CREAM_EVENT_START) run->steps = whole(line, "steps");
-  if (kind == CREAM_EVENT_EVAL || kind == CREAM_EVENT_SELECT) run->best = fmax(run->best, accuracy);
-  if (json_is_number(best)) run->best = fmax(run->best, json_number_value(best));
+  if (kind == CREAM_EVENT_EVAL || kind == CREAM_EVENT_SELECT) take_best(run, accuracy, "held out");
+  if (json_is_number(best)) take_best(run, json_number_value(best), "board");
 }
 
 /* Of the many lines of steps only the last is parsed. A last line without an end, left by a killed run, is
@@ -90,7 +98,7 @@ static void read_metrics(const char *dir, cream_run_summary *run) {
 }
 
 void cream_run_summarise(const char *dir, const char *name, cream_run_summary *run) {
-  *run = (cream_run_summary){.best = NAN, .state = CREAM_RUN_BROKEN};
+  *run = (cream_run_summary){.best = NAN, .best_of = "", .state = CREAM_RUN_BROKEN};
   snprintf(run->name, sizeof run->name, "%s", name);
   read_metrics(dir, run);
   cream_checkpoint_info info;

@@ -25,7 +25,10 @@ typedef struct cream_run_summary {
   char phase[16]; /* "search", "retrain"; "": nothing was logged yet */
   cream_run_state state;
   uint64_t step, steps; /* last step that was logged, number of steps; 0: not known */
-  double best; /* accuracy of the test if there was one, or else the best on held-out images; NaN: none */
+  double best;          /* accuracy by `best_of`; NaN: none */
+  const char *
+      best_of; /* "test"; else "held out", the best on all held-out images; else "board", the best score there, on
+                          one batch; "": none */
   uint64_t checkpoint; /* step of the newest checkpoint */
   bool has_checkpoint;
 } cream_run_summary;

@@ -156,6 +156,8 @@ typedef struct cli_command {
 
 /* The i-th option of a command, --help being the last; NULL after it. */
 const cli_option *cli_option_at(const cli_command *, int i);
+/* Whether a command reads the setting `key`. */
+bool cli_reads_setting(const cli_command *, const char *key);
 /* The help line of an option with its default and the subcommands that read it, for a command as a whole
  * (subcommand -1) or one subcommand. Returns `text`. */
 char *cli_option_text(const cli_command *, const cli_option *, int subcommand, char *text, size_t size);

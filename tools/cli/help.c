@@ -15,6 +15,15 @@ const cli_option *cli_option_at(const cli_command *command, int i) {
   return i == command->n_options ? &help_option : NULL;
 }
 
+bool cli_reads_setting(const cli_command *command, const char *key) {
+  for (const char *const *only = command->settings; only && *only; only++) {
+    size_t length = strlen(*only);
+    bool prefix = length && (*only)[length - 1] == '.';
+    if (prefix ? !strncmp(key, *only, length) : !strcmp(key, *only)) return true;
+  }
+  return false;
+}
+
 #define TITLE(name, title) [CLI_GROUP_##name] = title,
 static const char *const titles[CLI_N_GROUPS] = {CLI_GROUPS(TITLE)};
 #undef TITLE

@@ -52,8 +52,10 @@ static cream_status set_double(const cli_option *option, const char *argument, d
 }
 
 static cream_status set_word(const cli_option *option, const char *argument, int *target, cream_error *err) {
-  char known[200] = "";
+  char known[200] = "", hint[60] = "";
+  cream_nearest nearest = cream_nearest_to(argument);
   for (int i = 0; option->words[i]; i++) {
+    cream_nearest_offer(&nearest, option->words[i]);
     if (!strcmp(argument, option->words[i])) {
       *target = i;
       return CREAM_OK;
@@ -61,8 +63,9 @@ static cream_status set_word(const cli_option *option, const char *argument, int
     size_t used = strlen(known);
     snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", option->words[i]);
   }
-  return cream_fail(err, CREAM_BAD_CONFIG, "--%s: got \"%.40s\", expected one of %s", option->name, argument,
-                    known);
+  if (nearest.best) snprintf(hint, sizeof hint, " (did you mean `%s`?)", nearest.best);
+  return cream_fail(err, CREAM_BAD_CONFIG, "--%s: got \"%.40s\", expected one of %s%s", option->name,
+                    argument, known, hint);
 }
 
 /* KEY=VALUE */
@@ -149,6 +152,27 @@ static cream_status open_context(cli_parsed *parsed, int argc, const char **argv
   return cream_fail_memory(err, parsed->command->size, "the command line");
 }
 
+/* Writes the hint for an unknown option to `hint`: the nearest option, or the setting with that name. */
+static void suggest(const cli_command *command, const char *bad, char *hint, size_t size) {
+  char word[80];
+  bad += strspn(bad, "-");
+  snprintf(word, sizeof word, "%.*s", (int)strcspn(bad, "="), bad);
+  hint[0] = '\0';
+  cream_nearest option = cream_nearest_to(word), setting = cream_nearest_to(word);
+  bool sets = false;
+  for (int i = 0; i < count_options(command); i++) {
+    cream_nearest_offer(&option, cli_option_at(command, i)->name);
+    sets = sets || cli_option_at(command, i)->kind == CLI_SET;
+  }
+  for (int i = 0; sets && cream_settings_key(i); i++)
+    if (cli_reads_setting(command, cream_settings_key(i)))
+      cream_nearest_offer(&setting, cream_settings_key(i));
+  if (setting.best && (!option.best || setting.distance < option.distance))
+    snprintf(hint, size, ", did you mean `--set %s=VALUE`?", setting.best);
+  else if (option.best)
+    snprintf(hint, size, ", did you mean `--%s`?", option.best);
+}
+
 /* Collects the options, up to --help: *help. */
 static cream_status collect(const cli_command *command, cli_given *given, bool *help, cream_error *err) {
   int code;
@@ -158,12 +182,19 @@ static cream_status collect(const cli_command *command, cli_given *given, bool *
     *help = *help || one->option->kind == CLI_HELP;
   }
   if (code == -1 || *help) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_CONFIG, "%s: %s; see cream %s --help", poptBadOption(given->context, 0),
-                    poptStrerror(code), command->name);
+  const char *bad = poptBadOption(given->context, 0);
+  char hint[160] = "";
+  if (code == POPT_ERROR_BADOPT) suggest(command, bad, hint, sizeof hint);
+  return cream_fail(err, CREAM_BAD_CONFIG, "%.100s: %s%s; see cream %s --help", bad, poptStrerror(code), hint,
+                    command->name);
 }
 
 static cream_status fail_subcommand(const cli_command *command, const char *word, cream_error *err) {
-  char known[200] = "", got[80] = "";
+  char known[200] = "", got[160] = "", hint[60] = "";
+  cream_nearest nearest = cream_nearest_to(word ? word : "");
+  for (int i = 0; word && i < command->n_subcommands; i++)
+    cream_nearest_offer(&nearest, command->subcommands[i].name);
+  if (nearest.best) snprintf(hint, sizeof hint, "did you mean `%s`? ", nearest.best);
   for (int i = 0; i < command->n_subcommands; i++) {
     size_t used = strlen(known);
     bool last = i + 1 == command->n_subcommands;
@@ -173,7 +204,7 @@ static cream_status fail_subcommand(const cli_command *command, const char *word
                     : ", ",
              command->subcommands[i].name);
   }
-  if (word) snprintf(got, sizeof got, "unknown subcommand \"%.40s\", ", word);
+  if (word) snprintf(got, sizeof got, "unknown subcommand \"%.40s\", %s", word, hint);
   return cream_fail(err, CREAM_BAD_CONFIG, "%sexpected a subcommand: %s; see cream %s --help", got, known,
                     command->name);
 }

@@ -244,6 +244,7 @@ static cream_status open_logs(rank_run *r, bool fresh, cream_error *err) {
 
 static cream_status open_all(rank_run *r, const run_options *options, cream_error *err) {
   r->search = options->config;
+  if (!r->search.resolution) r->search.resolution = options->run_resolution;
   r->config = short_recipe(&r->search);
   cream_status status = open_folder(r, options, err);
   if (status == CREAM_OK) status = run_data_open(&r->search, &r->data, err);

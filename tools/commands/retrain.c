@@ -105,6 +105,7 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
   if (status == CREAM_OK && !options->resume) status = class_match_train(config, &r->data, err);
+  if (status == CREAM_OK && !*config->weights) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK) status = run_check_classes(&r->arch, &r->data, err);
   if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
   if (status == CREAM_OK) status = open_sources(r, config, err);
@@ -199,7 +200,9 @@ static cream_status run(const void *values, cream_error *err) {
   memset(&r, 0, sizeof r);
   cream_status status = open_all(&r, &resolved, err);
   if (status == CREAM_OK) status = train_and_test(&r, &resolved, err);
-  status = session_close(&r.run, status, err);
+  cream_run_result unfinished = {.command = "retrain"};
+  status = session_end(&r.run, &resolved, &unfinished, "weights.safetensors holds the weights so far", status,
+                       err);
   cream_retrain_destroy(r.retrain);
   close_sources(&r);
   if (r.backend) r.backend->destroy(r.backend);

@@ -20,6 +20,7 @@ static void print_json(const cream_run_summary *runs, int count) {
     cream_json_integer(&json, "step", run->step);
     cream_json_integer(&json, "steps", run->steps);
     cream_json_number(&json, "best", run->best);
+    if (*run->best_of) cream_json_string(&json, "best_of", run->best_of);
     if (run->has_checkpoint) cream_json_integer(&json, "checkpoint", run->checkpoint);
     cream_json_end(&json);
   }
@@ -28,7 +29,7 @@ static void print_json(const cream_run_summary *runs, int count) {
 }
 
 static void print_table(const cream_run_summary *runs, int count) {
-  printf("%-24s %-8s %-12s %17s %6s %8s %11s\n", "run", "command", "state", "step", "done", "best",
+  printf("%-24s %-8s %-12s %17s %6s %8s %-8s %11s\n", "run", "command", "state", "step", "done", "best", "of",
          "checkpoint");
   for (int i = 0; i < count; i++) {
     const cream_run_summary *run = &runs[i];
@@ -38,9 +39,10 @@ static void print_table(const cream_run_summary *runs, int count) {
     if (isfinite(run->best)) snprintf(best, sizeof best, "%.2f %%", 100 * run->best);
     if (run->has_checkpoint)
       snprintf(checkpoint, sizeof checkpoint, "%llu", (unsigned long long)run->checkpoint);
-    printf("%-24s %-8s %-12s %17s %4.0f %% %8s %11s\n", run->name, run->phase,
+    printf("%-24s %-8s %-12s %17s %4.0f %% %8s %-8s %11s\n", run->name, run->phase,
            cream_run_state_name(run->state), progress,
-           run->steps ? 100.0 * (double)run->step / (double)run->steps : 0.0, best, checkpoint);
+           run->steps ? 100.0 * (double)run->step / (double)run->steps : 0.0, best,
+           *run->best_of ? run->best_of : "-", checkpoint);
   }
 }
 
@@ -76,4 +78,6 @@ COMMAND(
     .missing = "no folder: expected cream runs DIR, the folder that contains the run folders",
     .text =
         "A run is running, finished, interrupted (--resume continues it) or broken (there is nothing to\n"
-        "continue from). best is the accuracy on held-out images, or that of the test once it is done.\n");
+        "continue from). best is the accuracy of the test once it is done, before it the best on all "
+        "held-out\n"
+        "images, and before that the best score on the board, which is of one batch; \"of\" says which.\n");

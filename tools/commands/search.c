@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "tools/run/device.h"
@@ -53,11 +54,16 @@ static cream_status save_target(const search_run *s, int target, const cream_sea
   const cream_board *board = cream_search_board(s->search, target);
   const char *budget = budget_of(s, target);
   cream_status status = cream_run_write_board(&s->run.folder, &s->skeleton, board, budget, err);
-  if (status != CREAM_OK || (!found && board->count == 0)) return status;
-  cream_skeleton network = cream_skeleton_fix(&s->skeleton, found ? &found->path : &board->entries[0].path);
+  if (status != CREAM_OK) return status;
   char name[64], file[CREAM_MAX_FILE_NAME];
   cream_run_budget_name(CREAM_RUN_ARCH, budget, name);
-  return cream_arch_save(cream_run_file(&s->run.folder, name, file), &network, NULL, err);
+  cream_run_file(&s->run.folder, name, file);
+  if (!found && board->count == 0) {
+    unlink(file); /* a run that this one replaces may have left one */
+    return CREAM_OK;
+  }
+  cream_skeleton network = cream_skeleton_fix(&s->skeleton, found ? &found->path : &board->entries[0].path);
+  return cream_arch_save(file, &network, NULL, err);
 }
 
 /* Saves boards, networks and supernet, and the result where the search is finished (`found` is not NULL). */
@@ -79,7 +85,7 @@ static cream_status save(search_run *s, const run_options *options, const cream_
                              .ms = found->ms,
                              .budgets = networks,
                              .n_budgets = several ? n : 0,
-                             .steps = cream_search_step(s->search),
+                             .strategy = cream_strategy_name(options->config.search.strategy),
                              .meta_updates = cream_search_meta_updates(s->search)};
   return session_result(&s->run, options, cream_search_net(s->search), &result, err);
 }
@@ -199,13 +205,32 @@ static cream_status run_and_save(search_run *s, const run_options *options, crea
   return status;
 }
 
+/* What an interrupted search leaves. */
+static void describe_left(const search_run *s, char *text, size_t size) {
+  int found = 0, n = s->search ? cream_search_targets(s->search) : 0;
+  for (int t = 0; t < n; t++) found += cream_search_board(s->search, t)->count > 0;
+  unsigned long long opens = s->search ? (unsigned long long)cream_search_board_opens(s->search) : 0;
+  if (n > 0 && found == n)
+    snprintf(text, size, "%s the best of the board so far",
+             n > 1 ? "the arch files hold" : "arch.json holds");
+  else if (found)
+    snprintf(text, size, "only %d of %d boards have a network so far", found, n);
+  else
+    snprintf(text, size, "there is no network yet, because the board stays empty until step %llu", opens);
+}
+
 static cream_status run(const void *values, cream_error *err) {
   const run_options *options = values;
   static search_run s;
+  char left[160];
   memset(&s, 0, sizeof s);
   cream_status status = open_all(&s, options, err);
   if (status == CREAM_OK) status = run_and_save(&s, options, err);
-  status = session_close(&s.run, status, err);
+  describe_left(&s, left, sizeof left);
+  cream_run_result unfinished = {.command = "search",
+                                 .strategy = cream_strategy_name(options->config.search.strategy)};
+  if (s.search) unfinished.meta_updates = cream_search_meta_updates(s.search);
+  status = session_end(&s.run, options, &unfinished, left, status, err);
   cream_search_destroy(s.search);
   cream_source_destroy(s.heldout);
   cream_source_destroy(s.train);

@@ -60,10 +60,17 @@ const char *const *checkpoint_free(const char *command) {
   return strcmp(command, "search") == 0 ? free_in_search : free_in_retrain;
 }
 
+/* Whether a retraining is continued beyond the epochs that it had. */
+static bool extends(const checkpointer *c, const cream_checkpoint_info *found) {
+  return strcmp(c->info.command, "retrain") == 0 &&
+         c->info.config.retrain.epochs > found->config.retrain.epochs;
+}
+
 static cream_status check(void *self, const cream_checkpoint_info *found, cream_error *err) {
   const checkpointer *c = self;
   cream_config started = found->config;
   run_absolute_paths(&started); /* those of an older program are not */
+  if (extends(c, found)) started.retrain.epochs = c->info.config.retrain.epochs;
   const char *key = cream_settings_differ(&started, &c->info.config, checkpoint_free(c->info.command));
   if (!key) return CREAM_OK;
   char was[128], is[128];
@@ -91,6 +98,11 @@ cream_status checkpoint_resume(checkpointer *c, const checkpoint_target *target,
   if (status == CREAM_OK) status = cream_run_rewind(c->folder, &found, note, sizeof note, err);
   if (status != CREAM_OK) return status;
   if (*note) fprintf(stderr, "resume: %s\n", note);
+  c->folder->extended = extends(c, &found);
+  if (c->folder->extended)
+    fprintf(stderr,
+            "resume: %d epochs in place of %d; the learning rate follows the schedule of %d from here on\n",
+            c->info.config.retrain.epochs, found.config.retrain.epochs, c->info.config.retrain.epochs);
   fprintf(stderr, "resume: continuing from checkpoint-%09llu.safetensors in %s\n",
           (unsigned long long)found.step, c->folder->dir);
   return CREAM_OK;

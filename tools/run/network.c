@@ -1,5 +1,6 @@
 #include "network.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -84,6 +85,14 @@ cream_status run_check_weights(const cream_config *config, cream_error *err) {
                     "%.*s is a search, and its network is not trained yet; train it with cream retrain --run "
                     "%.*s --out DIR",
                     length, config->weights, length, config->weights);
+}
+
+void run_take_classes(cream_arch *arch, const run_data *data) {
+  cream_skeleton *skeleton = &arch->net;
+  if (!arch->builtin && skeleton->classes != data->dataset->classes)
+    fprintf(stderr, "the network has %d classes and the data (%s) %d: it is trained with %d\n",
+            skeleton->classes, data->dataset->name, data->dataset->classes, data->dataset->classes);
+  skeleton->classes = skeleton->space.head.classes = data->dataset->classes;
 }
 
 cream_status run_check_classes(cream_arch *arch, const run_data *data, cream_error *err) {

@@ -39,6 +39,7 @@ cream_status run_options_run_untrained(void *values, const cli_given *given, con
   if (status == CREAM_OK) status = files_join(config->arch, sizeof config->arch, folder, CREAM_RUN_ARCH, err);
   config->weights[0] = '\0';
   config->out[0] = '\0';
+  options->run_resolution = config->resolution;
   config->resolution = 0; /* the architecture file has it */
   if (status == CREAM_OK) snprintf(options->run, sizeof options->run, "%s", folder);
   return status;

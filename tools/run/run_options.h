@@ -16,6 +16,7 @@ typedef struct run_options {
   bool force;     /* an existing run folder is replaced */
   bool resume;    /* continue from the newest checkpoint of the run folder */
   char run[1024]; /* the folder of --run; "": none */
+  int run_resolution; /* the resolution of that run, which its architecture file replaces; 0: none */
 } run_options;
 
 /* The default settings. */

@@ -1,8 +1,11 @@
 #include "session.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "files.h"
+#include "io/run/checkpoint_rotation.h"
 #include "io/run/origin.h"
 #include "tools/cli/signals.h"
 
@@ -12,9 +15,20 @@ cream_status session_check_out(const cream_config *config, cream_error *err) {
                     "no run folder: expected --out DIR, a folder for the files of the run");
 }
 
+/* Tests are not steps of the run: their events have no number of steps. */
+static void count_steps(session *run, const cream_event *event) {
+  if (event->kind != CREAM_EVENT_START && event->kind != CREAM_EVENT_STEP) return;
+  run->step = event->step;
+  run->planned_steps = event->steps;
+  run->epochs = event->epochs;
+  uint64_t per_epoch = event->epochs > 0 ? event->steps / (uint64_t)event->epochs : 0;
+  if (per_epoch) run->epoch = (int)((event->step + per_epoch - 1) / per_epoch);
+}
+
 static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
   session *run = self;
   progress_event(&run->progress, event);
+  count_steps(run, event);
   if (event->kind == CREAM_EVENT_START) run->trained_from = progress_now();
   if (event->kind == CREAM_EVENT_STEP) {
     run->steps++;
@@ -56,7 +70,7 @@ cream_status session_open(session *run, const run_options *options, const run_da
   return status == CREAM_OK ? cream_origin_write(&run->folder, &origin, resumed, err) : status;
 }
 
-cream_status session_close(session *run, cream_status status, cream_error *err) {
+static cream_status close_session(session *run, cream_status status, cream_error *err) {
   if (!run->open) return status;
   run->open = false;
   progress_end(&run->progress);
@@ -67,9 +81,70 @@ cream_status session_close(session *run, cream_status status, cream_error *err) 
   return close_error.status;
 }
 
+/* What every result has. */
+static void complete(const session *run, const run_options *options, cream_run_result *result) {
+  result->data = options->config.data;
+  result->seed = &options->config.seed;
+  result->steps = run->step;
+  result->planned_steps = run->planned_steps;
+}
+
+/* The files that an unfinished run can leave, as far as they exist: names[n + 1], ended by NULL. */
+enum { MOST_FILES = 8 };
+static void list_files(const session *run, const char *names[MOST_FILES + 1]) {
+  static const char *const files[MOST_FILES] = {CREAM_RUN_CONFIG,   CREAM_RUN_METRICS, CREAM_RUN_SUMMARY,
+                                                CREAM_RUN_EVENTS,   CREAM_RUN_BOARD,   CREAM_RUN_ARCH,
+                                                CREAM_RUN_SUPERNET, CREAM_RUN_WEIGHTS};
+  int n = 0;
+  for (int i = 0; i < MOST_FILES; i++) {
+    char path[CREAM_MAX_FILE_NAME];
+    if (run->folder.dir[0] && !access(cream_run_file(&run->folder, files[i], path), F_OK))
+      names[n++] = files[i];
+  }
+  names[n] = NULL;
+}
+
+/* The command that continues the run; "": it has no checkpoint. */
+static void resume_command(const session *run, const char *command, char *text, size_t size) {
+  cream_checkpoint_info info;
+  bool found = false;
+  text[0] = '\0';
+  if (!run->folder.dir[0] || cream_checkpoints_peek(run->folder.dir, &info, &found, NULL) != CREAM_OK ||
+      !found)
+    return;
+  snprintf(text, size, "cream %s --resume --out %s", command, run->folder.dir);
+}
+
+cream_status session_end(session *run, const run_options *options, cream_run_result *result, const char *left,
+                         cream_status status, cream_error *err) {
+  status = close_session(run, status, err);
+  if (status == CREAM_OK) return CREAM_OK;
+  char resume[1100];
+  resume_command(run, result->command, resume, sizeof resume);
+  if (status == CREAM_INTERRUPTED) {
+    const cream_error reason = *err;
+    cream_fail(err, status, "%.150s%s%.200s%s%s", reason.text, left ? "; " : "", left ? left : "",
+               *resume ? "; continue with " : "", resume);
+  }
+  if (!options->json || run->printed) return status;
+  const char *files[MOST_FILES + 1];
+  list_files(run, files);
+  complete(run, options, result);
+  result->state = status == CREAM_INTERRUPTED ? "interrupted" : "failed";
+  result->stopped_by = status == CREAM_INTERRUPTED ? "signal" : "error";
+  result->reason = err->text;
+  result->resume = *resume ? resume : NULL;
+  result->files = files;
+  if (run->folder.dir[0]) result->seconds = progress_now() - run->folder.start;
+  cream_run_print_result(stdout, result);
+  return status;
+}
+
 cream_status session_tested(session *run, const char *split, const run_test *test, cream_error *err) {
   cream_event event = {.kind = CREAM_EVENT_EVAL,
                        .phase = "test",
+                       .step = run->step,
+                       .epoch = run->epoch,
                        .split = split,
                        .accuracy = test->score.top1,
                        .top5 = test->score.top5,
@@ -78,14 +153,17 @@ cream_status session_tested(session *run, const char *split, const run_test *tes
   return on_event(run, &event, err);
 }
 
-cream_status session_result(const session *run, const run_options *options, cream_net *net,
+cream_status session_result(session *run, const run_options *options, cream_net *net,
                             cream_run_result *result, cream_error *err) {
+  complete(run, options, result);
+  result->state = "finished";
+  result->stopped_by = run->step < run->planned_steps ? "time_budget" : "epochs";
   result->memory = cream_net_memory(net);
   result->seconds = progress_now() - run->folder.start;
   if (run->steps) result->images_per_second = (double)run->steps * (double)run->images / run->trained;
   cream_status status = cream_run_write_result(&run->folder, result, err);
   char path[CREAM_MAX_FILE_NAME];
-  if (status == CREAM_OK && options->json)
-    status = files_print(cream_run_file(&run->folder, CREAM_RUN_RESULT, path), err);
+  run->printed = status == CREAM_OK && options->json;
+  if (run->printed) status = files_print(cream_run_file(&run->folder, CREAM_RUN_RESULT, path), err);
   return status;
 }

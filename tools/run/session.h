@@ -15,8 +15,10 @@ typedef struct session {
   progress progress;
   int images;                   /* of a step */
   uint64_t steps;               /* since the session was opened */
+  uint64_t step, planned_steps; /* of the run: done, in all */
+  int epoch, epochs;            /* done, the one that ended early included; in all */
   double trained_from, trained; /* progress_now() at the start of training; seconds until the last step */
-  bool open;
+  bool open, printed;           /* printed: session_result has printed the result */
 } session;
 
 /* Fails where config->out is empty. */
@@ -28,12 +30,14 @@ cream_listener session_listener(session *);
  * newest checkpoint. The skeleton is not copied. images: of a step. */
 cream_status session_open(session *, const run_options *, const run_data *, const cream_skeleton *,
                           int images, const checkpoint_target *, cream_error *);
-/* Closes the session if it is open. `status` is the run's own: returned where it is a failure. */
-cream_status session_close(session *, cream_status status, cream_error *);
+/* Closes the session if it is open. `status` is the run's own: returned where it is a failure. Then completes the line
+ * of an interruption with `left`, which says what the run leaves (NULL: only how to resume), and with --json prints how
+ * a run without a result ended. `result` may have its command, strategy and scores set. */
+cream_status session_end(session *, const run_options *, cream_run_result *, const char *left,
+                         cream_status status, cream_error *);
 /* Sends the result of a test to the listener. split: "test", "test-trained". */
 cream_status session_tested(session *, const char *split, const run_test *, cream_error *);
 /* Completes `result` (command, net and scores are set) and writes it; with --json also to stdout. */
-cream_status session_result(const session *, const run_options *, cream_net *, cream_run_result *,
-                            cream_error *);
+cream_status session_result(session *, const run_options *, cream_net *, cream_run_result *, cream_error *);
 
 #endif

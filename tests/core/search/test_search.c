@@ -93,11 +93,12 @@ static void test_time_budget_still_selects(void **state) {
   searching out = search_with(&config, (searching_options){.threads = 1});
   if (out.status) fail_msg("%s", out.err.text);
   assert_int_equal(out.steps, 0);
-  /* the best of paths drawn inside the limits, with a note */
+  /* the best of paths drawn inside the limits; notes on the end and on the empty board, with its reason */
   assert_int_equal(out.boards[0].count, 4);
   assert_int_equal(out.log.selects, 4);
-  assert_int_equal(out.log.notes, 1);
-  assert_non_null(strstr(out.log.note, "the best of 4 drawn"));
+  assert_int_equal(out.log.notes, 2);
+  assert_non_null(strstr(out.log.note, "after step 0, before the board opens at step "));
+  assert_non_null(strstr(out.log.note, "the best of 4 paths drawn inside the limits"));
   assert_int_equal(out.results[0].score.count, 40);
   free(out.weights);
 }

@@ -116,9 +116,9 @@ static void bad_files(void **state) {
       {"\"act\": \"swish\", \"se\"", "\"act\": \"swich\", \"se\"", "swish"},
       {"\"se_of_input\": false", "\"se_of_input\": 0", "se_of_input"},
       {"\"hash\": \"", "\"hash\": \"x", "hash"},
-      {"\"flops\": ", "\"flops\": 1", "flops"},
-      {"\"macs\": ", "\"macs\": 1", "macs"},
-      {"\"params\": ", "\"params\": 1", "params"},
+      {"\"flops\": ", "\"flops\": -", "flops"},
+      {"\"macs\": ", "\"macs\": x", "macs"},
+      {"\"params\": ", "\"params\": -", "params"},
       {"\"ops\": {", "\"ops\": {\"k3e4\": {}, ", "ops"},
       {"\"head\"", "\"heads\"", "head"},
       {"}\n  },\n  \"flops\"", "}\n  \"flops\"", ":"},
@@ -143,6 +143,25 @@ static void bad_files(void **state) {
   }
   assert_fails(cream_arch_load(scratch("none"), &arch, &error), CREAM_FAILED, error, "none");
   assert_memory_equal(&arch, &untouched, sizeof arch);
+  free(text);
+}
+
+/* The costs follow from the other keys, so that one of these can be edited alone. */
+static void edited(void **state) {
+  (void)state;
+  cream_skeleton net = network();
+  cream_arch arch;
+  cream_error error;
+  assert_int_equal(cream_arch_save(scratch("a"), &net, NULL, &error), CREAM_OK);
+  char *text = scratch_read("a", NULL), *changed = replaced(text, "\"classes\": 10", "\"classes\": 3");
+  scratch_write("edited.json", changed, strlen(changed));
+  if (cream_arch_load(scratch("edited.json"), &arch, &error)) fail_msg("%s", error.text);
+  cream_skeleton wanted = net;
+  wanted.classes = wanted.space.head.classes = 3;
+  assert_int_equal(arch.net.classes, 3);
+  assert_true(cream_arch_cost(&arch.net).params == cream_arch_cost(&wanted).params);
+  assert_true(cream_arch_cost(&arch.net).params < cream_arch_cost(&net).params);
+  free(changed);
   free(text);
 }
 
@@ -299,6 +318,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(bad_files, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(edited, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(written_by_hand, scratch_setup, scratch_teardown),
       cmocka_unit_test(built_in),
       cmocka_unit_test(mobilenet),

@@ -12,7 +12,10 @@ same listed helped
 [ "$(wc -l <listed)" -eq 18 ] || fail "$(wc -l <listed) commands"
 expect 2
 contains err '^usage: cream COMMAND'
-refuse 2 'unknown command "serch"' serch
+refuse 2 'unknown command "serch", did you mean `search`\?' serch
+refuse 2 'did you mean `retrain`\?' help retain
+refuse 2 'did you mean `help`\?' hepl
+refuse 2 'unknown command "quux"; cream --help' quux
 expect 0 --version
 contains out '^cream [0-9]+\.[0-9]+\.[0-9]+$'
 
@@ -92,6 +95,14 @@ contains out '--time-budget=MINUTES'
 contains out 'meta\.every.*200'
 lacks out 'retrain\.'
 refuse 2 '--epochs.*missing argument' search --epochs
+refuse 2 '^cream search: --epoch: unknown option, did you mean `--epochs`\?; see cream search --help' search --epoch 3
+refuse 2 '--epoch=3: unknown option, did you mean `--epochs`' search --epoch=3
+refuse 2 'did you mean `--epochs`' search -epochs 3
+refuse 2 'did you mean `--json`' version --jsno
+refuse 2 'did you mean `--set augment.flip=VALUE`' search --flip 0
+refuse 2 'did you mean `--set search.teacher=VALUE`' search --search.teacher none
+refuse 2 '--quux: unknown option; see' search --quux
+refuse 2 'unknown subcommand "chek", did you mean `check`\? expected a subcommand' data chek
 refuse 2 'expected KEY=VALUE' search --set epochs
 # --help wins over what is wrong after it, and not over what is wrong before it.
 expect 0 search --help --nonsense

@@ -46,6 +46,9 @@ for run in meta-1 meta-2 none-1 none-2; do exists "a/$run/result.json" "a/$run/r
 contains a/none-1/config.yaml "teacher: none"
 contains a/none-1/config.yaml "  epochs: 1"
 same out a/study.md
+# A search of the study can be ranked alone: the resolution is that of the search.
+expect 0 rank --run a/meta-1
+cp table out
 contains out '^\| small +\| +meta \| +none \|'
 contains out '^\| tau, all +\| +-?[01]\.[0-9]{3} ± '
 contains out '^\| retrained, test \(%\) +\| '

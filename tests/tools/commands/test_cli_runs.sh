@@ -45,6 +45,25 @@ accuracy=$(number top1 out)
 [ "$(number top1 trained/result.json)" = "$accuracy" ] || fail "test and retrain disagree on the accuracy"
 expect 0 test --arch trained/arch.json --weights trained/weights.safetensors --data digits
 contains out '^test +top-1'
+# A retraining's test belongs to its last step, and cream runs shows what was measured on all images, not on one batch.
+contains trained/metrics.jsonl '"kind": "eval", "phase": "test", "step": [1-9][0-9]*, "epoch": 3, "split": "test"'
+contains trained/result.json '"steps": [1-9]'
+contains trained/result.json '"stopped_by": "epochs"'
+expect 0 runs . --json
+top1=$(number top1 found/result.json)
+grep '"name": "found"' out | grep -qF "\"best\": $top1, \"best_of\": \"held out\"" || fail "runs: $(cat out), not $top1"
+contains out '"name": "trained".*"best_of": "test"'
+# A network that is trained from scratch takes the number of classes of the data.
+for part in train val; do
+  for class in a b c; do
+    mkdir -p "three/$part/$class"
+    for i in 1 2 3; do cp "$root/tests/golden/images/rgb-444.jpg" "three/$part/$class/$i.jpg"; done
+  done
+done
+expect 0 retrain --run found --data folder:three --epochs 1 --batch 3 --set heldout=0 --out other
+contains err 'has 10 classes and the data .* 3: it is trained with 3'
+contains other/arch.json '"classes": 3'
+expect 0 test --run other
 refuse 3 'supernet' test --arch trained/arch.json --weights found/supernet.safetensors --data digits
 
 expect 0 search "${small[@]}" --epochs 100000 --time-budget 0.03 --out budget

@@ -36,6 +36,39 @@ exists train/weights.safetensors train/arch.json train/config.yaml train/metrics
 absent train/result.json
 expect 0 test --run train
 
+# Before the board opens: no network, and the line and the JSON say so and how to continue. --force removes the network
+# of the search that it replaces.
+cp -r search-INT early && rm early/metrics.jsonl
+interrupt INT early search --data digits --space micro --flops 3:5 --epochs 4000 --batch 32 --threads 2 --json --force
+contains err '^cream search: interrupted after step [0-9]+; there is no network yet, .* until step [0-9]+; continue with cream search --resume --out early$'
+absent early/arch.json early/result.json
+"${CREAM_PYTHON:-python3}" - <<'PY' || fail "the JSON of an interrupted search: $(cat out)"
+import json
+end = json.load(open("out"))
+assert end["state"] == "interrupted" and end["stopped_by"] == "signal" and "no network yet" in end["reason"]
+assert end["strategy"] == "cream" and end["data"] == "digits" and end["seed"] == 0
+assert 3 <= end["steps"] < end["planned_steps"] and end["resume"] == "cream search --resume --out early"
+assert "supernet.safetensors" in end["files"] and "arch.json" not in end["files"]
+PY
+
+# A time budget that ends before the board opens leaves a measured network, and says why it was drawn.
+short=(--data digits --space micro --flops 3:5 --epochs 60 --batch 64 --threads 2 --time-budget 0.001)
+for strategy in cream spos random; do
+  expect 0 search "${short[@]}" --set search.strategy=$strategy --set search.evolution.population=2 \
+    --set search.evolution.generations=0 --set search.recalibrate=1 --set search.board.size=2 --out "$strategy" --json
+  exists "$strategy/arch.json"
+  contains err '^the time budget of 0.001 minutes ended the training after step [0-9]+ of 1200'
+  contains out '"stopped_by": "time_budget"'
+  contains "$strategy/result.json" "\"strategy\": \"$strategy\""
+done
+expect 0 search "${short[@]}" --set search.recalibrate=1 --set search.board.size=2 --out cream --force
+contains err 'ended after step [0-9]+, before the board opens at step 181: the answer is the best of 2 paths drawn'
+
+# A failure too ends with JSON.
+expect 2 search --data digits --out search-INT --json
+contains out '"state": "failed"'
+contains out '"reason": "run folder search-INT is not empty'
+
 # Packing leaves nothing.
 image=$root/tests/golden/images/rgb-444.jpg
 for part in train val; do

@@ -55,6 +55,17 @@ exists stopped/result.json
 expect 0 runs .
 contains out '^stopped +search +finished +[0-9]+/[0-9]+ +100 %'
 
+# A finished retraining is trained further, not back; a search is not.
+expect 0 retrain --arch plain/arch.json --data digits --epochs 1 --batch 128 --threads 2 --out further
+expect 0 retrain --resume --epochs 2 --out further
+contains err '^resume: 2 epochs in place of 1; '
+contains further/result.json '"steps": 20'
+contains further/metrics.jsonl '"kind": "start".*"steps": 20'
+expect 0 runs .
+contains out '^further +retrain +finished +20/20 +100 %'
+refuse 2 'retrain.epochs is 1, but the run in further has 2' retrain --resume --epochs 1 --out further
+refuse 2 'search.epochs is 3' search --resume --epochs 3 --out stopped
+
 # Broken checkpoints are skipped and reported.
 expect 0 "${small[@]}" "${often[@]}" --out broken
 rm broken/result.json
