@@ -36,7 +36,7 @@ ms=$(grep -oE '"ms": [0-9.]+' run/result.json | head -n 1 | cut -d' ' -f2)
 case $ms in 9 | 11) ;; *) fail "the network found takes $ms ms, expected 9 or 11" ;; esac
 
 refuse 2 'more than|no path|takes' search "${small[@]}" --latency 1 --latency-table ones.json --out run2
-refuse 2 'no table of latencies' search "${small[@]}" --latency 1 --out run3
+refuse 2 'needs a table of latencies' search "${small[@]}" --latency 1 --out run3
 refuse 2 '10 classes, expected 26|measured for the space' search --data digits --space cream --set resolution=32 \
   --epochs 1 --latency 5 --latency-table table.json --out run4
 refuse 1 'ones2.json' search "${small[@]}" --latency 1 --latency-table ones2.json --out run5
