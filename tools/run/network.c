@@ -19,6 +19,31 @@ cream_range run_range(const cream_config *config) {
   return (cream_range){config->flops.min * 1e6, config->flops.max * 1e6};
 }
 
+/* The limits of the networks that are searched: one of each budget, or the only one. */
+static cream_status read_limits(const cream_config *config, cream_limits limits[CREAM_MAX_BUDGETS], int *n,
+                                cream_error *err) {
+  cream_budget budgets[CREAM_MAX_BUDGETS];
+  cream_status status =
+      cream_budgets_parse(config->search.budgets, config->search.budget_share, budgets, n, err);
+  if (status != CREAM_OK) return status;
+  for (int i = 0; i < *n; i++) limits[i] = budgets[i].limits;
+  if (*n == 0) limits[(*n)++] = (cream_limits){.flops = run_range(config)};
+  for (int i = 0; i < *n; i++) cream_limits_cap(&limits[i], config->search.latency.max);
+  return CREAM_OK;
+}
+
+/* A table with the name that errors give it. */
+typedef struct named_table {
+  const cream_latency_table *table;
+  const char *name;
+} named_table;
+
+static cream_status find_latencies(const void *self, const cream_skeleton *skeleton,
+                                   cream_latencies *latencies, cream_error *err) {
+  const named_table *named = self;
+  return cream_latency_table_apply(named->table, named->name, skeleton, NULL, latencies, err);
+}
+
 cream_status run_supernet(const cream_config *config, int classes, cream_skeleton *skeleton,
                           cream_error *err) {
   cream_space space;
@@ -32,13 +57,20 @@ cream_status run_supernet(const cream_config *config, int classes, cream_skeleto
   if (given && given != space.n_stages)
     return cream_fail(err, CREAM_BAD_CONFIG, "depth: got %d numbers, but space `%s` has %d stages", given,
                       space.name, space.n_stages);
-  cream_budget budgets[CREAM_MAX_BUDGETS];
-  cream_range ranges[CREAM_MAX_BUDGETS];
+  cream_limits limits[CREAM_MAX_BUDGETS];
   int n;
-  status = cream_budgets_parse(config->search.budgets, config->search.budget_share, budgets, &n, err);
-  for (int i = 0; i < n; i++) ranges[i] = budgets[i].limits.flops;
-  if (n == 0) ranges[n++] = run_range(config);
-  if (status == CREAM_OK) status = cream_ranges_resolve(&space, ranges, n, classes, &resolution, depth, err);
+  status = read_limits(config, limits, &n, err);
+  static cream_latency_table table;
+  const char *file = config->search.latency.table;
+  bool timed = false;
+  for (int i = 0; i < n && status == CREAM_OK; i++) timed |= limits[i].ms.max > 0;
+  timed = timed && *file;
+  if (timed && status == CREAM_OK) status = cream_latency_table_load(file, &table, err);
+  const named_table named = {&table, file};
+  const cream_latency_source source = {find_latencies, &named, table.resolution};
+  if (status == CREAM_OK)
+    status =
+        cream_limits_resolve(&space, limits, n, timed ? &source : NULL, classes, &resolution, depth, err);
   if (status != CREAM_OK) return status;
   return cream_skeleton_init(skeleton, &space, depth, resolution, classes, err);
 }

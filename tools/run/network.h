@@ -11,8 +11,8 @@
 /* The device that the settings ask for. */
 cream_status run_backend(const cream_config *, cream_backend **, cream_error *);
 
-/* The supernet of config->space. Depths and resolution are those of the settings, or follow from the FLOPs range.
- * classes 0: the space's own number. */
+/* The supernet of config->space. Depths and resolution are those of the settings, or follow from the limits of FLOPs
+ * and, where there is a table of latencies, of milliseconds. classes 0: the space's own number. */
 cream_status run_supernet(const cream_config *, int classes, cream_skeleton *, cream_error *);
 /* The latencies of the supernet from config->search.latency.table; *known: there is a table. */
 cream_status run_latencies(const cream_config *, const cream_skeleton *, cream_latencies *, bool *known,

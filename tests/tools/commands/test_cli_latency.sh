@@ -28,19 +28,23 @@ expect 1 latency check --table slow.json --paths 4 --rounds 1
 contains err 'measure it again'
 contains out '^rank correlation'
 
-# Blocks of 1 ms, but the first option of each layer 3 ms: within 10 ms only few paths use it.
+# Blocks of 1 ms, but the first option of each layer 3 ms: within 11 ms only few paths use it. The depths follow
+# from the limit: the deepest supernet takes 12 ms and more.
 sed -E 's/"ms": [0-9.e-]+/"ms": 1/; s/("op": "k3e4".*)"ms": 1,/\1"ms": 3,/; s/"rest": [^,]*/"rest": 0/' table.json >ones.json
-expect 0 search --data digits --space micro --set depth=1,2,2,2 --epochs 1 --batch 64 --threads 2 \
+expect 0 search --data digits --space micro --epochs 1 --batch 64 --threads 2 \
   --set search.recalibrate=1 --latency 11 --latency-table ones.json --out run --json
+contains run/config.yaml '^depth: \[1, 1, 1, 2\]'
 ms=$(grep -oE '"ms": [0-9.]+' run/result.json | head -n 1 | cut -d' ' -f2)
 case $ms in 9 | 11) ;; *) fail "the network found takes $ms ms, expected 9 or 11" ;; esac
 
+refuse 2 'latency: no path of space .micro. .* takes 0:2 ms at any depths; .* take 8.000 to 30.000 ms' search \
+  --data digits --space micro --latency 2 --latency-table ones.json --out run6
 refuse 2 'more than|no path|takes' search "${small[@]}" --latency 1 --latency-table ones.json --out run2
 refuse 2 'needs a table of latencies' search "${small[@]}" --latency 1 --out run3
 refuse 2 '10 classes, expected 26|measured for the space' search --data digits --space cream --set resolution=32 \
   --epochs 1 --latency 5 --latency-table table.json --out run4
 refuse 1 'ones2.json' search "${small[@]}" --latency 1 --latency-table ones2.json --out run5
-absent run2/arch.json run3/arch.json run4/arch.json run5/arch.json
+absent run2/arch.json run3/arch.json run4/arch.json run5/arch.json run6
 
 refuse 2 'expected a subcommand: build, check or show' latency
 refuse 2 'expected a subcommand' latency biuld
