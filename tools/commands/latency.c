@@ -82,7 +82,9 @@ static const cli_option options[] = {
               CLI_FROM_TO(0, 10000), .fallback = "8 for each option of a layer; in check 50",
               .only = OF_BUILD | OF_CHECK),
     CLI_VALUE(latency_options, rounds, METHOD, "rounds", "N", "measurements of each network",
-              CLI_FROM_TO(1, 1000), .only = OF_BUILD | OF_CHECK),
+              CLI_FROM_TO(1, LATENCY_MAX_ROUNDS), .only = OF_BUILD | OF_CHECK),
+    CLI_VALUE(latency_options, accept_disturbed, METHOD, "accept-disturbed", NULL,
+              "write the table although other work disturbed its measurements", .only = OF_BUILD),
     CLI_KEY(latency_options, config, METHOD, "seed", "seed", "N", "seed of images, weights and paths",
             .only = OF_BUILD | OF_CHECK),
     CLI_KEY(latency_options, config, DEVICE, "threads", "threads", "N", "CPU threads; 0: all",
@@ -94,10 +96,11 @@ static const cli_option options[] = {
               "print results on stdout as one JSON document; in build, the table"),
 };
 
-COMMAND(
-    latency, "measure the latencies of a space's blocks on this device, for searches with --latency",
-    CLI_OPTIONS(options), CLI_SUBCOMMANDS(subcommands), CLI_VALUES(latency_options, line),
-    .defaults = defaults, .check = check,
-    .text =
-        "Measure while nothing else runs. Batch norms are folded, as in cream predict. check ends with exit\n"
-        "code 1 where the error is too large.\n");
+COMMAND(latency, "measure the latencies of a space's blocks on this device, for searches with --latency",
+        CLI_OPTIONS(options), CLI_SUBCOMMANDS(subcommands), CLI_VALUES(latency_options, line),
+        .defaults = defaults, .check = check,
+        .text = "Measure while nothing else runs. Batch norms are folded, as in cream predict. build "
+                "measures again what\n"
+                "other work disturbed; where it stays disturbed, it ends with exit code 1 and writes "
+                "nothing. check ends\n"
+                "with exit code 1 where the error is too large.\n");

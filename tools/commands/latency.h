@@ -7,6 +7,8 @@
 #include "io/config/latency_table.h"
 #include "tools/cli/command.h"
 
+enum { LATENCY_MAX_ROUNDS = 1000 };
+
 typedef struct latency_options {
   cli_line line;
   cream_config config; /* space, seed, threads, out; resolution 0 and depth 0: the space's largest */
@@ -16,6 +18,7 @@ typedef struct latency_options {
   int depth_limit; /* layers of a stage, where the depths are not given */
   int paths, rounds;
   bool json;
+  bool accept_disturbed; /* build writes a table although other work disturbed the measurements */
 } latency_options;
 
 /* `values` are a latency_options. */
