@@ -5,13 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cpu/driver.h"
 #include "io/config/space_yaml.h"
 #include "latency.h"
 #include "latency_settle.h"
 #include "tools/bench/bench.h"
 #include "tools/cli/progress.h"
-#include "tools/run/device.h"
 
 /* Milliseconds, all [paths][rounds] of each part, then of passes with and without marks. */
 typedef struct build_times {
@@ -188,8 +186,8 @@ static cream_status fill(const cream_skeleton *skeleton, const latency_options *
   return status;
 }
 
-static cream_status describe(const latency_options *options, const cream_skeleton *skeleton,
-                             cream_backend *backend, cream_latency_table *table, cream_error *err) {
+static cream_status describe(const latency_options *options, const cream_skeleton *skeleton, latency_rig *rig,
+                             cream_latency_table *table, cream_error *err) {
   *table = (cream_latency_table){.resolution = skeleton->resolution,
                                  .classes = skeleton->classes,
                                  .batch = options->batch,
@@ -197,11 +195,8 @@ static cream_status describe(const latency_options *options, const cream_skeleto
   strcpy(table->space, skeleton->space.name);
   memcpy(table->depth, skeleton->depth, sizeof table->depth);
   const char *asked = options->config.device;
-  snprintf(table->device, sizeof table->device, "%s", strcmp(asked, "auto") ? asked : backend->name);
-  if (device_is_cpu(backend))
-    cream_cpu_model(table->machine, sizeof table->machine);
-  else
-    device_describe(backend, options->config.threads, table->machine, sizeof table->machine);
+  snprintf(table->device, sizeof table->device, "%s", strcmp(asked, "auto") ? asked : rig->backend->name);
+  latency_rig_machine(rig, options->config.threads, table->machine, sizeof table->machine);
   snprintf(table->program, sizeof table->program, "%s", CREAM_VERSION);
   return cream_space_hash(&skeleton->space, table->space_hash, err);
 }
@@ -302,7 +297,7 @@ cream_status latency_build(const void *values, cream_error *err) {
   if (status == CREAM_OK) status = allocate(&b, err);
   if (status != CREAM_OK) return status;
   status = latency_rig_open(&b.rig, &options->config, &b.skeleton, options->batch, err);
-  if (status == CREAM_OK) status = describe(options, &b.skeleton, b.rig.backend, &b.table, err);
+  if (status == CREAM_OK) status = describe(options, &b.skeleton, &b.rig, &b.table, err);
   const latency_task task = {.self = &b,
                              .networks = b.times.paths,
                              .rounds = b.times.rounds,

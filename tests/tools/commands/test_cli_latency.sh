@@ -50,6 +50,29 @@ case $ms in 9 | 11) ;; *) fail "the network found takes $ms ms, expected 9 or 11
 
 refuse 2 'latency: no path of space .micro. .* takes 0:2 ms at any depths; .* take 8.000 to 30.000 ms' search \
   --data digits --space micro --latency 2 --latency-table ones.json --out run6
+# One network: measured, and predicted by the sum of its 1 and 3 ms.
+expect 0 latency net --arch run/arch.json --table ones.json --rounds 3
+contains out '^network     run/arch.json at 32 pixels, 10 classes$'
+contains out '^measured    [0-9.]+ ms for 1 image: the median of 3 passes, iqr .* on cpu .*, 1 threads$'
+contains out "^predicted   $ms.000 ms by ones.json, an error of "
+expect 0 latency net --arch run/arch.json --table ones.json --rounds 3 --json
+contains out "\"predicted_ms\": $ms,"
+expect 0 latency net --arch cream-14 --rounds 1 --batch 2 --threads 2 --classes 7 --resolution 32 --json
+contains out '"resolution": 32'
+contains out '"classes": 7'
+contains out '"batch": 2'
+contains out '"measured_ms": [0-9]'
+lacks out 'predicted'
+refuse 2 'no network: expected --arch' latency net
+refuse 2 'no such file or built-in arch' latency net --arch nowhere
+refuse 2 'ones.json: measured for the space micro' latency net --arch cream-14 --table ones.json
+refuse 2 'ones.json: measured at 32 pixels' latency net --arch run/arch.json --resolution 64 --table ones.json
+refuse 2 '--batch: got 3, but the table ones.json was measured with 1' latency net --arch run/arch.json --table ones.json --batch 3
+refuse 2 '--threads: got 2, but the table ones.json' latency net --arch run/arch.json --table ones.json --threads 2
+refuse 2 '--device: got gpu, but the table ones.json was measured on cpu' latency net --arch run/arch.json \
+  --table ones.json --device gpu
+refuse 1 'nowhere.json' latency net --arch run/arch.json --table nowhere.json
+
 refuse 2 'more than|no path|takes' search "${small[@]}" --latency 1 --latency-table ones.json --out run2
 refuse 2 'needs a table of latencies' search "${small[@]}" --latency 1 --out run3
 refuse 2 '10 classes, expected 26|measured for the space' search --data digits --space cream --set resolution=32 \
@@ -57,7 +80,7 @@ refuse 2 '10 classes, expected 26|measured for the space' search --data digits -
 refuse 1 'ones2.json' search "${small[@]}" --latency 1 --latency-table ones2.json --out run5
 absent run2/arch.json run3/arch.json run4/arch.json run5/arch.json run6
 
-refuse 2 'expected a subcommand: build, check or show' latency
+refuse 2 'expected a subcommand: build, check, net or show' latency
 refuse 2 'expected a subcommand' latency biuld
 refuse 2 '--out FILE' latency build
 refuse 2 '--table FILE' latency check
