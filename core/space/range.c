@@ -251,3 +251,10 @@ cream_path cream_range_sampler_draw(const cream_range_sampler *sampler, cream_rn
 double cream_range_sampler_share(const cream_range_sampler *sampler) {
   return sampler->mass[0][0];
 }
+
+double cream_range_sampler_accepted(const cream_range_sampler *sampler, cream_rng *rng, int draws) {
+  int inside = 0;
+  cream_path path;
+  for (int i = 0; i < draws; i++) inside += draw_once(sampler, rng, &path);
+  return (double)inside / draws;
+}

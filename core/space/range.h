@@ -79,5 +79,20 @@ struct cream_rng;
 cream_path cream_range_sampler_draw(const cream_range_sampler *, struct cream_rng *);
 /* Share of the prior's mass inside the leading limit. */
 double cream_range_sampler_share(const cream_range_sampler *);
+/* Share of `draws` draws of that mass, those at the edge of the grid included, that lie inside all limits. */
+double cream_range_sampler_accepted(const cream_range_sampler *, struct cream_rng *, int draws);
+
+/* Number of paths of a supernet. */
+double cream_costs_paths(const cream_costs *);
+
+typedef struct cream_path_count {
+  double paths;
+  bool
+      exact; /* counted one by one; false: estimated, to about one part in a hundred, from paths drawn by seed */
+} cream_path_count;
+
+/* Number of paths inside limits. */
+cream_status cream_limits_count(const cream_costs *, const cream_limits *, uint64_t seed, cream_path_count *,
+                                cream_error *);
 
 #endif

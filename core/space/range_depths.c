@@ -222,9 +222,14 @@ static cream_status best_resolution(const cream_space *space, wanted_limits *wan
 
 /* ---- failures ---------------------------------------------------------------------------------------- */
 
-static cream_status fail_ms(const cream_space *space, const wanted_limits *wanted, int resolution,
-                            cream_error *err) {
-  if (isinf(wanted->reached.min)) return *err = wanted->unknown, err->status;
+static cream_status fail_ms(const cream_space *space, const wanted_limits *wanted, int classes,
+                            int resolution, const int *depth, cream_error *err) {
+  cream_range reach;
+  if (wanted->unknown.status && isinf(wanted->reached.min))
+    return cream_fail(err, wanted->unknown.status, "%s", wanted->unknown.text);
+  cream_status status =
+      reach_within(space, classes, resolution, depth, &reach, err); /* a resolution outside */
+  if (status) return status;
   if (wanted->n > 1)
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "search.budgets: no supernet of space `%s` at %d pixels has paths for all of the %d "
@@ -295,6 +300,6 @@ cream_status cream_limits_resolve(const cream_space *space, const cream_limits *
   bool found;
   status = best_resolution(space, &wanted, classes, resolution, depth, &found, err);
   if (status || found) return status;
-  return limits_ms(&wanted) ? fail_ms(space, &wanted, *resolution, err)
+  return limits_ms(&wanted) ? fail_ms(space, &wanted, classes, *resolution, depth, err)
                             : fail_flops(space, &wanted, classes, *resolution, depth, err);
 }

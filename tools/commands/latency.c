@@ -118,8 +118,7 @@ static const cli_option options[] = {
 COMMAND(latency, "measure the latencies of a space's blocks on this device, for searches with --latency",
         CLI_OPTIONS(options), CLI_SUBCOMMANDS(subcommands), CLI_VALUES(latency_options, line),
         .defaults = defaults, .check = check,
-        .text = "Measure while nothing else runs. Batch norms are folded, as in cream predict. build "
-                "measures again what\n"
-                "other work disturbed; where it stays disturbed, it ends with exit code 1 and writes "
-                "nothing. check ends\n"
-                "with exit code 1 where the error is too large.\n");
+        .text =
+            "Measure while nothing else runs. Batch norms are folded, as in cream predict. build repeats\n"
+            "measurements that other work disturbed; where they stay disturbed, it ends with exit code 1\n"
+            "and writes nothing. check ends with exit code 1 where the error is too large.\n");

@@ -71,8 +71,7 @@ static size_t count(const bool *again, size_t n) {
 static const char *describe(const latency_verdict *verdict, char *text, size_t size) {
   snprintf(text, size,
            "medians are %.1f %% above fast measurements, predictions have an error of %.1f %% and a rank "
-           "correlation "
-           "of %.3f; expected are below %.0f %%, below %.0f %% and above %.2f",
+           "correlation of %.3f; expected are below %.0f %%, below %.0f %% and above %.2f",
            100 * verdict->spread, 100 * verdict->error, verdict->spearman, 100 * tolerance,
            100 * LATENCY_MOST_ERROR, LATENCY_LEAST_CORRELATION);
   return text;

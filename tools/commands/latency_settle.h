@@ -19,8 +19,7 @@ typedef struct latency_series {
 
 typedef struct latency_verdict {
   double spread; /* mean of how much the median of a network is above its fast measurements, as a share */
-  double error,
-      spearman; /* of the predictions; see latency_predicts. spearman 1: the networks hardly differ */
+  double error, spearman; /* of predictions, as in latency_predicts; 1: networks hardly differ */
   bool disturbed;
 } latency_verdict;
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/space/budget.h"
 #include "device.h"
 #include "io/config/latency_table.h"
 #include "io/config/space_yaml.h"
@@ -19,16 +18,13 @@ cream_range run_range(const cream_config *config) {
   return (cream_range){config->flops.min * 1e6, config->flops.max * 1e6};
 }
 
-/* The limits of the networks that are searched: one of each budget, or the only one. */
-static cream_status read_limits(const cream_config *config, cream_limits limits[CREAM_MAX_BUDGETS], int *n,
-                                cream_error *err) {
-  cream_budget budgets[CREAM_MAX_BUDGETS];
+cream_status run_limits(const cream_config *config, cream_budget budgets[CREAM_MAX_BUDGETS], int *n,
+                        cream_error *err) {
   cream_status status =
       cream_budgets_parse(config->search.budgets, config->search.budget_share, budgets, n, err);
   if (status != CREAM_OK) return status;
-  for (int i = 0; i < *n; i++) limits[i] = budgets[i].limits;
-  if (*n == 0) limits[(*n)++] = (cream_limits){.flops = run_range(config)};
-  for (int i = 0; i < *n; i++) cream_limits_cap(&limits[i], config->search.latency.max);
+  if (*n == 0) budgets[(*n)++] = (cream_budget){.limits = {.flops = run_range(config)}};
+  for (int i = 0; i < *n; i++) cream_limits_cap(&budgets[i].limits, config->search.latency.max);
   return CREAM_OK;
 }
 
@@ -57,13 +53,17 @@ cream_status run_supernet(const cream_config *config, int classes, cream_skeleto
   if (given && given != space.n_stages)
     return cream_fail(err, CREAM_BAD_CONFIG, "depth: got %d numbers, but space `%s` has %d stages", given,
                       space.name, space.n_stages);
+  cream_budget budgets[CREAM_MAX_BUDGETS];
   cream_limits limits[CREAM_MAX_BUDGETS];
   int n;
-  status = read_limits(config, limits, &n, err);
+  status = run_limits(config, budgets, &n, err);
   static cream_latency_table table;
   const char *file = config->search.latency.table;
   bool timed = false;
-  for (int i = 0; i < n && status == CREAM_OK; i++) timed |= limits[i].ms.max > 0;
+  for (int i = 0; i < n && status == CREAM_OK; i++) {
+    limits[i] = budgets[i].limits;
+    timed |= limits[i].ms.max > 0;
+  }
   timed = timed && *file;
   if (timed && status == CREAM_OK) status = cream_latency_table_load(file, &table, err);
   const named_table named = {&table, file};

@@ -73,6 +73,7 @@ refuse 2 '--device: got gpu, but the table ones.json was measured on cpu' latenc
   --table ones.json --device gpu
 refuse 1 'nowhere.json' latency net --arch run/arch.json --table nowhere.json
 
+refuse 2 'resolution' search --data digits --space micro --set resolution=48 --latency 9 --latency-table ones.json --out run6
 refuse 2 'more than|no path|takes' search "${small[@]}" --latency 1 --latency-table ones.json --out run2
 refuse 2 'needs a table of latencies' search "${small[@]}" --latency 1 --out run3
 refuse 2 '10 classes, expected 26|measured for the space' search --data digits --space cream --set resolution=32 \
