@@ -106,7 +106,8 @@ static const setting settings[] = {
     TEXT(out, "run folder"),
     NUMBER(flops, 0, 1e9, "M FLOPs", "range of the network's FLOPs, counted as in the paper"),
     NUMBER(resolution, 0, 4096, "pixels", "side of the input; 0: from the architecture or the FLOPs range"),
-    NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers", "depth of every stage; empty: from the FLOPs range"),
+    NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers",
+           "depth of every stage; empty: from the limits of FLOPs or latency"),
     NUMBER(
         heldout, 0, 0.9, "",
         "share of the training images held out: a search uses them for the board, the meta network and the "

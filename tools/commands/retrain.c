@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "tools/run/class_match.h"
 #include "tools/run/device.h"
+#include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
 #include "tools/run/session.h"
@@ -19,6 +20,7 @@ typedef struct retrain_run {
   cream_source *train, *heldout;
   cream_retrain *retrain;
   session run;
+  dry_clock clock; /* of a dry run */
 } retrain_run;
 
 static void state(void *retrain, cream_state *out) {
@@ -99,16 +101,78 @@ static void warn_of_average(const retrain_run *r, const cream_config *config) {
         steps, 100 * kept, fmax(1 - 10 / steps, 0));
 }
 
-static cream_status open_all(retrain_run *r, run_options *options, cream_error *err) {
+static cream_status open_parts(retrain_run *r, run_options *options, cream_error *err) {
   cream_config *config = &options->config;
-  cream_status status = session_check_out(config, err);
+  cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
   if (status == CREAM_OK && !options->resume) status = class_match_train(config, &r->data, err);
   if (status == CREAM_OK && !*config->weights) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK) status = run_check_classes(&r->arch, &r->data, err);
   if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
-  if (status == CREAM_OK) status = open_sources(r, config, err);
+  return status == CREAM_OK ? open_sources(r, config, err) : status;
+}
+
+static memory_check size_of(const retrain_run *r, const cream_config *config, cream_retrain_inputs *inputs) {
+  return (memory_check){"retrain.batch", config->retrain.batch, r->train, r->heldout,
+                        r->backend,      r->data.workers,       inputs,   make};
+}
+
+static cream_status create(retrain_run *r, cream_config *config, cream_retrain_inputs *inputs,
+                           cream_error *err) {
+  memory_check size = size_of(r, config, inputs);
+  int fits;
+  cream_status status = memory_check_run(&size, &fits, err);
+  if (status != CREAM_OK) {
+    cream_error reason = *err;
+    status = shrink(r, config, fits, &reason, err);
+    inputs->train = r->train;
+    inputs->heldout = r->heldout;
+  }
+  if (status == CREAM_OK) status = cream_retrain_create(r->backend, inputs, &r->retrain, err);
+  if (status == CREAM_OK || !device_failed()) return status;
+  const device_options device = device_options_of(config);
+  cream_error reason = *err;
+  status = device_fall_back(&device, &r->backend, &reason, err);
+  return status == CREAM_OK ? cream_retrain_create(r->backend, inputs, &r->retrain, err) : status;
+}
+
+/* Trains for some steps, and prints what the training would take. */
+static cream_status try(retrain_run *r, const cream_config *config, cream_retrain_inputs *inputs, bool json,
+                        cream_error *err) {
+  const memory_check size = size_of(r, config, inputs);
+  warn_of_average(r, config);
+  device_begin(r->backend, r->train);
+  cream_status status = cream_retrain_run(r->retrain, err);
+  if (!r->clock.done) return status;
+  const dry_run dry = {.command = "retrain",
+                       .config = config,
+                       .skeleton = &r->arch.net,
+                       .memory = &size,
+                       .batch = config->retrain.batch,
+                       .accumulate = config->retrain.accumulate,
+                       .backend = r->backend,
+                       .clock = r->clock};
+  return dry_run_print(&dry, json, err);
+}
+
+/* The session, with the architecture in its folder. */
+static cream_status open_session(retrain_run *r, const run_options *options, cream_error *err) {
+  const cream_config *config = &options->config;
+  const checkpoint_target target = {"retrain", r->retrain, state, restored};
+  int images = config->retrain.batch * config->retrain.accumulate;
+  cream_status status = session_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
+  if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
+  if (status != CREAM_OK) return status;
+  warn_of_average(r, config);
+  char file[CREAM_MAX_FILE_NAME];
+  return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
+                         r->arch.space_hash, err);
+}
+
+static cream_status open_all(retrain_run *r, run_options *options, cream_error *err) {
+  cream_config *config = &options->config;
+  cream_status status = open_parts(r, options, err);
   if (status != CREAM_OK) return status;
   cream_retrain_inputs inputs = {.config = config,
                                  .skeleton = &r->arch.net,
@@ -116,34 +180,15 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
                                  .heldout = r->heldout,
                                  .listener = session_listener(&r->run),
                                  .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
-  memory_check size = {"retrain.batch", config->retrain.batch, r->train, r->heldout,
-                       r->backend,      r->data.workers,       &inputs,  make};
-  int fits;
-  status = memory_check_run(&size, &fits, err);
-  if (status != CREAM_OK) {
-    cream_error reason = *err;
-    status = shrink(r, config, fits, &reason, err);
-    inputs.train = r->train;
-    inputs.heldout = r->heldout;
+  if (options->dry_run) {
+    inputs.listener = dry_clock_start(&r->clock, 1);
+    config->time_budget = 0;
+    inputs.checkpointer = (cream_checkpointer){0};
   }
-  if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
-  if (status != CREAM_OK && device_failed()) {
-    const device_options device = device_options_of(config);
-    cream_error reason = *err;
-    status = device_fall_back(&device, &r->backend, &reason, err);
-    if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
-  }
+  status = create(r, config, &inputs, err);
   if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
-  const checkpoint_target target = {"retrain", r->retrain, state, restored};
-  int images = config->retrain.batch * config->retrain.accumulate;
-  status = session_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
-  if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
-  if (status != CREAM_OK) return status;
-  warn_of_average(r, config);
-  char file[CREAM_MAX_FILE_NAME];
-  return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
-                         r->arch.space_hash, err);
+  return options->dry_run ? try(r, config, &inputs, options->json, err) : open_session(r, options, err);
 }
 
 static cream_status save_weights(retrain_run *r, cream_error *err) {
@@ -199,7 +244,7 @@ static cream_status run(const void *values, cream_error *err) {
   resolved = *(const run_options *)values;
   memset(&r, 0, sizeof r);
   cream_status status = open_all(&r, &resolved, err);
-  if (status == CREAM_OK) status = train_and_test(&r, &resolved, err);
+  if (status == CREAM_OK && !resolved.dry_run) status = train_and_test(&r, &resolved, err);
   cream_run_result unfinished = {.command = "retrain"};
   status = session_end(&r.run, &resolved, &unfinished, "weights.safetensors holds the weights so far", status,
                        err);
@@ -215,8 +260,8 @@ static cream_status run(const void *values, cream_error *err) {
 static const cli_option options[] = {
     RUN_ARCH,   RUN_RESOLUTION, RUN_WEIGHTS,           RUN_FOLDER_UNTRAINED, RUN_BUDGET, RUN_CONFIG,
     RUN_SET,    RUN_DATA,       RUN_EPOCHS("retrain"), RUN_BATCH("retrain"), RUN_SEED,   RUN_THREADS,
-    RUN_DEVICE, RUN_OUT,        RUN_TIME_BUDGET,       RUN_ON_NAN,           RUN_JSON,   RUN_FORCE,
-    RUN_RESUME,
+    RUN_DEVICE, RUN_OUT,        RUN_DRY_RUN,           RUN_TIME_BUDGET,      RUN_ON_NAN, RUN_JSON,
+    RUN_FORCE,  RUN_RESUME,
 };
 
 static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",    "weights", "resolution",

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "tools/run/device.h"
+#include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
 #include "tools/run/session.h"
@@ -22,6 +23,7 @@ typedef struct search_run {
   cream_search *search;
   session run;
   cream_listener listener; /* of the run */
+  dry_clock clock;         /* of a dry run */
 } search_run;
 
 /* Saves the weights of the supernet and of the meta network, where there is one. */
@@ -145,9 +147,9 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   return CREAM_OK;
 }
 
-static cream_status open_all(search_run *s, const run_options *options, cream_error *err) {
+static cream_status open_parts(search_run *s, const run_options *options, cream_error *err) {
   const cream_config *config = &options->config;
-  cream_status status = session_check_out(config, err);
+  cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
   if (status == CREAM_OK) status = run_data_open(config, &s->data, err);
   if (status == CREAM_OK) status = run_supernet(config, s->data.dataset->classes, &s->skeleton, err);
   if (status == CREAM_OK) status = run_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
@@ -155,11 +157,60 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   int batch = config->search.batch, side = s->skeleton.resolution;
   if (status == CREAM_OK) status = run_train_source(&s->data, config, batch, side, &s->train, err);
   if (status == CREAM_OK) status = run_heldout_source(&s->data, batch, side, &s->heldout, err);
+  return status;
+}
+
+/* Trains for some steps, from the first one with teacher and board, and prints what the search would take. */
+static cream_status try(search_run *s, const cream_config *config, const memory_check *size, bool json,
+                        cream_error *err) {
+  cream_search_result none[CREAM_MAX_BUDGETS];
+  device_begin(s->backend, s->train);
+  cream_status status = cream_search_run(s->search, none, err);
+  if (!s->clock.done) return status;
+  const dry_run dry = {.command = "search",
+                       .config = config,
+                       .skeleton = &s->skeleton,
+                       .latencies = s->has_latencies ? &s->latencies : NULL,
+                       .memory = size,
+                       .batch = config->search.batch,
+                       .accumulate = 1,
+                       .backend = s->backend,
+                       .clock = s->clock};
+  return dry_run_print(&dry, json, err);
+}
+
+/* The listener, and the settings of the search that are not those of the options. */
+static void begin(search_run *s, const run_options *options, cream_config *config) {
+  config->resolution = s->skeleton.resolution;
+  memcpy(config->depth, s->skeleton.depth, sizeof config->depth);
+  if (options->dry_run) {
+    int board = config->search.board.every, meta = config->search.meta.every;
+    s->listener = dry_clock_start(&s->clock, board > meta ? board : meta);
+    config->search.start_epoch = 0;
+    config->time_budget = 0;
+  } else {
+    s->listener = session_listener(&s->run);
+  }
+}
+
+static cream_status create(search_run *s, const cream_search_inputs *inputs, memory_check *size,
+                           const device_options *device, cream_error *err) {
+  int fits;
+  cream_status status = memory_check_or_fall_back(size, device, &s->backend, &fits, err);
+  if (status == CREAM_OK) status = cream_search_create(s->backend, inputs, &s->search, err);
+  if (status == CREAM_OK || !device_failed()) return status;
+  cream_error reason = *err;
+  status = device_fall_back(device, &s->backend, &reason, err);
+  size->backend = s->backend;
+  return status == CREAM_OK ? cream_search_create(s->backend, inputs, &s->search, err) : status;
+}
+
+static cream_status open_all(search_run *s, const run_options *options, cream_error *err) {
+  const cream_config *config = &options->config;
+  cream_status status = open_parts(s, options, err);
   if (status != CREAM_OK) return status;
   run_options resolved = *options;
-  resolved.config.resolution = side;
-  memcpy(resolved.config.depth, s->skeleton.depth, sizeof resolved.config.depth);
-  s->listener = session_listener(&s->run);
+  begin(s, options, &resolved.config);
   cream_search_inputs inputs = {.config = &resolved.config,
                                 .skeleton = &s->skeleton,
                                 .range = run_range(config),
@@ -169,18 +220,17 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
                                 .heldout = s->heldout,
                                 .listener = {on_event, s, s->listener.stop},
                                 .checkpointer = checkpoint_hooks(&s->run.checkpoints)};
+  if (options->dry_run) {
+    inputs.listener = s->listener;
+    inputs.checkpointer = (cream_checkpointer){0};
+  }
+  int batch = config->search.batch;
   memory_check size = {"search.batch", batch,           s->train, s->heldout,
                        s->backend,     s->data.workers, &inputs,  make};
   const device_options device = device_options_of(config);
-  int fits;
-  status = memory_check_or_fall_back(&size, &device, &s->backend, &fits, err);
-  if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
-  if (status != CREAM_OK && device_failed()) {
-    cream_error reason = *err;
-    status = device_fall_back(&device, &s->backend, &reason, err);
-    if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
-  }
+  status = create(s, &inputs, &size, &device, err);
   if (status != CREAM_OK) return status;
+  if (options->dry_run) return try(s, config, &size, options->json, err);
   const checkpoint_target target = {"search", s->search, state, restored};
   return session_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
 }
@@ -225,7 +275,7 @@ static cream_status run(const void *values, cream_error *err) {
   char left[160];
   memset(&s, 0, sizeof s);
   cream_status status = open_all(&s, options, err);
-  if (status == CREAM_OK) status = run_and_save(&s, options, err);
+  if (status == CREAM_OK && !options->dry_run) status = run_and_save(&s, options, err);
   describe_left(&s, left, sizeof left);
   cream_run_result unfinished = {.command = "search",
                                  .strategy = cream_strategy_name(options->config.search.strategy)};
@@ -258,6 +308,7 @@ static const cli_option options[] = {
     RUN_THREADS,
     RUN_DEVICE,
     RUN_OUT,
+    RUN_DRY_RUN,
     RUN_TIME_BUDGET,
     RUN_ON_NAN,
     RUN_JSON,
