@@ -83,6 +83,7 @@ static cream_status read_run(report_run *run, cream_error *err) {
   cream_status status = cream_metrics_read(&run->metrics, run->dir, &grown, err);
   if (status) return status;
   run->result = read_json(run->dir, CREAM_RUN_RESULT);
+  run->test = read_json(run->dir, CREAM_RUN_TEST);
   run->origin = read_json(run->dir, CREAM_RUN_ORIGIN);
   run->rank = read_json(run->dir, CREAM_RANK_FILE);
   run->running = cream_run_locked(run->dir);
@@ -175,6 +176,7 @@ void report_close(report *r) {
   for (int i = 0; i < r->n_runs; i++) {
     report_run *run = r->runs[i];
     json_decref(run->result);
+    json_decref(run->test);
     for (int b = 0; b < run->n_boards; b++) json_decref(run->boards[b]);
     json_decref(run->rank);
     json_decref(run->origin);
