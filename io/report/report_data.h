@@ -38,6 +38,9 @@ typedef struct report {
   bool left_out; /* there were more than REPORT_RUNS runs */
 } report;
 
+/* Whether the folder is neither a run nor a study, but has a subfolder that is a run. */
+bool report_is_folder(const char *dir);
+
 /* Reads the folders. Even after a failure the caller ends the report with report_close. */
 cream_status report_open(report *, const char *const *dirs, int n, cream_error *);
 void report_close(report *);

@@ -6,8 +6,8 @@ title, labels, caption and numbers, and the sections are there in that order.
 
 python3 report_page.py --browser CHROMIUM PAGE...: the pages in a browser, on a phone and on a desktop, light and dark.
 Nothing is logged; the page is not wider than the window; every part that scrolls is reachable by the keyboard and shows
-at its edges that it is cut; a card alone has the whole width; cells of heat maps have the colours of their legend, and
-text that can be read on them.
+at its edges that it is cut; a card alone has the whole width; a link in a table of runs unfolds a report; cells of heat
+maps have the colours of their legend, and text that can be read on them.
 
 Prints a line for every fault.
 """
@@ -105,6 +105,8 @@ LAYOUT = r"""
   const faults = [], root = document.documentElement;
   const name = e => `<${e.tagName.toLowerCase()} class="${e.getAttribute('class') || ''}">`
     + ` in #${(e.closest('[id]') || {}).id || ''}`;
+  if (location.hash && !document.querySelector(location.hash).closest('details').open)
+    faults.push(`the link to ${location.hash} does not unfold it`);
   document.querySelectorAll('details').forEach(d => d.open = true);
   if (root.scrollWidth > innerWidth) faults.push(`the page is ${root.scrollWidth} wide, the window ${innerWidth}`);
   document.querySelectorAll('table').forEach(t => {
@@ -183,6 +185,7 @@ def look(program, pages):
             for width in 390, 1280:
                 for theme in "light", "dark":
                     browser.open(page, width, theme == "dark")
+                    browser.evaluate("(document.querySelector('table.runs a') || {click() {}}).click()")
                     found = browser.evaluate(LAYOUT)
                     if found["figures"] != figures:
                         faults.append(f"{page}: {found['figures']} figures in the browser, {figures} in the file")

@@ -222,6 +222,45 @@ contains hostile.html 'lines of the metrics could not be read'
 expect 0 report empty --json --out empty.html
 filled out summary repeat
 
+# A folder of runs: a table, and the report of each with ids of its own; one of them cannot be read.
+mkdir -p folder/none folder/unread/metrics.jsonl
+mv budgets "$hostile" empty folder
+cp -r trained folder
+echo 'A rollback: went back to step 3 and halved the learning rate' >note
+python3 -c 'import json; print(json.dumps({"kind": "note", "phase": "retrain", "note": open("note").read().strip()}))' \
+  >>folder/trained/metrics.jsonl
+expect 0 report folder --json --out folder.html
+contains out '"runs": *5'
+contains out '"classes": true'
+own=("${sections[@]}")
+sections=(runs)
+for i in 0 1 2 3; do # the last cannot be read: it has no sections
+  sections+=("${own[@]/#/run-$i-}")
+done
+contains folder.html 'The run cannot be read: cannot read folder/unread/metrics.jsonl'
+page folder.html
+sections=("${own[@]}")
+python3 - <<'PY' || fail "the table of runs"
+import html, re
+text = open("folder.html", encoding="utf-8").read()
+table = text.split('<table class="runs">')[1].split("</table>")[0]
+rows = [[html.unescape(re.sub("<[^>]+>", " ", cell)).strip() for cell in re.findall("<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        for row in table.split("<tr>")[2:]]
+assert len(rows) == 5 and all(len(r) == 8 for r in rows), rows
+trained = [r for r in rows if r[0] == "trained"][0]
+assert trained[1:3] == ["retrain", "finished"] and trained[3].endswith("% (test)"), trained
+assert trained[4].endswith("M") and trained[5].endswith("M") and re.match(r"\d{4}-\d\d-\d\d", trained[6]), trained
+assert trained[7].startswith("ds3 "), trained
+number = re.search(r'<a href="#run-(\d)">trained</a>', table).group(1)
+report = text.split(f'<div id="run-{number}">')[1].split("</details>\n<details")[0]
+assert f'<section id="run-{number}-classes">' in report and "A rollback after the loss" in report
+PY
+cp folder.html before.html
+refuse 2 'folder: a folder of runs is reported alone' report folder with --out folder.html
+refuse 2 'folder/none: neither a run folder nor a study, nor a folder that contains runs' report folder/none --out folder.html
+same folder.html before.html
+refuse 1 'cannot' report folder --out nowhere/report.html
+
 refuse 2 'no folder: expected cream report DIR' report
 refuse 2 'nowhere: neither a run folder nor a study' report nowhere
 refuse 1 'cannot' report with --out nowhere/report.html
@@ -258,7 +297,7 @@ chromium=$(command -v chromium || command -v chromium-browser) || {
   echo "no chromium: the page was not opened in a browser"
   exit 77
 }
-python3 "$root/tests/tools/report_page.py" --browser "$chromium" all.html hostile.html >faults || {
+python3 "$root/tests/tools/report_page.py" --browser "$chromium" all.html hostile.html folder.html >faults || {
   fail "the pages in a browser"
   cat faults
 }
