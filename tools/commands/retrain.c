@@ -2,15 +2,20 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
+#include "io/run/test_result.h"
 #include "tools/run/class_match.h"
 #include "tools/run/device.h"
 #include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
 #include "tools/run/session.h"
+
+/* The most classes whose confusions are counted after a training, in a matrix of 64 MB. */
+enum { MOST_CONFUSED = 4096 };
 
 /* The parts of a training, in the order in which they are made. */
 typedef struct retrain_run {
@@ -197,13 +202,27 @@ static cream_status save_weights(retrain_run *r, cream_error *err) {
                           cream_retrain_net(r->retrain), &r->data, NULL, 0, err);
 }
 
-/* Tests the network once; `title` is printed. */
+/* Tests the network once; `title` is printed. confusion: as in run_test_net. */
 static cream_status test_once(retrain_run *r, const run_options *options, const char *split,
-                              const char *title, run_test *tested, cream_error *err) {
-  cream_status status =
-      run_test_net(cream_retrain_net(r->retrain), &r->data, options->config.retrain.batch, NULL, tested, err);
+                              const char *title, uint32_t *confusion, run_test *tested, cream_error *err) {
+  cream_status status = run_test_net(cream_retrain_net(r->retrain), &r->data, options->config.retrain.batch,
+                                     confusion, tested, err);
   if (status == CREAM_OK) status = session_tested(&r->run, split, tested, err);
   if (status == CREAM_OK && !options->json) run_print_test(title, tested);
+  return status;
+}
+
+/* The test of the weights that the run writes, with test.json. */
+static cream_status test_classes(retrain_run *r, const run_options *options, run_test *tested,
+                                 cream_error *err) {
+  int classes = r->arch.net.classes;
+  uint32_t *confusion =
+      classes <= MOST_CONFUSED ? calloc((size_t)classes * (size_t)classes, sizeof *confusion) : NULL;
+  cream_status status = test_once(r, options, "test", "test", confusion, tested, err);
+  const cream_test_result test = {options->config.data, tested->score, classes, r->data.dataset->class_names,
+                                  confusion};
+  if (status == CREAM_OK && confusion) status = cream_test_result_write(r->run.folder.dir, &test, err);
+  free(confusion);
   return status;
 }
 
@@ -213,9 +232,9 @@ static cream_status test(retrain_run *r, const run_options *options, cream_error
   cream_path path = cream_skeleton_first_path(&r->arch.net);
   if (!options->json) run_print_network(&r->arch.net, &path);
   cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
-  cream_status status = test_once(r, options, "test", "test", &tested, err);
+  cream_status status = test_classes(r, options, &tested, err);
   if (status == CREAM_OK && cream_retrain_use_trained(r->retrain)) {
-    status = test_once(r, options, "test-trained", "unaveraged", &trained, err);
+    status = test_once(r, options, "test-trained", "unaveraged", NULL, &trained, err);
     result.test_trained = &trained.score;
   }
   if (status == CREAM_OK)
