@@ -183,8 +183,9 @@ static cream_status read_run(cream_follow *f, cream_followed_run *run, cream_err
   bool grown;
   if (!join(path, sizeof path, f->dir, run->name) || !join(metrics, sizeof metrics, path, CREAM_RUN_METRICS))
     return CREAM_OK;
-  bool locked = cream_run_locked(path);
   int64_t size = stat(metrics, &info) ? -1 : (int64_t)info.st_size;
+  if (run->state == CREAM_FOLLOW_FINISHED && size == run->size) return CREAM_OK;
+  bool locked = cream_run_locked(path);
   if (size != run->size) {
     if (!run->metrics) {
       run->metrics = malloc(sizeof *run->metrics);
