@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "tools/cli/board_print.h"
 #include "tools/run/device.h"
 #include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
@@ -94,10 +95,12 @@ static cream_status save(search_run *s, const run_options *options, const cream_
 
 static void report(const search_run *s, const cream_search_result *found) {
   const char *dir = s->run.folder.dir;
+  const terminal screen = terminal_of(STDERR_FILENO);
   for (int t = 0; t < cream_search_targets(s->search); t++) {
     const char *budget = budget_of(s, t);
     if (budget) fprintf(stderr, "budget %s\n", budget);
-    progress_print_board(stderr, cream_search_board(s->search, t), &s->skeleton);
+    const board_view view = {cream_search_board(s->search, t), &s->skeleton, NULL, found[t].entry, 0};
+    board_print(stderr, &view, &screen);
     if (budget) printf("budget      %s\n", budget);
     run_print_network(&s->skeleton, &found[t].path);
     if (found[t].ms > 0) printf("latency     %.3f ms by the table\n", found[t].ms);
