@@ -37,7 +37,7 @@ static cream_status save_supernet(const search_run *s, cream_error *err) {
     };
     char path[CREAM_MAX_FILE_NAME];
     status = run_save_weights(cream_run_file(&s->run.folder, CREAM_RUN_SUPERNET, path),
-                              cream_search_net(s->search), &s->data, meta, inputs ? 2 : 0, err);
+                              cream_search_net(s->search), &s->data, NULL, meta, inputs ? 2 : 0, err);
   }
   free(theta);
   return status;

@@ -53,8 +53,9 @@ static const char *const free_in_search[] = {
     "out",    "arch",     "weights", "threads",           "time_budget", "signals", "checkpoint.",
     "on_nan", "retrain.", "device",  "opencl.parameters", "rank.",       NULL};
 static const char *const free_in_retrain[] = {
-    "out",     "arch",  "weights", "threads", "time_budget", "signals",           "checkpoint.", "on_nan",
-    "search.", "space", "flops",   "depth",   "device",      "opencl.parameters", "rank.",       NULL};
+    "out",         "arch",   "weights",           "threads",         "time_budget", "signals",
+    "checkpoint.", "on_nan", "search.",           "retrain.weights", "space",       "flops",
+    "depth",       "device", "opencl.parameters", "rank.",           NULL};
 
 const char *const *checkpoint_free(const char *command) {
   return strcmp(command, "search") == 0 ? free_in_search : free_in_retrain;

@@ -21,7 +21,7 @@ cream_status run_test_net(cream_net *net, const run_data *data, int batch, uint3
   return status;
 }
 
-cream_status run_save_weights(const char *path, const cream_net *net, const run_data *data,
+cream_status run_save_weights(const char *path, const cream_net *net, const run_data *data, const char *kind,
                               const cream_st_tensor *extra, int n_extra, cream_error *err) {
   const cream_dataset *dataset = data->dataset;
   cream_weights_info info = {.resolution = cream_net_skeleton(net)->resolution, .has_normalisation = true};
@@ -35,9 +35,12 @@ cream_status run_save_weights(const char *path, const cream_net *net, const run_
   cream_weights_metadata metadata = {0};
   cream_status status = cream_weights_info_set_classes(&info, dataset->class_names, dataset->classes, err);
   if (status == CREAM_OK) status = cream_weights_metadata_init(&metadata, &info, err);
+  cream_pair pairs[sizeof metadata.pairs / sizeof *metadata.pairs + 1];
+  memcpy(pairs, metadata.pairs, sizeof metadata.pairs);
+  if (kind) pairs[metadata.count] = (cream_pair){"weights", kind};
   if (status == CREAM_OK)
-    status = cream_weights_save(path, cream_net_backend(net), net, extra, n_extra, metadata.pairs,
-                                metadata.count, err);
+    status = cream_weights_save(path, cream_net_backend(net), net, extra, n_extra, pairs,
+                                metadata.count + (kind != NULL), err);
   cream_weights_metadata_free(&metadata);
   cream_weights_info_free(&info);
   return status;

@@ -14,9 +14,9 @@ typedef struct run_test {
 /* Evaluates the network on the test part. confusion: as in cream_evaluate_confusion, or NULL. */
 cream_status run_test_net(cream_net *, const run_data *, int batch, uint32_t *confusion, run_test *,
                           cream_error *);
-/* Writes a network's weights, with the names of the data's classes and how its images were prepared; `extra`
- * tensors as in cream_weights_save. */
-cream_status run_save_weights(const char *path, const cream_net *, const run_data *,
+/* Writes a network's weights, with the names of the data's classes and how its images were prepared. kind: "trained" or
+ * "averaged", or NULL; `extra` tensors as in cream_weights_save. */
+cream_status run_save_weights(const char *path, const cream_net *, const run_data *, const char *kind,
                               const cream_st_tensor *extra, int n_extra, cream_error *);
 /* Print on stdout: a network and its costs; the result of a test. */
 void run_print_network(const cream_skeleton *, const cream_path *);
