@@ -20,6 +20,7 @@
 #include "tools/run/files.h"
 #include "tools/run/jobs.h"
 #include "tools/run/network.h"
+#include "tools/run/old_paths.h"
 #include "tools/run/run_options.h"
 
 typedef struct compare {
@@ -103,7 +104,9 @@ static cream_status load_config(const char *folder, cream_config *config, cream_
   char file[CREAM_MAX_FILE_NAME];
   cream_config_defaults(config);
   cream_status status = files_join(file, sizeof file, folder, CREAM_RUN_CONFIG, err);
-  return status ? status : cream_settings_load(config, file, err);
+  if (status == CREAM_OK) status = cream_settings_load(config, file, err);
+  if (status == CREAM_OK) old_paths_find(config, folder);
+  return status;
 }
 
 static bool search_due(const compare *c, int run) {

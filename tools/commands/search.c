@@ -145,6 +145,15 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   return CREAM_OK;
 }
 
+/* A search that is continued for more epochs has its teacher from the same epoch on. */
+static void keep_start_epoch(cream_config *config) {
+  cream_checkpoint_info info;
+  bool found = false;
+  if (cream_checkpoints_peek(config->out, &info, &found, NULL) == CREAM_OK && found &&
+      config->search.epochs > info.config.search.epochs && config->search.start_epoch < 0)
+    config->search.start_epoch = checkpoint_start_epoch(&info.config);
+}
+
 static cream_status open_all(search_run *s, const run_options *options, cream_error *err) {
   const cream_config *config = &options->config;
   cream_status status = session_check_out(config, err);
@@ -159,6 +168,7 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   run_options resolved = *options;
   resolved.config.resolution = side;
   memcpy(resolved.config.depth, s->skeleton.depth, sizeof resolved.config.depth);
+  if (options->resume) keep_start_epoch(&resolved.config);
   s->listener = session_listener(&s->run);
   cream_search_inputs inputs = {.config = &resolved.config,
                                 .skeleton = &s->skeleton,
