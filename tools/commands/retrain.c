@@ -208,6 +208,7 @@ static cream_status test(retrain_run *r, const run_options *options, cream_error
   }
   if (status == CREAM_OK)
     status = session_result(&r->run, options, cream_retrain_net(r->retrain), &result, err);
+  if (status == CREAM_OK) run_hint_at_chance("retrain", &tested.score, r->arch.net.classes);
   if (status != CREAM_OK || options->json) return status;
   printf("next        cream test --run %s\n", r->run.folder.dir);
   return CREAM_OK;

@@ -211,8 +211,13 @@ static cream_status run_and_save(search_run *s, const run_options *options, crea
     }
   }
   device_report(s->backend, s->run.steps, stderr);
-  if (status == CREAM_OK && !options->json) report(s, found);
-  return status;
+  if (status != CREAM_OK) return status;
+  if (!options->json) report(s, found);
+  const cream_score *best = &found->score;
+  for (int t = 1; t < cream_search_targets(s->search); t++)
+    if (found[t].score.top1 > best->top1) best = &found[t].score;
+  run_hint_at_chance("search", best, s->skeleton.classes);
+  return CREAM_OK;
 }
 
 /* What an interrupted search leaves. */

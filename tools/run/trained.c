@@ -1,5 +1,6 @@
 #include "trained.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,6 +56,16 @@ void run_print_network(const cream_skeleton *skeleton, const cream_path *path) {
          skeleton->resolution, cream_path_format(skeleton, path, text, sizeof text));
   printf("costs       %.3f M multiply-adds, %.3f M FLOPs as the paper counts them, %.3f M parameters\n",
          cost.macs / 1e6, cream_cost_flops(&cost) / 1e6, cost.params / 1e6);
+}
+
+void run_hint_at_chance(const char *section, const cream_score *score, int classes) {
+  double chance = 1.0 / classes, images = (double)score->count;
+  if (images < 5.0 * classes || score->top1 > chance + 2 * sqrt(chance * (1 - chance) / images)) return;
+  fprintf(stderr,
+          "the accuracy of %.2f %% on %zu images is that of guessing one of %d classes: too few steps, or "
+          "too small a "
+          "rate? %s.epochs, %s.batch, %s.lr.lr and augment.* decide; see docs/guide.md, \"Small images\"\n",
+          100 * score->top1, score->count, classes, section, section, section);
 }
 
 void run_print_test(const char *title, const run_test *test) {

@@ -48,8 +48,14 @@ for share in 0.1 0; do
   expect 0 retrain "${recipe[@]}" --set heldout="$share" --out trained
   [ "$share" = 0 ] || named trained averaged averaged
   contains out '^weights +trained are written'
+  lacks err 'guessing'
+  [ "$share" = 0 ] || cp -r trained young
 done
 contains out 'written; no images are held out$'
+# A run that is no better than guessing says so, once.
+expect 0 retrain --resume --out young --set retrain.weights=averaged --json
+[ "$(grep -cE '^the accuracy of [0-9.]+ % on 360 images is that of guessing one of 10 classes: .*retrain\.epochs.*docs/guide' err)" -eq 1 ] ||
+  fail "no hint at chance"
 [ "$(grep -c '"kind": *"step"\|"event": *"step"' trained/metrics.jsonl)" -gt 0 ] || fail "no steps in the metrics"
 refuse 2 'retrain\.accumulate' retrain "${recipe[@]}" --set retrain.accumulate=1000 --out no
 
