@@ -55,6 +55,11 @@ static CREAM_WORDS(interpolations, CREAM_INTERPOLATION_COUNT, INTERPOLATIONS);
 #define ON_NANS(X) X(CREAM_ON_NAN_STOP, "stop") X(CREAM_ON_NAN_ROLLBACK, "rollback")
 static CREAM_WORDS(on_nan_words, CREAM_ON_NAN_COUNT, ON_NANS);
 
+#define FINAL_WEIGHTS(X)                                                                                     \
+  X(CREAM_FINAL_BEST, "best")                                                                                \
+  X(CREAM_FINAL_TRAINED, "trained") X(CREAM_FINAL_AVERAGED, "averaged")
+static CREAM_WORDS(final_weights, CREAM_FINAL_COUNT, FINAL_WEIGHTS);
+
 #define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
 static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
 
@@ -202,6 +207,10 @@ static const setting settings[] = {
            "stochastic depth: block l of n (from 0) is dropped with probability drop_path * l / n"),
     NUMBER(retrain.mixup, 0, 100, "", "mixup: images are mixed by Beta(mixup, mixup); 0: none"),
     NUMBER(retrain.ema, 0, 1, "", "decay of the exponential moving average of the weights; 0: none"),
+    WORD(retrain.weights, final_weights,
+         "weights that are written: the trained or the averaged ones, or the better of the two on the "
+         "held-out "
+         "images"),
     NUMBER(retrain.eval_every, 0, 100000, "epochs",
            "interval between evaluations on held-out images; 0: only at the end"),
     NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths in a ranking"),

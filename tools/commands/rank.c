@@ -210,6 +210,7 @@ static const char *const free_of_trained[] = {"out",
                                               "retrain.epochs",
                                               "retrain.batch",
                                               "retrain.ema",
+                                              "retrain.weights",
                                               "retrain.eval_every",
                                               "rank.paths",
                                               "rank.spread",
@@ -369,8 +370,9 @@ static const cli_option options[] = {
               "discard the results of an earlier ranking and start again"),
 };
 
-static const char *const settings[] = {RUN_COMMON_SETTINGS, "space",   "flops",    "resolution", "depth",
-                                       "recalibrate.",      "search.", "retrain.", "rank.",      NULL};
+static const char *const settings[] = {
+    RUN_COMMON_SETTINGS, "space",   "flops",    "resolution", "depth", "recalibrate.",
+    "signals",           "search.", "retrain.", "rank.",      NULL};
 
 COMMAND(
     rank, "measure how well a run's supernet orders its paths", CLI_OPTIONS(options),
