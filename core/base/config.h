@@ -153,8 +153,10 @@ typedef struct cream_retrain_config {
   cream_optim_kind optim;
   cream_lr lr;
   double momentum, weight_decay, smoothing, clip;
-  bool nesterov;     /* SGD */
-  double alpha, eps; /* decay of the mean square; eps in the root; 0: the optimiser's defaults */
+  double lr_backbone; /* factor of the learning rate of everything but the classifier */
+  char freeze[64];    /* what is not trained, from the input on (core/train/freeze.h) */
+  bool nesterov;      /* SGD */
+  double alpha, eps;  /* decay of the mean square; eps in the root; 0: the optimiser's defaults */
   double dropout;
   double drop_path; /* stochastic depth: block l of n (from 0) is dropped at the rate drop_path * l/n */
   double mixup;     /* images are mixed by lambda ~ Beta(mixup, mixup); 0: none */

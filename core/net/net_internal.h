@@ -126,7 +126,8 @@ cream_status net_init_weights(cream_net *, cream_error *);
 
 /* Lays a path out in memory: for training (nothing is overwritten, from the start of the activations) or for
  * inference (a block's inner tensors overwrite those of the block before, outputs alternate between two
- * places). Starts at step `first_step`, whose input is `input`. */
+ * places). Frozen steps are laid out for inference in training too, but for the output that the first trained
+ * step reads. Starts at step `first_step`, whose input is `input`. */
 typedef enum net_layout_kind { NET_LAYOUT_TRAIN, NET_LAYOUT_INFER } net_layout_kind;
 typedef struct net_drops {
   bool dropout, path; /* gates before the classifier; gates on what residual blocks add */
@@ -162,6 +163,10 @@ size_t net_tail_size(cream_net *, int n);
 
 static inline int net_steps(const cream_net *net) {
   return net->skeleton.n_layers + 2;
+}
+/* The first step that is trained; net_steps: none. */
+static inline int net_first_trained(const cream_net *net) {
+  return net->options.frozen < net_steps(net) ? net->options.frozen : net_steps(net);
 }
 /* The block that a path has at step `step` (0: stem, 1..n_layers: choices, n_layers+1: head). */
 static inline const net_block *net_block_at(const cream_net *net, const cream_path *path, int step) {

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "freeze.h"
 #include "mixup.h"
 #include "schedule.h"
 #include "train.h"
@@ -34,21 +35,26 @@ cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_in
   run->heldout = inputs->heldout;
   const cream_retrain_config *config = &run->config.retrain;
   bool ema = config->ema > 0;
-  int batch = config->batch;
+  int batch = config->batch, frozen = 0;
   if (run->heldout && run->heldout->batch > batch) batch = run->heldout->batch;
-  cream_train_options options = {
-      .skeleton = &run->skeleton,
-      .net = {.batch = batch, .train = true, .seed = run->config.seed, .drop_path = config->drop_path},
-      .optim = config->optim,
-      .ema = ema,
-      .batch = config->batch,
-      .accumulate = config->accumulate,
-      .time_budget = run->config.time_budget,
-      .listener = inputs->listener,
-      .checkpointer = inputs->checkpointer,
-      .on_nan = run->config.on_nan};
-  cream_status status =
-      cream_train_check(&run->skeleton, run->train_source, config->epochs, config->batch, "retrain", err);
+  cream_status status = cream_freeze_parse(&run->skeleton, config->freeze, &frozen, err);
+  cream_train_options options = {.skeleton = &run->skeleton,
+                                 .net = {.batch = batch,
+                                         .train = true,
+                                         .seed = run->config.seed,
+                                         .drop_path = config->drop_path,
+                                         .frozen = frozen},
+                                 .optim = config->optim,
+                                 .ema = ema,
+                                 .batch = config->batch,
+                                 .accumulate = config->accumulate,
+                                 .time_budget = run->config.time_budget,
+                                 .listener = inputs->listener,
+                                 .checkpointer = inputs->checkpointer,
+                                 .on_nan = run->config.on_nan};
+  if (!status)
+    status =
+        cream_train_check(&run->skeleton, run->train_source, config->epochs, config->batch, "retrain", err);
   if (!status && cream_source_steps(run->train_source, true) < (size_t)config->accumulate)
     status = cream_fail(err, CREAM_BAD_CONFIG,
                         "retrain.accumulate: got %d batches of %d, expected at most the %zu training images",
@@ -177,11 +183,15 @@ cream_retrain_choice cream_retrain_chosen(const cream_retrain *run) {
   return run->choice;
 }
 
+/* Frozen statistics stay as they are: rounding would change their average. */
 static void average_statistics(cream_retrain *run, double decay) {
-  size_t count = cream_net_statistic_count(run->train.net);
+  cream_net *net = run->train.net;
+  size_t first = cream_net_frozen_statistics(net), count = cream_net_statistic_count(net) - first;
+  if (count == 0) return;
+  cream_buf average = cream_buf_at(run->ema_statistics, first);
   float part = (float)(1 - decay);
-  run->backend->axpy(run->backend, run->ema_statistics, -part, run->ema_statistics, count);
-  run->backend->axpy(run->backend, run->ema_statistics, part, cream_net_statistics(run->train.net), count);
+  run->backend->axpy(run->backend, average, -part, average, count);
+  run->backend->axpy(run->backend, average, part, cream_buf_at(cream_net_statistics(net), first), count);
 }
 
 /* Gradients of batch `part` of this step's update. */
@@ -238,7 +248,7 @@ static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event
   event->lr = train->lr_scale * cream_lr_at(&config->lr, run->step, event->steps, per_epoch,
                                             config->batch * config->accumulate);
   cream_optim optim = optimiser(config, event->lr, run->step);
-  cream_train_update(train, &run->path, &optim);
+  cream_train_update_groups(train, &run->path, &optim, config->lr_backbone);
   if (config->ema > 0) average_statistics(run, config->ema);
   event->path = &run->path;
   if ((status = cream_train_result(train, event, "retrain.lr.lr", err))) return status;

@@ -94,9 +94,9 @@ static CREAM_WORDS(spreads, CREAM_SPREAD_COUNT, SPREADS);
       NUMBER(part.lr.cycle_mul, 1, 100, "", "length of a cycle relative to the previous one"),               \
       NUMBER(part.lr.cycle_decay, 0, 1, "", "peak of a cycle relative to the previous one")
 
-#define TRAINING(part)                                                                                       \
+#define TRAINING(part, ...)                                                                                  \
   NUMBER(part.epochs, 1, 100000, "epochs", "length of the training"),                                        \
-      NUMBER(part.batch, 1, 65536, "images", "images of a step"), LEARNING_RATE(part),                       \
+      NUMBER(part.batch, 1, 65536, "images", "images of a step"), __VA_ARGS__,                               \
       NUMBER(part.momentum, 0, 1, "", "momentum"),                                                           \
       NUMBER(part.weight_decay, 0, 1, "", "weight decay, except for biases and batch norm"),                 \
       NUMBER(part.smoothing, 0, 1, "", "label smoothing"),                                                   \
@@ -151,7 +151,7 @@ static const setting settings[] = {
     NUMBER(augment.erase_min, 0, 1, "", "random erasing: smallest share of the area"),
     NUMBER(augment.erase_max, 0, 1, "", "random erasing: largest share of the area"),
     NUMBER(augment.test_crop, 0.1, 1, "", "centre crop of tests, as a share of the resized side"),
-    TRAINING(search),
+    TRAINING(search, LEARNING_RATE(search)),
     {.field = {.key = "search.strategy", CREAM_FIELD(cream_config, search.strategy), .words = strategies},
      .unit = "",
      .help = "how paths are trained and candidates are found",
@@ -193,7 +193,11 @@ static const setting settings[] = {
     NUMBER(search.sandwich.paths, 0, 64, "paths", "random paths in a batch (sandwich)"),
     NUMBER(search.recalibrate, 0, 1e6, "batches",
            "batches to recompute batch-norm statistics with before the final selection"),
-    TRAINING(retrain),
+    TRAINING(retrain, LEARNING_RATE(retrain),
+             SETTING("retrain.lr.backbone", retrain.lr_backbone, 0, 1000, NULL, "",
+                     "factor of the learning rate of everything but the classifier")),
+    TEXT(retrain.freeze,
+         "what is not trained, from the input on: none, stem, blocks.S, blocks.S.B, head, or backbone"),
     NUMBER(retrain.accumulate, 1, 65536, "batches",
            "batches accumulated for one update; their images count as one batch"),
     WORD(retrain.optim, optimisers, "optimiser"),

@@ -111,13 +111,14 @@ static cream_status take_score(void *self, int job, const void *record, cream_er
 /* ---- training from scratch --------------------------------------------------------------------------- */
 
 /* The run's settings of retraining, with rank.epochs. No averaged weights: they would still be near their
- * initial values. */
+ * initial values. Nothing is frozen, for the same reason. */
 static cream_config short_recipe(const cream_config *search) {
   cream_config config = *search;
   config.retrain.epochs = search->rank.epochs;
   if (search->rank.batch) config.retrain.batch = search->rank.batch;
   config.rank.batch = config.retrain.batch;
   config.retrain.ema = 0;
+  snprintf(config.retrain.freeze, sizeof config.retrain.freeze, "none");
   config.retrain.eval_every = 0;
   config.time_budget = 0;
   return config;

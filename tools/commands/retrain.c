@@ -84,22 +84,34 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
   return open_sources(r, config, err);
 }
 
-/* Loads config->weights, unless a checkpoint replaces them. The data may have another number of classes. */
+/* Loads config->weights, unless a checkpoint replaces them. The data may have other classes. */
 static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
   if (!*config->weights) return CREAM_OK;
   cream_weights_report loaded = {0};
-  cream_status status = cream_weights_load_any_classes(config->weights, r->backend,
-                                                       cream_retrain_net(r->retrain), &loaded, err);
+  int *row_of;
+  cream_status status = class_match_train(config, &r->data, &row_of, err);
+  if (status == CREAM_OK)
+    status = cream_weights_load_any_classes(config->weights, r->backend, cream_retrain_net(r->retrain),
+                                            row_of, &loaded, err);
+  free(row_of);
   if (loaded.text[0]) fprintf(stderr, "%s: %s\n", config->weights, loaded.text);
   return status;
+}
+
+static cream_status check_freeze(const cream_config *config, cream_error *err) {
+  const char *freeze = config->retrain.freeze;
+  if (strcmp(freeze, "none") == 0 || *config->weights) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "retrain.freeze: got \"%.40s\" without weights, which would stay at their random initial "
+                    "values; expected --weights FILE",
+                    freeze);
 }
 
 /* The share of the initial weights in the averaged ones falls by a factor of retrain.ema a step. */
 static void warn_of_average(const retrain_run *r, const cream_config *config) {
   size_t per_epoch = cream_source_steps(r->train, true) / (size_t)config->retrain.accumulate;
   double steps = (double)per_epoch * config->retrain.epochs, kept;
-  if (config->retrain.ema > 0 && cream_retrain_average_is_young(&config->retrain, steps, &kept) &&
-      !*config->weights)
+  if (config->retrain.ema > 0 && cream_retrain_average_is_young(&config->retrain, steps, &kept))
     fprintf(stderr,
             "retrain.ema: after %.0f steps, %.0f %% of the averaged weights will still be the initial ones; "
             "for so short a training, set it to %.3g\n",
@@ -109,11 +121,10 @@ static void warn_of_average(const retrain_run *r, const cream_config *config) {
 static cream_status open_parts(retrain_run *r, run_options *options, cream_error *err) {
   cream_config *config = &options->config;
   cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
+  if (status == CREAM_OK) status = check_freeze(config, err);
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
-  if (status == CREAM_OK && !options->resume) status = class_match_train(config, &r->data, err);
-  if (status == CREAM_OK && !*config->weights) run_take_classes(&r->arch, &r->data);
-  if (status == CREAM_OK) status = run_check_classes(&r->arch, &r->data, err);
+  if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
   return status == CREAM_OK ? open_sources(r, config, err) : status;
 }
