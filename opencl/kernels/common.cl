@@ -37,9 +37,9 @@ typedef JOIN(int, V) ivec;
 #define CHUNKED __kernel __attribute__((reqd_work_group_size(LX, LY, 1)))
 
 /* Work-groups of most other kernels; ROW: a group has a row, to which AT_ROW moves pointers. */
-#define ITEMS 64
-#define FLAT  __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
-#define ROW   FLAT
+#define ITEMS             64
+#define FLAT              __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
+#define ROW               FLAT
 #define AT_ROW(x, length) x += x##_0 + get_group_id(0) * (size_t)(length)
 
 #ifndef INLINE
@@ -421,7 +421,7 @@ INLINE bool place_of(place *at, CHUNKS) {
   place at;                                                                                                  \
   if (!place_of(&at, c, area, chunks, parts, rows)) return
 
-/* A convolution from [ih,iw] to [oh,ow]. */
+/* A convolution from [ih,iw] to [oh,ow], with pad_h rows of zeros above and pad_w columns to the left. */
 #define GEOMETRY                                                                                             \
   const int ih, const int iw, const int oh, const int ow, const int kernel_size, const int stride,           \
-      const int pad, const int dilation
+      const int pad_h, const int pad_w, const int dilation

@@ -77,6 +77,31 @@ static void round_trip(void **state) {
   free(second);
 }
 
+/* Padding and epsilon are in the file only where they are not the defaults, and come back. */
+static void padding_and_epsilon(void **state) {
+  (void)state;
+  cream_skeleton net = network();
+  cream_arch arch;
+  cream_error error;
+  assert_int_equal(cream_arch_save(scratch("a"), &net, NULL, &error), CREAM_OK);
+  char *usual = scratch_read("a", NULL);
+  assert_null(strstr(usual, "padding"));
+  assert_null(strstr(usual, "bn_eps"));
+  net.space.padding = CREAM_PADDING_SAME;
+  net.space.bn_eps = 1e-3;
+  assert_int_equal(cream_arch_save(scratch("a"), &net, NULL, &error), CREAM_OK);
+  char *text = scratch_read("a", NULL);
+  assert_text_contains(text, "\"classes\": 10,\n  \"padding\": \"same\",\n  \"bn_eps\": 0.001,\n  \"stem\"");
+  if (cream_arch_load(scratch("a"), &arch, &error)) fail_msg("%s", error.text);
+  assert_true(arch.net.space.padding == CREAM_PADDING_SAME && arch.net.space.bn_eps == 1e-3);
+  cream_unit_shape units[CREAM_MAX_UNITS];
+  bool residual;
+  cream_block_units(&arch.net.space, &arch.net.layers[0], arch.net.layers[0].options[0], units, &residual);
+  assert_int_equal(units[0].padding, CREAM_PADDING_SAME);
+  free(text);
+  free(usual);
+}
+
 /* A copy of the text with the first `from` replaced by `to`; the caller frees it. */
 static char *replaced(const char *text, const char *from, const char *to) {
   const char *at = strstr(text, from);
@@ -102,6 +127,8 @@ static void bad_files(void **state) {
       {"\"resolution\": 160,", "", "resolution"},
       {"\"resolution\": 160,", "\"resolution\": 160, \"resolution\": 160,", "resolution"},
       {"\"classes\": 10", "\"classes\": -1", "classes"},
+      {"\"classes\": 10", "\"classes\": 10, \"padding\": \"valid\"", "symmetric, same"},
+      {"\"classes\": 10", "\"classes\": 10, \"bn_eps\": 2", "bn_eps"},
       {"\"classes\"", "\"clases\"", "did you mean `classes`"},
       {"\"stem\": {", "\"stem\": [{}], \"x\": {", "stem"},
       {"\"stride\": 2", "\"stride\": 9", "stem.stride"},
@@ -317,6 +344,7 @@ static void lists(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(padding_and_epsilon, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(bad_files, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(edited, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(written_by_hand, scratch_setup, scratch_teardown),
