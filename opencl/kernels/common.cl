@@ -37,9 +37,9 @@ typedef JOIN(int, V) ivec;
 #define CHUNKED __kernel __attribute__((reqd_work_group_size(LX, LY, 1)))
 
 /* Work-groups of most other kernels; ROW: a group has a row, to which AT_ROW moves pointers. */
-#define ITEMS             64
-#define FLAT              __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
-#define ROW               FLAT
+#define ITEMS 64
+#define FLAT  __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
+#define ROW   FLAT
 #define AT_ROW(x, length) x += x##_0 + get_group_id(0) * (size_t)(length)
 
 #ifndef INLINE
