@@ -6,14 +6,7 @@
 
 static cream_status reserve_block(cream_net *net, const net_block *block, int side, cream_error *err) {
   for (int i = 0; i < block->n_units; i++) {
-    const cream_unit_shape *s = &block->units[i].shape;
-    cream_conv conv = {.cin = s->cin,
-                       .cout = s->cout,
-                       .kernel = s->kernel,
-                       .stride = s->stride,
-                       .pad = s->pad,
-                       .dilation = s->dilation,
-                       .depthwise = s->depthwise};
+    cream_conv conv = net_conv_of_shape(&block->units[i].shape);
     cream_status status = net->backend->reserve(net->backend, &conv, net->options.batch, side, side, err);
     if (status) return status;
     side = cream_conv_out(&conv, side);
@@ -272,7 +265,12 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t count) { /* FNV-1a 
 uint64_t cream_net_fingerprint(const cream_net *net) {
   int count;
   const cream_param *params = cream_net_params(net, &count);
-  uint64_t hash = mix(0xcbf29ce484222325u, &cream_net_skeleton(net)->resolution, sizeof(int));
+  const cream_skeleton *skeleton = cream_net_skeleton(net);
+  uint64_t hash = mix(0xcbf29ce484222325u, &skeleton->resolution, sizeof(int));
+  const int padding = (int)skeleton->space.padding;
+  const double bn_eps = skeleton->space.bn_eps;
+  if (padding != CREAM_PADDING_SYMMETRIC) hash = mix(hash, &padding, sizeof padding);
+  if (bn_eps != CREAM_BN_EPS) hash = mix(hash, &bn_eps, sizeof bn_eps);
   for (int i = 0; i < count; i++) {
     hash = mix(hash, params[i].name, strlen(params[i].name));
     hash = mix(hash, params[i].dims, (size_t)params[i].n_dims * sizeof(int));

@@ -11,8 +11,6 @@
 
 #include "net.h"
 
-#define NET_BN_EPS 1e-5f
-
 /* A convolution or linear layer with its place in the parameter blocks. */
 typedef struct net_unit {
   cream_unit_shape shape;
@@ -153,11 +151,27 @@ static inline size_t net_elements(const cream_tensor *t) {
 /* The middle `count` elements of a region. */
 cream_buf net_region_middle(const net_region *, size_t count);
 
+/* A convolution of this shape, without weights. */
+static inline cream_conv net_conv_of_shape(const cream_unit_shape *s) {
+  return (cream_conv){.cin = s->cin,
+                      .cout = s->cout,
+                      .kernel = s->kernel,
+                      .stride = s->stride,
+                      .pad = s->pad,
+                      .dilation = s->dilation,
+                      .padding = s->padding,
+                      .depthwise = s->depthwise};
+}
 /* The convolution of a unit with its weights and, in a network for training, its gradients. */
 cream_conv net_conv_of(const cream_net *, const net_block *, const net_unit *);
 
 /* Elements of the buffers after the last block (pooled features, logits) for n images. */
 size_t net_tail_size(cream_net *, int n);
+
+/* The epsilon of the network's batch norms. */
+static inline float net_bn_eps(const cream_net *net) {
+  return (float)net->skeleton.space.bn_eps;
+}
 
 /* ---- all files --------------------------------------------------------------------------------------- */
 

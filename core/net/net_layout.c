@@ -31,19 +31,12 @@ static cream_buf take_tensor(const cream_net *net, net_bump *memory, int region,
 }
 
 cream_conv net_conv_of(const cream_net *net, const net_block *block, const net_unit *unit) {
-  const cream_unit_shape *s = &unit->shape;
-  cream_conv conv = {.cin = s->cin,
-                     .cout = s->cout,
-                     .kernel = s->kernel,
-                     .stride = s->stride,
-                     .pad = s->pad,
-                     .dilation = s->dilation,
-                     .depthwise = s->depthwise,
-                     .weight = cream_buf_at(net->weights, unit->weight)};
+  cream_conv conv = net_conv_of_shape(&unit->shape);
+  conv.weight = cream_buf_at(net->weights, unit->weight);
   bool train = cream_buf_present(net->gradients);
   cream_buf gradients = train ? cream_buf_at(net->gradients, block->g - block->w) : CREAM_NO_BUF;
   if (train) conv.dweight = cream_buf_at(gradients, unit->weight);
-  if (net->folded && net->backend->pack_weights) conv.act = s->act;
+  if (net->folded && net->backend->pack_weights) conv.act = unit->shape.act;
   if (unit->packed_count) conv.packed = cream_buf_at(net->packed, unit->packed);
   if (!unit->has_bn) {
     conv.bias = cream_buf_at(net->weights, unit->bias);
@@ -65,7 +58,7 @@ static cream_bn bn_of(const cream_net *net, const net_block *block, const net_un
                  .a = take(memory, c),
                  .b = take(memory, c),
                  .c = take(memory, c),
-                 .eps = NET_BN_EPS};
+                 .eps = net_bn_eps(net)};
   if (cream_buf_present(net->gradients)) {
     bn.dgamma = cream_buf_at(net->gradients, block->g + unit->gamma - block->w);
     bn.dbeta = cream_buf_at(net->gradients, block->g + unit->beta - block->w);

@@ -40,6 +40,7 @@ typedef struct model {
   Onnx__TensorProto **initializer_list;
   Onnx__StringStringEntryProto *entries, **entry_list;
   int max_nodes, max_initializers;
+  int side; /* of the images that the next layer takes */
   Onnx__GraphProto graph;
 } model;
 
@@ -100,6 +101,14 @@ static void add_ints(node *n, const char *name, int count, int value) {
   a->n_ints = (size_t)count;
   a->ints = n->ints[n->proto.n_attribute - 1];
   for (int i = 0; i < count; i++) a->ints[i] = value;
+}
+
+/* Adds the zeros above, to the left, below and to the right of a square image. */
+static void add_pads(node *n, const cream_unit_shape *s, int side) {
+  cream_pads pads = cream_padding_of(s->padding, s->pad, s->kernel, s->stride, s->dilation, side);
+  add_ints(n, "pads", 4, pads.before);
+  int64_t *last = n->ints[n->proto.n_attribute - 1];
+  last[2] = last[3] = pads.after;
 }
 
 /* Adds the values of a parameter as an initializer. Returns its name. */
@@ -195,7 +204,7 @@ static char *add_conv(model *m, const cream_unit_shape *s, const cream_param *we
   add_ints(n, "dilations", 2, s->dilation);
   add_int(n, "group", s->depthwise ? s->cin : 1);
   add_ints(n, "kernel_shape", 2, s->kernel);
-  add_ints(n, "pads", 4, s->pad);
+  add_pads(n, s, m->side);
   add_ints(n, "strides", 2, s->stride);
   return add_weights(m, n, x, weight, bias);
 }
@@ -221,6 +230,7 @@ static char *add_layer(model *m, const cream_net_layer *layer, char *x) {
   CREAM_ASSERT(layer->bias); /* folded */
   bool linear = layer->weight->n_dims == 2;
   x = linear ? add_linear(m, layer, x) : add_conv(m, &layer->shape, layer->weight, layer->bias, x);
+  m->side = cream_out_side(m->side, layer->shape.stride);
   x = add_act(m, layer->shape.act, layer->weight, x);
   return layer->shape.se ? add_squeeze_excite(m, layer, x) : x;
 }
@@ -364,6 +374,7 @@ cream_status cream_onnx_save(const char *path, const cream_net *net, const cream
   m.graph.n_input = m.graph.n_output = 1;
   m.graph.input = &input.list;
   m.graph.output = &output.list;
+  m.side = side;
   add_blocks(&m, blocks, n_blocks);
 
   Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets = &opset;
