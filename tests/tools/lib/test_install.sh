@@ -22,6 +22,9 @@ exists "$prefix/bin/cream" "$lib/libcream.so" "$lib/libcream.a" "$prefix/share/c
   "$prefix/share/man/man1/cream.1" "$prefix/share/bash-completion/completions/cream" \
   "$prefix/share/doc/cream/library.md"
 readelf -d "$lib/libcream.so" | grep -q 'SONAME.*libcream.so.[0-9]' || fail "libcream.so has no SONAME"
+if cc --version | grep -q 'Free Software Foundation' && readelf -d "$lib/libcream.so" | grep -q libgomp; then
+  fail "libcream.so needs libgomp, whose threads spin for long (tools/lib/team.c)"
+fi
 [ "$("$prefix/bin/cream" --version)" = "cream $(pkg-config --modversion cream)" ] || fail "versions differ"
 
 # What is exported is declared in the headers, and the other way round.
