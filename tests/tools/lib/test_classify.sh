@@ -14,7 +14,7 @@ cmake --install "$build" --prefix "$work/prefix" >install.log 2>&1 || fail "cmak
 lib=$(dirname "$(find "$work/prefix" -name libcream.a)")
 export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib
 # shellcheck disable=SC2046
-cc -std=gnu11 -Wall -Wextra -Werror "$work/prefix/share/doc/cream/examples/classify.c" -o classify \
+cc -std=gnu11 -Wall -Wextra -Werror "$work/prefix/share/doc/cream/docs/examples/classify.c" -o classify \
   $(pkg-config --cflags --libs cream) || fail "the example does not build"
 
 mkdir named plain
