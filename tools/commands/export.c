@@ -10,7 +10,7 @@
 enum { MAX_PAIRS = 16 };
 
 /* Writes the model with the metadata that a program needs to run it. */
-static cream_status save(const model *m, const char *out, cream_error *err) {
+static cream_status save(const cream_model *m, const char *out, cream_error *err) {
   cream_weights_metadata metadata;
   cream_status status = cream_weights_metadata_init(&metadata, &m->info, err);
   if (status != CREAM_OK) return status;
@@ -37,7 +37,7 @@ static cream_status run(const void *values, cream_error *err) {
   if (strcmp(options->line.arguments[0], "onnx") != 0)
     return cream_fail(err, CREAM_BAD_CONFIG, "unknown format \"%.40s\", expected a format: cream export onnx",
                       options->line.arguments[0]);
-  static model m;
+  static cream_model m;
   cream_status status = model_open(&m, &options->config, 1, err);
   if (status == CREAM_OK) status = save(&m, out, err);
   if (status == CREAM_OK) {
@@ -45,7 +45,7 @@ static cream_status run(const void *values, cream_error *err) {
     printf("%s: ONNX opset %d, input [batch,3,%d,%d], logits [batch,%d]\n", out, CREAM_ONNX_OPSET,
            net->resolution, net->resolution, net->classes);
   }
-  model_close(&m);
+  cream_model_close(&m);
   return status;
 }
 
