@@ -156,7 +156,8 @@ test_all() {
   fi
   configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON
   compile build all
-  configure build-asan -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON -DCREAM_SANITIZE=address,undefined
+  configure build-asan -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON -DCREAM_SANITIZE=address,undefined \
+    "-DCREAM_POCL_CACHE=$PWD/build/pocl"
   compile build-asan all
   local failed=()
   say "tests"

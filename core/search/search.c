@@ -73,12 +73,11 @@ static cream_status create_targets(cream_search *search, const cream_search_inpu
     search_target *target = &search->targets[t];
     target->limits.flops = inputs->range;
     if (search->n_budgets) target->limits = search->budgets[t].limits;
-    cream_range *ms = &target->limits.ms;
-    if (inputs->max_ms > 0 && (ms->max == 0 || inputs->max_ms < ms->max)) ms->max = inputs->max_ms;
-    if (ms->max > 0 && !search->has_latencies)
+    cream_limits_cap(&target->limits, inputs->max_ms);
+    if (target->limits.ms.max > 0 && !search->has_latencies)
       return cream_fail(err, CREAM_BAD_CONFIG,
                         "latency: a limit of %g ms needs a table of latencies; give --latency-table FILE",
-                        ms->max);
+                        target->limits.ms.max);
     target->limits.latencies = &search->latencies;
     cream_board_init(&target->board, config->board.size, config->board.gap / 100);
     target->board.first_slot = t * config->board.size;

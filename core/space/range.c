@@ -43,50 +43,20 @@ cream_range cream_costs_reach(const cream_costs *costs) {
   return reach_of(&flops, costs);
 }
 
+cream_range cream_latencies_reach(const cream_latencies *latencies, const cream_costs *costs) {
+  additive milliseconds;
+  milliseconds_of(latencies, &milliseconds);
+  return reach_of(&milliseconds, costs);
+}
+
+void cream_limits_cap(cream_limits *limits, double max_ms) {
+  if (max_ms > 0 && (limits->ms.max == 0 || max_ms < limits->ms.max)) limits->ms.max = max_ms;
+}
+
 bool cream_limits_hold(const cream_limits *limits, const cream_costs *costs, const cream_path *path) {
   cream_cost cost = cream_costs_path(costs, path);
   if (!cream_range_holds(&limits->flops, cream_cost_flops(&cost))) return false;
   return limits->ms.max == 0 || cream_range_holds(&limits->ms, cream_latencies_path(limits->latencies, path));
-}
-
-static cream_status reach_at(const cream_space *space, const int *depth, int resolution, int classes,
-                             cream_range *reach, cream_error *err) {
-  cream_skeleton skeleton;
-  cream_costs costs;
-  cream_status status = cream_skeleton_init(&skeleton, space, depth, resolution, classes, err);
-  if (status) return status;
-  cream_costs_init(&costs, &skeleton, resolution);
-  *reach = cream_costs_reach(&costs);
-  return CREAM_OK;
-}
-
-/* Largest resolution of the space's grid. */
-static int top_resolution(const cream_space *space) {
-  int span = space->resolution.max - space->resolution.min;
-  return space->resolution.min + span / space->resolution.step * space->resolution.step;
-}
-
-/* A resolution or depth[0] that is not 0 is the only one. */
-static cream_status reach_within(const cream_space *space, int classes, int resolution, const int *depth,
-                                 cream_range *reach, cream_error *err) {
-  int low[CREAM_MAX_STAGES], high[CREAM_MAX_STAGES];
-  for (int s = 0; s < space->n_stages; s++) {
-    low[s] = depth[0] ? depth[s] : space->stages[s].depth_min;
-    high[s] = depth[0] ? depth[s] : space->stages[s].depth_max;
-  }
-  cream_range small, large;
-  cream_status status =
-      reach_at(space, low, resolution ? resolution : space->resolution.min, classes, &small, err);
-  if (!status)
-    status = reach_at(space, high, resolution ? resolution : top_resolution(space), classes, &large, err);
-  if (!status) *reach = (cream_range){small.min, large.max};
-  return status;
-}
-
-cream_status cream_space_reach(const cream_space *space, int classes, cream_range *reach, cream_error *err) {
-  int any[CREAM_MAX_STAGES] = {0};
-  cream_status status = cream_space_validate(space, err);
-  return status ? status : reach_within(space, classes, 0, any, reach, err);
 }
 
 /* ---- drawing inside a range -------------------------------------------------------------------------- */
@@ -282,124 +252,9 @@ double cream_range_sampler_share(const cream_range_sampler *sampler) {
   return sampler->mass[0][0];
 }
 
-/* ---- depths and resolution for a range --------------------------------------------------------------- */
-
-static double mean_flops(const cream_costs *costs) {
-  double mean = cream_cost_flops(&costs->fixed);
-  for (int l = 0; l < costs->n_layers; l++)
-    for (int i = 0; i < costs->n_options[l]; i++)
-      mean += cream_cost_flops(&costs->layer[l][i]) / costs->n_options[l];
-  return mean;
-}
-
-/* The ranges of a supernet, and the smallest one that holds them all. */
-typedef struct wanted_ranges {
-  const cream_range *ranges;
-  int n;
-  cream_range hull;
-} wanted_ranges;
-
-/* How far the mean of uniform paths is from the middle of the ranges; INFINITY where one has no path. */
-static cream_status distance_at(const cream_space *space, const wanted_ranges *wanted, int classes,
-                                int resolution, const int *depth, double *distance, cream_error *err) {
-  cream_skeleton skeleton;
-  cream_costs costs;
-  cream_status status = cream_skeleton_init(&skeleton, space, depth, resolution, classes, err);
-  if (status) return status;
-  cream_costs_init(&costs, &skeleton, resolution);
-  *distance = INFINITY;
-  for (int i = 0; i < wanted->n; i++) {
-    cream_range_sampler *sampler;
-    cream_error none_inside;
-    const cream_limits limits = {.flops = wanted->ranges[i]};
-    status = cream_range_sampler_create(&costs, &limits, &sampler, &none_inside);
-    if (status == CREAM_BAD_CONFIG) return CREAM_OK;
-    if (status) return cream_fail(err, status, "%s", none_inside.text);
-    cream_range_sampler_destroy(sampler);
-  }
-  *distance = fabs(mean_flops(&costs) - (wanted->hull.min + wanted->hull.max) / 2);
-  return CREAM_OK;
-}
-
-/* The next depths of the even growth: one more layer in the shallowest stage, the last of equals. */
-static bool grow(const cream_space *space, int *depth) {
-  int chosen = -1;
-  for (int s = 0; s < space->n_stages; s++)
-    if (depth[s] < space->stages[s].depth_max && (chosen < 0 || depth[s] <= depth[chosen])) chosen = s;
-  if (chosen >= 0) depth[chosen]++;
-  return chosen >= 0;
-}
-
-static cream_status best_depth(const cream_space *space, const wanted_ranges *wanted, int classes,
-                               int resolution, bool fixed, int *depth, double *nearest, cream_error *err) {
-  int candidate[CREAM_MAX_STAGES] = {0};
-  for (int s = 0; s < space->n_stages; s++) candidate[s] = fixed ? depth[s] : space->stages[s].depth_min;
-  *nearest = INFINITY;
-  do {
-    double distance;
-    cream_status status = distance_at(space, wanted, classes, resolution, candidate, &distance, err);
-    if (status) return status;
-    if (isfinite(distance) && distance <= *nearest) {
-      *nearest = distance;
-      memcpy(depth, candidate, sizeof candidate);
-    }
-  } while (!fixed && grow(space, candidate));
-  return CREAM_OK;
-}
-
-cream_status cream_range_resolve(const cream_space *space, const cream_range *range, int classes,
-                                 int *resolution, int depth[CREAM_MAX_STAGES], cream_error *err) {
-  return cream_ranges_resolve(space, range, 1, classes, resolution, depth, err);
-}
-
-cream_status cream_ranges_resolve(const cream_space *space, const cream_range *ranges, int n, int classes,
-                                  int *resolution, int depth[CREAM_MAX_STAGES], cream_error *err) {
-  cream_status status = cream_space_validate(space, err);
-  if (status) return status;
-  bool fixed_depth = depth[0] != 0;
-  wanted_ranges wanted = {ranges, n, {INFINITY, 0}};
-  for (int i = 0; i < n; i++) {
-    if (ranges[i].max == 0) continue;
-    if (!(ranges[i].min >= 0 && ranges[i].min <= ranges[i].max))
-      return cream_fail(err, CREAM_BAD_CONFIG, "flops: got %g:%g M, expected MIN:MAX with 0 <= MIN <= MAX",
-                        ranges[i].min / 1e6, ranges[i].max / 1e6);
-    wanted.hull.min = fmin(wanted.hull.min, ranges[i].min);
-    wanted.hull.max = fmax(wanted.hull.max, ranges[i].max);
-  }
-  if (wanted.hull.max == 0) {
-    if (!*resolution) *resolution = top_resolution(space);
-    for (int s = 0; s < space->n_stages && !fixed_depth; s++) depth[s] = space->stages[s].depth_max;
-    cream_skeleton skeleton;
-    return cream_skeleton_init(&skeleton, space, depth, *resolution, classes, err);
-  }
-  int low = space->resolution.min, step = space->resolution.step, top = top_resolution(space);
-  const cream_range *range = &wanted.hull;
-  double middle = (range->min + range->max) / 2 / 1e6;
-  double ideal = space->resolution.scale_at * sqrt(middle / space->resolution.scale_flops);
-  int nearest = low + (int)lround((fmin(fmax(ideal, low), top) - low) / step) * step;
-  for (int away = 0; away <= 2 * (top - low) / step; away++) {
-    /* nearest, one step below, one above, two below, ... */
-    int candidate = nearest + (away % 2 ? -(away + 1) / 2 : away / 2) * step;
-    if (*resolution) candidate = *resolution;
-    if (candidate < low || candidate > top) continue;
-    double distance;
-    status = best_depth(space, &wanted, classes, candidate, fixed_depth, depth, &distance, err);
-    if (status) return status;
-    if (isfinite(distance)) {
-      *resolution = candidate;
-      return CREAM_OK;
-    }
-    if (*resolution) break;
-  }
-  cream_range reach;
-  if ((status = reach_within(space, classes, *resolution, depth, &reach, err))) return status;
-  if (n > 1)
-    return cream_fail(
-        err, CREAM_BAD_CONFIG,
-        "search.budgets: no supernet of space `%s` has paths for all of the %d budgets of %g to "
-        "%g M at one resolution; reachable are %.2f to %.2f M",
-        space->name, n, range->min / 1e6, range->max / 1e6, reach.min / 1e6, reach.max / 1e6);
-  return cream_fail(err, CREAM_BAD_CONFIG,
-                    "flops: no path of space `%s` lies in %g:%g M; reachable are %.2f to %.2f M", space->name,
-                    range->min / 1e6, range->max / 1e6, reach.min / 1e6, reach.max / 1e6);
+double cream_range_sampler_accepted(const cream_range_sampler *sampler, cream_rng *rng, int draws) {
+  int inside = 0;
+  cream_path path;
+  for (int i = 0; i < draws; i++) inside += draw_once(sampler, rng, &path);
+  return (double)inside / draws;
 }

@@ -111,7 +111,8 @@ static const setting settings[] = {
     TEXT(out, "run folder"),
     NUMBER(flops, 0, 1e9, "M FLOPs", "range of the network's FLOPs, counted as in the paper"),
     NUMBER(resolution, 0, 4096, "pixels", "side of the input; 0: from the architecture or the FLOPs range"),
-    NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers", "depth of every stage; empty: from the FLOPs range"),
+    NUMBER(depth, 1, CREAM_MAX_LAYERS, "layers",
+           "depth of every stage; empty: from the limits of FLOPs or latency"),
     NUMBER(
         heldout, 0, 0.9, "",
         "share of the training images held out: a search uses them for the board, the meta network and the "
@@ -208,8 +209,7 @@ static const setting settings[] = {
     NUMBER(retrain.ema, 0, 1, "", "decay of the exponential moving average of the weights; 0: none"),
     WORD(retrain.weights, final_weights,
          "weights that are written: the trained or the averaged ones, or the better of the two on the "
-         "held-out "
-         "images"),
+         "held-out images"),
     NUMBER(retrain.eval_every, 0, 100000, "epochs",
            "interval between evaluations on held-out images; 0: only at the end"),
     NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths in a ranking"),

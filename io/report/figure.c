@@ -41,15 +41,26 @@ const char *cream_figure_dash(int style) {
   return styles[style % CREAM_FIGURE_STYLES].dash;
 }
 
+void cream_scroll_begin(FILE *out, const char *label, bool tall) {
+  cream_html(out, "<div class=\"scroll%s\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">",
+             tall ? " long" : "", label);
+}
+
+void cream_scroll_end(FILE *out) {
+  fputs("</div>\n", out);
+}
+
 void cream_figure_table_begin(FILE *out, const char *const *headings) {
-  fputs("<details><summary>Numbers</summary><div class=\"scroll long\" tabindex=\"0\"><table><thead><tr>",
-        out);
+  fputs("<details><summary>Numbers</summary>", out);
+  cream_scroll_begin(out, "Numbers", true);
+  fputs("<table><thead><tr>", out);
   for (int i = 0; headings[i]; i++) cream_html(out, "<th scope=\"col\">%s</th>", headings[i]);
   fputs("</tr></thead><tbody>\n", out);
 }
 
 void cream_figure_table_end(FILE *out, const char *note) {
-  fputs("</tbody></table></div>", out);
+  fputs("</tbody></table>", out);
+  cream_scroll_end(out);
   if (note) cream_html(out, "<p class=\"note\">%s</p>", note);
   fputs("</details>\n", out);
 }

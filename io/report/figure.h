@@ -3,6 +3,7 @@
 #ifndef CREAM_IO_FIGURE_H
 #define CREAM_IO_FIGURE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Series differ in colour (CSS classes s0 ... s7), dash and mark. */
@@ -25,6 +26,11 @@ void cream_figure_end(FILE *, const cream_figure *);
 void cream_figure_mark(FILE *, int style, double x, double y);
 /* The stroke-dasharray of a style. */
 const char *cream_figure_dash(int style);
+
+/* What is between these scrolls where it is wider than the page, by the keyboard too, and shows at its edges that it
+ * is cut. Every table is within a pair. label: what screen readers call it; tall: its height is limited too. */
+void cream_scroll_begin(FILE *, const char *label, bool tall);
+void cream_scroll_end(FILE *);
 
 /* Called in this order: begin (headings end with NULL), rows as <tr> elements, end. note: what the table leaves
  * out; NULL: nothing. */

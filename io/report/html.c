@@ -105,3 +105,28 @@ void cream_html(FILE *out, const char *format, ...) {
   }
   va_end(args);
 }
+
+/* Quotes in text are escaped, so only attributes match. */
+void cream_html_prefixed(FILE *out, const char *html, const char *prefix) {
+  static const char *const attributes[] = {" id=\"", " href=\"#", " aria-labelledby=\""};
+  enum { LIST = 2 }; /* of these, several ids separated by blanks */
+  while (*html) {
+    size_t length = strcspn(html + 1, " ") + 1;
+    for (size_t a = 0; a < sizeof attributes / sizeof *attributes; a++) {
+      size_t name = strlen(attributes[a]);
+      if (strncmp(html, attributes[a], name)) continue;
+      fprintf(out, "%s%s", attributes[a], prefix);
+      html += name;
+      length = strcspn(html, "\"");
+      for (size_t i = 0; i < length; i++) {
+        fputc(html[i], out);
+        if (a == LIST && html[i] == ' ') fputs(prefix, out);
+      }
+      html += length;
+      length = strcspn(html, " ");
+      break;
+    }
+    fwrite(html, 1, length, out);
+    html += length;
+  }
+}

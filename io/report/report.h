@@ -1,4 +1,4 @@
-/* The report on runs and studies: one HTML page that needs no other file. */
+/* The report on runs, studies or a folder of runs: one HTML page that needs no other file. */
 #ifndef CREAM_IO_REPORT_H
 #define CREAM_IO_REPORT_H
 
@@ -18,8 +18,9 @@ typedef struct cream_report_outcome {
 } cream_report_outcome;
 
 /* Reads the folders and writes the page to `path` atomically. dirs: [n] folders of runs or of studies; of a
- * study, the report includes the first run of each arm. A file that is missing or broken makes its section
- * say so. CREAM_BAD_CONFIG: a folder is neither of a run nor of a study. */
+ * study, the report includes the first run of each arm. Or one folder whose subfolders are runs: the page has a table of
+ * them and the report of each. A file that is missing or broken makes its section say so. CREAM_BAD_CONFIG: a folder is
+ * none of these. */
 cream_status cream_report_write(const char *const *dirs, int n, const char *path, cream_report_outcome *,
                                 cream_error *);
 

@@ -112,14 +112,15 @@ static bool write_study(FILE *out, const report_study *study) {
   const json_t *measure, *arm;
   size_t i, a;
   if (!json_array_size(arms)) return false;
-  cream_html(
-      out, "<h3>%s</h3><div class=\"scroll\" tabindex=\"0\"><table class=\"wide arms\"><thead><tr><td></td>",
-      study->name);
+  cream_html(out, "<h3>%s</h3>", study->name);
+  cream_scroll_begin(out, study->name, false);
+  fputs("<table class=\"wide arms\"><thead><tr><td></td>", out);
   json_array_foreach(arms, a, arm) put_arm(out, arm);
   fputs("</tr></thead><tbody>\n", out);
   json_array_foreach(measures, i, measure) put_measure(out, measure, arms);
-  fputs("</tbody></table></div>\n"
-        "<p class=\"note\">Mean \xc2\xb1 standard deviation over the seeds; n is the number of seeds with a "
+  fputs("</tbody></table>", out);
+  cream_scroll_end(out);
+  fputs("<p class=\"note\">Mean \xc2\xb1 standard deviation over the seeds; n is the number of seeds with a "
         "result, where some have none. The second line compares with the first arm: the mean difference over "
         "the seeds that both have, the p of the paired t test, and W, the p of Wilcoxon's signed-rank test, "
         "which cannot be small with few seeds. Among many comparisons, some have a small p by "

@@ -99,7 +99,7 @@ static bool write_choices(FILE *out, const report *r, int index) {
   report_title(title, sizeof title, "Choices on the board", r, run);
   snprintf(caption, sizeof caption,
            "Share of the %zu paths that are on the board now, in %%. "
-           "A row with one dark cell: the paths agree on that layer.",
+           "A row with one strongly coloured cell: the paths agree on that layer.",
            entries);
   heat.id = report_id("choices-board", index);
   share_out(&c, &run->skeleton, column_of, counts);

@@ -83,6 +83,7 @@ static cream_status read_run(report_run *run, cream_error *err) {
   cream_status status = cream_metrics_read(&run->metrics, run->dir, &grown, err);
   if (status) return status;
   run->result = read_json(run->dir, CREAM_RUN_RESULT);
+  run->test = read_json(run->dir, CREAM_RUN_TEST);
   run->origin = read_json(run->dir, CREAM_RUN_ORIGIN);
   run->rank = read_json(run->dir, CREAM_RANK_FILE);
   run->running = cream_run_locked(run->dir);
@@ -130,6 +131,18 @@ static cream_status add_arms(report *r, const report_study *study, cream_error *
   return CREAM_OK;
 }
 
+bool report_is_folder(const char *dir) {
+  char study[CREAM_MAX_FILE_NAME];
+  cream_run_summary *runs;
+  int count = 0;
+  cream_error ignored;
+  snprintf(study, sizeof study, "%s/%s", dir, CREAM_STUDY_FILE);
+  if (cream_is_run(dir) || !access(study, F_OK) || cream_runs_list(dir, &runs, &count, &ignored))
+    return false;
+  free(runs);
+  return count > 0;
+}
+
 static cream_status add_dir(report *r, const char *dir, cream_error *err) {
   if (strlen(dir) >= sizeof r->studies[0].dir)
     return cream_fail(err, CREAM_BAD_CONFIG,
@@ -141,10 +154,14 @@ static cream_status add_dir(report *r, const char *dir, cream_error *err) {
                       "%s: too many studies; expected at most %d; write several reports", dir,
                       REPORT_STUDIES);
   json_t *file = read_json(dir, CREAM_STUDY_FILE);
+  if (!file && report_is_folder(dir))
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s: a folder of runs is reported alone; give only it, or its runs: %s/*", dir, dir);
   if (!file)
-    return cream_fail(
-        err, CREAM_BAD_CONFIG,
-        "%s: neither a run folder nor a study; expected config.yaml, metrics.jsonl or study.json in it", dir);
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s: neither a run folder nor a study, nor a folder that contains runs; expected "
+                      "config.yaml, metrics.jsonl or study.json in it",
+                      dir);
   report_study *study = &r->studies[r->n_studies++];
   study->file = file;
   copy_dir(study->dir, sizeof study->dir, dir);
@@ -175,6 +192,7 @@ void report_close(report *r) {
   for (int i = 0; i < r->n_runs; i++) {
     report_run *run = r->runs[i];
     json_decref(run->result);
+    json_decref(run->test);
     for (int b = 0; b < run->n_boards; b++) json_decref(run->boards[b]);
     json_decref(run->rank);
     json_decref(run->origin);

@@ -20,9 +20,9 @@ typedef struct report_run {
   char name[128], dir[1024];
   bool of_study; /* included as the first run of an arm */
   cream_metrics metrics;
-  json_t *result, *rank, *origin; /* NULL: missing or broken */
-  char *config_text;              /* NULL: missing */
-  bool has_config, has_skeleton;  /* `config`, `skeleton` are set */
+  json_t *result, *test, *rank, *origin; /* NULL: missing or broken */
+  char *config_text;                     /* NULL: missing */
+  bool has_config, has_skeleton;         /* `config`, `skeleton` are set */
   bool running;
   cream_config config;
   cream_skeleton skeleton; /* of the supernet */
@@ -37,6 +37,9 @@ typedef struct report {
   report_study studies[REPORT_STUDIES];
   bool left_out; /* there were more than REPORT_RUNS runs */
 } report;
+
+/* Whether the folder is neither a run nor a study, but has a subfolder that is a run. */
+bool report_is_folder(const char *dir);
 
 /* Reads the folders. Even after a failure the caller ends the report with report_close. */
 cream_status report_open(report *, const char *const *dirs, int n, cream_error *);

@@ -22,8 +22,9 @@ static void write_correlations(FILE *out, const report_run *run) {
   const json_t *correlations = report_member(run->rank, "correlations"), *one;
   size_t i;
   double level = report_number(run->rank, "bootstrap.level");
+  cream_scroll_begin(out, "Rank correlation", false);
   cream_html(out,
-             "<div class=\"scroll\" tabindex=\"0\"><table class=\"wide\">"
+             "<table class=\"wide\">"
              "<caption>Rank correlation with the trained networks, %s: "
              "value and %.0f %% bootstrap interval</caption>"
              "<thead><tr><th>best paths</th><th>ranked by</th><th>measure</th><th>images</th>"
@@ -36,7 +37,8 @@ static void write_correlations(FILE *out, const report_run *run) {
     put_interval(out, one, "rho");
     fputs("</tr>\n", out);
   }
-  fputs("</tbody></table></div>\n", out);
+  fputs("</tbody></table>", out);
+  cream_scroll_end(out);
 }
 
 /* ", tau 0.41": the tau of the supernet over all paths; "": not known. */

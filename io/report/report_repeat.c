@@ -48,8 +48,10 @@ bool report_repeat(FILE *out, const report *r) {
     fputs("</p>\n", out);
     put_origin(out, run);
     if (run->config_text)
-      cream_html(out, "<details><summary>All settings (config.yaml)</summary><pre>%s</pre></details>\n",
-                 run->config_text);
+      cream_html(
+          out,
+          "<details><summary>All settings (config.yaml)</summary><pre tabindex=\"0\">%s</pre></details>\n",
+          run->config_text);
   }
   return r->n_runs > 0;
 }

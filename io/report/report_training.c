@@ -1,5 +1,6 @@
 /* Sections on the training of the supernet. */
 #include <math.h>
+#include <string.h>
 
 #include "html.h"
 #include "io/config/settings.h"
@@ -29,14 +30,24 @@ static const cream_curve *accuracy_of(const report_run *run) {
   return if_search(run, &run->metrics.accuracy);
 }
 
-static const char loss_caption[] = "Each point is the mean over several steps; the band shows their range. "
-                                   "Hard: cross entropy with the labels. "
-                                   "Soft: cross entropy with the teacher's output, once distillation has "
-                                   "begun. Total: the loss that is minimised.";
+#define LOSS_CAPTION(soft)                                                                                   \
+  "Each point is the mean over several steps; the band shows their range. Hard: cross entropy with the "     \
+  "labels. " soft "Total: the loss that is minimised."
+
+/* Whether a search distils, or settings are missing so that it may. */
+static bool has_teacher(const report *r) {
+  for (int i = 0; i < r->n_runs; i++)
+    if (report_is_search(r->runs[i]) && (!r->runs[i]->has_config || report_has_teacher(r->runs[i])))
+      return true;
+  return false;
+}
 
 bool report_losses(FILE *out, const report *r) {
   if (!report_searches(r)) return report_no_search(out);
   bool any = false;
+  const char *loss_caption = has_teacher(r) ? LOSS_CAPTION("Soft: cross entropy with the teacher's output, "
+                                                           "once distillation has begun. ")
+                                            : LOSS_CAPTION("");
   report_plots_begin(out);
   if (r->n_runs == 1) {
     const cream_metrics *m = &r->runs[0]->metrics;
@@ -63,12 +74,23 @@ bool report_losses(FILE *out, const report *r) {
   return any || report_missing(out, "No step was logged.", "Let the search run.");
 }
 
+#define RATE_CAPTION                                                                                         \
+  "The rate in use, scaled by the batch size. It may fall where the warm-up ends and at every step of the "  \
+  "schedule."
+
+static bool has_rollback(const report *r) {
+  for (int i = 0; i < r->n_runs; i++)
+    for (int n = 0; n < r->runs[i]->metrics.n_notes; n++)
+      if (strstr(r->runs[i]->metrics.notes[n], "halved the learning rate")) return true;
+  return false;
+}
+
 bool report_rate(FILE *out, const report *r) {
-  cream_plot plot = cream_plot_of(
-      "rates", "Learning rate", "step", "learning rate",
-      "The rate in use, scaled by the batch size. It may fall where the warm-up ends and at every "
-      "step of the schedule. A rollback after the loss diverged halves it, and is listed in "
-      "the notes of the summary.");
+  cream_plot plot = cream_plot_of("rates", "Learning rate", "step", "learning rate",
+                                  has_rollback(r) ? RATE_CAPTION
+                                      " A rollback after the loss diverged halved it: see the notes of the "
+                                      "summary."
+                                                  : RATE_CAPTION);
   report_plots_begin(out);
   bool any = report_overlay(out, r, &plot, rate_of, false);
   report_plots_end(out);
@@ -127,6 +149,9 @@ bool report_matching(FILE *out, const report *r) {
   any |= write_distribution(out, r);
   any |= report_overlay(out, r, &gradient, gradient_of, false);
   report_plots_end(out);
+  if (!any && !has_teacher(r))
+    return report_missing(out, "The search has no teacher, by its strategy or its settings.",
+                          "Search with --set search.strategy=cream --set search.teacher=meta.");
   return any || report_missing(
                     out, "No teacher was matched.",
                     "Search with --set search.teacher=meta, beyond the start epoch (search.start_epoch).");
@@ -159,8 +184,11 @@ bool report_convergence(FILE *out, const report *r) {
   if (!report_searches(r)) return report_no_search(out);
   if (report_searches(r) == 1)
     return report_missing(out, "There is only one search, and nothing to compare it with.",
-                          "Search again with --set search.teacher=none and another --out, and give both: "
-                          "cream report DIR DIR.");
+                          has_teacher(r) ? "Search again with --set search.teacher=none and another --out, "
+                                           "and give both: cream report DIR DIR."
+                                         : "Search again with --set search.strategy=cream --set "
+                                           "search.teacher=meta and another --out, and give both: cream "
+                                           "report DIR DIR.");
   report_plots_begin(out);
   cream_plot loss =
       cream_plot_of("convergence-loss", "Hard loss", "step", "cross entropy with the labels (nats)",

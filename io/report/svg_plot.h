@@ -51,12 +51,12 @@ cream_plot_series *cream_plot_add(cream_plot *, const char *name, cream_series_k
 bool cream_plot_empty(const cream_plot *);
 void cream_plot_write(FILE *, const cream_plot *);
 
-/* A grid of shares: rows of layers, columns of choices. */
+/* A grid of shares, with a legend of its colours. Long names are cut in the drawing, and whole in its table. */
 typedef struct cream_heat {
   const char *id, *title, *caption;
   const char *x, *y; /* headings of columns and rows */
   int rows, columns;
-  const double *values;            /* [rows][columns], 0 to 1; NaN: there is no such choice */
+  const double *values;            /* [rows][columns], 0 to 1; NaN: the cell is empty */
   const char *const *row_names;    /* [rows] */
   const char *const *column_names; /* [columns] */
 } cream_heat;

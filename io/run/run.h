@@ -33,12 +33,12 @@ typedef struct cream_run {
 /* ---- the folder (run_folder.c) ------------------------------------------------------------------- */
 
 /* Creates the folder if it does not exist, and locks it. An existing folder must be empty unless `force`:
- * then its result.json and its checkpoints are removed, and other files are replaced when they are written.
+ * then its result.json, test.json and checkpoints are removed, and other files are replaced when they are written.
  * CREAM_BAD_CONFIG: the folder is not empty or in use. CREAM_FAILED: it cannot be created or written to. */
 cream_status cream_run_open(cream_run *, const char *dir, bool force, cream_error *);
 /* The same for a run that will be resumed: every file stays. */
 cream_status cream_run_reopen(cream_run *, const char *dir, cream_error *);
-/* Prepares a reopened folder for the run to continue from a checkpoint: removes result.json and truncates
+/* Prepares a reopened folder for the run to continue from a checkpoint: removes result.json and test.json and truncates
  * the logs to their lengths at the checkpoint. Later events are appended, their seconds count from the
  * checkpoint's, and a START is not logged again. A log that is shorter than at the checkpoint stays as it is,
  * and `note` says so; otherwise `note` is "". info NULL: the run starts from the beginning. */

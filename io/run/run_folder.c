@@ -61,10 +61,16 @@ bool cream_run_locked(const char *dir) {
   return locked;
 }
 
-static cream_status remove_result(const cream_run *run, cream_error *err) {
+static cream_status remove_file(const cream_run *run, const char *name, cream_error *err) {
   char path[CREAM_MAX_FILE_NAME];
-  if (!unlink(cream_run_file(run, CREAM_RUN_RESULT, path)) || errno == ENOENT) return CREAM_OK;
+  if (!unlink(cream_run_file(run, name, path)) || errno == ENOENT) return CREAM_OK;
   return cream_fail(err, CREAM_FAILED, "cannot remove %s: %s", path, strerror(errno));
+}
+
+/* The result and the test of an earlier run: the run that begins has other weights. */
+static cream_status remove_result(const cream_run *run, cream_error *err) {
+  cream_status status = remove_file(run, CREAM_RUN_RESULT, err);
+  return status ? status : remove_file(run, CREAM_RUN_TEST, err);
 }
 
 /* clear: the run starts from the beginning. */

@@ -13,6 +13,7 @@
 #define CREAM_RUN_ARCH     "arch.json"                   /* the network found */
 #define CREAM_RUN_SUPERNET "supernet.safetensors"
 #define CREAM_RUN_WEIGHTS  "weights.safetensors" /* of a single network */
+#define CREAM_RUN_TEST     "test.json"           /* accuracy by class, confusions */
 #define CREAM_RUN_RESULT   "result.json"         /* written last: the run is complete */
 #define CREAM_RUN_LOCK     "run.lock"            /* locked (flock) while a run uses the folder */
 

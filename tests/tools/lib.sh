@@ -63,10 +63,9 @@ finish() {
   exit 0
 }
 
-# For scripts with an OpenCL device: what PoCL compiles stays in the build folder from one run to the next.
+# For scripts with an OpenCL device: what PoCL compiles is shared with the other tests of the build folder.
 keep_pocl_cache() {
-  export POCL_CACHE_DIR
-  POCL_CACHE_DIR=$(dirname "$cream")/pocl/$(basename "$0" .sh)
+  export POCL_CACHE_DIR=${CREAM_POCL_CACHE:-$(dirname "$cream")/pocl}
   mkdir -p "$POCL_CACHE_DIR"
 }
 

@@ -7,21 +7,29 @@
 #include "io/config/latency_table.h"
 #include "tools/cli/command.h"
 
+enum { LATENCY_MAX_ROUNDS = 1000 };
+
 typedef struct latency_options {
   cli_line line;
-  cream_config config; /* space, seed, threads, out; resolution 0 and depth 0: the space's largest */
+  /* space, arch, seed, out; resolution 0 and depth 0: the space's largest. device "" and threads -1: not given */
+  cream_config config;
   const char *table;
-  int classes; /* 0: the space's own number */
-  int batch;
+  int classes;     /* 0: the space's own number */
+  int batch;       /* 0: not given */
   int depth_limit; /* layers of a stage, where the depths are not given */
   int paths, rounds;
   bool json;
+  bool accept_disturbed; /* build writes a table although other work disturbed the measurements */
 } latency_options;
 
 /* `values` are a latency_options. */
 cream_status latency_build(const void *values, cream_error *); /* latency_build.c */
 cream_status latency_check(const void *values, cream_error *); /* latency_check.c */
+cream_status latency_net(const void *values, cream_error *);   /* latency_net.c */
 cream_status latency_show(const void *values, cream_error *);  /* latency_check.c */
+
+/* Gives the defaults to a device, threads and a batch that were not given, and their number to all threads. */
+void latency_options_device(cream_config *, int *batch);
 
 /* ---- timing (latency_rig.c) ---------------------------------------------------------------------- */
 
@@ -42,6 +50,8 @@ typedef struct latency_rig {
 cream_status latency_rig_open(latency_rig *, const cream_config *, const cream_skeleton *, int batch,
                               cream_error *);
 void latency_rig_close(latency_rig *);
+/* The full name of the rig's device. Returns `text`. */
+char *latency_rig_machine(latency_rig *, int threads, char *text, size_t size);
 
 /* Milliseconds of one forward pass. parts[n_parts] gets those of each part, which waits for the device after
  * every part; or NULL. */

@@ -6,10 +6,9 @@
 #include "core/base/statistics.h"
 #include "io/config/space_yaml.h"
 #include "latency.h"
+#include "latency_settle.h"
 #include "tools/bench/bench.h"
 #include "tools/cli/progress.h"
-
-static const double least_correlation = 0.95, most_error = 0.10;
 
 typedef struct check_result {
   int paths;
@@ -57,7 +56,7 @@ static void compare(check_result *result) {
 }
 
 static bool good(const check_result *result) {
-  return result->spearman > least_correlation && result->mean_error < most_error;
+  return latency_predicts(result->spearman, result->mean_error);
 }
 
 static void print(const check_result *result) {
@@ -67,7 +66,7 @@ static void print(const check_result *result) {
            100 * (result->predicted[p] / result->measured[p] - 1));
   printf("rank correlation (Spearman) %.4f, expected above %.2f; mean error %.2f %%, expected below %.0f %%; "
          "largest %.2f %%\n",
-         result->spearman, least_correlation, 100 * result->mean_error, 100 * most_error,
+         result->spearman, LATENCY_LEAST_CORRELATION, 100 * result->mean_error, 100 * LATENCY_MOST_ERROR,
          100 * result->worst_error);
 }
 

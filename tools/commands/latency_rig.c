@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "core/net/fold.h"
+#include "cpu/driver.h"
 #include "latency.h"
 #include "tools/cli/progress.h"
+#include "tools/run/device.h"
 #include "tools/run/network.h"
 
 /* Binds the process to the last processors that it may use: the first ones serve interrupts. A failure only makes the
@@ -48,6 +50,12 @@ void latency_rig_close(latency_rig *rig) {
   if (rig->net) cream_net_destroy(rig->net);
   if (rig->backend) rig->backend->destroy(rig->backend);
   *rig = (latency_rig){0};
+}
+
+char *latency_rig_machine(latency_rig *rig, int threads, char *text, size_t size) {
+  if (!device_is_cpu(rig->backend)) return device_describe(rig->backend, threads, text, size);
+  cream_cpu_model(text, size);
+  return text;
 }
 
 /* A failure of the device is also returned by the synchronise at the end. */

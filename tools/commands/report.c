@@ -60,5 +60,6 @@ COMMAND(
     .missing = "no folder: expected cream report DIR..., folders of runs or of a study",
     .text =
         "DIR is the folder of a search, of a retraining, or of a study. Curves of several are drawn in the\n"
-        "same plots. The page needs no other file and no network. A section without data names the command\n"
-        "that makes them.\n");
+        "same plots. A folder whose subfolders are runs, given alone, becomes a table of the runs and the\n"
+        "report of each. The page needs no other file and no network. A section without data names the\n"
+        "command that makes them.\n");

@@ -2,14 +2,20 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
+#include "io/run/test_result.h"
 #include "tools/run/class_match.h"
 #include "tools/run/device.h"
+#include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
 #include "tools/run/session.h"
+
+/* The most classes whose confusions are counted after a training, in a matrix of 64 MB. */
+enum { MOST_CONFUSED = 4096 };
 
 /* The parts of a training, in the order in which they are made. */
 typedef struct retrain_run {
@@ -19,6 +25,7 @@ typedef struct retrain_run {
   cream_source *train, *heldout;
   cream_retrain *retrain;
   session run;
+  dry_clock clock; /* of a dry run */
 } retrain_run;
 
 static void state(void *retrain, cream_state *out) {
@@ -95,50 +102,71 @@ static void warn_of_average(const retrain_run *r, const cream_config *config) {
       !*config->weights)
     fprintf(stderr,
             "retrain.ema: after %.0f steps, %.0f %% of the averaged weights will still be the initial ones; "
-            "for so "
-            "short a training, set it to %.3g\n",
+            "for so short a training, set it to %.3g\n",
             steps, 100 * kept, fmax(1 - 10 / steps, 0));
 }
 
-static cream_status open_all(retrain_run *r, run_options *options, cream_error *err) {
+static cream_status open_parts(retrain_run *r, run_options *options, cream_error *err) {
   cream_config *config = &options->config;
-  cream_status status = session_check_out(config, err);
+  cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
   if (status == CREAM_OK && !options->resume) status = class_match_train(config, &r->data, err);
   if (status == CREAM_OK && !*config->weights) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK) status = run_check_classes(&r->arch, &r->data, err);
   if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
-  if (status == CREAM_OK) status = open_sources(r, config, err);
-  if (status != CREAM_OK) return status;
-  cream_retrain_inputs inputs = {.config = config,
-                                 .skeleton = &r->arch.net,
-                                 .train = r->train,
-                                 .heldout = r->heldout,
-                                 .listener = session_listener(&r->run),
-                                 .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
-  memory_check size = {"retrain.batch", config->retrain.batch, r->train, r->heldout,
-                       r->backend,      r->data.workers,       &inputs,  make};
+  return status == CREAM_OK ? open_sources(r, config, err) : status;
+}
+
+static memory_check size_of(const retrain_run *r, const cream_config *config, cream_retrain_inputs *inputs) {
+  return (memory_check){"retrain.batch", config->retrain.batch, r->train, r->heldout,
+                        r->backend,      r->data.workers,       inputs,   make};
+}
+
+static cream_status create(retrain_run *r, cream_config *config, cream_retrain_inputs *inputs,
+                           cream_error *err) {
+  memory_check size = size_of(r, config, inputs);
   int fits;
-  status = memory_check_run(&size, &fits, err);
+  cream_status status = memory_check_run(&size, &fits, err);
   if (status != CREAM_OK) {
     cream_error reason = *err;
     status = shrink(r, config, fits, &reason, err);
-    inputs.train = r->train;
-    inputs.heldout = r->heldout;
+    inputs->train = r->train;
+    inputs->heldout = r->heldout;
   }
-  if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
-  if (status != CREAM_OK && device_failed()) {
-    const device_options device = device_options_of(config);
-    cream_error reason = *err;
-    status = device_fall_back(&device, &r->backend, &reason, err);
-    if (status == CREAM_OK) status = cream_retrain_create(r->backend, &inputs, &r->retrain, err);
-  }
-  if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
-  if (status != CREAM_OK) return status;
+  if (status == CREAM_OK) status = cream_retrain_create(r->backend, inputs, &r->retrain, err);
+  if (status == CREAM_OK || !device_failed()) return status;
+  const device_options device = device_options_of(config);
+  cream_error reason = *err;
+  status = device_fall_back(&device, &r->backend, &reason, err);
+  return status == CREAM_OK ? cream_retrain_create(r->backend, inputs, &r->retrain, err) : status;
+}
+
+/* Trains for some steps, and prints what the training would take. */
+static cream_status try(retrain_run *r, const cream_config *config, cream_retrain_inputs *inputs, bool json,
+                        cream_error *err) {
+  const memory_check size = size_of(r, config, inputs);
+  warn_of_average(r, config);
+  device_begin(r->backend, r->train);
+  cream_status status = cream_retrain_run(r->retrain, err);
+  if (!r->clock.done) return status;
+  const dry_run dry = {.command = "retrain",
+                       .config = config,
+                       .skeleton = &r->arch.net,
+                       .memory = &size,
+                       .batch = config->retrain.batch,
+                       .accumulate = config->retrain.accumulate,
+                       .backend = r->backend,
+                       .clock = r->clock};
+  return dry_run_print(&dry, json, err);
+}
+
+/* The session, with the architecture in its folder. */
+static cream_status open_session(retrain_run *r, const run_options *options, cream_error *err) {
+  const cream_config *config = &options->config;
   const checkpoint_target target = {"retrain", r->retrain, state, restored};
   int images = config->retrain.batch * config->retrain.accumulate;
-  status = session_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
+  cream_status status = session_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
   if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
   warn_of_average(r, config);
@@ -154,6 +182,27 @@ static const struct {
     [CREAM_RETRAIN_AVERAGED] = {"averaged", "averaged", "test-averaged"},
 };
 _Static_assert(sizeof kinds / sizeof *kinds == CREAM_RETRAIN_KINDS, "words of each kind of weights");
+
+static cream_status open_all(retrain_run *r, run_options *options, cream_error *err) {
+  cream_config *config = &options->config;
+  cream_status status = open_parts(r, options, err);
+  if (status != CREAM_OK) return status;
+  cream_retrain_inputs inputs = {.config = config,
+                                 .skeleton = &r->arch.net,
+                                 .train = r->train,
+                                 .heldout = r->heldout,
+                                 .listener = session_listener(&r->run),
+                                 .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
+  if (options->dry_run) {
+    inputs.listener = dry_clock_start(&r->clock, 1);
+    config->time_budget = 0;
+    inputs.checkpointer = (cream_checkpointer){0};
+  }
+  status = create(r, config, &inputs, err);
+  if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
+  if (status != CREAM_OK) return status;
+  return options->dry_run ? try(r, config, &inputs, options->json, err) : open_session(r, options, err);
+}
 
 static cream_status save_weights(retrain_run *r, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
@@ -175,13 +224,27 @@ static void print_choice(const cream_retrain_choice *choice, const cream_config 
   puts(config->retrain.weights == CREAM_FINAL_BEST ? "" : " (retrain.weights)");
 }
 
-/* Tests the network once; `title` is printed. */
+/* Tests the network once; `title` is printed. confusion: as in run_test_net. */
 static cream_status test_once(retrain_run *r, const run_options *options, const char *split,
-                              const char *title, run_test *tested, cream_error *err) {
-  cream_status status =
-      run_test_net(cream_retrain_net(r->retrain), &r->data, options->config.retrain.batch, NULL, tested, err);
+                              const char *title, uint32_t *confusion, run_test *tested, cream_error *err) {
+  cream_status status = run_test_net(cream_retrain_net(r->retrain), &r->data, options->config.retrain.batch,
+                                     confusion, tested, err);
   if (status == CREAM_OK) status = session_tested(&r->run, split, tested, err);
   if (status == CREAM_OK && !options->json) run_print_test(title, tested);
+  return status;
+}
+
+/* The test of the weights that the run writes, with test.json. */
+static cream_status test_classes(retrain_run *r, const run_options *options, run_test *tested,
+                                 cream_error *err) {
+  int classes = r->arch.net.classes;
+  uint32_t *confusion =
+      classes <= MOST_CONFUSED ? calloc((size_t)classes * (size_t)classes, sizeof *confusion) : NULL;
+  cream_status status = test_once(r, options, "test", "test", confusion, tested, err);
+  const cream_test_result test = {options->config.data, tested->score, classes, r->data.dataset->class_names,
+                                  confusion};
+  if (status == CREAM_OK && confusion) status = cream_test_result_write(r->run.folder.dir, &test, err);
+  free(confusion);
   return status;
 }
 
@@ -194,10 +257,10 @@ static cream_status test(retrain_run *r, const run_options *options, cream_error
   cream_path path = cream_skeleton_first_path(&r->arch.net);
   if (!options->json) run_print_network(&r->arch.net, &path);
   cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
-  cream_status status = test_once(r, options, "test", "test", &tested, err);
+  cream_status status = test_classes(r, options, &tested, err);
   if (choice.evaluated) result.heldout = &choice.heldout[choice.kind];
   if (status == CREAM_OK && cream_retrain_use(r->retrain, other)) {
-    status = test_once(r, options, kinds[other].split, kinds[other].title, &others, err);
+    status = test_once(r, options, kinds[other].split, kinds[other].title, NULL, &others, err);
     *(averaged ? &result.test_trained : &result.test_averaged) = &others.score;
     result.weights = kinds[choice.kind].word;
     if (choice.evaluated) {
@@ -233,7 +296,7 @@ static cream_status run(const void *values, cream_error *err) {
   resolved = *(const run_options *)values;
   memset(&r, 0, sizeof r);
   cream_status status = open_all(&r, &resolved, err);
-  if (status == CREAM_OK) status = train_and_test(&r, &resolved, err);
+  if (status == CREAM_OK && !resolved.dry_run) status = train_and_test(&r, &resolved, err);
   cream_run_result unfinished = {.command = "retrain"};
   status = session_end(&r.run, &resolved, &unfinished, "weights.safetensors holds the weights so far", status,
                        err);
@@ -249,8 +312,8 @@ static cream_status run(const void *values, cream_error *err) {
 static const cli_option options[] = {
     RUN_ARCH,   RUN_RESOLUTION, RUN_WEIGHTS,           RUN_FOLDER_UNTRAINED, RUN_BUDGET, RUN_CONFIG,
     RUN_SET,    RUN_DATA,       RUN_EPOCHS("retrain"), RUN_BATCH("retrain"), RUN_SEED,   RUN_THREADS,
-    RUN_DEVICE, RUN_OUT,        RUN_TIME_BUDGET,       RUN_ON_NAN,           RUN_JSON,   RUN_FORCE,
-    RUN_RESUME,
+    RUN_DEVICE, RUN_OUT,        RUN_DRY_RUN,           RUN_TIME_BUDGET,      RUN_ON_NAN, RUN_JSON,
+    RUN_FORCE,  RUN_RESUME,
 };
 
 static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",    "weights", "resolution",

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "tools/cli/board_print.h"
 #include "tools/run/device.h"
+#include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
 #include "tools/run/session.h"
@@ -22,6 +24,7 @@ typedef struct search_run {
   cream_search *search;
   session run;
   cream_listener listener; /* of the run */
+  dry_clock clock;         /* of a dry run */
 } search_run;
 
 /* Saves the weights of the supernet and of the meta network, where there is one. */
@@ -92,10 +95,12 @@ static cream_status save(search_run *s, const run_options *options, const cream_
 
 static void report(const search_run *s, const cream_search_result *found) {
   const char *dir = s->run.folder.dir;
+  const terminal screen = terminal_of(STDERR_FILENO);
   for (int t = 0; t < cream_search_targets(s->search); t++) {
     const char *budget = budget_of(s, t);
     if (budget) fprintf(stderr, "budget %s\n", budget);
-    progress_print_board(stderr, cream_search_board(s->search, t), &s->skeleton);
+    const board_view view = {cream_search_board(s->search, t), &s->skeleton, NULL, found[t].entry, 0};
+    board_print(stderr, &view, &screen);
     if (budget) printf("budget      %s\n", budget);
     run_print_network(&s->skeleton, &found[t].path);
     if (found[t].ms > 0) printf("latency     %.3f ms by the table\n", found[t].ms);
@@ -154,9 +159,9 @@ static void keep_start_epoch(cream_config *config) {
     config->search.start_epoch = checkpoint_start_epoch(&info.config);
 }
 
-static cream_status open_all(search_run *s, const run_options *options, cream_error *err) {
+static cream_status open_parts(search_run *s, const run_options *options, cream_error *err) {
   const cream_config *config = &options->config;
-  cream_status status = session_check_out(config, err);
+  cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
   if (status == CREAM_OK) status = run_data_open(config, &s->data, err);
   if (status == CREAM_OK) status = run_supernet(config, s->data.dataset->classes, &s->skeleton, err);
   if (status == CREAM_OK) status = run_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
@@ -164,12 +169,61 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   int batch = config->search.batch, side = s->skeleton.resolution;
   if (status == CREAM_OK) status = run_train_source(&s->data, config, batch, side, &s->train, err);
   if (status == CREAM_OK) status = run_heldout_source(&s->data, batch, side, &s->heldout, err);
+  return status;
+}
+
+/* Trains for some steps, from the first one with teacher and board, and prints what the search would take. */
+static cream_status try(search_run *s, const cream_config *config, const memory_check *size, bool json,
+                        cream_error *err) {
+  cream_search_result none[CREAM_MAX_BUDGETS];
+  device_begin(s->backend, s->train);
+  cream_status status = cream_search_run(s->search, none, err);
+  if (!s->clock.done) return status;
+  const dry_run dry = {.command = "search",
+                       .config = config,
+                       .skeleton = &s->skeleton,
+                       .latencies = s->has_latencies ? &s->latencies : NULL,
+                       .memory = size,
+                       .batch = config->search.batch,
+                       .accumulate = 1,
+                       .backend = s->backend,
+                       .clock = s->clock};
+  return dry_run_print(&dry, json, err);
+}
+
+/* The listener, and the settings of the search that are not those of the options. */
+static void begin(search_run *s, const run_options *options, cream_config *config) {
+  config->resolution = s->skeleton.resolution;
+  memcpy(config->depth, s->skeleton.depth, sizeof config->depth);
+  if (options->dry_run) {
+    int board = config->search.board.every, meta = config->search.meta.every;
+    s->listener = dry_clock_start(&s->clock, board > meta ? board : meta);
+    config->search.start_epoch = 0;
+    config->time_budget = 0;
+  } else {
+    s->listener = session_listener(&s->run);
+    if (options->resume) keep_start_epoch(config);
+  }
+}
+
+static cream_status create(search_run *s, const cream_search_inputs *inputs, memory_check *size,
+                           const device_options *device, cream_error *err) {
+  int fits;
+  cream_status status = memory_check_or_fall_back(size, device, &s->backend, &fits, err);
+  if (status == CREAM_OK) status = cream_search_create(s->backend, inputs, &s->search, err);
+  if (status == CREAM_OK || !device_failed()) return status;
+  cream_error reason = *err;
+  status = device_fall_back(device, &s->backend, &reason, err);
+  size->backend = s->backend;
+  return status == CREAM_OK ? cream_search_create(s->backend, inputs, &s->search, err) : status;
+}
+
+static cream_status open_all(search_run *s, const run_options *options, cream_error *err) {
+  const cream_config *config = &options->config;
+  cream_status status = open_parts(s, options, err);
   if (status != CREAM_OK) return status;
   run_options resolved = *options;
-  resolved.config.resolution = side;
-  memcpy(resolved.config.depth, s->skeleton.depth, sizeof resolved.config.depth);
-  if (options->resume) keep_start_epoch(&resolved.config);
-  s->listener = session_listener(&s->run);
+  begin(s, options, &resolved.config);
   cream_search_inputs inputs = {.config = &resolved.config,
                                 .skeleton = &s->skeleton,
                                 .range = run_range(config),
@@ -179,18 +233,17 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
                                 .heldout = s->heldout,
                                 .listener = {on_event, s, s->listener.stop},
                                 .checkpointer = checkpoint_hooks(&s->run.checkpoints)};
+  if (options->dry_run) {
+    inputs.listener = s->listener;
+    inputs.checkpointer = (cream_checkpointer){0};
+  }
+  int batch = config->search.batch;
   memory_check size = {"search.batch", batch,           s->train, s->heldout,
                        s->backend,     s->data.workers, &inputs,  make};
   const device_options device = device_options_of(config);
-  int fits;
-  status = memory_check_or_fall_back(&size, &device, &s->backend, &fits, err);
-  if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
-  if (status != CREAM_OK && device_failed()) {
-    cream_error reason = *err;
-    status = device_fall_back(&device, &s->backend, &reason, err);
-    if (status == CREAM_OK) status = cream_search_create(s->backend, &inputs, &s->search, err);
-  }
+  status = create(s, &inputs, &size, &device, err);
   if (status != CREAM_OK) return status;
+  if (options->dry_run) return try(s, config, &size, options->json, err);
   const checkpoint_target target = {"search", s->search, state, restored};
   return session_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
 }
@@ -240,7 +293,7 @@ static cream_status run(const void *values, cream_error *err) {
   char left[160];
   memset(&s, 0, sizeof s);
   cream_status status = open_all(&s, options, err);
-  if (status == CREAM_OK) status = run_and_save(&s, options, err);
+  if (status == CREAM_OK && !options->dry_run) status = run_and_save(&s, options, err);
   describe_left(&s, left, sizeof left);
   cream_run_result unfinished = {.command = "search",
                                  .strategy = cream_strategy_name(options->config.search.strategy)};
@@ -273,6 +326,7 @@ static const cli_option options[] = {
     RUN_THREADS,
     RUN_DEVICE,
     RUN_OUT,
+    RUN_DRY_RUN,
     RUN_TIME_BUDGET,
     RUN_ON_NAN,
     RUN_JSON,

@@ -5,9 +5,12 @@
 #include "commands.h"
 #include "core/net/fold.h"
 #include "io/base/json.h"
+#include "io/run/run_names.h"
+#include "io/run/test_result.h"
 #include "io/weights/weights.h"
 #include "tools/run/class_match.h"
 #include "tools/run/device.h"
+#include "tools/run/files.h"
 #include "tools/run/network.h"
 #include "tools/run/run_options.h"
 #include "tools/run/trained.h"
@@ -21,7 +24,7 @@ typedef struct test_run {
   run_data data;
   cream_backend *backend;
   cream_net *net;
-  uint32_t *confusion; /* [classes][classes], by label and answer */
+  uint32_t *confusion; /* [classes][classes], by label and predicted class */
 } test_run;
 
 static cream_status load_net(test_run *t, const cream_config *config, cream_error *err) {
@@ -66,36 +69,9 @@ static cream_status open_all(test_run *t, const cream_config *config, cream_erro
 
 /* ---- results ----------------------------------------------------------------------------------- */
 
-typedef struct class_score {
-  int label;
-  uint64_t right, images;
-} class_score;
-
-static double share(const class_score *s) {
-  return s->images ? (double)s->right / (double)s->images : 0;
-}
-
-static class_score score_of(const test_run *t, int label) {
-  size_t classes = (size_t)t->arch.net.classes;
-  const uint32_t *row = t->confusion + (size_t)label * classes;
-  class_score score = {label, row[label], 0};
-  for (size_t c = 0; c < classes; c++) score.images += row[c];
-  return score;
-}
-
-static int by_accuracy(const void *a, const void *b) {
-  const class_score *x = a, *y = b;
-  if (share(x) != share(y)) return share(x) < share(y) ? -1 : 1;
-  return x->label - y->label;
-}
-
-/* The label that images of a class are most often taken for, if wrongly; -1: never. */
-static int mistaken_for(const test_run *t, int label) {
-  int classes = t->arch.net.classes, most = -1;
-  const uint32_t *row = t->confusion + (size_t)label * (size_t)classes;
-  for (int c = 0; c < classes; c++)
-    if (c != label && row[c] && (most < 0 || row[c] > row[most])) most = c;
-  return most;
+static cream_test_result result_of(const test_run *t, const cream_config *config, const cream_score *score) {
+  return (cream_test_result){config->data, *score, t->arch.net.classes, t->data.dataset->class_names,
+                             t->confusion};
 }
 
 /* A class's name in `width` characters of UTF-8: cut off, or filled up with blanks on one side. */
@@ -109,59 +85,64 @@ static void print_name(const char *name, int width, bool right) {
   printf("%*s%.*s%*s", right ? blanks : 0, "", bytes, name, right ? 0 : blanks, "");
 }
 
-static void print_matrix(const test_run *t) {
-  int classes = t->arch.net.classes;
-  const char *const *names = t->data.dataset->class_names;
-  printf("\nconfusion   a row for each label, a column for each answer\n%12s", "");
+static void print_matrix(const cream_test_result *test) {
+  int classes = test->classes;
+  printf("\nconfusion   a row for each label, a column for each predicted class\n%12s", "");
   for (int c = 0; c < classes; c++) {
     putchar(' ');
-    print_name(names[c], 6, true);
+    print_name(test->names[c], 6, true);
   }
   for (int label = 0; label < classes; label++) {
     putchar('\n');
-    print_name(names[label], 12, true);
+    print_name(test->names[label], 12, true);
     for (int c = 0; c < classes; c++)
-      printf(" %6u", (unsigned)t->confusion[(size_t)label * (size_t)classes + (size_t)c]);
+      printf(" %6u", (unsigned)test->confusion[(size_t)label * (size_t)classes + (size_t)c]);
   }
   putchar('\n');
 }
 
-static void print_classes(const test_run *t) {
-  int classes = t->arch.net.classes;
-  class_score *scores = malloc((size_t)classes * sizeof *scores);
-  if (!scores) return;
-  for (int c = 0; c < classes; c++) scores[c] = score_of(t, c);
-  bool all = classes <= ALL_CLASSES;
-  if (!all) qsort(scores, (size_t)classes, sizeof *scores, by_accuracy);
-  printf("\n%s\n", all ? "class        accuracy   images   most often taken for"
-                       : "weakest      accuracy   images   most often taken for");
-  for (int i = 0; i < (all ? classes : WEAKEST); i++) {
-    int other = mistaken_for(t, scores[i].label);
-    const char *const *names = t->data.dataset->class_names;
-    print_name(names[scores[i].label], 12, false);
-    printf(" %7.2f %% %8llu%s%s\n", 100 * share(&scores[i]), (unsigned long long)scores[i].images,
-           other < 0 ? "" : "   ", other < 0 ? "" : names[other]);
-  }
-  free(scores);
-  if (all) print_matrix(t);
+static void print_class(const cream_test_result *test, const cream_class_score *score) {
+  print_name(test->names[score->label], 12, false);
+  if (score->images)
+    printf(" %7.2f %%", 100 * cream_class_accuracy(score));
+  else
+    printf(" %7s  ", "-");
+  printf(" %8llu", (unsigned long long)score->images);
+  if (score->mistaken_for >= 0) printf("   %s", test->names[score->mistaken_for]);
+  putchar('\n');
 }
 
-static void write_json(const test_run *t, const run_test *test) {
-  int classes = t->arch.net.classes;
+static void print_classes(const cream_test_result *test) {
+  int classes = test->classes;
+  cream_class_score *scores = malloc((size_t)classes * sizeof *scores);
+  if (!scores) return;
+  for (int c = 0; c < classes; c++) scores[c] = cream_test_class(test, c);
+  bool all = classes <= ALL_CLASSES;
+  if (!all) qsort(scores, (size_t)classes, sizeof *scores, cream_class_by_accuracy);
+  printf("\n%s\n", all ? "class        accuracy   images   most often taken for"
+                       : "weakest      accuracy   images   most often taken for");
+  for (int i = 0; i < (all ? classes : WEAKEST); i++) print_class(test, &scores[i]);
+  free(scores);
+  if (all) print_matrix(test);
+}
+
+static void write_json(const cream_test_result *test, double images_per_second) {
+  int classes = test->classes;
   cream_json json = cream_json_to(stdout);
   cream_json_object(&json, NULL, true);
   cream_json_number(&json, "top1", test->score.top1);
   cream_json_number(&json, "top5", test->score.top5);
   cream_json_number(&json, "loss", test->score.loss);
   cream_json_integer(&json, "images", test->score.count);
-  cream_json_number(&json, "images_per_second", test->images_per_second);
+  cream_json_number(&json, "images_per_second", images_per_second);
   cream_json_array(&json, "classes", true);
   for (int c = 0; c < classes; c++) {
-    class_score score = score_of(t, c);
+    cream_class_score score = cream_test_class(test, c);
     cream_json_object(&json, NULL, false);
-    cream_json_string(&json, "name", t->data.dataset->class_names[c]);
+    cream_json_string(&json, "name", test->names[c]);
     cream_json_integer(&json, "images", score.images);
-    cream_json_number(&json, "accuracy", share(&score));
+    cream_json_integer(&json, "correct", score.correct);
+    cream_json_number(&json, "accuracy", cream_class_accuracy(&score));
     cream_json_end(&json);
   }
   cream_json_end(&json);
@@ -169,12 +150,36 @@ static void write_json(const test_run *t, const run_test *test) {
   for (int label = 0; label < classes; label++) {
     cream_json_array(&json, NULL, false);
     for (int c = 0; c < classes; c++)
-      cream_json_integer(&json, NULL, t->confusion[(size_t)label * (size_t)classes + (size_t)c]);
+      cream_json_integer(&json, NULL, test->confusion[(size_t)label * (size_t)classes + (size_t)c]);
     cream_json_end(&json);
   }
   cream_json_end(&json);
   cream_json_end(&json);
   putchar('\n');
+}
+
+/* Leaves test.json in the folder of --run where its own weights were tested. The folder of someone else may be
+ * read-only: the result is then only printed. */
+static void leave_in_folder(const run_options *options, const cream_test_result *test) {
+  char own[sizeof options->config.weights];
+  cream_error err;
+  if (!*options->run || files_join(own, sizeof own, options->run, CREAM_RUN_WEIGHTS, &err)) return;
+  if (strcmp(own, options->config.weights)) return;
+  if (cream_test_result_write(options->run, test, &err))
+    fprintf(stderr, "%s/%s was not written: %s\n", options->run, CREAM_RUN_TEST, err.text);
+}
+
+static void report_test(const test_run *t, const run_options *options, const run_test *tested) {
+  const cream_test_result test = result_of(t, &options->config, &tested->score);
+  cream_path path = cream_skeleton_first_path(&t->arch.net);
+  leave_in_folder(options, &test);
+  if (options->json) {
+    write_json(&test, tested->images_per_second);
+    return;
+  }
+  run_print_network(&t->arch.net, &path);
+  run_print_test("test", tested);
+  print_classes(&test);
 }
 
 static cream_status run(const void *values, cream_error *err) {
@@ -185,14 +190,7 @@ static cream_status run(const void *values, cream_error *err) {
   cream_status status = open_all(&t, &options->config, err);
   if (status == CREAM_OK)
     status = run_test_net(t.net, &t.data, options->config.retrain.batch, t.confusion, &tested, err);
-  if (status == CREAM_OK && options->json) {
-    write_json(&t, &tested);
-  } else if (status == CREAM_OK) {
-    cream_path path = cream_skeleton_first_path(&t.arch.net);
-    run_print_network(&t.arch.net, &path);
-    run_print_test("test", &tested);
-    print_classes(&t);
-  }
+  if (status == CREAM_OK) report_test(&t, options, &tested);
   free(t.confusion);
   cream_net_destroy(t.net);
   if (t.backend) t.backend->destroy(t.backend);
@@ -212,6 +210,7 @@ COMMAND(
     test, "measure a trained network on the test images", CLI_OPTIONS(options), CLI_VALUES(run_options, line),
     .defaults = run_options_defaults, .run = run, .settings = settings,
     .text =
-        "A retraining writes the averaged weights where there are any. --set recalibrate.batches=N first\n"
-        "recomputes the batch-norm statistics over N training batches (recalibrate.mode: reset, or "
-        "inherit).\n");
+        "With --run, the accuracy by class and the confusions are also written to test.json in that folder,\n"
+        "for cream report. A retraining writes the averaged weights where there are any.\n"
+        "--set recalibrate.batches=N first recomputes the batch-norm statistics over N training batches\n"
+        "(recalibrate.mode: reset, or inherit).\n");

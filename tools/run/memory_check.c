@@ -34,6 +34,14 @@ static cream_status measure(const memory_check *m, int batch, need *needed, crea
   return status;
 }
 
+cream_status memory_check_measure(const memory_check *m, size_t *host, size_t *device, cream_error *err) {
+  need needed = {0};
+  cream_status status = measure(m, m->batch, &needed, err);
+  *host = needed.host;
+  *device = needed.device;
+  return status;
+}
+
 /* Free memory; of a device, the part that its driver and the screen leave. */
 static need available(const memory_check *m) {
   return (need){cream_memory_available(), m->backend->memory / 10 * 9};

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/space/budget.h"
 #include "device.h"
 #include "io/config/latency_table.h"
 #include "io/config/space_yaml.h"
@@ -17,6 +16,28 @@ cream_status run_backend(const cream_config *config, cream_backend **backend, cr
 
 cream_range run_range(const cream_config *config) {
   return (cream_range){config->flops.min * 1e6, config->flops.max * 1e6};
+}
+
+cream_status run_limits(const cream_config *config, cream_budget budgets[CREAM_MAX_BUDGETS], int *n,
+                        cream_error *err) {
+  cream_status status =
+      cream_budgets_parse(config->search.budgets, config->search.budget_share, budgets, n, err);
+  if (status != CREAM_OK) return status;
+  if (*n == 0) budgets[(*n)++] = (cream_budget){.limits = {.flops = run_range(config)}};
+  for (int i = 0; i < *n; i++) cream_limits_cap(&budgets[i].limits, config->search.latency.max);
+  return CREAM_OK;
+}
+
+/* A table with the name that errors give it. */
+typedef struct named_table {
+  const cream_latency_table *table;
+  const char *name;
+} named_table;
+
+static cream_status find_latencies(const void *self, const cream_skeleton *skeleton,
+                                   cream_latencies *latencies, cream_error *err) {
+  const named_table *named = self;
+  return cream_latency_table_apply(named->table, named->name, skeleton, NULL, latencies, err);
 }
 
 cream_status run_supernet(const cream_config *config, int classes, cream_skeleton *skeleton,
@@ -33,12 +54,23 @@ cream_status run_supernet(const cream_config *config, int classes, cream_skeleto
     return cream_fail(err, CREAM_BAD_CONFIG, "depth: got %d numbers, but space `%s` has %d stages", given,
                       space.name, space.n_stages);
   cream_budget budgets[CREAM_MAX_BUDGETS];
-  cream_range ranges[CREAM_MAX_BUDGETS];
+  cream_limits limits[CREAM_MAX_BUDGETS];
   int n;
-  status = cream_budgets_parse(config->search.budgets, config->search.budget_share, budgets, &n, err);
-  for (int i = 0; i < n; i++) ranges[i] = budgets[i].limits.flops;
-  if (n == 0) ranges[n++] = run_range(config);
-  if (status == CREAM_OK) status = cream_ranges_resolve(&space, ranges, n, classes, &resolution, depth, err);
+  status = run_limits(config, budgets, &n, err);
+  static cream_latency_table table;
+  const char *file = config->search.latency.table;
+  bool timed = false;
+  for (int i = 0; i < n && status == CREAM_OK; i++) {
+    limits[i] = budgets[i].limits;
+    timed |= limits[i].ms.max > 0;
+  }
+  timed = timed && *file;
+  if (timed && status == CREAM_OK) status = cream_latency_table_load(file, &table, err);
+  const named_table named = {&table, file};
+  const cream_latency_source source = {find_latencies, &named, table.resolution};
+  if (status == CREAM_OK)
+    status =
+        cream_limits_resolve(&space, limits, n, timed ? &source : NULL, classes, &resolution, depth, err);
   if (status != CREAM_OK) return status;
   return cream_skeleton_init(skeleton, &space, depth, resolution, classes, err);
 }

@@ -3,6 +3,7 @@
 #define CREAM_TOOLS_NETWORK_H
 
 #include "core/backend.h"
+#include "core/space/budget.h"
 #include "core/space/complexity.h"
 #include "core/space/latency.h"
 #include "io/config/arch.h"
@@ -11,12 +12,14 @@
 /* The device that the settings ask for. */
 cream_status run_backend(const cream_config *, cream_backend **, cream_error *);
 
-/* The supernet of config->space. Depths and resolution are those of the settings, or follow from the FLOPs range.
- * classes 0: the space's own number. */
+/* The supernet of config->space. Depths and resolution are those of the settings, or follow from the limits of FLOPs
+ * and, where there is a table of latencies, of milliseconds. classes 0: the space's own number. */
 cream_status run_supernet(const cream_config *, int classes, cream_skeleton *, cream_error *);
 /* The latencies of the supernet from config->search.latency.table; *known: there is a table. */
 cream_status run_latencies(const cream_config *, const cream_skeleton *, cream_latencies *, bool *known,
                            cream_error *);
+/* The limits of the networks that are searched: of each budget, or one with the label "". */
+cream_status run_limits(const cream_config *, cream_budget[CREAM_MAX_BUDGETS], int *n, cream_error *);
 /* config->flops in FLOPs. */
 cream_range run_range(const cream_config *);
 

@@ -25,6 +25,7 @@ cream_status run_options_check(void *values, cream_error *err) {
 
 void run_options_restart(const cli_command *command, const void *values) {
   const run_options *options = values;
+  if (options->dry_run) return; /* nothing to resume */
   device_resume_on_cpu(command->name, &options->config, options->line.words, options->line.n_words);
 }
 

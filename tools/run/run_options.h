@@ -15,6 +15,7 @@ typedef struct run_options {
   bool json;      /* results on stdout as one JSON document */
   bool force;     /* an existing run folder is replaced */
   bool resume;    /* continue from the newest checkpoint of the run folder */
+  bool dry_run;   /* print what the run would take, and write nothing */
   char run[1024]; /* the folder of --run; "": none */
   int run_resolution; /* the resolution of that run, which its architecture file replaces; 0: none */
 } run_options;
@@ -102,6 +103,9 @@ extern const char *const run_options_on_nan[]; /* words of --on-nan */
 #define RUN_RESUME                                                                                           \
   CLI_ACTION(RESUME, run_options_resume, RUN, "resume", NULL,                                                \
              "continue from the newest checkpoint of the --out folder, with its settings")
+#define RUN_DRY_RUN                                                                                          \
+  CLI_VALUE(run_options, dry_run, RUN, "dry-run", NULL,                                                      \
+            "print layers, paths, costs, memory and the time of an epoch, and write no run folder")
 #define RUN_JSON                                                                                             \
   CLI_VALUE(run_options, json, OUTPUT, "json", NULL,                                                         \
             "print results on stdout as one JSON document, everything else on stderr")

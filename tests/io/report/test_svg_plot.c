@@ -55,6 +55,18 @@ static void check_ticks(double min, double max, int most, int count, double firs
     assert_true(fabs(ticks[i] - (first + i * step)) <= 1e-9 * fmax(step, fabs(first)));
 }
 
+static void prefixes(void **state) {
+  (void)state;
+  FILE *out = begin();
+  cream_html_prefixed(
+      out, "<a href=\"#x\">id=\"y\"</a> <svg  id=\"x\" aria-labelledby=\"x-t x-d\"/> <a href=\"y#\"/>  ",
+      "p-");
+  fclose(out);
+  assert_string_equal(written,
+                      "<a href=\"#p-x\">id=\"y\"</a> <svg  id=\"p-x\" aria-labelledby=\"p-x-t p-x-d\"/> "
+                      "<a href=\"y#\"/>  ");
+}
+
 static void ticks(void **state) {
   (void)state;
   check_ticks(0, 10, 6, 6, 0, 2);
@@ -168,11 +180,33 @@ static void heat_maps(void **state) {
   FILE *out = begin();
   cream_heat_write(out, &heat);
   fclose(out);
-  assert_int_equal(occurrences(written, "class=\"heat\""), 3);
+  assert_int_equal(occurrences(written, "class=\"heat\""), 3 + 5); /* cells, legend */
   assert_non_null(strstr(written, "<title>1.0, a: 100.0 %</title>"));
   assert_non_null(strstr(written, "&lt;2&gt;, a: 25.0 %"));
   assert_int_equal(occurrences(written, "<tr><td>"), 3);
   assert_null(strstr(written, "nan"));
+  /* The legend is drawn like the cells. */
+  assert_int_equal(occurrences(written, "fill-opacity=\"0.760\""), 2);
+  assert_int_equal(occurrences(written, "class=\"mid strong\""), 1);
+  assert_null(strstr(written, "rotate"));
+}
+
+/* Names that do not fit are vertical, and cut between characters; those of the table are whole. */
+static void long_names(void **state) {
+  (void)state;
+  enum { N = 12 };
+  static double values[N * N];
+  static const char *names[N];
+  for (int i = 0; i < N; i++) names[i] = "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4 67890 xyz";
+  const cream_heat heat = {"h", "Heat", "caption", "x", "y", N, N, values, names, names};
+  FILE *out = begin();
+  cream_heat_write(out, &heat);
+  fclose(out);
+  assert_int_equal(occurrences(written, "rotate(-90"), N);
+  assert_int_equal(
+      occurrences(written, ">\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4 6789\xe2\x80\xa6<"),
+      2 * N);
+  assert_int_equal(occurrences(written, "67890 xyz</td><td>"), 2 * N * N);
 }
 
 static int end(void **state) {
@@ -183,8 +217,9 @@ static int end(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(escaping), cmocka_unit_test(ticks),   cmocka_unit_test(tick_texts),
-      cmocka_unit_test(plots),    cmocka_unit_test(thinned), cmocka_unit_test(heat_maps),
+      cmocka_unit_test(escaping), cmocka_unit_test(prefixes),   cmocka_unit_test(long_names),
+      cmocka_unit_test(ticks),    cmocka_unit_test(tick_texts), cmocka_unit_test(plots),
+      cmocka_unit_test(thinned),  cmocka_unit_test(heat_maps),
   };
   return cmocka_run_group_tests(tests, NULL, end);
 }

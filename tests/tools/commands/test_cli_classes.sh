@@ -63,7 +63,9 @@ test_on folder:bc 0 # a part of the network's classes
 images 4
 contains err '^classes: the data has 2, the network 3; they are matched by name$'
 contains out '"name": "c", "images": 2'
-contains out '"name": "a", "images": 0'
+contains out '"name": "a", "images": 0, "correct": 0, "accuracy": null'
+expect 0 test --run ../work/run --data folder:bc --threads 1
+contains out '^a +- +0$'
 classes more/val 2 a b c d # more, and no training images
 test_on folder:more 0
 images 6

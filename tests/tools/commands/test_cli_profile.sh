@@ -60,7 +60,7 @@ expect 0 profile --space micro
 contains err 'the largest network of the space'
 
 # With a latency table: a column, and the parts come to the total.
-expect 0 latency build --space micro --out table.json --rounds 1 --paths 40
+expect 0 latency build --space micro --out table.json --rounds 1 --paths 40 --accept-disturbed
 expect 0 profile --space micro --set "depth=$(python3 -c "import json; print(*json.load(open('table.json'))['depth'], sep=',')")" \
   --set "resolution=$(python3 -c "import json; print(json.load(open('table.json'))['resolution'])")" \
   --latency-table table.json --json

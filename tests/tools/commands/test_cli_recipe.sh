@@ -59,6 +59,8 @@ expect 0 retrain --resume --out young --set retrain.weights=averaged --json
 [ "$(grep -c '"kind": *"step"\|"event": *"step"' trained/metrics.jsonl)" -gt 0 ] || fail "no steps in the metrics"
 refuse 2 'retrain\.accumulate' retrain "${recipe[@]}" --set retrain.accumulate=1000 --out no
 
+exists trained/test.json
+cp trained/test.json trained-test.json
 expect 0 test --run trained
 contains out '^class +accuracy +images'
 contains out '^confusion'
@@ -76,7 +78,25 @@ assert sum(map(sum, rows)) == t['images'], 'images'
 assert abs(sum(rows[i][i] for i in range(10)) / t['images'] - t['top1']) < 1e-9, 'top1'
 for c, row in zip(t['classes'], rows):
     assert c['images'] == sum(row) and abs(c['accuracy'] * sum(row) - row[rows.index(row)]) < 1e-9, c
+# test.json has the same classes, and the confusions alone; that of the training has the same as a later test's.
+for name in 'trained-test.json', 'trained/test.json':
+    file = json.load(open(name))
+    assert (file['format'], file['version'], file['data']) == ('cream-test', 1, 'digits'), name
+    assert file['test']['count'] == t['images'] and abs(file['test']['top1'] - t['top1']) < 1e-9, name
+    assert [(c['name'], c['images'], c['correct']) for c in t['classes']] == [
+        (c['name'], c['images'], c['correct']) for c in file['classes']], name
+    assert file['confusions'] == [[l, p, n] for l, row in enumerate(rows) for p, n in enumerate(row) if n and l != p]
 PY
+# Other weights are not the run's: its file stays.
+cp trained/weights.safetensors other.safetensors
+rm trained/test.json
+expect 0 test --run trained --weights other.safetensors
+absent trained/test.json
+mkdir trained/test.json # cannot be replaced
+expect 0 test --run trained
+contains out '^class +accuracy'
+contains err '^trained/test.json was not written: '
+rmdir trained/test.json
 
 # A built-in network takes the number of classes of the data.
 expect 0 retrain --arch cream-14 --data digits --epochs 1 --batch 64 --time-budget 0.01 --set heldout=0.9 --out b

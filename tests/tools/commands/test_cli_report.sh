@@ -5,7 +5,7 @@
 source "$(dirname "$0")/../lib.sh" "$1"
 
 sections=(summary network board pareto losses learning-rate matching choices convergence rank arms retraining
-  resources repeat)
+  classes resources repeat)
 options=("${small[@]}" --set search.start_epoch=1 --set search.meta.every=4 --set search.board.every=2
   --set search.board.size=4 --set search.board.images=32)
 
@@ -46,6 +46,7 @@ contains report.html 'cream rank --run DIR'
 contains report.html 'cream search --data digits --space micro' # the command line
 contains report.html 'fingerprint <code>[0-9a-f]{32}</code>'
 contains report.html '^ +size: 4$' # the settings
+lacks report.html 'A rollback after|dark cell' # a warm-up that ends is none; strong cells are light in dark mode
 expect 0 report with --json --out again.html
 filled out summary network board pareto losses learning-rate matching choices resources repeat
 same report.html again.html
@@ -114,6 +115,46 @@ done
 contains out '"runs": *3'
 lacks all.html '<img'
 
+# By class: the numbers of the test, and what is shown of a thousand classes.
+python3 - <<'PY' || fail "the page's classes"
+import html, json, os, re, shutil
+test = json.load(open("trained/test.json"))
+part = open("all.html", encoding="utf-8").read().split('<section id="classes">')[1].split("</section>")[0]
+part = html.unescape(part)
+rows = re.findall(r'<tr><th scope="row">([^<]*)</th><td>([^<]*) %</td><td>(\d+)</td><td>(\d+)</td>', part)
+assert sorted((n, int(c), int(i)) for n, _, c, i in rows) == sorted(
+    (c["name"], c["correct"], c["images"]) for c in test["classes"]), rows
+shares = [float(a) for _, a, _, _ in rows]
+assert shares == sorted(shares), shares
+most = max(test["confusions"], key=lambda c: c[2])
+first = re.search(r'<ol class="confusions"><li>([^<]*)<', part).group(1)
+name = [c["name"] for c in test["classes"]]
+assert f": {most[2]} of {test['classes'][most[0]]['images']} images" in first, first
+cells = dict(re.findall(r"<title>(\d, \d): ([0-9.]+) %</title>", part))
+for label, predicted, images in test["confusions"]:
+    share = 100 * images / test["classes"][label]["images"]
+    assert abs(float(cells[f"{name[label]}, {name[predicted]}"]) - share) < 0.051, (label, predicted)
+shutil.copytree("trained", "many")
+classes = [{"name": f"n{c} <b>", "images": 50 if c < 990 else 0, "correct": c % 50 if c < 990 else 0} for c in range(1000)]
+confusions = [[c, (c + 7) % 1000, 50 - c % 50] for c in range(990)]
+json.dump(dict(test, classes=classes, confusions=confusions), open("many/test.json", "w"))
+shutil.copytree("many", "damaged")
+bad = [[0, 5000, 1], [-1, 0, 1], [0, 1, 51], [0, 0, 1], "x", [0], [0, 1, 2.5], {}, [1, 2, 3]]
+json.dump({"classes": classes[:3] + [3, {"name": 1, "images": 2, "correct": 3}], "confusions": bad, "data": [1]},
+          open("damaged/test.json", "w"))
+PY
+expect 0 report many --out many.html
+page many.html
+for text in 'of 1000 classes, the 50 least and the 10 most accurate' 'The 20 most frequent of 990 confusions' \
+  'Of 1000 classes, these are the 20 with the most mistakes' 'The test has no images of 10 classes'; do
+  contains many.html "$text"
+done
+lacks many.html '<b>'
+expect 0 report damaged --out damaged.html
+page damaged.html
+contains damaged.html 'All confusions, the most frequent first'
+rm -r damaged many
+
 # A study alone: lines of arms, in place of those of runs, are means over seeds.
 cp -r with study/meta-1
 cp -r trained study/none-1-trained
@@ -181,6 +222,45 @@ contains hostile.html 'lines of the metrics could not be read'
 expect 0 report empty --json --out empty.html
 filled out summary repeat
 
+# A folder of runs: a table, and the report of each with ids of its own; one of them cannot be read.
+mkdir -p folder/none folder/unread/metrics.jsonl
+mv budgets "$hostile" empty folder
+cp -r trained folder
+echo 'A rollback: went back to step 3 and halved the learning rate' >note
+python3 -c 'import json; print(json.dumps({"kind": "note", "phase": "retrain", "note": open("note").read().strip()}))' \
+  >>folder/trained/metrics.jsonl
+expect 0 report folder --json --out folder.html
+contains out '"runs": *5'
+contains out '"classes": true'
+own=("${sections[@]}")
+sections=(runs)
+for i in 0 1 2 3; do # the last cannot be read: it has no sections
+  sections+=("${own[@]/#/run-$i-}")
+done
+contains folder.html 'The run cannot be read: cannot read folder/unread/metrics.jsonl'
+page folder.html
+sections=("${own[@]}")
+python3 - <<'PY' || fail "the table of runs"
+import html, re
+text = open("folder.html", encoding="utf-8").read()
+table = text.split('<table class="runs">')[1].split("</table>")[0]
+rows = [[html.unescape(re.sub("<[^>]+>", " ", cell)).strip() for cell in re.findall("<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        for row in table.split("<tr>")[2:]]
+assert len(rows) == 5 and all(len(r) == 8 for r in rows), rows
+trained = [r for r in rows if r[0] == "trained"][0]
+assert trained[1:3] == ["retrain", "finished"] and trained[3].endswith("% (test)"), trained
+assert trained[4].endswith("M") and trained[5].endswith("M") and re.match(r"\d{4}-\d\d-\d\d", trained[6]), trained
+assert trained[7].startswith("ds3 "), trained
+number = re.search(r'<a href="#run-(\d)">trained</a>', table).group(1)
+report = text.split(f'<div id="run-{number}">')[1].split("</details>\n<details")[0]
+assert f'<section id="run-{number}-classes">' in report and "A rollback after the loss" in report
+PY
+cp folder.html before.html
+refuse 2 'folder: a folder of runs is reported alone' report folder with --out folder.html
+refuse 2 'folder/none: neither a run folder nor a study, nor a folder that contains runs' report folder/none --out folder.html
+same folder.html before.html
+refuse 1 'cannot' report folder --out nowhere/report.html
+
 refuse 2 'no folder: expected cream report DIR' report
 refuse 2 'nowhere: neither a run folder nor a study' report nowhere
 refuse 1 'cannot' report with --out nowhere/report.html
@@ -217,20 +297,8 @@ chromium=$(command -v chromium || command -v chromium-browser) || {
   echo "no chromium: the page was not opened in a browser"
   exit 77
 }
-# browse ARGUMENT... PAGE: no error on the console.
-browse() {
-  timeout 120 "$chromium" --headless --no-sandbox --disable-gpu --enable-logging=stderr --v=0 \
-    --user-data-dir="$work/profile" "${@:1:$#-1}" "file://$work/${!#}" >dom 2>log || fail "chromium $*"
-  ! grep -E 'CONSOLE' log || fail "messages on the console"
+python3 "$root/tests/tools/report_page.py" --browser "$chromium" all.html hostile.html folder.html >faults || {
+  fail "the pages in a browser"
+  cat faults
 }
-for one in report.html all.html hostile.html; do
-  browse --dump-dom "$one"
-  for section in "${sections[@]}"; do
-    grep -q "<section id=\"$section\">" dom || fail "$one: no section $section"
-  done
-  [ "$(grep -c '<figure' dom)" -eq "$(grep -c '<figure' "$one")" ] ||
-    fail "$one: other figures in the browser"
-done
-browse --screenshot=page.png --window-size=1200,3000 all.html
-exists page.png
 finish

@@ -19,6 +19,16 @@ for strategy in cream spos random fair sandwich; do
   cmp -s <(numbers $strategy) <(numbers $strategy-again) || fail "$strategy: other numbers with 2 threads"
 done
 
+# The report of a strategy without a teacher mentions none.
+expect 0 report spos --out spos.html
+for text in 'The search has no teacher, by its strategy or its settings' 'meta network updated</th><td>-</td>'; do
+  contains spos.html "$text"
+done
+lacks spos.html "teacher's output|>matching degree<|Search again with --set search.teacher=none"
+expect 0 report cream --out cream.html
+contains cream.html "teacher&#39;s output"
+contains cream.html 'id="matching-degree"'
+
 # A checkpoint in the middle leads to the same end.
 for strategy in random sandwich; do
   run=("${options[@]}" --set "search.strategy=$strategy" --threads 1)

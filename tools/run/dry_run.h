@@ -1,0 +1,40 @@
+/* --dry-run: what a search or a retraining would take, from its parts and a few of its steps; nothing is written. */
+#ifndef CREAM_TOOLS_DRY_RUN_H
+#define CREAM_TOOLS_DRY_RUN_H
+
+#include "core/base/config.h"
+#include "core/base/event.h"
+#include "core/space/latency.h"
+#include "memory_check.h"
+
+/* A listener that measures the first steps of a run and then ends it. */
+typedef struct dry_clock {
+  int wanted;               /* steps that are measured, unless they take too long */
+  int steps;                /* done; the first one, which compiles kernels and fills caches, does not count */
+  double first, last;       /* when the first step and the last one ended, in seconds */
+  double started;           /* the training */
+  uint64_t planned, epochs; /* steps and epochs of the whole run */
+  bool done;
+} dry_clock;
+
+/* period: steps after which the run's work repeats. The run then ends with CREAM_INTERRUPTED, and clock->done is set. */
+cream_listener dry_clock_start(dry_clock *, int period);
+/* The steps that count: all but the first one, unless there is no other. Seconds of a step: their mean. */
+int dry_clock_measured(const dry_clock *);
+double dry_clock_step(const dry_clock *);
+
+typedef struct dry_run {
+  const char *command; /* "search", "retrain" */
+  const cream_config *config;
+  const cream_skeleton *skeleton;   /* of the supernet, or fixed */
+  const cream_latencies *latencies; /* NULL: not known */
+  const memory_check *memory;
+  int batch, accumulate;
+  cream_backend *backend;
+  dry_clock clock;
+} dry_run;
+
+/* Prints it on stdout; with `json` as one document. */
+cream_status dry_run_print(const dry_run *, bool json, cream_error *);
+
+#endif
