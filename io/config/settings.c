@@ -213,8 +213,7 @@ static const setting settings[] = {
     NUMBER(retrain.ema, 0, 1, "", "decay of the exponential moving average of the weights; 0: none"),
     WORD(retrain.weights, final_weights,
          "weights that are written: the trained or the averaged ones, or the better of the two on the "
-         "held-out "
-         "images"),
+         "held-out images"),
     NUMBER(retrain.eval_every, 0, 100000, "epochs",
            "interval between evaluations on held-out images; 0: only at the end"),
     NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths in a ranking"),

@@ -186,6 +186,14 @@ static cream_status open_session(retrain_run *r, const run_options *options, cre
                          r->arch.space_hash, err);
 }
 
+static const struct {
+  const char *word, *title, *split;
+} kinds[] = {
+    [CREAM_RETRAIN_TRAINED] = {"trained", "unaveraged", "test-trained"},
+    [CREAM_RETRAIN_AVERAGED] = {"averaged", "averaged", "test-averaged"},
+};
+_Static_assert(sizeof kinds / sizeof *kinds == CREAM_RETRAIN_KINDS, "words of each kind of weights");
+
 static cream_status open_all(retrain_run *r, run_options *options, cream_error *err) {
   cream_config *config = &options->config;
   cream_status status = open_parts(r, options, err);
@@ -206,14 +214,6 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
   if (status != CREAM_OK) return status;
   return options->dry_run ? try(r, config, &inputs, options->json, err) : open_session(r, options, err);
 }
-
-static const struct {
-  const char *word, *title, *split;
-} kinds[] = {
-    [CREAM_RETRAIN_TRAINED] = {"trained", "unaveraged", "test-trained"},
-    [CREAM_RETRAIN_AVERAGED] = {"averaged", "averaged", "test-averaged"},
-};
-_Static_assert(sizeof kinds / sizeof *kinds == CREAM_RETRAIN_KINDS, "words of each kind of weights");
 
 static cream_status save_weights(retrain_run *r, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];

@@ -202,6 +202,7 @@ static void begin(search_run *s, const run_options *options, cream_config *confi
     config->time_budget = 0;
   } else {
     s->listener = session_listener(&s->run);
+    if (options->resume) keep_start_epoch(config);
   }
 }
 
@@ -223,7 +224,6 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   if (status != CREAM_OK) return status;
   run_options resolved = *options;
   begin(s, options, &resolved.config);
-  if (options->resume) keep_start_epoch(&resolved.config);
   cream_search_inputs inputs = {.config = &resolved.config,
                                 .skeleton = &s->skeleton,
                                 .range = run_range(config),
