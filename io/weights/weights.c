@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "path_weights.h"
 #include "prefix.h"
 
 enum { NAMED = 3 }; /* tensors that a message names */
@@ -281,25 +282,47 @@ static cream_status copy_found(const char *path, const cream_param *params, int 
   return CREAM_OK;
 }
 
-static cream_status load(const char *path, cream_backend *backend, cream_net *net, bool any_classes,
-                         cream_weights_report *report, cream_error *err) {
+/* How a file is read. */
+typedef struct load_options {
+  bool any_classes;
+  const cream_skeleton *supernet; /* the file is a supernet's; NULL: the network's own */
+  const cream_path *choices;
+} load_options;
+
+/* The tensors of the file, or those of one path. */
+static cream_status list_tensors(const cream_st_file *file, const load_options *options,
+                                 cream_path_weights *selected, const cream_st_tensor **tensors, int *n,
+                                 cream_error *err) {
+  *selected = (cream_path_weights){0};
+  *n = cream_st_tensors(file, tensors);
+  if (!options->supernet) return CREAM_OK;
+  cream_status status =
+      cream_path_weights_select(options->supernet, options->choices, *tensors, *n, selected, err);
+  *tensors = selected->tensors;
+  *n = selected->count;
+  return status;
+}
+
+static cream_status load(const char *path, const load_options *options, cream_backend *backend,
+                         cream_net *net, cream_weights_report *report, cream_error *err) {
   int count, n_tensors;
   const cream_param *params = cream_net_params(net, &count);
   const cream_st_tensor *tensors;
   cream_weights_report matched;
+  cream_path_weights selected;
   cream_st_file *file;
   cream_status status = cream_st_open(path, &file, err);
   if (status) return status;
   host blocks = {0};
   bool new_layer = false;
   const cream_st_tensor **found = calloc((size_t)count + 1, sizeof *found);
-  if (!found) {
+  status = list_tensors(file, options, &selected, &tensors, &n_tensors, err);
+  if (!status && !found)
     status = cream_fail_memory(err, (size_t)count * sizeof *found, "the table of parameters");
-    goto done;
-  }
-  n_tensors = cream_st_tensors(file, &tensors);
+  if (status) goto done;
   status = cream_weights_match(path, params, count, tensors, n_tensors, found, &matched, err);
-  if (status == CREAM_BAD_DATA && any_classes && only_classes_differ(params, count, found, &matched)) {
+  if (status == CREAM_BAD_DATA && options->any_classes &&
+      only_classes_differ(params, count, found, &matched)) {
     new_layer = true;
     status = CREAM_OK;
   }
@@ -315,6 +338,7 @@ static cream_status load(const char *path, cream_backend *backend, cream_net *ne
   if (report) *report = matched;
 done:
   host_free(&blocks);
+  cream_path_weights_free(&selected);
   free(found);
   cream_st_close(file);
   return status;
@@ -322,10 +346,17 @@ done:
 
 cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
                                 cream_weights_report *report, cream_error *err) {
-  return load(path, backend, net, false, report, err);
+  return load(path, &(load_options){0}, backend, net, report, err);
 }
 
 cream_status cream_weights_load_any_classes(const char *path, cream_backend *backend, cream_net *net,
                                             cream_weights_report *report, cream_error *err) {
-  return load(path, backend, net, true, report, err);
+  return load(path, &(load_options){.any_classes = true}, backend, net, report, err);
+}
+
+cream_status cream_weights_load_path(const char *path, const cream_skeleton *supernet,
+                                     const cream_path *choices, cream_backend *backend, cream_net *net,
+                                     cream_weights_report *report, cream_error *err) {
+  const load_options options = {.any_classes = true, .supernet = supernet, .choices = choices};
+  return load(path, &options, backend, net, report, err);
 }
