@@ -5,6 +5,7 @@ source "$(dirname "$0")/../lib.sh" "$1"
 
 expect 0 search "${small[@]}" --epochs 1 --set heldout=0.6 --set search.board.images=64 \
   --set search.board.size=3 --out run
+[ "$failures" -eq 0 ] || finish # a resumed search would otherwise start with the paper's settings
 heldout() { grep -o '"heldout": {[^}]*}' "$1/result.json"; }
 
 # The path found: scored as the search scored it, bit for bit, and a folder for the other commands.
@@ -68,6 +69,9 @@ no 2 '--path and --flops both choose' --run run --flops 4 --path '[0]'
 no 2 'no search: expected --run DIR'
 no 1 'nowhere/config.yaml' --run nowhere
 no 2 'found has no supernet.safetensors: .* a single network, whose weights are in found/weights' --run found
+cp -r run broken
+sed -i 's/"ds3"/"ds9"/' broken/board.json
+no 3 'broken/board.json: entries\[0\].path: expected a path of the supernet$' --run broken --flops 4
 refuse 2 'no run folder: expected --out' extract --run run
 refuse 2 '--out found already has a network or a run; .*--force' extract --run run --out found
 refuse 2 '--out run/ is the folder of the search' extract --run run --out run/ --force
