@@ -192,6 +192,7 @@ typedef struct cream_config {
   char space[1024];
   char arch[1024];
   char weights[1024];
+  char inherit[1024];          /* folder of the search whose supernet has the initial weights; "": none */
   char out[1024];              /* run folder */
   cream_range flops;           /* in M, as in the setting */
   int resolution;              /* 0: from the range */

@@ -366,16 +366,20 @@ static cream_status train_supernet(cream_search *search, cream_error *err) {
   return status ? status : checkpoint(search, err);
 }
 
-cream_status cream_search_run(cream_search *search, cream_search_result *results, cream_error *err) {
-  cream_error unwanted; /* a rollback reports the reason */
-  if (!err) err = &unwanted;
-  cream_status status = train_supernet(search, err);
-  if (status) return status;
+cream_status cream_search_choose(cream_search *search, cream_search_result *results, cream_error *err) {
+  cream_status status = CREAM_OK;
   search_save_statistics(search);
   if (search->strategy->finish) status = search->strategy->finish(search, err);
   for (int t = 0; t < search->n_targets && !status; t++) status = search_select(search, t, &results[t], err);
   if (!search->strategy->restore_best) search_restore_statistics(search);
   return status;
+}
+
+cream_status cream_search_run(cream_search *search, cream_search_result *results, cream_error *err) {
+  cream_error unwanted; /* a rollback reports the reason */
+  if (!err) err = &unwanted;
+  cream_status status = train_supernet(search, err);
+  return status ? status : cream_search_choose(search, results, err);
 }
 
 /* ---- queries ----------------------------------------------------------------------------------------- */

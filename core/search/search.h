@@ -55,6 +55,10 @@ void cream_search_destroy(cream_search *);
  * CREAM_INTERRUPTED: the state is that after the last whole step, `results` are unset. */
 cream_status cream_search_run(cream_search *, cream_search_result *results, cream_error *);
 
+/* What follows the training in cream_search_run, with the weights and statistics that the net has now: the strategy
+ * completes its boards, and the best entry of each is selected. */
+cream_status cream_search_choose(cream_search *, cream_search_result *results, cream_error *);
+
 /* The state between two steps. After other values were written into its parts (from the state of a search with the same
  * inputs), call cream_search_restored: the search then continues exactly as the other one would have, with its time
  * budget counted from *state->seconds. CREAM_BAD_DATA: the values belong to a different network, or no search can have

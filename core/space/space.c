@@ -166,6 +166,12 @@ cream_path cream_skeleton_first_path(const cream_skeleton *skeleton) {
   return (cream_path){.n_layers = skeleton->n_layers};
 }
 
+int cream_layer_find_option(const cream_space *space, const cream_layer *layer, const char *name) {
+  for (int i = 0; i < layer->n_options; i++)
+    if (strcmp(space->ops[layer->options[i]].name, name) == 0) return i;
+  return -1;
+}
+
 bool cream_path_equal(const cream_path *a, const cream_path *b) {
   return a->n_layers == b->n_layers && memcmp(a->choice, b->choice, (size_t)a->n_layers) == 0;
 }

@@ -116,6 +116,8 @@ cream_status cream_skeleton_init(cream_skeleton *, const cream_space *, const in
 cream_skeleton cream_skeleton_fix(const cream_skeleton *, const cream_path *);
 /* The only path of a fixed skeleton (all zeros), or the first path of another. */
 cream_path cream_skeleton_first_path(const cream_skeleton *);
+/* Index of a layer's option by the name of its op, or -1. */
+int cream_layer_find_option(const cream_space *, const cream_layer *, const char *name);
 bool cream_path_equal(const cream_path *, const cream_path *);
 /* Writes "k3e4-k3e6 k5e4 ...": layers separated by -, stages by blanks; truncated to `size`. Returns
  * `text`. */

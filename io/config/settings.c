@@ -108,6 +108,7 @@ static const setting settings[] = {
     TEXT(space, "search space: a built-in name or a YAML file"),
     TEXT(arch, "architecture: a built-in name, a JSON file, or a list of choices"),
     TEXT(weights, "safetensors file of the network to test, use or export, or to start a retraining from"),
+    TEXT(inherit, "folder of the search whose supernet's weights a retraining starts from; empty: none"),
     TEXT(out, "run folder"),
     NUMBER(flops, 0, 1e9, "M FLOPs", "range of the network's FLOPs, counted as in the paper"),
     NUMBER(resolution, 0, 4096, "pixels", "side of the input; 0: from the architecture or the FLOPs range"),

@@ -74,7 +74,7 @@ typedef struct cream_run_network {
 
 /* The outcome of a run. A NULL pointer leaves its keys out. */
 typedef struct cream_run_result {
-  const char *command;       /* "search", "retrain", "test" */
+  const char *command;       /* "search", "retrain", "extract", "test" */
   const cream_skeleton *net; /* fixed */
   const cream_score *heldout, *test;
   double ms;                        /* latency of `net` by the table; 0: not known */
@@ -93,6 +93,7 @@ typedef struct cream_run_result {
   const char *stopped_by; /* "epochs", "time_budget", "signal" or "error" */
   const char *reason;     /* one line, of a run that is not finished */
   const char *strategy;   /* of a search */
+  const char *supernet;   /* folder of the search whose supernet gave the weights */
   const char *data;       /* the setting */
   const uint64_t *seed;
   uint64_t planned_steps;   /* of the whole training; 0: not known */

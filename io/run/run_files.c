@@ -119,6 +119,7 @@ static void put_end(cream_json *json, const cream_run_result *result) {
   put_text(json, "stopped_by", result->stopped_by);
   put_text(json, "reason", result->reason);
   put_text(json, "strategy", result->strategy);
+  put_text(json, "supernet", result->supernet);
   put_text(json, "data", result->data);
   if (result->seed) cream_json_integer(json, "seed", *result->seed);
 }

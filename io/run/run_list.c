@@ -97,6 +97,18 @@ static void read_metrics(const char *dir, cream_run_summary *run) {
   if (stream) fclose(stream);
 }
 
+/* The command and the accuracy of a result without metrics: that of an extraction. */
+static void read_result(const char *dir, cream_run_summary *run) {
+  char path[CREAM_MAX_FILE_NAME];
+  snprintf(path, sizeof path, "%s/%s", dir, CREAM_RUN_RESULT);
+  json_t *json = json_load_file(path, 0, NULL);
+  const char *command = json_string_value(json_object_get(json, "command"));
+  const json_t *top1 = json_object_get(json_object_get(json, "heldout"), "top1");
+  if (command) snprintf(run->phase, sizeof run->phase, "%.15s", command);
+  if (json_is_number(top1)) take_best(run, json_number_value(top1), "held out");
+  json_decref(json);
+}
+
 void cream_run_summarise(const char *dir, const char *name, cream_run_summary *run) {
   *run = (cream_run_summary){.best = NAN, .best_of = "", .state = CREAM_RUN_BROKEN};
   snprintf(run->name, sizeof run->name, "%s", name);
@@ -110,6 +122,7 @@ void cream_run_summarise(const char *dir, const char *name, cream_run_summary *r
     if (!run->phase[0]) strcpy(run->phase, info.command);
   }
   if (has(dir, CREAM_RUN_RESULT)) run->state = CREAM_RUN_FINISHED;
+  if (!run->phase[0]) read_result(dir, run);
   if (cream_run_locked(dir)) run->state = CREAM_RUN_RUNNING;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "path_weights.h"
 #include "prefix.h"
 
 enum { NAMED = 3 }; /* tensors that a message names */
@@ -333,30 +334,51 @@ static cream_status copy_found(const char *path, const cream_param *params, int 
   return CREAM_OK;
 }
 
-/* any_classes, row_of: see cream_weights_load_any_classes. */
-static cream_status load(const char *path, cream_backend *backend, cream_net *net, bool any_classes,
-                         const int *row_of, cream_weights_report *report, cream_error *err) {
+/* How a file is read. */
+typedef struct load_options {
+  bool any_classes;
+  const int *row_of;              /* with any_classes: see cream_weights_load_any_classes; or NULL */
+  const cream_skeleton *supernet; /* the file is a supernet's; NULL: the network's own */
+  const cream_path *choices;
+} load_options;
+
+/* The tensors of the file, or those of one path. */
+static cream_status list_tensors(const cream_st_file *file, const load_options *options,
+                                 cream_path_weights *selected, const cream_st_tensor **tensors, int *n,
+                                 cream_error *err) {
+  *selected = (cream_path_weights){0};
+  *n = cream_st_tensors(file, tensors);
+  if (!options->supernet) return CREAM_OK;
+  cream_status status =
+      cream_path_weights_select(options->supernet, options->choices, *tensors, *n, selected, err);
+  *tensors = selected->tensors;
+  *n = selected->count;
+  return status;
+}
+
+static cream_status load(const char *path, const load_options *options, cream_backend *backend,
+                         cream_net *net, cream_weights_report *report, cream_error *err) {
   int count, n_tensors;
   const cream_param *params = cream_net_params(net, &count);
   const cream_st_tensor *tensors;
   cream_weights_report matched;
+  cream_path_weights selected;
   cream_st_file *file;
   cream_status status = cream_st_open(path, &file, err);
   if (status) return status;
   host blocks = {0};
   new_classifier plan = {0};
   const cream_st_tensor **found = calloc((size_t)count + 1, sizeof *found);
-  if (!found) {
+  status = list_tensors(file, options, &selected, &tensors, &n_tensors, err);
+  if (!status && !found)
     status = cream_fail_memory(err, (size_t)count * sizeof *found, "the table of parameters");
-    goto done;
-  }
-  n_tensors = cream_st_tensors(file, &tensors);
+  if (status) goto done;
   status = cream_weights_match(path, params, count, tensors, n_tensors, found, &matched, err);
   bool differ =
-      status == CREAM_BAD_DATA && any_classes && only_classes_differ(params, count, found, &matched);
+      status == CREAM_BAD_DATA && options->any_classes && only_classes_differ(params, count, found, &matched);
   if (differ) status = CREAM_OK;
-  if (!status && (differ || row_of)) {
-    plan = plan_classifier(params, count, found, row_of);
+  if (!status && (differ || options->row_of)) {
+    plan = plan_classifier(params, count, found, options->row_of);
     report_classifier(&plan, &matched);
   }
   if (!status) status = host_alloc(&blocks, net, err);
@@ -371,6 +393,7 @@ static cream_status load(const char *path, cream_backend *backend, cream_net *ne
   if (report) *report = matched;
 done:
   host_free(&blocks);
+  cream_path_weights_free(&selected);
   free(found);
   cream_st_close(file);
   return status;
@@ -378,11 +401,18 @@ done:
 
 cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
                                 cream_weights_report *report, cream_error *err) {
-  return load(path, backend, net, false, NULL, report, err);
+  return load(path, &(load_options){0}, backend, net, report, err);
 }
 
 cream_status cream_weights_load_any_classes(const char *path, cream_backend *backend, cream_net *net,
                                             const int *row_of, cream_weights_report *report,
                                             cream_error *err) {
-  return load(path, backend, net, true, row_of, report, err);
+  return load(path, &(load_options){.any_classes = true, .row_of = row_of}, backend, net, report, err);
+}
+
+cream_status cream_weights_load_path(const char *path, const cream_skeleton *supernet,
+                                     const cream_path *choices, cream_backend *backend, cream_net *net,
+                                     cream_weights_report *report, cream_error *err) {
+  const load_options options = {.any_classes = true, .supernet = supernet, .choices = choices};
+  return load(path, &options, backend, net, report, err);
 }

@@ -40,5 +40,10 @@ cream_status cream_weights_load(const char *path, cream_backend *, cream_net *, 
  * file has; `report` says so. */
 cream_status cream_weights_load_any_classes(const char *path, cream_backend *, cream_net *, const int *row_of,
                                             cream_weights_report *report, cream_error *);
+/* The same with the file of a supernet, for the network of one of its paths: the weights of the path's choices, as the
+ * supernet itself would run them. */
+cream_status cream_weights_load_path(const char *path, const cream_skeleton *supernet,
+                                     const cream_path *choices, cream_backend *, cream_net *,
+                                     cream_weights_report *report, cream_error *);
 
 #endif

@@ -8,6 +8,7 @@
 #define COMMANDS(X)                                                                                          \
   X(search)                                                                                                  \
   X(retrain)                                                                                                 \
+  X(extract)                                                                                                 \
   X(test)                                                                                                    \
   X(convert)                                                                                                 \
   X(profile)                                                                                                 \

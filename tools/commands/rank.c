@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "core/search/search.h"
@@ -19,6 +18,7 @@
 #include "tools/run/jobs.h"
 #include "tools/run/network.h"
 #include "tools/run/run_options.h"
+#include "tools/run/supernet.h"
 #include "tools/run/trained.h"
 
 /* The parts of a ranking, in the order in which they are made. */
@@ -179,17 +179,8 @@ static cream_status take_trained(void *self, int job, const void *record, cream_
 static cream_status open_folder(rank_run *r, const run_options *options, cream_error *err) {
   if (!*options->run)
     return cream_fail(err, CREAM_BAD_CONFIG, "no run: expected --run DIR, the folder of a search");
-  cream_status status = files_join(r->supernet, sizeof r->supernet, options->run, CREAM_RUN_SUPERNET, err);
+  cream_status status = supernet_find(options->run, &options->config, r->supernet, err);
   if (status != CREAM_OK) return status;
-  cream_strategy strategy = options->config.search.strategy;
-  if (!cream_strategy_has_supernet(strategy))
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s: a %s search has no supernet; expected the folder of another search", options->run,
-                      cream_strategy_name(strategy));
-  if (access(r->supernet, F_OK))
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s has no %s: expected the folder of a search that trained a supernet and has ended",
-                      options->run, CREAM_RUN_SUPERNET);
   status = cream_run_reopen(&r->folder, options->run, err);
   r->locked = status == CREAM_OK;
   return status;
@@ -198,6 +189,7 @@ static cream_status open_folder(rank_run *r, const run_options *options, cream_e
 static const char *const free_of_trained[] = {"out",
                                               "arch",
                                               "weights",
+                                              "inherit",
                                               "threads",
                                               "time_budget",
                                               "signals",
@@ -222,10 +214,11 @@ static const char *const free_of_trained[] = {"out",
                                               "rank.table",
                                               NULL};
 static const char *const free_of_scores[] = {
-    "out",        "arch",           "weights",     "threads",           "time_budget",
-    "signals",    "on_nan",         "device",      "opencl.parameters", "checkpoint.",
-    "retrain.",   "rank.paths",     "rank.spread", "rank.buckets",      "rank.epochs",
-    "rank.batch", "rank.resamples", "rank.jobs",   "rank.table",        NULL};
+    "out",         "arch",       "weights",        "inherit",     "threads",
+    "time_budget", "signals",    "on_nan",         "device",      "opencl.parameters",
+    "checkpoint.", "retrain.",   "rank.paths",     "rank.spread", "rank.buckets",
+    "rank.epochs", "rank.batch", "rank.resamples", "rank.jobs",   "rank.table",
+    NULL};
 
 bool rank_may_share(const cream_config *a, const cream_config *b) {
   const cream_config x = short_recipe(a), y = short_recipe(b);

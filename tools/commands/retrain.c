@@ -13,6 +13,7 @@
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
 #include "tools/run/session.h"
+#include "tools/run/supernet.h"
 
 /* The most classes whose confusions are counted after a training, in a matrix of 64 MB. */
 enum { MOST_CONFUSED = 4096 };
@@ -84,8 +85,10 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
   return open_sources(r, config, err);
 }
 
-/* Loads config->weights, unless a checkpoint replaces them. The data may have other classes. */
+/* Loads config->weights or those of config->inherit, unless a checkpoint replaces them. The data may have other
+ * classes. */
 static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
+  if (*config->inherit) return supernet_inherit(config, cream_retrain_net(r->retrain), r->train, err);
   if (!*config->weights) return CREAM_OK;
   cream_weights_report loaded = {0};
   int *row_of;
@@ -100,10 +103,10 @@ static cream_status load_weights(retrain_run *r, const cream_config *config, cre
 
 static cream_status check_freeze(const cream_config *config, cream_error *err) {
   const char *freeze = config->retrain.freeze;
-  if (strcmp(freeze, "none") == 0 || *config->weights) return CREAM_OK;
+  if (strcmp(freeze, "none") == 0 || *config->weights || *config->inherit) return CREAM_OK;
   return cream_fail(err, CREAM_BAD_CONFIG,
                     "retrain.freeze: got \"%.40s\" without weights, which would stay at their random initial "
-                    "values; expected --weights FILE",
+                    "values; expected --weights FILE or --inherit",
                     freeze);
 }
 
@@ -122,6 +125,9 @@ static cream_status open_parts(retrain_run *r, run_options *options, cream_error
   cream_config *config = &options->config;
   cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
   if (status == CREAM_OK) status = check_freeze(config, err);
+  if (status == CREAM_OK && *config->inherit && *config->weights)
+    status = cream_fail(err, CREAM_BAD_CONFIG,
+                        "--inherit and --weights both give the initial weights; expected one of them");
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
   if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
@@ -267,7 +273,10 @@ static cream_status test(retrain_run *r, const run_options *options, cream_error
   run_test tested, others;
   cream_path path = cream_skeleton_first_path(&r->arch.net);
   if (!options->json) run_print_network(&r->arch.net, &path);
-  cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
+  char folder[PATH_MAX];
+  const char *inherited = *options->config.inherit ? supernet_folder(options->config.inherit, folder) : NULL;
+  cream_run_result result = {
+      .command = "retrain", .net = &r->arch.net, .test = &tested.score, .supernet = inherited};
   cream_status status = test_classes(r, options, &tested, err);
   if (choice.evaluated) result.heldout = &choice.heldout[choice.kind];
   if (status == CREAM_OK && cream_retrain_use(r->retrain, other)) {
@@ -321,18 +330,18 @@ static cream_status run(const void *values, cream_error *err) {
 /* ---- the command -------------------------------------------------------------------------------------- */
 
 static const cli_option options[] = {
-    RUN_ARCH,   RUN_RESOLUTION, RUN_WEIGHTS,           RUN_FOLDER_UNTRAINED, RUN_BUDGET, RUN_CONFIG,
-    RUN_SET,    RUN_DATA,       RUN_EPOCHS("retrain"), RUN_BATCH("retrain"), RUN_SEED,   RUN_THREADS,
-    RUN_DEVICE, RUN_OUT,        RUN_DRY_RUN,           RUN_TIME_BUDGET,      RUN_ON_NAN, RUN_JSON,
-    RUN_FORCE,  RUN_RESUME,
+    RUN_ARCH,    RUN_RESOLUTION, RUN_WEIGHTS, RUN_INHERIT,           RUN_FOLDER_UNTRAINED, RUN_BUDGET,
+    RUN_CONFIG,  RUN_SET,        RUN_DATA,    RUN_EPOCHS("retrain"), RUN_BATCH("retrain"), RUN_SEED,
+    RUN_THREADS, RUN_DEVICE,     RUN_OUT,     RUN_DRY_RUN,           RUN_TIME_BUDGET,      RUN_ON_NAN,
+    RUN_JSON,    RUN_FORCE,      RUN_RESUME,
 };
 
-static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",    "weights", "resolution",
-                                       "time_budget",       "signals", "on_nan",  "checkpoint.",
-                                       "retrain.",          NULL};
+static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",        "weights", "inherit",
+                                       "resolution",        "time_budget", "signals", "on_nan",
+                                       "checkpoint.",       "retrain.",    NULL};
 
 COMMAND(
-    retrain, "train one network from scratch, and test it", CLI_OPTIONS(options),
+    retrain, "train one network, from scratch or from weights, and test it", CLI_OPTIONS(options),
     CLI_VALUES(run_options, line), .defaults = run_options_defaults, .check = run_options_check, .run = run,
     .failed = run_options_restart, .settings = settings,
     .text =

@@ -53,7 +53,7 @@ static void print_line(void *self, const char *line) {
 
 static const char *const free_in_search[] = {
     "out",    "arch",     "weights", "threads",           "time_budget", "signals", "checkpoint.",
-    "on_nan", "retrain.", "device",  "opencl.parameters", "rank.",       NULL};
+    "on_nan", "retrain.", "device",  "opencl.parameters", "rank.",       "inherit", NULL};
 static const char *const free_in_retrain[] = {
     "out",         "arch",   "weights",           "threads",         "time_budget", "signals",
     "checkpoint.", "on_nan", "search.",           "retrain.weights", "space",       "flops",

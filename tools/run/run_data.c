@@ -154,6 +154,7 @@ void run_absolute_paths(cream_config *config) {
   cream_dataset_absolute(config->data, config->data, sizeof config->data, &ignored);
   make_absolute(config->space, sizeof config->space);
   make_absolute(config->weights, sizeof config->weights);
+  make_absolute(config->inherit, sizeof config->inherit);
   make_absolute(config->search.latency.table, sizeof config->search.latency.table);
   make_absolute(config->rank.table, sizeof config->rank.table);
 }

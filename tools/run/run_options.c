@@ -41,6 +41,7 @@ cream_status run_options_run_untrained(void *values, const cli_given *given, con
   if (status == CREAM_OK) old_paths_find(config, folder);
   if (status == CREAM_OK) status = files_join(config->arch, sizeof config->arch, folder, CREAM_RUN_ARCH, err);
   config->weights[0] = '\0';
+  config->inherit[0] = '\0';
   config->out[0] = '\0';
   options->run_resolution = config->resolution;
   config->resolution = 0; /* the architecture file has it */
@@ -73,6 +74,18 @@ cream_status run_options_budget(void *values, const cli_given *given, const char
   char file[64];
   return files_join(config->arch, sizeof config->arch, options->run,
                     cream_run_budget_name(CREAM_RUN_ARCH, budgets[at].label, file), err);
+}
+
+cream_status run_options_inherit(void *values, const cli_given *given, const char *argument,
+                                 cream_error *err) {
+  run_options *options = values;
+  (void)given, (void)argument;
+  /* A resumed run has the setting of its start. */
+  if (!*options->run && *options->config.inherit) return CREAM_OK;
+  if (!*options->run)
+    return cream_fail(err, CREAM_BAD_CONFIG, "--inherit needs --run DIR, the folder of a search");
+  snprintf(options->config.inherit, sizeof options->config.inherit, "%s", options->run);
+  return CREAM_OK;
 }
 
 /* The architecture that a resumed run trains lies in its folder. */

@@ -33,6 +33,8 @@ cream_status run_options_run(void *values, const cli_given *, const char *folder
 cream_status run_options_run_untrained(void *values, const cli_given *, const char *folder, cream_error *);
 /* --budget: one of the networks of a search with budgets. */
 cream_status run_options_budget(void *values, const cli_given *, const char *name, cream_error *);
+/* --inherit: the retraining starts from the weights in the supernet of --run. */
+cream_status run_options_inherit(void *values, const cli_given *, const char *argument, cream_error *);
 /* --resume: the settings that the run in --out was started with. */
 cream_status run_options_resume(void *values, const cli_given *, const char *argument, cream_error *);
 
@@ -98,6 +100,9 @@ extern const char *const run_options_on_nan[]; /* words of --on-nan */
 #define RUN_BUDGET                                                                                           \
   CLI_ACTION(BUDGET, run_options_budget, RUN, "budget", "B",                                                 \
              "the network of this budget of --run, a search with --budgets: 14, 12ms")
+#define RUN_INHERIT                                                                                          \
+  CLI_ACTION(BUDGET, run_options_inherit, NETWORK, "inherit", NULL,                                          \
+             "start from the network's weights in the supernet of --run, a search")
 #define RUN_FORCE                                                                                            \
   CLI_VALUE(run_options, force, RUN, "force", NULL, "replace the run in an existing --out folder")
 #define RUN_RESUME                                                                                           \
