@@ -10,7 +10,7 @@ usage() {
 usage: ./build.sh COMMAND [NAME...]
 
   demo     build, search a network for the bundled digits, train it and test it (under 5 minutes)
-  build    build build/cream and the OpenCL module
+  build    build build/cream, the OpenCL module and the library: all that cmake --install installs
   test     build with warnings as errors and run all tests: plain, valgrind, ASan and UBSan, fuzz targets;
            with NAMEs only the tests that match one of these expressions
   bench    build and run all benchmarks; `bench peers ...` compares with PyTorch alone,
@@ -135,7 +135,7 @@ build() {
   fi
   [ -f build/CMakeCache.txt ] || args+=(-DBUILD_TESTING=OFF)
   configure build "${args[@]}"
-  compile build cream
+  compile build installed
 }
 
 run_tests() {

@@ -38,6 +38,7 @@
 #include "core/backend_ops.h"
 #include "core/base/activation.h"
 #include "core/base/optimiser.h"
+#include "core/base/padding.h"
 #include "core/base/status.h"
 
 /* A place in an allocation of a backend: `offset` counts 4-byte elements. mem == NULL: absent. */
@@ -109,9 +110,11 @@ typedef struct cream_sink {
 } cream_sink;
 
 /* A convolution, dense or depthwise, or (1x1 on 1x1 images) a linear layer.
- * Output height = (h + 2*pad - dilation*(kernel-1) - 1) / stride + 1. Depthwise: cin == cout. */
+ * Output height = (h + zeros - dilation*(kernel-1) - 1) / stride + 1, with the zeros above and below that
+ * cream_conv_pads gives for h; the width in the same way. Depthwise: cin == cout. */
 typedef struct cream_conv {
-  int cin, cout, kernel, stride, pad, dilation;
+  int cin, cout, kernel, stride, pad, dilation; /* pad: zeros on each side (CREAM_PADDING_SYMMETRIC) */
+  cream_padding padding;
   bool depthwise;
   cream_buf weight, bias;   /* (cout, cin or 1, kernel, kernel); [cout] or absent */
   cream_buf dweight, dbias; /* written (=) by backward */
@@ -178,8 +181,16 @@ struct cream_backend {
 static_assert(CREAM_COMPUTE_GROUPS(CREAM_OP_GROUP_COUNT) == CREAM_COMPUTE_OPS(CREAM_OP_ONE),
               "every group is in CREAM_COMPUTE_GROUPS and in CREAM_COMPUTE_OPS");
 
+/* The padding of `in` rows or columns. Output row `oy` reads row oy*stride - before at kernel row 0. */
+static inline cream_pads cream_conv_pads(const cream_conv *conv, int in) {
+  return cream_padding_of(conv->padding, conv->pad, conv->kernel, conv->stride, conv->dilation, in);
+}
+static inline int cream_conv_padded(const cream_conv *conv, int in) {
+  cream_pads pads = cream_conv_pads(conv, in);
+  return pads.before + in + pads.after;
+}
 static inline int cream_conv_out(const cream_conv *conv, int in) {
-  return (in + 2 * conv->pad - conv->dilation * (conv->kernel - 1) - 1) / conv->stride + 1;
+  return (cream_conv_padded(conv, in) - conv->dilation * (conv->kernel - 1) - 1) / conv->stride + 1;
 }
 
 #endif

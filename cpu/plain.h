@@ -73,8 +73,9 @@ static inline bool plain_input_pixel(const cream_conv *conv, const cream_tensor 
                                      size_t pixel, int tap, size_t *input) {
   size_t row = pixel / (size_t)y->w, n = row / (size_t)y->h;
   int oy = (int)(row % (size_t)y->h), ox = (int)(pixel % (size_t)y->w);
-  int iy = oy * conv->stride - conv->pad + tap / conv->kernel * conv->dilation;
-  int ix = ox * conv->stride - conv->pad + tap % conv->kernel * conv->dilation;
+  int top = oy * conv->stride - cream_conv_pads(conv, x->h).before;
+  int left = ox * conv->stride - cream_conv_pads(conv, x->w).before;
+  int iy = top + tap / conv->kernel * conv->dilation, ix = left + tap % conv->kernel * conv->dilation;
   if (iy < 0 || iy >= x->h || ix < 0 || ix >= x->w) return false;
   *input = (n * (size_t)x->h + (size_t)iy) * (size_t)x->w + (size_t)ix;
   return true;
@@ -85,8 +86,8 @@ static inline bool plain_output_pixel(const cream_conv *conv, const cream_tensor
                                       size_t pixel, int tap, size_t *output) {
   size_t row = pixel / (size_t)x->w, n = row / (size_t)x->h;
   int iy = (int)(row % (size_t)x->h), ix = (int)(pixel % (size_t)x->w);
-  int ty = iy + conv->pad - tap / conv->kernel * conv->dilation;
-  int tx = ix + conv->pad - tap % conv->kernel * conv->dilation;
+  int ty = iy + cream_conv_pads(conv, x->h).before - tap / conv->kernel * conv->dilation;
+  int tx = ix + cream_conv_pads(conv, x->w).before - tap % conv->kernel * conv->dilation;
   if (ty < 0 || tx < 0 || ty % conv->stride || tx % conv->stride) return false;
   int oy = ty / conv->stride, ox = tx / conv->stride;
   if (oy >= y->h || ox >= y->w) return false;

@@ -19,7 +19,22 @@ def make_divisible(v, divisor=8):
     return n + divisor if n < 0.9 * v else n
 
 
-def conv(cin, cout, kernel=1, stride=1, dilation=1, groups=1, bias=False):
+class SameConv2d(nn.Conv2d):
+    """Pads as TensorFlow does: ceil(side / stride) outputs, the odd row or column of zeros at the end."""
+
+    def forward(self, x):
+        pads = []
+        for i in (1, 0):
+            stride, side = self.stride[i], x.shape[2 + i]
+            reach = self.dilation[i] * (self.kernel_size[i] - 1) + 1
+            total = max((-(-side // stride) - 1) * stride + reach - side, 0)
+            pads += [total // 2, total - total // 2]
+        return super().forward(F.pad(x, pads))
+
+
+def conv(cin, cout, kernel=1, stride=1, dilation=1, groups=1, bias=False, padding='symmetric'):
+    if padding == 'same':
+        return SameConv2d(cin, cout, kernel, stride, 0, dilation, groups, bias)
     return nn.Conv2d(cin, cout, kernel, stride, dilation * (kernel - 1) // 2, dilation, groups, bias)
 
 
@@ -39,9 +54,9 @@ class SqueezeExcite(nn.Module):
 class Block(nn.Module):
     """One layer: convolutions with batch norm, an optional squeeze-excite, an optional residual connection."""
 
-    def __init__(self, op, cin, cout, stride):
+    def __init__(self, op, cin, cout, stride, padding, bn_eps):
         super().__init__()
-        kind, kernel, dilation = op['block'], op['kernel'], op['dilation']
+        kind, kernel, dilation, self.bn_eps = op['block'], op['kernel'], op['dilation'], bn_eps
         same = cin == cout and stride == 1
         self.residual = same and kind != 'skip'
         self.act = ACTS[op['act']]()
@@ -53,7 +68,7 @@ class Block(nn.Module):
         if kind in ('mbconv', 'separable'):
             last = ('conv_pwl', 'bn3') if kind == 'mbconv' else ('conv_pw', 'bn2')
             self.add('conv_dw', 'bn2' if kind == 'mbconv' else 'bn1',
-                     conv(mid, mid, kernel, stride, dilation, mid), True)
+                     conv(mid, mid, kernel, stride, dilation, mid, padding=padding), True)
             if op['se'] > 0:
                 reduced = (max(1, int(cin * op['se'] + 0.5)) if op['se_of_input']
                            else make_divisible(mid * op['se']))
@@ -62,14 +77,14 @@ class Block(nn.Module):
         elif kind == 'bottleneck':
             mid = make_divisible(cout * op['expand'])
             self.add('conv1', 'bn1', conv(cin, mid), True)
-            self.add('conv2', 'bn2', conv(mid, mid, kernel, stride, dilation), True)
+            self.add('conv2', 'bn2', conv(mid, mid, kernel, stride, dilation, padding=padding), True)
             self.add('conv3', 'bn3', conv(mid, cout), False)
         elif not same:
             self.add('conv', 'bn1', conv(cin, cout, 1, stride), False)
 
     def add(self, name, bn, layer, act):
         self.add_module(name, layer)
-        self.add_module(bn, nn.BatchNorm2d(layer.out_channels))
+        self.add_module(bn, nn.BatchNorm2d(layer.out_channels, self.bn_eps))
         self.steps.append((name, bn, act))
 
     def forward(self, x):
@@ -83,10 +98,10 @@ class Block(nn.Module):
 
 
 class ConvBnAct(nn.Module):
-    def __init__(self, cin, cout, act):
+    def __init__(self, cin, cout, act, bn_eps):
         super().__init__()
         self.conv = conv(cin, cout)
-        self.bn1 = nn.BatchNorm2d(cout)
+        self.bn1 = nn.BatchNorm2d(cout, bn_eps)
         self.act = act
 
     def forward(self, x):
@@ -102,25 +117,26 @@ class Network(nn.Module):
             with open(arch) as file:
                 arch = json.load(file)
         stem, head = arch['stem'], arch['head']
+        padding, bn_eps = arch.get('padding', 'symmetric'), arch.get('bn_eps', 1e-5)
         channels = stem['channels']
-        self.conv_stem = conv(3, channels, stem['kernel'], stem['stride'])
-        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv_stem = conv(3, channels, stem['kernel'], stem['stride'], padding=padding)
+        self.bn1 = nn.BatchNorm2d(channels, bn_eps)
         self.act1, self.act2 = ACTS[stem['act']](), ACTS[head['act']]()
         self.blocks = nn.Sequential()
         for stage in arch['stages']:
             layers = nn.Sequential()
             for i, name in enumerate(stage['layers']):
                 stride = stage['stride'] if i == 0 else 1
-                layers.append(Block(arch['ops'][name], channels, stage['channels'], stride))
+                layers.append(Block(arch['ops'][name], channels, stage['channels'], stride, padding, bn_eps))
                 channels = stage['channels']
             self.blocks.append(layers)
         self.features = head['features']
         if self.features:  # as in MobileNetV3: the last convolution follows the pooling
-            self.blocks.append(nn.Sequential(ConvBnAct(channels, head['channels'], self.act2)))
+            self.blocks.append(nn.Sequential(ConvBnAct(channels, head['channels'], self.act2, bn_eps)))
             self.conv_head = conv(head['channels'], self.features, bias=True)
         else:
             self.conv_head = conv(channels, head['channels'])
-            self.bn2 = nn.BatchNorm2d(head['channels'])
+            self.bn2 = nn.BatchNorm2d(head['channels'], bn_eps)
         self.classifier = nn.Linear(self.features or head['channels'], arch['classes'])
 
     def forward(self, x):

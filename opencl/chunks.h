@@ -43,7 +43,8 @@ static inline int ocl_taps(const cream_conv *conv) {
 
 #define OCL_TENSOR(t) (t)->raw, (t)->scale, (t)->shift, (t)->gate, (t)->act
 #define OCL_GEOMETRY(conv, x, y)                                                                             \
-  (x)->h, (x)->w, (y)->h, (y)->w, (conv)->kernel, (conv)->stride, (conv)->pad, (conv)->dilation
+  (x)->h, (x)->w, (y)->h, (y)->w, (conv)->kernel, (conv)->stride, cream_conv_pads(conv, (x)->h).before,      \
+      cream_conv_pads(conv, (x)->w).before, (conv)->dilation
 #define OCL_GRAD(d) (d)->g, (d)->pool, (d)->a, (d)->b, (d)->c, (d)->kind == CREAM_GRAD_VALUE
 
 /* ---- chunks of pixels --------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Who may know whom.
 #   - core includes only itself; the backends (the folders with a driver.h) and io only core and themselves.
+#     tools/lib, which is the library, includes no other part of tools and no backend that is a module.
 #   - Between the subfolders of core, io and tools includes run one way: no circle.
 #   - Between the files of a folder listed in `one_way` calls run one way, as the objects in the build folder say, which
 #     is the argument.
@@ -20,6 +21,8 @@ for folder in core io "${backends[@]}"; do
   others=$(printf '%s\n' "${backends[@]}" io tools tests | grep -vx "$folder" | paste -sd '|')
   check "$folder" "$others"
 done
+
+check tools/lib 'opencl|tests|tools/cli|tools/run|tools/bench|tools/commands'
 
 # circles WHAT: pairs "FROM TO" on standard input contain no circle.
 circles() {

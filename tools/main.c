@@ -19,7 +19,8 @@ static void usage(FILE *out) {
   for (int i = 0; command_list[i]; i++)
     if (!command_list[i]->hidden)
       fprintf(out, "  %-10s%s\n", command_list[i]->name, command_list[i]->summary);
-  fprintf(out, "\ncream COMMAND --help prints the options of a command, with defaults and units.\n");
+  fprintf(out, "\ncream COMMAND --help prints the options of a command, with defaults and units.\n"
+               "Files named docs/... are in the source, and installed in share/doc/cream.\n");
   cli_print_exit_codes(out);
 }
 

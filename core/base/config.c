@@ -30,6 +30,8 @@ static const cream_retrain_config retrain_defaults = {
     .epochs = 500,
     .batch = 128,
     .accumulate = 1,
+    .lr_backbone = 1,
+    .freeze = "none",
     .optim = CREAM_OPTIM_RMSPROP_TF,
     .lr =
         {

@@ -55,6 +55,15 @@ typedef enum cream_schedule {
   CREAM_SCHEDULE_COUNT
 } cream_schedule;
 
+/* The weights that a retraining ends with, where there are averaged ones: the better on the held-out images, or always
+ * the same. */
+typedef enum cream_final_weights {
+  CREAM_FINAL_BEST,
+  CREAM_FINAL_TRAINED,
+  CREAM_FINAL_AVERAGED,
+  CREAM_FINAL_COUNT
+} cream_final_weights;
+
 typedef enum cream_on_nan { CREAM_ON_NAN_STOP, CREAM_ON_NAN_ROLLBACK, CREAM_ON_NAN_COUNT } cream_on_nan;
 
 /* Learning rate: `lr` is for a batch of 1,024 and scales linearly with the batch. */
@@ -144,13 +153,16 @@ typedef struct cream_retrain_config {
   cream_optim_kind optim;
   cream_lr lr;
   double momentum, weight_decay, smoothing, clip;
-  bool nesterov;     /* SGD */
-  double alpha, eps; /* decay of the mean square; eps in the root; 0: the optimiser's defaults */
+  double lr_backbone; /* factor of the learning rate of everything but the classifier */
+  char freeze[64];    /* what is not trained, from the input on (core/train/freeze.h) */
+  bool nesterov;      /* SGD */
+  double alpha, eps;  /* decay of the mean square; eps in the root; 0: the optimiser's defaults */
   double dropout;
   double drop_path; /* stochastic depth: block l of n (from 0) is dropped at the rate drop_path * l/n */
   double mixup;     /* images are mixed by lambda ~ Beta(mixup, mixup); 0: none */
   double ema;       /* decay of the averaged weights; 0: none */
-  int eval_every;   /* epochs between evaluations on held-out images; 0: at the end only */
+  cream_final_weights weights;
+  int eval_every; /* epochs between evaluations on held-out images; 0: at the end only */
 } cream_retrain_config;
 
 typedef enum cream_interpolation {

@@ -22,13 +22,13 @@ static cream_status host_read(host *copy, const cream_net *net, cream_error *err
                                          net->statistic_count, err);
 }
 
-static void fold_values(const host *copy, const net_unit *unit) {
+static void fold_values(const host *copy, const net_unit *unit, float eps) {
   const cream_unit_shape *s = &unit->shape;
   const size_t kernel = (size_t)s->kernel * (size_t)s->kernel * (size_t)(s->depthwise ? 1 : s->cin);
   for (size_t c = 0; c < (size_t)s->cout; c++) {
     float *gamma = &copy->weights[unit->gamma + c], *beta = &copy->weights[unit->beta + c];
     float *mean = &copy->statistics[unit->running_mean + c], *var = &copy->statistics[unit->running_var + c];
-    const double scale = *gamma / sqrt((double)*var + NET_BN_EPS);
+    const double scale = *gamma / sqrt((double)*var + eps);
     for (size_t i = 0; i < kernel; i++) {
       float *weight = &copy->weights[unit->weight + c * kernel + i];
       *weight = (float)(scale * *weight);
@@ -36,7 +36,7 @@ static void fold_values(const host *copy, const net_unit *unit) {
     *beta = (float)(*beta - scale * *mean);
     *gamma = 1;
     *mean = 0;
-    *var = 1 - NET_BN_EPS;
+    *var = 1 - eps;
   }
 }
 
@@ -56,9 +56,9 @@ static void visit_units(cream_net *net, unit_visitor *visit, void *self) {
 
 /* copy NULL: a network without values. */
 static void fold_unit(cream_net *net, const net_block *block, net_unit *unit, void *copy) {
-  (void)net, (void)block;
+  (void)block;
   if (!unit->has_bn) return;
-  if (copy) fold_values(copy, unit);
+  if (copy) fold_values(copy, unit, net_bn_eps(net));
   unit->has_bn = false;
   unit->bias = unit->beta;
 }

@@ -6,14 +6,7 @@
 
 static cream_status reserve_block(cream_net *net, const net_block *block, int side, cream_error *err) {
   for (int i = 0; i < block->n_units; i++) {
-    const cream_unit_shape *s = &block->units[i].shape;
-    cream_conv conv = {.cin = s->cin,
-                       .cout = s->cout,
-                       .kernel = s->kernel,
-                       .stride = s->stride,
-                       .pad = s->pad,
-                       .dilation = s->dilation,
-                       .depthwise = s->depthwise};
+    cream_conv conv = net_conv_of_shape(&block->units[i].shape);
     cream_status status = net->backend->reserve(net->backend, &conv, net->options.batch, side, side, err);
     if (status) return status;
     side = cream_conv_out(&conv, side);
@@ -21,38 +14,44 @@ static cream_status reserve_block(cream_net *net, const net_block *block, int si
   return CREAM_OK;
 }
 
+/* What a step takes of the activations. Of a frozen one, that is at most the output that a trained step reads. */
+static size_t kept_of(const net_block_size *size, bool frozen) {
+  return frozen ? size->out + size->vectors : size->train;
+}
+
 /* Adds one step (the largest of `options` blocks) to the plan; *side becomes its output's. */
-static cream_status plan_step(cream_net *net, const net_block *blocks, int options, int *side,
+static cream_status plan_step(cream_net *net, const net_block *blocks, int options, bool frozen, int *side,
                               cream_error *err) {
   size_t train = 0;
   int out = *side;
   for (int i = 0; i < options; i++) {
     net_block_size size = net_block_measure(net, &blocks[i], net->options.batch, *side);
-    train = net_max(train, size.train);
+    train = net_max(train, kept_of(&size, frozen));
     net->vectors_size = net_max(net->vectors_size, size.vectors);
     for (int u = 0; u < CREAM_MAX_UNITS; u++)
       net->regions[u].size = net_max(net->regions[u].size, size.units[u]);
     net->regions[NET_REGION_OUT].size = net_max(net->regions[NET_REGION_OUT].size, size.out);
-    net->grad[0].size = net_max(net->grad[0].size, net_aligned(size.largest));
+    if (!frozen) net->grad[0].size = net_max(net->grad[0].size, net_aligned(size.largest));
     out = size.side_out;
     cream_status status = reserve_block(net, &blocks[i], *side, err);
     if (status) return status;
   }
-  net->train_size += train;
+  net->train_size = frozen ? net_max(net->train_size, train) : net->train_size + train;
   *side = out;
   return CREAM_OK;
 }
 
 static cream_status plan(cream_net *net, cream_error *err) {
-  int side = net->skeleton.resolution;
-  cream_status status = plan_step(net, &net->stem, 1, &side, err);
-  for (int l = 0; l < net->skeleton.n_layers && !status; l++)
-    status = plan_step(net, net->blocks[l], net->skeleton.layers[l].n_options, &side, err);
-  if (!status) status = plan_step(net, &net->head, 1, &side, err);
+  int side = net->skeleton.resolution, first = net_first_trained(net), n_layers = net->skeleton.n_layers;
+  cream_status status = plan_step(net, &net->stem, 1, first > 0, &side, err);
+  for (int l = 0; l < n_layers && !status; l++)
+    status = plan_step(net, net->blocks[l], net->skeleton.layers[l].n_options, first > l + 1, &side, err);
+  if (!status) status = plan_step(net, &net->head, 1, first > n_layers + 1, &side, err);
   for (int i = 0; i < net->linear.n_units && !status; i++) {
     net_block one = {.n_units = 1, .units = {net->linear.units[i]}};
     status = reserve_block(net, &one, 1, err);
   }
+  if (first > n_layers + 1) net->train_size = 0; /* pooling reads the last step at once */
   net->tail_size = net_tail_size(net, net->options.batch);
   net->grad[0].size = net_max(net->grad[0].size, net_aligned(net->tail_size));
   net->grad[1].size = net->grad[2].size = net->grad[0].size;
@@ -131,6 +130,7 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
   *out = NULL;
   if (options->batch < 1)
     return cream_fail(err, CREAM_BAD_CONFIG, "batch: got %d, expected at least 1", options->batch);
+  CREAM_ASSERT(!options->frozen || (options->frozen > 0 && options->train && skeleton->fixed));
   cream_net *net = calloc(1, sizeof *net);
   if (!net) return cream_fail_memory(err, sizeof *net, "a network");
   net->backend = backend;
@@ -210,11 +210,44 @@ static int block_slices(const net_block *block, cream_slice *slices) {
   return n;
 }
 
-int cream_net_slices(const cream_net *net, const cream_path *path, cream_slice *slices) {
+/* A linear layer. */
+static int linear_slices(const cream_net *net, const net_unit *unit, cream_slice *slices) {
+  const net_block *block = &net->linear;
+  const size_t cin = (size_t)unit->shape.cin, cout = (size_t)unit->shape.cout, to_g = block->g - block->w;
+  slices[0] = (cream_slice){unit->weight, unit->weight + to_g, cin * cout, true};
+  slices[1] = (cream_slice){unit->bias, unit->bias + to_g, cout, false};
+  return 2;
+}
+
+static int step_slices(const cream_net *net, const cream_path *path, cream_slice *slices) {
   int n = 0;
-  for (int step = 0; step < net_steps(net); step++)
+  for (int step = net_first_trained(net); step < net_steps(net); step++)
     n += block_slices(net_block_at(net, path, step), slices + n);
+  return n;
+}
+
+int cream_net_slices(const cream_net *net, const cream_path *path, cream_slice *slices) {
+  if (net->options.frozen > net_steps(net)) return cream_net_classifier_slices(net, slices);
+  int n = step_slices(net, path, slices);
   return n + block_slices(&net->linear, slices + n);
+}
+int cream_net_backbone_slices(const cream_net *net, const cream_path *path, cream_slice *slices) {
+  int n = step_slices(net, path, slices);
+  bool features = net->linear.n_units == 2 && net->options.frozen <= net_steps(net);
+  return features ? n + linear_slices(net, &net->linear.units[0], slices + n) : n;
+}
+int cream_net_classifier_slices(const cream_net *net, cream_slice *slices) {
+  return linear_slices(net, &net->linear.units[net->linear.n_units - 1], slices);
+}
+
+size_t cream_net_frozen_statistics(const cream_net *net) {
+  const cream_path path = cream_skeleton_first_path(&net->skeleton);
+  if (net->options.frozen == 0) return 0;
+  for (int step = net_first_trained(net); step < net_steps(net); step++) {
+    const net_block *block = net_block_at(net, &path, step);
+    if (block->n_units) return block->units[0].running_mean;
+  }
+  return net->statistic_count;
 }
 
 cream_tensor cream_net_input(const cream_net *net, int n, int side) {
@@ -232,7 +265,12 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t count) { /* FNV-1a 
 uint64_t cream_net_fingerprint(const cream_net *net) {
   int count;
   const cream_param *params = cream_net_params(net, &count);
-  uint64_t hash = mix(0xcbf29ce484222325u, &cream_net_skeleton(net)->resolution, sizeof(int));
+  const cream_skeleton *skeleton = cream_net_skeleton(net);
+  uint64_t hash = mix(0xcbf29ce484222325u, &skeleton->resolution, sizeof(int));
+  const int padding = (int)skeleton->space.padding;
+  const double bn_eps = skeleton->space.bn_eps;
+  if (padding != CREAM_PADDING_SYMMETRIC) hash = mix(hash, &padding, sizeof padding);
+  if (bn_eps != CREAM_BN_EPS) hash = mix(hash, &bn_eps, sizeof bn_eps);
   for (int i = 0; i < count; i++) {
     hash = mix(hash, params[i].name, strlen(params[i].name));
     hash = mix(hash, params[i].dims, (size_t)params[i].n_dims * sizeof(int));

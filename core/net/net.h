@@ -44,6 +44,10 @@ typedef struct cream_net_options {
   /* Stochastic depth as in timm: in CREAM_BN_TRAIN mode, the branch of residual block l of n (from 0) is
    * dropped for an image with probability p = drop_path * l/n, and otherwise divided by 1 - p. */
   double drop_path;
+  /* Parts that are not trained, from the input on: stem, layers, head convolution, the linear layer before the
+   * classifier (if there is one). They run as in inference, with running statistics and without drop path, and
+   * have no gradients; the backward pass ends above them. Not 0 only with a fixed skeleton. */
+  int frozen;
 } cream_net_options;
 
 /* Creates a network with initial weights; the skeleton is copied, the backend must outlive it. Fails with
@@ -71,10 +75,15 @@ cream_buf cream_net_statistics(const cream_net *);
 cream_buf cream_net_gradients(const cream_net *);
 size_t cream_net_gradient_count(const cream_net *); /* of the largest path */
 
-/* The runs of the weight block that a path uses; returns their number. slices[] has room for
- * cream_net_max_slices(). */
+/* The runs of the weight block that a path uses and that are not frozen; returns their number. slices[] has room
+ * for cream_net_max_slices(). */
 int cream_net_max_slices(const cream_net *);
 int cream_net_slices(const cream_net *, const cream_path *, cream_slice *slices);
+/* The same of everything but the classifier, and of the classifier. */
+int cream_net_backbone_slices(const cream_net *, const cream_path *, cream_slice *slices);
+int cream_net_classifier_slices(const cream_net *, cream_slice *slices);
+/* Elements at the start of the statistics block that belong to frozen parts. */
+size_t cream_net_frozen_statistics(const cream_net *);
 
 /* The input images: a tensor [n, side, side, 3] that upload_pixels fills; n and side are at most the
  * net's. */
@@ -89,17 +98,17 @@ cream_buf cream_net_forward(cream_net *, const cream_path *, const cream_tensor 
 cream_buf cream_net_forward_train(cream_net *, const cream_path *, const cream_tensor *x, cream_bn_mode mode,
                                   float momentum, float dropout, uint64_t drop_seed, uint64_t drop_step);
 
-/* Logits of another path (the teacher) on the input of the last forward_train, in CREAM_BN_BATCH mode. The
- * first layers that both paths share are not computed again. What backward needs stays; read the logits
- * before it runs. */
+/* Logits of another path (the teacher) on the input of the last forward_train, in CREAM_BN_BATCH mode; no part
+ * of the net is frozen. The first layers that both paths share are not computed again. What backward needs
+ * stays; read the logits before it runs. */
 cream_buf cream_net_forward_teacher(cream_net *, const cream_path *);
 
 /* Makes every later forward pass call mark(self) before each of its parts (stem, layers, head, pooling) and
  * at its end, for measurements. NULL: no calls. */
 void cream_net_set_mark(cream_net *, void (*mark)(void *self), void *self);
 
-/* Writes (=) the gradients of the path of the last forward_train into the gradient block, from dlogits. May
- * be called again with other dlogits. */
+/* Writes (=) the gradients of the path of the last forward_train into the gradient block, from dlogits; those of
+ * frozen parts are 0. May be called again with other dlogits. */
 void cream_net_backward(cream_net *, cream_buf dlogits);
 
 /* Scratch of [batch, classes] elements for dlogits or soft targets. */

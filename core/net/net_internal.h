@@ -11,8 +11,6 @@
 
 #include "net.h"
 
-#define NET_BN_EPS 1e-5f
-
 /* A convolution or linear layer with its place in the parameter blocks. */
 typedef struct net_unit {
   cream_unit_shape shape;
@@ -126,7 +124,8 @@ cream_status net_init_weights(cream_net *, cream_error *);
 
 /* Lays a path out in memory: for training (nothing is overwritten, from the start of the activations) or for
  * inference (a block's inner tensors overwrite those of the block before, outputs alternate between two
- * places). Starts at step `first_step`, whose input is `input`. */
+ * places). Frozen steps are laid out for inference in training too, but for the output that the first trained
+ * step reads. Starts at step `first_step`, whose input is `input`. */
 typedef enum net_layout_kind { NET_LAYOUT_TRAIN, NET_LAYOUT_INFER } net_layout_kind;
 typedef struct net_drops {
   bool dropout, path; /* gates before the classifier; gates on what residual blocks add */
@@ -152,16 +151,36 @@ static inline size_t net_elements(const cream_tensor *t) {
 /* The middle `count` elements of a region. */
 cream_buf net_region_middle(const net_region *, size_t count);
 
+/* A convolution of this shape, without weights. */
+static inline cream_conv net_conv_of_shape(const cream_unit_shape *s) {
+  return (cream_conv){.cin = s->cin,
+                      .cout = s->cout,
+                      .kernel = s->kernel,
+                      .stride = s->stride,
+                      .pad = s->pad,
+                      .dilation = s->dilation,
+                      .padding = s->padding,
+                      .depthwise = s->depthwise};
+}
 /* The convolution of a unit with its weights and, in a network for training, its gradients. */
 cream_conv net_conv_of(const cream_net *, const net_block *, const net_unit *);
 
 /* Elements of the buffers after the last block (pooled features, logits) for n images. */
 size_t net_tail_size(cream_net *, int n);
 
+/* The epsilon of the network's batch norms. */
+static inline float net_bn_eps(const cream_net *net) {
+  return (float)net->skeleton.space.bn_eps;
+}
+
 /* ---- all files --------------------------------------------------------------------------------------- */
 
 static inline int net_steps(const cream_net *net) {
   return net->skeleton.n_layers + 2;
+}
+/* The first step that is trained; net_steps: none. */
+static inline int net_first_trained(const cream_net *net) {
+  return net->options.frozen < net_steps(net) ? net->options.frozen : net_steps(net);
 }
 /* The block that a path has at step `step` (0: stem, 1..n_layers: choices, n_layers+1: head). */
 static inline const net_block *net_block_at(const cream_net *net, const cream_path *path, int step) {

@@ -6,6 +6,7 @@ typedef struct net_bump {
   cream_buf start;
   size_t used;
   const net_region *regions; /* NULL: tensors are allocated too */
+  bool take_output;          /* with regions: a block's output is allocated */
 } net_bump;
 
 static cream_buf take(net_bump *memory, size_t count) {
@@ -25,23 +26,17 @@ cream_buf net_region_middle(const net_region *region, size_t count) {
 
 static cream_buf take_tensor(const cream_net *net, net_bump *memory, int region, const cream_tensor *t) {
   const size_t count = tensor_size(net, t);
-  return memory->regions ? net_region_middle(&memory->regions[region], count) : take(memory, count);
+  bool allocate = !memory->regions || (memory->take_output && region >= NET_REGION_OUT);
+  return allocate ? take(memory, count) : net_region_middle(&memory->regions[region], count);
 }
 
 cream_conv net_conv_of(const cream_net *net, const net_block *block, const net_unit *unit) {
-  const cream_unit_shape *s = &unit->shape;
-  cream_conv conv = {.cin = s->cin,
-                     .cout = s->cout,
-                     .kernel = s->kernel,
-                     .stride = s->stride,
-                     .pad = s->pad,
-                     .dilation = s->dilation,
-                     .depthwise = s->depthwise,
-                     .weight = cream_buf_at(net->weights, unit->weight)};
+  cream_conv conv = net_conv_of_shape(&unit->shape);
+  conv.weight = cream_buf_at(net->weights, unit->weight);
   bool train = cream_buf_present(net->gradients);
   cream_buf gradients = train ? cream_buf_at(net->gradients, block->g - block->w) : CREAM_NO_BUF;
   if (train) conv.dweight = cream_buf_at(gradients, unit->weight);
-  if (net->folded && net->backend->pack_weights) conv.act = s->act;
+  if (net->folded && net->backend->pack_weights) conv.act = unit->shape.act;
   if (unit->packed_count) conv.packed = cream_buf_at(net->packed, unit->packed);
   if (!unit->has_bn) {
     conv.bias = cream_buf_at(net->weights, unit->bias);
@@ -63,7 +58,7 @@ static cream_bn bn_of(const cream_net *net, const net_block *block, const net_un
                  .a = take(memory, c),
                  .b = take(memory, c),
                  .c = take(memory, c),
-                 .eps = NET_BN_EPS};
+                 .eps = net_bn_eps(net)};
   if (cream_buf_present(net->gradients)) {
     bn.dgamma = cream_buf_at(net->gradients, block->g + unit->gamma - block->w);
     bn.dbeta = cream_buf_at(net->gradients, block->g + unit->beta - block->w);
@@ -185,11 +180,21 @@ size_t net_tail_size(cream_net *net, int n) {
   return memory.used;
 }
 
+/* The first step whose output outlives a training pass: the last frozen one that trained steps read, or the first
+ * trained one. */
+static int first_kept(const cream_net *net, const cream_path *path) {
+  int step = net_first_trained(net);
+  if (step == 0 || step == net_steps(net)) return step;
+  do step--;
+  while (net_block_at(net, path, step)->n_units == 0); /* the stem has units */
+  return step;
+}
+
 void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, net_layout_kind kind,
                 int first_step, const cream_tensor *input, net_drops drops) {
   bool train = kind == NET_LAYOUT_TRAIN;
   net_bump kept = {.start = net->activations};
-  int out = NET_REGION_OUT;
+  int out = NET_REGION_OUT, first_trained = net_first_trained(net), keep_from = first_kept(net, path);
 
   tape->path = *path;
   tape->n = input->n;
@@ -198,18 +203,23 @@ void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, ne
   net_value value = {*input, -1};
   for (int i = first_step; i < tape->n_steps; i++) {
     net_step *step = &tape->steps[i];
+    bool trained = train && i >= first_trained;
     *step = (net_step){.block = net_block_at(net, path, i), .first = tape->n_records, .in = value};
     if (step->block->n_units > 0) {
       net_bump passing = {.start = net->infer_vectors[out - NET_REGION_OUT], .regions = net->regions};
-      value.tensor = lay_block(net, step->block, &value.tensor, drops.path, train ? &kept : &passing, out,
-                               &tape->records[tape->n_records]);
+      kept.regions = trained ? NULL : net->regions;
+      kept.take_output = !trained;
+      value.tensor =
+          lay_block(net, step->block, &value.tensor, trained && drops.path,
+                    train && i >= keep_from ? &kept : &passing, out, &tape->records[tape->n_records]);
       tape->n_records += step->block->n_units;
-      value.producer = tape->n_records - 1;
+      value.producer = trained ? tape->n_records - 1 : -1;
       out = out == NET_REGION_OUT ? NET_REGION_OTHER_OUT : NET_REGION_OUT;
     }
     step->out = value;
   }
   net_bump tail = {.start = net->infer_tail};
+  kept.regions = NULL;
   lay_tail(net, tape, &value.tensor, train ? &kept : &tail, drops.dropout);
   CREAM_ASSERT(kept.used <= net->train_size);
 }

@@ -204,6 +204,7 @@ static cream_status build_stem(cream_net *net, cream_error *err) {
   net->stem = (net_block){.n_units = 1};
   net->stem.units[0] = plain_unit(3, space->stem.channels, space->stem.kernel, space->stem.stride,
                                   space->stem.act, true, "conv_stem", "bn1");
+  net->stem.units[0].shape.padding = space->padding; /* the head's convolutions need none */
   cream_status status = add_block(net, "", &net->stem, false, net->gradient_count, err);
   net->gradient_count += block_weights(&net->stem);
   return status;

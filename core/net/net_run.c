@@ -15,10 +15,11 @@ static void forward_unit(cream_backend *backend, const net_record *record, cream
   if (record->unit->shape.se) backend->se_forward(backend, &record->se, &y);
 }
 
-static void forward_blocks(cream_net *net, const net_tape *tape, int first_step, cream_bn_mode mode,
+/* Steps first_step up to but not `end`. */
+static void forward_blocks(cream_net *net, const net_tape *tape, int first_step, int end, cream_bn_mode mode,
                            float momentum) {
   cream_backend *backend = net->backend;
-  for (int i = first_step; i < tape->n_steps; i++) {
+  for (int i = first_step; i < end; i++) {
     const net_step *step = &tape->steps[i];
     int n = step->block->n_units;
     if (net->mark) net->mark(net->mark_self);
@@ -47,7 +48,7 @@ cream_buf cream_net_forward(cream_net *net, const cream_path *path, const cream_
                             float momentum) {
   CREAM_ASSERT(x->n <= net->options.batch && (mode == CREAM_BN_RUNNING || !net->folded));
   net_layout(net, &net->infer_tape, path, NET_LAYOUT_INFER, 0, x, (net_drops){0});
-  forward_blocks(net, &net->infer_tape, 0, mode, momentum);
+  forward_blocks(net, &net->infer_tape, 0, net->infer_tape.n_steps, mode, momentum);
   forward_tail(net, &net->infer_tape);
   return net->infer_tape.logits;
 }
@@ -55,7 +56,8 @@ cream_buf cream_net_forward(cream_net *net, const cream_path *path, const cream_
 /* Draws the gates of drop path: by block, then by image. */
 static void draw_drop_path(cream_net *net, const net_tape *tape, uint64_t seed, uint64_t step) {
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_DROP_PATH, step);
-  for (int i = 1; i <= net->skeleton.n_layers; i++) {
+  const int first = net_first_trained(net);
+  for (int i = first > 1 ? first : 1; i <= net->skeleton.n_layers; i++) {
     const net_block *block = tape->steps[i].block;
     if (block->n_units == 0 || !block->residual) continue;
     const cream_tensor *y = &tape->records[tape->steps[i].first + block->n_units - 1].y;
@@ -80,19 +82,22 @@ cream_buf cream_net_forward_train(cream_net *net, const cream_path *path, const 
     net->backend->dropout_gate(net->backend, dropped->gate, (size_t)dropped->n * (size_t)dropped->c, dropout,
                                drop_seed, drop_step);
   if (drops.path) draw_drop_path(net, tape, drop_seed, drop_step);
-  forward_blocks(net, tape, 0, mode, momentum);
+  const int first = net_first_trained(net);
+  forward_blocks(net, tape, 0, first, CREAM_BN_RUNNING, 0);
+  forward_blocks(net, tape, first, tape->n_steps, mode, momentum);
   forward_tail(net, tape);
   return tape->logits;
 }
 
 cream_buf cream_net_forward_teacher(cream_net *net, const cream_path *path) {
+  CREAM_ASSERT(net->options.frozen == 0);
   const net_tape *student = &net->tape;
   int shared = 0;
   while (shared < path->n_layers && path->choice[shared] == student->path.choice[shared]) shared++;
   net_tape *tape = &net->infer_tape;
   net_layout(net, tape, path, NET_LAYOUT_INFER, shared + 1, &student->steps[shared].out.tensor,
              (net_drops){0});
-  forward_blocks(net, tape, shared + 1, CREAM_BN_BATCH, 0);
+  forward_blocks(net, tape, shared + 1, tape->n_steps, CREAM_BN_BATCH, 0);
   forward_tail(net, tape);
   return tape->logits;
 }
@@ -122,23 +127,30 @@ static cream_buf grad_of(const cream_net *net, int i, const cream_tensor *node) 
   return net_region_middle(&net->grad[i], net_elements(node));
 }
 
-/* Linear layers and pooling; returns the pending gradient of the head convolution. */
-static cream_grad backward_tail(cream_net *net, cream_buf dlogits) {
+/* Linear layers; returns the gradient of the pooled features, absent where everything below is frozen. */
+static cream_buf backward_linear(cream_net *net, cream_buf dlogits) {
   cream_backend *backend = net->backend;
   const net_tape *tape = &net->tape;
   const net_record *classifier = &tape->records[tape->classifier];
+  const bool below = net->options.frozen < net_steps(net); /* something before pooling is trained */
+  const bool has_features = tape->features >= 0, train_features = net->options.frozen <= net_steps(net);
   cream_grad grad = grad_z(dlogits, classifier);
-  cream_sink sink = {.node = tape->features < 0 ? &tape->pooled : &tape->records[tape->features].y};
-  sink.g = grad_of(net, 0, sink.node);
+  cream_sink sink = {.node = has_features ? &tape->records[tape->features].y : &tape->pooled};
+  if (has_features ? train_features : below) sink.g = grad_of(net, 0, sink.node);
   backend->conv_backward(backend, &classifier->conv, &classifier->x, &classifier->y, &grad, &sink);
-  cream_buf dpooled = sink.g;
-  if (tape->features >= 0) {
-    const net_record *features = &tape->records[tape->features];
-    grad = grad_z(sink.g, features);
-    dpooled = grad_of(net, 1, &tape->pooled);
-    sink = (cream_sink){.g = dpooled, .node = &tape->pooled};
-    backend->conv_backward(backend, &features->conv, &features->x, &features->y, &grad, &sink);
-  }
+  if (!has_features || !train_features) return sink.g;
+  const net_record *features = &tape->records[tape->features];
+  grad = grad_z(sink.g, features);
+  sink = (cream_sink){.node = &tape->pooled};
+  if (below) sink.g = grad_of(net, 1, &tape->pooled);
+  backend->conv_backward(backend, &features->conv, &features->x, &features->y, &grad, &sink);
+  return sink.g;
+}
+
+/* Pooling; returns the pending gradient of the head convolution. */
+static cream_grad backward_pooling(cream_net *net, cream_buf dpooled) {
+  cream_backend *backend = net->backend;
+  const net_tape *tape = &net->tape;
   const net_record *head = &tape->records[tape->steps[tape->n_steps - 1].first];
   backend->pool_backward(backend, &head->y, dpooled, &head->bn, net->pool_grad);
   return grad_value(CREAM_NO_BUF, net->pool_grad, head);
@@ -193,10 +205,12 @@ void cream_net_backward(cream_net *net, cream_buf dlogits) {
     backend->fill(backend, net->gradients, net->gradient_count, 0);
     net->gradient_path = tape->path;
   }
-  cream_grad grad = backward_tail(net, dlogits);
+  const cream_buf dpooled = backward_linear(net, dlogits);
+  if (!cream_buf_present(dpooled)) return;
+  cream_grad grad = backward_pooling(net, dpooled);
   /* held: the buffer, of three, with the gradient of the step's output. */
   int held = 2;
-  for (int i = tape->n_steps - 1; i >= 0; i--) {
+  for (int i = tape->n_steps - 1; i >= net_first_trained(net); i--) {
     const net_step *step = &tape->steps[i];
     int n = step->block->n_units;
     if (n == 0) continue;

@@ -20,11 +20,6 @@ static cream_int8_op *add_op(builder *b, cream_int8_kind kind, int a, const crea
   return op;
 }
 
-/* The zeros before and after `side` rows or columns. */
-static void set_pads(cream_int8_op *op) {
-  op->pad_before = op->pad_after = op->shape.pad;
-}
-
 /* A convolution and its activation; returns the value. */
 static int add_conv(builder *b, const cream_unit_shape *shape, const cream_param *weight,
                     const cream_param *bias, int x) {
@@ -34,11 +29,12 @@ static int add_conv(builder *b, const cream_unit_shape *shape, const cream_param
   op->bias = bias;
   op->shape = *shape;
   op->linear = weight->n_dims == 2;
-  set_pads(op);
-  const int side =
-      (net->values[x].side + op->pad_before + op->pad_after - shape->dilation * (shape->kernel - 1) - 1) /
-          shape->stride +
-      1;
+  const int in = net->values[x].side;
+  const cream_pads pads =
+      cream_padding_of(shape->padding, shape->pad, shape->kernel, shape->stride, shape->dilation, in);
+  op->pad_before = pads.before;
+  op->pad_after = pads.after;
+  const int side = cream_out_side(in, shape->stride);
   cream_int8_value *value = &net->values[net->n_ops];
   value->side = side;
   if (shape->act == CREAM_ACT_NONE) return net->n_ops;

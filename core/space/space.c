@@ -76,6 +76,9 @@ static cream_status validate_stage(const cream_space *space, int s, cream_error 
 cream_status cream_space_validate(const cream_space *space, cream_error *err) {
   cream_status status;
   if (!space->name[0]) return cream_fail(err, CREAM_BAD_CONFIG, "name: a space needs one");
+  if (!(space->bn_eps > 0 && space->bn_eps <= 1))
+    return cream_fail(err, CREAM_BAD_CONFIG, "bn_eps: got %g, expected more than 0, at most 1",
+                      space->bn_eps);
   if ((status = check_int("ops: number", space->n_ops, 1, CREAM_MAX_OPS, err))) return status;
   for (int i = 0; i < space->n_ops; i++) {
     if ((status = validate_op(&space->ops[i], err))) return status;
@@ -200,9 +203,8 @@ static int se_of_input(double channels) {
   return channels < 1 ? 1 : (int)(channels + 0.5);
 }
 
-int cream_block_units(const cream_space *space, const cream_layer *layer, int op_index,
-                      cream_unit_shape units[CREAM_MAX_UNITS], bool *residual) {
-  const cream_op *op = &space->ops[op_index];
+static int block_units(const cream_op *op, const cream_layer *layer, cream_unit_shape units[CREAM_MAX_UNITS],
+                       bool *residual) {
   int cin = layer->cin, cout = layer->cout, n = 0;
   bool same = cin == cout && layer->stride == 1;
   *residual = same && op->kind != CREAM_BLOCK_SKIP;
@@ -237,4 +239,11 @@ int cream_block_units(const cream_space *space, const cream_layer *layer, int op
   }
   CREAM_ASSERT(!"unknown kind of block");
   return 0;
+}
+
+int cream_block_units(const cream_space *space, const cream_layer *layer, int op,
+                      cream_unit_shape units[CREAM_MAX_UNITS], bool *residual) {
+  int n = block_units(&space->ops[op], layer, units, residual);
+  for (int i = 0; i < n; i++) units[i].padding = space->padding;
+  return n;
 }

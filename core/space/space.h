@@ -9,6 +9,7 @@
 
 #include "core/base/activation.h"
 #include "core/base/bounds.h"
+#include "core/base/padding.h"
 #include "core/base/status.h"
 
 typedef enum cream_block_kind {
@@ -23,7 +24,7 @@ typedef enum cream_block_kind {
 typedef struct cream_op {
   char name[CREAM_MAX_NAME]; /* "k3e4" */
   cream_block_kind kind;
-  int kernel, dilation; /* odd kernel; padding is dilation*(kernel-1)/2 */
+  int kernel, dilation; /* odd kernel */
   double
       expand; /* inner channels: make_divisible(cin*expand, 8) of an mbconv, (cout*expand) of a bottleneck */
   cream_act act;
@@ -44,6 +45,8 @@ typedef struct cream_stage {
 
 typedef struct cream_space {
   char name[CREAM_MAX_NAME];
+  cream_padding padding; /* of every convolution; symmetric: dilation*(kernel-1)/2 on each side */
+  double bn_eps;         /* epsilon of every batch norm, more than 0 */
   int n_ops;
   cream_op ops[CREAM_MAX_OPS];
   int n_stages;
@@ -65,7 +68,10 @@ typedef struct cream_space {
   } resolution;
 } cream_space;
 
-/* Side of the output of a padded convolution. */
+/* The epsilon of batch norms where a file gives none: PyTorch's. */
+#define CREAM_BN_EPS 1e-5
+
+/* Side of the output of a padded convolution, by either padding. */
 static inline int cream_out_side(int side, int stride) {
   return (side + stride - 1) / stride;
 }
@@ -117,7 +123,8 @@ char *cream_path_format(const cream_skeleton *, const cream_path *, char *text, 
 
 /* The shape of one convolution of a block, for networks and for complexity. */
 typedef struct cream_unit_shape {
-  int cin, cout, kernel, stride, pad, dilation;
+  int cin, cout, kernel, stride, pad, dilation; /* as in cream_conv */
+  cream_padding padding;
   bool depthwise;
   cream_act act;         /* after its batch norm */
   int se;                /* reduced channels of the squeeze-excite after the activation; 0: none */

@@ -1,5 +1,8 @@
 #include "retrain.h"
 
+#include <math.h>
+
+#include "freeze.h"
 #include "mixup.h"
 #include "schedule.h"
 #include "train.h"
@@ -13,8 +16,10 @@ struct cream_retrain {
   cream_train train;
   cream_mixup mixup;
   cream_buf ema_statistics;     /* averaged as the weights are, as timm does it */
-  cream_buf spare, spare_stats; /* the trained values while averaged ones are evaluated */
-  uint64_t step;
+  cream_buf spare, spare_stats; /* the trained values while the net holds averaged ones */
+  cream_retrain_kind held;      /* by the net */
+  cream_retrain_choice choice;  /* its scores are those of step `scored` */
+  uint64_t scored, step;
 };
 
 cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_inputs *inputs,
@@ -30,21 +35,26 @@ cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_in
   run->heldout = inputs->heldout;
   const cream_retrain_config *config = &run->config.retrain;
   bool ema = config->ema > 0;
-  int batch = config->batch;
+  int batch = config->batch, frozen = 0;
   if (run->heldout && run->heldout->batch > batch) batch = run->heldout->batch;
-  cream_train_options options = {
-      .skeleton = &run->skeleton,
-      .net = {.batch = batch, .train = true, .seed = run->config.seed, .drop_path = config->drop_path},
-      .optim = config->optim,
-      .ema = ema,
-      .batch = config->batch,
-      .accumulate = config->accumulate,
-      .time_budget = run->config.time_budget,
-      .listener = inputs->listener,
-      .checkpointer = inputs->checkpointer,
-      .on_nan = run->config.on_nan};
-  cream_status status =
-      cream_train_check(&run->skeleton, run->train_source, config->epochs, config->batch, "retrain", err);
+  cream_status status = cream_freeze_parse(&run->skeleton, config->freeze, &frozen, err);
+  cream_train_options options = {.skeleton = &run->skeleton,
+                                 .net = {.batch = batch,
+                                         .train = true,
+                                         .seed = run->config.seed,
+                                         .drop_path = config->drop_path,
+                                         .frozen = frozen},
+                                 .optim = config->optim,
+                                 .ema = ema,
+                                 .batch = config->batch,
+                                 .accumulate = config->accumulate,
+                                 .time_budget = run->config.time_budget,
+                                 .listener = inputs->listener,
+                                 .checkpointer = inputs->checkpointer,
+                                 .on_nan = run->config.on_nan};
+  if (!status)
+    status =
+        cream_train_check(&run->skeleton, run->train_source, config->epochs, config->batch, "retrain", err);
   if (!status && cream_source_steps(run->train_source, true) < (size_t)config->accumulate)
     status = cream_fail(err, CREAM_BAD_CONFIG,
                         "retrain.accumulate: got %d batches of %d, expected at most the %zu training images",
@@ -83,48 +93,105 @@ static void copy_values(cream_retrain *run, cream_buf weights, cream_buf statist
   run->backend->copy(run->backend, statistics, from_statistics, cream_net_statistic_count(run->train.net));
 }
 
-/* Copies the averaged weights and statistics to the net, and the trained ones to `spare`. */
-static void use_ema(cream_retrain *run) {
-  cream_buf weights = cream_net_weights(run->train.net), statistics = cream_net_statistics(run->train.net);
-  copy_values(run, run->spare, run->spare_stats, weights, statistics);
-  copy_values(run, weights, statistics, run->train.blocks.ema, run->ema_statistics);
+static bool has_average(const cream_retrain *run) {
+  return cream_buf_present(run->spare);
 }
 
-bool cream_retrain_use_trained(cream_retrain *run) {
-  if (!cream_buf_present(run->spare)) return false;
-  copy_values(run, cream_net_weights(run->train.net), cream_net_statistics(run->train.net), run->spare,
-              run->spare_stats);
+/* The trained values are in `spare` while the net holds averaged ones. */
+bool cream_retrain_use(cream_retrain *run, cream_retrain_kind kind) {
+  cream_buf weights = cream_net_weights(run->train.net), statistics = cream_net_statistics(run->train.net);
+  if (!has_average(run)) return false;
+  if (run->held == kind) return true;
+  run->held = kind;
+  if (kind == CREAM_RETRAIN_AVERAGED) {
+    copy_values(run, run->spare, run->spare_stats, weights, statistics);
+    copy_values(run, weights, statistics, run->train.blocks.ema, run->ema_statistics);
+  } else {
+    copy_values(run, weights, statistics, run->spare, run->spare_stats);
+  }
   return true;
 }
 
-static cream_status evaluate(cream_retrain *run, cream_event *event, const char *split, cream_error *err) {
-  cream_score score;
-  cream_status status =
-      cream_evaluate(run->train.net, &run->path, run->heldout, CREAM_BN_RUNNING, &score, err);
-  if (status) return status;
-  event->kind = CREAM_EVENT_EVAL;
-  event->accuracy = score.top1;
-  event->top5 = score.top5;
-  event->eval_loss = score.loss;
-  event->split = split;
-  return cream_train_emit(&run->train, event, err);
-}
+static const char *const splits[] = {"heldout", "heldout-ema"};
+_Static_assert(sizeof splits / sizeof *splits == CREAM_RETRAIN_KINDS, "a word for each kind of weights");
 
-/* Trained and averaged weights on the held-out images. */
-static cream_status evaluate_both(cream_retrain *run, cream_event event, cream_error *err) {
-  cream_status status = evaluate(run, &event, "heldout", err);
-  if (status || !cream_buf_present(run->spare)) return status;
-  use_ema(run);
-  status = evaluate(run, &event, "heldout-ema", err);
-  cream_retrain_use_trained(run);
+/* Trained and averaged weights on the held-out images. Emits the scores if `event` is not NULL. */
+static cream_status evaluate_both(cream_retrain *run, const cream_event *event, cream_error *err) {
+  cream_status status = CREAM_OK;
+  run->choice.evaluated = false;
+  for (int kind = 0; kind < (has_average(run) ? CREAM_RETRAIN_KINDS : 1) && !status; kind++) {
+    cream_score *score = &run->choice.heldout[kind];
+    cream_retrain_use(run, (cream_retrain_kind)kind);
+    status = cream_evaluate(run->train.net, &run->path, run->heldout, CREAM_BN_RUNNING, score, err);
+    if (status || !event) continue;
+    cream_event scored = *event;
+    scored.kind = CREAM_EVENT_EVAL;
+    scored.accuracy = score->top1;
+    scored.top5 = score->top5;
+    scored.eval_loss = score->loss;
+    scored.split = splits[kind];
+    status = cream_train_emit(&run->train, &scored, err);
+  }
+  cream_retrain_use(run, CREAM_RETRAIN_TRAINED);
+  run->choice.evaluated = !status;
+  run->scored = run->step;
   return status;
 }
 
+bool cream_retrain_average_is_young(const cream_retrain_config *config, double steps, double *share) {
+  *share = pow(config->ema, steps);
+  return *share > 0.05;
+}
+
+static cream_retrain_kind choose(const cream_retrain *run) {
+  const cream_score *trained = &run->choice.heldout[CREAM_RETRAIN_TRAINED];
+  const cream_score *averaged = &run->choice.heldout[CREAM_RETRAIN_AVERAGED];
+  double share;
+  if (!has_average(run)) return CREAM_RETRAIN_TRAINED;
+  switch (run->config.retrain.weights) {
+  case CREAM_FINAL_TRAINED:
+    return CREAM_RETRAIN_TRAINED;
+  case CREAM_FINAL_AVERAGED:
+    return CREAM_RETRAIN_AVERAGED;
+  case CREAM_FINAL_BEST:
+  case CREAM_FINAL_COUNT:
+    break;
+  }
+  bool better;
+  if (!run->choice.evaluated)
+    better = cream_retrain_average_is_young(&run->config.retrain, (double)run->step, &share);
+  else if (trained->top1 != averaged->top1)
+    better = trained->top1 > averaged->top1;
+  else
+    better = trained->loss < averaged->loss;
+  return better ? CREAM_RETRAIN_TRAINED : CREAM_RETRAIN_AVERAGED;
+}
+
+/* Leaves the weights of retrain.weights in the net. A training that was resumed after its last step has evaluated
+ * nothing, and logs nothing again. `ended`: it was not interrupted. */
+static cream_status finish(cream_retrain *run, bool ended, cream_error *err) {
+  cream_status status = CREAM_OK;
+  if (ended && run->heldout && !(run->choice.evaluated && run->scored == run->step))
+    status = evaluate_both(run, NULL, err);
+  run->choice.kind = choose(run);
+  cream_retrain_use(run, run->choice.kind);
+  if (!ended) run->choice.evaluated = false;
+  return status;
+}
+
+cream_retrain_choice cream_retrain_chosen(const cream_retrain *run) {
+  return run->choice;
+}
+
+/* Frozen statistics stay as they are: rounding would change their average. */
 static void average_statistics(cream_retrain *run, double decay) {
-  size_t count = cream_net_statistic_count(run->train.net);
+  cream_net *net = run->train.net;
+  size_t first = cream_net_frozen_statistics(net), count = cream_net_statistic_count(net) - first;
+  if (count == 0) return;
+  cream_buf average = cream_buf_at(run->ema_statistics, first);
   float part = (float)(1 - decay);
-  run->backend->axpy(run->backend, run->ema_statistics, -part, run->ema_statistics, count);
-  run->backend->axpy(run->backend, run->ema_statistics, part, cream_net_statistics(run->train.net), count);
+  run->backend->axpy(run->backend, average, -part, average, count);
+  run->backend->axpy(run->backend, average, part, cream_buf_at(cream_net_statistics(net), first), count);
 }
 
 /* Gradients of batch `part` of this step's update. */
@@ -181,7 +248,7 @@ static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event
   event->lr = train->lr_scale * cream_lr_at(&config->lr, run->step, event->steps, per_epoch,
                                             config->batch * config->accumulate);
   cream_optim optim = optimiser(config, event->lr, run->step);
-  cream_train_update(train, &run->path, &optim);
+  cream_train_update_groups(train, &run->path, &optim, config->lr_backbone);
   if (config->ema > 0) average_statistics(run, config->ema);
   event->path = &run->path;
   if ((status = cream_train_result(train, event, "retrain.lr.lr", err))) return status;
@@ -213,6 +280,7 @@ static cream_status roll_back(cream_retrain *run, cream_error *err) {
   cream_state state;
   cream_retrain_state(run, &state);
   cream_status status = cream_train_roll_back(&run->train, &state, &run->step, err);
+  run->choice.evaluated = false;
   return status ? status : cream_retrain_restored(run, err);
 }
 
@@ -226,7 +294,7 @@ static bool evaluation_due(const cream_retrain *run, int epoch) {
 static cream_status end_epoch(cream_retrain *run, cream_event *event, cream_error *err) {
   cream_status status = CREAM_OK;
   event->epoch++;
-  if (run->heldout && evaluation_due(run, event->epoch)) status = evaluate_both(run, *event, err);
+  if (run->heldout && evaluation_due(run, event->epoch)) status = evaluate_both(run, event, err);
   event->waited = waited(run);
   event->kind = CREAM_EVENT_EPOCH;
   if (!status) status = cream_train_emit(&run->train, event, err);
@@ -241,7 +309,7 @@ static cream_status evaluate_early_end(cream_retrain *run, cream_event event, ui
   event.epoch = (int)((run->step + per_epoch - 1) / per_epoch);
   bool whole = run->step > 0 && run->step % per_epoch == 0;
   if (!run->heldout || (whole && evaluation_due(run, event.epoch))) return CREAM_OK;
-  return evaluate_both(run, event, err);
+  return evaluate_both(run, &event, err);
 }
 
 cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
@@ -264,7 +332,7 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
   while (!status && run->step < event.steps && !cream_train_out_of_time(train)) {
     if (cream_train_stopped(train)) {
       if ((status = checkpoint(run, err))) return status;
-      if (config->ema > 0) use_ema(run);
+      finish(run, false, err);
       return cream_fail(err, CREAM_INTERRUPTED, "interrupted after step %llu", (unsigned long long)run->step);
     }
     event.epoch = (int)(run->step / per_epoch);
@@ -277,8 +345,7 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
   if (!status && run->step < event.steps) status = cream_train_emit_budget(train, &event, run->step, err);
   if (!status) status = checkpoint(run, err);
   if (!status) status = evaluate_early_end(run, event, per_epoch, err);
-  if (!status && config->ema > 0) use_ema(run);
-  return status;
+  return status ? status : finish(run, true, err);
 }
 
 uint64_t cream_retrain_step(const cream_retrain *run) {

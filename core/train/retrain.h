@@ -24,9 +24,32 @@ cream_status cream_retrain_create(cream_backend *, const cream_retrain_inputs *,
                                   cream_error *);
 void cream_retrain_destroy(cream_retrain *);
 
+/* The weights that a training has: those of its last step, and their average if config->retrain.ema > 0. */
+typedef enum cream_retrain_kind {
+  CREAM_RETRAIN_TRAINED,
+  CREAM_RETRAIN_AVERAGED,
+  CREAM_RETRAIN_KINDS
+} cream_retrain_kind;
+
+/* How the weights that a training ends with were chosen. */
+typedef struct cream_retrain_choice {
+  cream_retrain_kind kind;
+  bool evaluated;                           /* on the held-out images, after the last step */
+  cream_score heldout[CREAM_RETRAIN_KINDS]; /* then; without averaged weights only that of the trained ones */
+} cream_retrain_choice;
+
 /* Trains until the last epoch, the time budget or the listener's stop (CREAM_INTERRUPTED). On return the net holds the
- * averaged weights if config->retrain.ema > 0, otherwise the trained ones. */
+ * weights of config->retrain.weights. The better ones have the higher top-1 on all held-out images, then the lower loss;
+ * equal ones are averaged. Not evaluated (there are no held-out images, or the training was stopped before an
+ * evaluation), they are the averaged ones, unless these still hold too much of the initial weights
+ * (cream_retrain_average_is_young). */
 cream_status cream_retrain_run(cream_retrain *, cream_error *);
+
+/* After cream_retrain_run: what it chose. */
+cream_retrain_choice cream_retrain_chosen(const cream_retrain *);
+
+/* Whether averaged weights hold more than a twentieth of the initial ones after so many steps. *share: how much. */
+bool cream_retrain_average_is_young(const cream_retrain_config *, double steps, double *share);
 
 /* As cream_search_state and cream_search_restored (search.h). Not after cream_retrain_run has returned. */
 void cream_retrain_state(cream_retrain *, cream_state *);
@@ -40,8 +63,8 @@ cream_net *cream_retrain_net(cream_retrain *);
 uint64_t cream_retrain_step(const cream_retrain *);
 uint64_t cream_retrain_steps(const cream_retrain *);
 
-/* After cream_retrain_run: replaces averaged weights and statistics in the net by the trained ones. False: there are no
- * averaged ones, and nothing changes. */
-bool cream_retrain_use_trained(cream_retrain *);
+/* After cream_retrain_run: the net holds these weights and statistics from now on. False: there are no averaged ones,
+ * and nothing changes. */
+bool cream_retrain_use(cream_retrain *, cream_retrain_kind);
 
 #endif

@@ -82,6 +82,21 @@ void cream_train_update(cream_train *train, const cream_path *path, const cream_
   train->backend->optim_step(train->backend, optim, train->slices, n, &train->blocks);
 }
 
+void cream_train_update_groups(cream_train *train, const cream_path *path, const cream_optim *optim,
+                               double backbone) {
+  cream_backend *backend = train->backend;
+  if (backbone == 1) {
+    cream_train_update(train, path, optim);
+    return;
+  }
+  cream_optim slower = *optim;
+  slower.lr = (float)(backbone * optim->lr);
+  int n = cream_net_backbone_slices(train->net, path, train->slices);
+  backend->optim_step(backend, &slower, train->slices, n, &train->blocks);
+  n = cream_net_classifier_slices(train->net, train->slices);
+  backend->optim_step(backend, optim, train->slices, n, &train->blocks);
+}
+
 /* The first layer whose running statistics are not finite; "" if there is none. Only the forward pass changes running
  * statistics, so the values became infinite there. */
 static void find_layer(const cream_train *train, char *text, size_t size) {

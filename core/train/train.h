@@ -81,8 +81,10 @@ void cream_gradient_scale(cream_backend *, const cream_gradient *, int i, double
 /* cream_gradient_clip of the gradients of a path. */
 cream_status cream_train_clip(cream_train *, const cream_path *, double clip, cream_error *);
 
-/* Updates the weights of the path, and no others. */
+/* Updates the weights of the path that are not frozen, and no others. */
 void cream_train_update(cream_train *, const cream_path *, const cream_optim *);
+/* The same; everything but the classifier has the learning rate optim->lr * backbone. */
+void cream_train_update_groups(cream_train *, const cream_path *, const cream_optim *, double backbone);
 
 /* Downloads the loss of the last step into the event (loss, hard, soft, accuracy). CREAM_FAILED if the loss is not finite
  * or 1,000 times that of guessing; the message names the step, the path, the first layer whose statistics are not

@@ -67,11 +67,11 @@ typedef struct forward_plan {
 static forward_plan forward_plan_of(const cream_conv *conv, int n, int h, int w) {
   int ho = cream_conv_out(conv, h), wo = cream_conv_out(conv, w), reach = (conv->kernel - 1) * conv->dilation;
   forward_plan plan = {.kernel = dw_pick(conv, wo, 1)};
-  int tile = dw_tile(plan.kernel);
+  int tile = dw_tile(plan.kernel), pad = cream_conv_pads(conv, w).before;
   plan.tiles = dw_tiles(wo, tile);
-  int cols = cpu_max((plan.tiles * tile - 1) * conv->stride + reach + 1, w + conv->pad);
+  int cols = cpu_max((plan.tiles * tile - 1) * conv->stride + reach + 1, w + pad);
   plan.blocks = dw_blocks_of(n, conv->cin, dw_ring_vector(reach + 1, cols));
-  plan.ring = dw_ring_of(reach + 1, conv->pad, cols, plan.blocks.vectors);
+  plan.ring = dw_ring_of(reach + 1, pad, cols, plan.blocks.vectors);
   plan.strip_rows = dw_tiles(ho, dw_tiles(ho, STRIP_ROWS));
   plan.strips = dw_tiles(ho, plan.strip_rows);
   return plan;
@@ -134,13 +134,13 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
   const cream_conv *conv = op->conv;
   const cream_tensor *x = op->x, *y = op->y;
   const forward_plan *plan = &op->plan;
-  int taps = conv->kernel * conv->kernel, channels = y->c;
+  int taps = conv->kernel * conv->kernel, channels = y->c, pad = cream_conv_pads(conv, x->h).before;
   int first = strip * plan->strip_rows, last = cpu_min(first + plan->strip_rows, y->h);
-  int next = cpu_max(first * conv->stride - conv->pad, 0);
+  int next = cpu_max(first * conv->stride - pad, 0);
   moments sums[DW_BLOCK_MOST / CPU_LANES];
   memset(sums, 0, sizeof sums);
   for (int oy = first; oy < last; oy++) {
-    int top = oy * conv->stride - conv->pad, bottom = top + (conv->kernel - 1) * conv->dilation;
+    int top = oy * conv->stride - pad, bottom = top + (conv->kernel - 1) * conv->dilation;
     for (; next <= cpu_min(bottom, x->h - 1); next++) dw_ring_map(ring, x, n, next, block.c0, block.channels);
     dw_rows rows = {.count = 0};
     for (int ky = 0; ky < conv->kernel; ky++) {

@@ -136,18 +136,19 @@ typedef struct backward_plan {
 
 static backward_plan backward_plan_of(const cream_conv *conv, int n, int w) {
   int s = conv->stride, reach = (conv->kernel - 1) * conv->dilation, wo = cream_conv_out(conv, w);
-  int width = w + conv->pad % s; /* data tiles begin at a multiple of the stride */
+  int pad = cream_conv_pads(conv, w).before;
+  int width = w + pad % s; /* data tiles begin at a multiple of the stride */
   backward_plan plan = {.data = dw_pick(conv, width, s), .weight = dw_pick(conv, wo, 1)};
   int tile = dw_tile(plan.data), weight_cols = dw_tiles(wo, dw_tile(plan.weight)) * dw_tile(plan.weight);
   plan.data_tiles = dw_tiles(width, tile);
   plan.weight_tiles = dw_tiles(wo, dw_tile(plan.weight));
-  int x_rows = cpu_max(reach, s - 1) + 1, x_cols = cpu_max((weight_cols - 1) * s + reach + 1, w + conv->pad);
+  int x_rows = cpu_max(reach, s - 1) + 1, x_cols = cpu_max((weight_cols - 1) * s + reach + 1, w + pad);
   int dy_rows = reach / s + 1;
-  int dy_cols = reach / s + cpu_max((conv->pad + plan.data_tiles * tile) / s + 1, cpu_max(weight_cols, wo));
+  int dy_cols = reach / s + cpu_max((pad + plan.data_tiles * tile) / s + 1, cpu_max(weight_cols, wo));
   plan.blocks =
       dw_blocks_of(n, conv->cin, 2 * dw_ring_vector(x_rows, x_cols) + dw_ring_vector(dy_rows, dy_cols));
   plan.groups = cpu_min(n, cpu_max(MIN_GROUPS, dw_tiles(MIN_ITEMS, plan.blocks.count)));
-  plan.x = dw_ring_of(x_rows, conv->pad, x_cols, plan.blocks.vectors);
+  plan.x = dw_ring_of(x_rows, pad, x_cols, plan.blocks.vectors);
   plan.dy = dw_ring_of(dy_rows, reach / s, dy_cols, plan.blocks.vectors);
   return plan;
 }
@@ -158,6 +159,7 @@ typedef struct backward_op {
   const cream_grad *dy;
   const cream_sink *sink;
   backward_plan plan;
+  int pad_h, pad_w; /* rows of zeros above x, columns to its left */
   bool want_g;
   bool fused;           /* the node is x: its slopes come with the values of x */
   const float *weights; /* [vector][tap][lane] */
@@ -225,7 +227,7 @@ static void weight_row(const backward_op *op, const workbench *bench, int oy, dw
   int taps = conv->kernel * conv->kernel;
   dw_rows rows = {.count = 0};
   for (int ky = 0; ky < conv->kernel; ky++) {
-    int iy = oy * conv->stride - conv->pad + ky * conv->dilation;
+    int iy = oy * conv->stride - op->pad_h + ky * conv->dilation;
     if (iy >= 0 && iy < op->x->h) dw_rows_add(&rows, ky, dw_ring_row(&bench->x, iy));
   }
   for (int v = 0; v < block.vectors; v++, sums += (taps + 1) * CPU_LANES) {
@@ -253,15 +255,15 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
   const size_t ld = (size_t)node->c;
   dw_rows rows = {.count = 0};
   for (int ky = 0; ky < conv->kernel; ky++) {
-    int row = iy + conv->pad - ky * conv->dilation;
+    int row = iy + op->pad_h - ky * conv->dilation;
     if (row >= 0 && row % s == 0 && row / s < op->y->h)
-      dw_rows_add(&rows, ky, dw_ring_row(&bench->dy, row / s) + conv->pad / s * CPU_LANES);
+      dw_rows_add(&rows, ky, dw_ring_row(&bench->dy, row / s) + op->pad_w / s * CPU_LANES);
   }
   cpu_sink_tile tile = {.index = (size_t)n * (size_t)node->h + (size_t)iy,
                         .row = ((size_t)n * (size_t)node->h + (size_t)iy) * (size_t)node->w,
                         .rows = (size_t)node->w,
                         .ld = CPU_LANES,
-                        .d = bench->out + conv->pad % s * CPU_LANES,
+                        .d = bench->out + op->pad_w % s * CPU_LANES,
                         .ld_d = CPU_LANES};
   for (int v = 0; v < block.vectors; v++) {
     int c = (block.v0 + v) * CPU_LANES, lanes = dw_lanes(node->c, c);
@@ -293,9 +295,9 @@ static void backward_image(const backward_op *op, const workbench *bench, int n,
                            float *sums) {
   const cream_conv *conv = op->conv;
   int s = conv->stride, ahead = cpu_max((conv->kernel - 1) * conv->dilation, s - 1), next = 0;
-  int steps = cpu_max(op->y->h, (op->x->h - 1 + conv->pad) / s + 1);
+  int steps = cpu_max(op->y->h, (op->x->h - 1 + op->pad_h) / s + 1);
   for (int oy = 0; oy < steps; oy++) {
-    int top = oy * s - conv->pad;
+    int top = oy * s - op->pad_h;
     for (; next <= cpu_min(top + ahead, op->x->h - 1); next++) map_x_row(op, bench, n, next, block);
     if (oy < op->y->h) {
       map_dy_row(op, bench, n, oy, block);
@@ -371,6 +373,8 @@ void CPU_NAME(cpu_dwconv_backward)(cream_backend *backend, const cream_conv *con
       .dy = dy,
       .sink = sink,
       .plan = plan,
+      .pad_h = cream_conv_pads(conv, x->h).before,
+      .pad_w = cream_conv_pads(conv, x->w).before,
       .want_g = want_g,
       .fused = want_g && cpu_at(sink->node->raw) == cpu_at(x->raw) && x->act != CREAM_ACT_NONE &&
                !cpu_sink_gated(sink),

@@ -95,15 +95,16 @@ static void gemm_panel(int m, int n, int k, cpu_matrix a, const float *b, size_t
 
 /* OpenBLAS is faster for products of few columns (most of a panel would be padding) and where this file is
  * compiled for short vectors. Measured on tiles of 256 rows with AVX-512: 16 and 24 columns
- * 105 to 127 GFLOP/s a core against 80 to 111; from 40 columns on 87 to 104 against 94 to 117. */
-static bool by_openblas(int m, int n, int k, cpu_matrix a) {
-  const bool few = CPU_LANES < 8 || n <= 2 * CPU_LANES;
+ * 105 to 127 GFLOP/s a core against 80 to 111; from 40 columns on 87 to 104 against 94 to 117. It refuses rows of b
+ * that overlap, as the windows of a strided convolution do. */
+static bool by_openblas(int m, int n, int k, cpu_matrix a, size_t ldb) {
+  const bool few = (CPU_LANES < 8 || n <= 2 * CPU_LANES) && ldb >= (size_t)n;
   return few && (a.row == 1 || a.col == 1) && (size_t)m * (size_t)n * (size_t)k >= 16 * 1024;
 }
 
 void CPU_NAME(cpu_gemm)(int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc,
                         bool accumulate) {
-  if (by_openblas(m, n, k, a)) {
+  if (by_openblas(m, n, k, a, ldb)) {
     const bool transposed = a.row == 1 && a.col != 1;
     cblas_sgemm(CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, k, 1, a.at,
                 (int)(transposed ? a.col : a.row), b, (int)ldb, accumulate ? 1 : 0, c, (int)ldc);

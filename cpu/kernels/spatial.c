@@ -29,7 +29,7 @@ static spatial spatial_of(const cream_conv *conv, int h, int w) {
                    .out_w = cream_conv_out(conv, w),
                    .cin = cin,
                    .cout = cout,
-                   .ld = (size_t)(w + 2 * conv->pad) * cin,
+                   .ld = (size_t)cream_conv_padded(conv, w) * cin,
                    .taps = taps,
                    .segments = conv->kernel * conv->kernel / taps,
                    .depth = (size_t)taps * cin,
@@ -58,7 +58,7 @@ static size_t groups_of(int n) {
 
 void CPU_NAME(cpu_spatial_workspace)(const cream_conv *conv, int n, int h, int w, cpu_workspace *work) {
   const spatial s = spatial_of(conv, h, w);
-  const size_t out_rows = (size_t)n * (size_t)s.out_h, padded = (size_t)(h + 2 * conv->pad) * s.ld;
+  const size_t out_rows = (size_t)n * (size_t)s.out_h, padded = (size_t)cream_conv_padded(conv, h) * s.ld;
   const size_t packed = (size_t)s.segments * cpu_packed_size(conv->cout, (int)s.depth);
   for (int width = 1; width <= w; width++) { /* narrower images take more rows at a time */
     const spatial narrow = spatial_of(conv, h, width);
@@ -90,22 +90,24 @@ static void reorder_weights(const spatial *s, const float *from, float *to, bool
 
 /* Padded rows row..row+count-1 (0 is the first row of padding) of image n: values, zeros outside. */
 static void pad_rows(const spatial *s, const cream_tensor *x, int n, int row, int count, float *dst) {
-  const int pad = s->conv->pad;
+  const int above = cream_conv_pads(s->conv, s->h).before;
+  const cream_pads columns = cream_conv_pads(s->conv, s->w);
   const cpu_map map = cpu_map_of(x, n, 0);
-  const size_t side = (size_t)pad * s->cin, width = (size_t)s->w * s->cin;
+  const size_t left = (size_t)columns.before * s->cin, right = (size_t)columns.after * s->cin;
+  const size_t width = (size_t)s->w * s->cin;
   for (int i = 0; i < count; i++, dst += s->ld) {
-    const int ih = row + i - pad;
+    const int ih = row + i - above;
     if (ih < 0 || ih >= s->h) {
       memset(dst, 0, s->ld * sizeof *dst);
       continue;
     }
     const float *raw = cpu_at(x->raw) + ((size_t)n * (size_t)s->h + (size_t)ih) * width;
-    memset(dst, 0, side * sizeof *dst);
+    memset(dst, 0, left * sizeof *dst);
     if (cpu_map_identity(&map))
-      memcpy(dst + side, raw, width * sizeof *dst);
+      memcpy(dst + left, raw, width * sizeof *dst);
     else
-      cpu_map_rows(&map, raw, s->cin, (size_t)s->w, x->c, dst + side, s->cin);
-    memset(dst + side + width, 0, side * sizeof *dst);
+      cpu_map_rows(&map, raw, s->cin, (size_t)s->w, x->c, dst + left, s->cin);
+    memset(dst + left + width, 0, right * sizeof *dst);
   }
 }
 
@@ -168,7 +170,7 @@ static void image_weights(const spatial *s, const float *dy, const float *padded
 /* Gradient of the padded image. */
 static void image_inputs(const spatial *s, const float *dy, const float *weight, float *padded) {
   const size_t step = (size_t)s->conv->stride * s->cin;
-  memset(padded, 0, (size_t)(s->h + 2 * s->conv->pad) * s->ld * sizeof *padded);
+  memset(padded, 0, (size_t)cream_conv_padded(s->conv, s->h) * s->ld * sizeof *padded);
   for (int oh = 0; oh < s->out_h; oh++) {
     float *to = padded + (size_t)(oh * s->conv->stride) * s->ld;
     const cpu_matrix a = {dy + (size_t)oh * (size_t)s->out_w * s->cout, s->cout, 1};
@@ -182,9 +184,10 @@ static void image_inputs(const spatial *s, const float *dy, const float *weight,
 /* The sink takes the middle of the padded gradient, a row a tile. */
 static void image_finish(const cpu_backward *op, const spatial *s, const cpu_operands *at, int n,
                          const float *padded, float *partials) {
-  const size_t pad = (size_t)s->conv->pad;
+  const size_t above = (size_t)cream_conv_pads(s->conv, s->h).before;
+  const size_t left = (size_t)cream_conv_pads(s->conv, s->w).before;
   for (size_t ih = 0; ih < (size_t)s->h; ih++) {
-    const float *from = padded + (ih + pad) * s->ld + pad * s->cin;
+    const float *from = padded + (ih + above) * s->ld + left * s->cin;
     const size_t line = (size_t)n * (size_t)s->h + ih;
     const cpu_operands row = cpu_operands_at(op, *at, ih * (size_t)s->w);
     cpu_operands_finish(op, &row, from, s->cin, line, line * (size_t)s->w, (size_t)s->w, 0, op->conv->cin,
@@ -197,7 +200,7 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
   const cpu_backward op = cpu_backward_of(conv, x, y, dy, sink);
   const spatial s = spatial_of(conv, x->h, x->w);
   const size_t pixels = cpu_pixels(x), out_pixels = cpu_pixels(y), out_rows = (size_t)(x->n * s.out_h);
-  const size_t padded_size = (size_t)(s.h + 2 * conv->pad) * s.ld;
+  const size_t padded_size = (size_t)cream_conv_padded(conv, s.h) * s.ld;
   const size_t groups = groups_of(x->n), stride = cpu_line(s.weights);
   cpu_pieces pieces = cpu_pieces_shared(cpu);
   float *weight = cpu_piece(&pieces, s.weights), *merged = cpu_piece(&pieces, s.weights);
@@ -226,7 +229,7 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
         cpu_operands_map_dy(&op, &at, out_row, out_pixels);
         cpu_operands_map_x(&op, &at, row, pixels);
         const float *g = cpu_operands_dy(&op, &at, out_row);
-        pad_rows(&s, x, n, 0, s.h + 2 * conv->pad, values);
+        pad_rows(&s, x, n, 0, cream_conv_padded(conv, s.h), values);
         image_weights(&s, g, values, own_dweight);
         for (int oh = 0; dbias && oh < s.out_h; oh++) CPU_NAME(cpu_column_sums)
         (g + (size_t)(oh * s.out_w) * s.cout, s.cout, (size_t)s.out_w, conv->cout,

@@ -48,6 +48,16 @@ double cream_curve_hold(const cream_curve *curve, double x) {
   return value;
 }
 
+void cream_curve_smooth(const cream_curve *curve, double weight, cream_curve *smoothed) {
+  double sum = 0, weights = 0;
+  *smoothed = *curve;
+  for (size_t i = 0; i < curve->count; i++) {
+    sum = weight * sum + (1 - weight) * curve->points[i].y;
+    weights = weight * weights + (1 - weight);
+    smoothed->points[i].y = sum / weights;
+  }
+}
+
 /* Linear interpolation at x, which is inside the curve. */
 static double value_at(const cream_curve *curve, double x) {
   size_t i = 1;

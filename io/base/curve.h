@@ -27,6 +27,10 @@ double cream_curve_mean(const cream_curve *, double from, double to);
 /* The value of the last point at or before x; NaN if there is none. */
 double cream_curve_hold(const cream_curve *, double x);
 
+/* Exponential moving average of the points of a curve, without bias to its first points: weight 0 leaves the values as
+ * they are, values near 1 smooth most. Least and largest values stay those of the curve. */
+void cream_curve_smooth(const cream_curve *, double weight, cream_curve *smoothed);
+
 /* The mean of n curves, as `most` points at equal distances over the x range that all curves share; low and high are the
  * least and the largest of the curves. A curve without a point in an interval is interpolated linearly. Returns the
  * number of points: `most`, or 0 if the curves share no range of x. */

@@ -35,6 +35,8 @@ static const char format[] = "cream-arch";
 typedef struct arch_top {
   char format[CREAM_MAX_NAME];
   int version, resolution, classes;
+  cream_padding padding;
+  double bn_eps;
   double flops, macs, params; /* for readers of the file; they follow from the layers and are not read */
 } arch_top;
 
@@ -56,6 +58,7 @@ static const cream_field top_fields[] = {
     {.key = "space", .type = CREAM_FIELD_MAP, .required = true},
     NEEDED(arch_top, "resolution", resolution, 8, CREAM_MAX_SIDE),
     NEEDED(arch_top, "classes", classes, 1, CREAM_MAX_CLASSES),
+    CREAM_NET_FIELD_LIST(arch_top),
     {.key = "stem", .type = CREAM_FIELD_MAP, .required = true},
     {.key = "stages", .type = CREAM_FIELD_LIST, .required = true},
     {.key = "head", .type = CREAM_FIELD_MAP, .required = true},
@@ -143,6 +146,9 @@ cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, cons
   cream_fields_json_object(&json, "space", name_fields, COUNT(name_fields), &space);
   cream_json_number(&json, "resolution", fixed->resolution);
   cream_json_number(&json, "classes", fixed->classes);
+  for (int f = 0; f < CREAM_NET_FIELDS; f++)
+    if (!cream_net_field_usual(&cream_net_fields[f], &fixed->space))
+      cream_fields_json(&json, &cream_net_fields[f], 1, &fixed->space);
   cream_fields_json_object(&json, "stem", cream_stem_fields, CREAM_STEM_FIELDS, &fixed->space);
   put_stages(&json, fixed);
   cream_fields_json_object(&json, "head", cream_arch_head_fields, CREAM_ARCH_HEAD_FIELDS, &fixed->space);
@@ -265,6 +271,8 @@ static cream_status read_space(const cream_yaml_value *root, cream_space *space,
   if (!status) status = read_stages(root, space, ops, err);
   if (status) return status;
   strcpy(space->name, name->name);
+  space->padding = top->padding;
+  space->bn_eps = top->bn_eps;
   space->head.classes = top->classes;
   set_side(space, top->resolution);
   return CREAM_OK;
@@ -299,7 +307,7 @@ cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *er
   if (status) return status;
   cream_yaml_value root = cream_yaml_root(yaml);
   cream_space space = {0};
-  arch_top top = {0};
+  arch_top top = {CREAM_NET_DEFAULTS};
   arch_space name = {0};
   uint8_t ops[CREAM_MAX_LAYERS];
   cream_skeleton net;

@@ -1,5 +1,5 @@
 /* Architecture files: one network, self-contained, as JSON. Format: docs/formats.md. Some are built in (io/config/archs):
- * the paper's six networks (cream-14 ... cream-604), efficientnet-b0 and mobilenet-v3-large. */
+ * the paper's six networks (cream-14 ... cream-604), and those of timm in docs/formats.md. */
 #ifndef CREAM_IO_ARCH_H
 #define CREAM_IO_ARCH_H
 

@@ -8,7 +8,7 @@ cream_status cream_builtin_open(const cream_builtin *list, int count, const char
                                 cream_error *err) {
   *is_builtin = false;
   cream_nearest nearest = cream_nearest_to(name_or_path);
-  char names[200] = "";
+  char names[400] = "";
   for (int i = 0; i < count; i++) {
     size_t used = strlen(names);
     snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", list[i].name);

@@ -55,6 +55,11 @@ static CREAM_WORDS(interpolations, CREAM_INTERPOLATION_COUNT, INTERPOLATIONS);
 #define ON_NANS(X) X(CREAM_ON_NAN_STOP, "stop") X(CREAM_ON_NAN_ROLLBACK, "rollback")
 static CREAM_WORDS(on_nan_words, CREAM_ON_NAN_COUNT, ON_NANS);
 
+#define FINAL_WEIGHTS(X)                                                                                     \
+  X(CREAM_FINAL_BEST, "best")                                                                                \
+  X(CREAM_FINAL_TRAINED, "trained") X(CREAM_FINAL_AVERAGED, "averaged")
+static CREAM_WORDS(final_weights, CREAM_FINAL_COUNT, FINAL_WEIGHTS);
+
 #define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
 static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
 
@@ -89,9 +94,9 @@ static CREAM_WORDS(spreads, CREAM_SPREAD_COUNT, SPREADS);
       NUMBER(part.lr.cycle_mul, 1, 100, "", "length of a cycle relative to the previous one"),               \
       NUMBER(part.lr.cycle_decay, 0, 1, "", "peak of a cycle relative to the previous one")
 
-#define TRAINING(part)                                                                                       \
+#define TRAINING(part, ...)                                                                                  \
   NUMBER(part.epochs, 1, 100000, "epochs", "length of the training"),                                        \
-      NUMBER(part.batch, 1, 65536, "images", "images of a step"), LEARNING_RATE(part),                       \
+      NUMBER(part.batch, 1, 65536, "images", "images of a step"), __VA_ARGS__,                               \
       NUMBER(part.momentum, 0, 1, "", "momentum"),                                                           \
       NUMBER(part.weight_decay, 0, 1, "", "weight decay, except for biases and batch norm"),                 \
       NUMBER(part.smoothing, 0, 1, "", "label smoothing"),                                                   \
@@ -146,7 +151,7 @@ static const setting settings[] = {
     NUMBER(augment.erase_min, 0, 1, "", "random erasing: smallest share of the area"),
     NUMBER(augment.erase_max, 0, 1, "", "random erasing: largest share of the area"),
     NUMBER(augment.test_crop, 0.1, 1, "", "centre crop of tests, as a share of the resized side"),
-    TRAINING(search),
+    TRAINING(search, LEARNING_RATE(search)),
     {.field = {.key = "search.strategy", CREAM_FIELD(cream_config, search.strategy), .words = strategies},
      .unit = "",
      .help = "how paths are trained and candidates are found",
@@ -188,7 +193,11 @@ static const setting settings[] = {
     NUMBER(search.sandwich.paths, 0, 64, "paths", "random paths in a batch (sandwich)"),
     NUMBER(search.recalibrate, 0, 1e6, "batches",
            "batches to recompute batch-norm statistics with before the final selection"),
-    TRAINING(retrain),
+    TRAINING(retrain, LEARNING_RATE(retrain),
+             SETTING("retrain.lr.backbone", retrain.lr_backbone, 0, 1000, NULL, "",
+                     "factor of the learning rate of everything but the classifier")),
+    TEXT(retrain.freeze,
+         "what is not trained, from the input on: none, stem, blocks.S, blocks.S.B, head, or backbone"),
     NUMBER(retrain.accumulate, 1, 65536, "batches",
            "batches accumulated for one update; their images count as one batch"),
     WORD(retrain.optim, optimisers, "optimiser"),
@@ -202,6 +211,9 @@ static const setting settings[] = {
            "stochastic depth: block l of n (from 0) is dropped with probability drop_path * l / n"),
     NUMBER(retrain.mixup, 0, 100, "", "mixup: images are mixed by Beta(mixup, mixup); 0: none"),
     NUMBER(retrain.ema, 0, 1, "", "decay of the exponential moving average of the weights; 0: none"),
+    WORD(retrain.weights, final_weights,
+         "weights that are written: the trained or the averaged ones, or the better of the two on the "
+         "held-out images"),
     NUMBER(retrain.eval_every, 0, 100000, "epochs",
            "interval between evaluations on held-out images; 0: only at the end"),
     NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths in a ranking"),

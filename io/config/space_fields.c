@@ -1,9 +1,14 @@
 #include "space_fields.h"
 
+#include <string.h>
+
 #define BLOCKS(X)                                                                                            \
   X(CREAM_BLOCK_MBCONV, "mbconv")                                                                            \
   X(CREAM_BLOCK_SEPARABLE, "separable") X(CREAM_BLOCK_BOTTLENECK, "bottleneck") X(CREAM_BLOCK_SKIP, "skip")
 CREAM_WORDS(cream_block_words, CREAM_BLOCK_COUNT, BLOCKS);
+
+#define PADDING_WORD(name, word) [CREAM_PADDING_##name] = word,
+const char *const cream_padding_words[] = {CREAM_PADDINGS(PADDING_WORD) NULL};
 
 #define ACT_WORD(name, word) [CREAM_ACT_##name] = word,
 const char *const cream_act_words[] = {CREAM_ACTS(ACT_WORD) NULL};
@@ -42,6 +47,13 @@ const cream_field cream_head_fields[CREAM_HEAD_FIELDS] = {
     HEAD_CHANNELS, HEAD_FEATURES, NUMBER(cream_space, "classes", head.classes, 1, CREAM_MAX_CLASSES),
     HEAD_ACT};
 const cream_field cream_arch_head_fields[CREAM_ARCH_HEAD_FIELDS] = {HEAD_CHANNELS, HEAD_FEATURES, HEAD_ACT};
+
+const cream_field cream_net_fields[CREAM_NET_FIELDS] = {CREAM_NET_FIELD_LIST(cream_space)};
+
+bool cream_net_field_usual(const cream_field *field, const cream_space *space) {
+  static const cream_space usual = {CREAM_NET_DEFAULTS};
+  return !memcmp((const char *)space + field->offset, (const char *)&usual + field->offset, field->size);
+}
 
 cream_status cream_space_read_op(const cream_yaml_value *value, const cream_space *space, int *op,
                                  cream_error *err) {

@@ -35,6 +35,7 @@ const char *const *cream_space_names(void) {
 
 static const cream_field space_fields[] = {
     FIELD(cream_space, "name", name, 0, 0, NULL, true),
+    CREAM_NET_FIELD_LIST(cream_space),
     {.key = "defaults", .type = CREAM_FIELD_MAP},
     {.key = "ops", .type = CREAM_FIELD_MAP, .required = true},
     {.key = "stem", .type = CREAM_FIELD_MAP, .required = true},
@@ -230,8 +231,11 @@ static cream_status read_space(const cream_yaml_value *root, cream_space *space,
 /* Reads the space of a document and frees the document. */
 static cream_status take_space(const char *name, cream_yaml *yaml, cream_space *out, cream_error *err) {
   cream_error inner;
+  const cream_space usual = {CREAM_NET_DEFAULTS};
   cream_space space;
   memset(&space, 0, sizeof space);
+  space.padding = usual.padding;
+  space.bn_eps = usual.bn_eps;
   cream_yaml_value root = cream_yaml_root(yaml);
   cream_status status = read_space(&root, &space, err);
   cream_yaml_free(yaml);
@@ -281,6 +285,12 @@ static void print_stage(const cream_space *space, const cream_stage *stage, FILE
 
 /* Prints everything except the name. */
 static void print_body(const cream_space *space, FILE *file) {
+  for (int f = 0; f < CREAM_NET_FIELDS; f++) {
+    if (cream_net_field_usual(&cream_net_fields[f], space)) continue;
+    fprintf(file, "%s: ", cream_net_fields[f].key);
+    cream_field_print(&cream_net_fields[f], space, file);
+    fputc('\n', file);
+  }
   fputs("ops:\n", file);
   for (int i = 0; i < space->n_ops; i++) print_op(&space->ops[i], file);
   fputs("stem: ", file);

@@ -17,6 +17,7 @@
 #include "folder_layout.h"
 #include "formats.h"
 #include "io/base/name.h"
+#include "io/image/image.h"
 
 typedef enum entry_kind { ENTRY_FOLDER, ENTRY_FILE, ENTRY_BROKEN, ENTRY_OTHER } entry_kind;
 
@@ -32,7 +33,7 @@ typedef struct ancestor {
   ino_t number;
 } ancestor;
 
-enum { EXTENSION = 16, MAX_EXTENSIONS = 8 };
+enum { EXTENSION = 16, MAX_EXTENSIONS = 8, MAX_ABSENT = 8 };
 
 /* Files that are left out, by the end of their names. */
 typedef struct left_out {
@@ -50,6 +51,9 @@ typedef struct walker {
   size_t beside;                    /* images that are in no class */
   bool dry;                         /* count, and add nothing */
   left_out others;
+  /* Images of formats that this build cannot read, by their names. */
+  const char *absent[MAX_ABSENT];
+  size_t absent_counts[MAX_ABSENT];
 } walker;
 
 static cream_status fail_at(const char *path, const char *problem, cream_error *err) {
@@ -114,9 +118,25 @@ static void leave_out(left_out *others, const char *name) {
   others->counts[i]++;
 }
 
+static void count_absent(walker *self, const char *name) {
+  bool present;
+  const char *word = cream_image_format_of_name(name, &present);
+  int i = 0;
+  if (!word || present) return;
+  while (i < MAX_ABSENT - 1 && self->absent[i] && strcmp(self->absent[i], word) != 0) i++;
+  self->absent[i] = word;
+  self->absent_counts[i]++;
+}
+
+static void note_absent(const walker *self, cream_notes *notes) {
+  for (int i = 0; i < MAX_ABSENT && self->absent[i]; i++)
+    cream_notes_add(notes, "%zu images are %s files by their names, and this build of cream cannot read %s",
+                    self->absent_counts[i], self->absent[i], self->absent[i]);
+}
+
 static void note_left_out(const walker *self, cream_notes *notes) {
   const left_out *others = &self->others;
-  char list[40 * MAX_EXTENSIONS] = "", shown[4 * EXTENSION];
+  char list[40 * MAX_EXTENSIONS] = "", shown[4 * EXTENSION], known[120];
   for (int i = 0; i < MAX_EXTENSIONS && others->all; i++) {
     size_t used = strlen(list);
     if (!others->counts[i]) continue;
@@ -127,8 +147,8 @@ static void note_left_out(const walker *self, cream_notes *notes) {
     cream_notes_add(
         notes,
         "%zu files in the folders of classes are skipped, their extensions are not those of images "
-        "(.jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp): %s",
-        others->all, list);
+        "(%s): %s",
+        others->all, cream_image_extensions(known, sizeof known), list);
   if (self->beside)
     cream_notes_add(notes, "%zu images are skipped, they are beside the folders of the classes",
                     self->beside);
@@ -159,6 +179,7 @@ static cream_status take(walker *self, const struct dirent *entry, int32_t label
     if (folders) break;
     if (image && !self->dry)
       status = cream_fileset_add(self->set, self->part, self->path + self->root + 1, label, err);
+    if (image && !self->dry) count_absent(self, entry->d_name);
     if (!image && !self->dry) leave_out(&self->others, entry->d_name);
     self->added += image;
     self->direct += image && !here->above;
@@ -351,6 +372,7 @@ static cream_status build(walker *self, const cream_fileset_place *place, cream_
   const char **names = malloc(bytes);
   if (!names && !status) status = cream_fail_memory(err, bytes, "the names of the classes");
   for (int i = 0; i < classes.count && names; i++) names[i] = classes.entries[i]->d_name;
+  if (!status) note_absent(self, notes);
   if (!status) note_left_out(self, notes);
   if (!status) status = cream_fileset_finish(self->set, place->path, names, classes.count, out, err);
   free(names);

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "io/base/name.h"
+#include "io/image/image.h"
 
 enum { MAX_DEPTH = 4, DECORATION = 64 };
 
@@ -33,15 +33,9 @@ static cream_status fail_at(const char *path, const char *problem, cream_error *
   return cream_fail(err, CREAM_BAD_DATA, "%s: %s", cream_name_show(path, text, sizeof text), problem);
 }
 
-/* torchvision's IMG_EXTENSIONS. The content of a file is checked when the image is loaded. */
-static const char *const extensions[] = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
-                                         ".pgm", ".tif",  ".tiff", ".webp"};
-
 bool cream_folder_is_image(const char *name) {
-  const char *dot = strrchr(name, '.');
-  for (size_t i = 0; dot && i < sizeof extensions / sizeof *extensions; i++)
-    if (strcasecmp(dot, extensions[i]) == 0) return true;
-  return false;
+  bool present;
+  return cream_image_format_of_name(name, &present) != NULL;
 }
 
 /* ---- names ------------------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "image_codec.h"
@@ -20,7 +21,8 @@ static const struct {
   bool present;
   cream_image_decoder *decode;
 } formats[] = {
-#define FORMAT(name, word, magic, present) {magic, sizeof(magic) - 1, word, present, cream_##name##_decode},
+#define FORMAT(name, word, extensions, magic, present)                                                       \
+  {magic, sizeof(magic) - 1, word, present, cream_##name##_decode},
     CREAM_IMAGE_FORMATS(FORMAT)
 #undef FORMAT
 };
@@ -37,6 +39,48 @@ static const char *decodable(char *text, size_t size) {
   }
   return text;
 }
+
+/* ---- names of files --------------------------------------------------------------------------------- */
+
+static const struct {
+  const char *word, *extensions;
+  bool present;
+} names[] = {
+#define NAMES(name, word, extensions, magic, present) {word, extensions, present},
+#define OTHER_NAMES(word, extensions)                 {word, extensions, false},
+    CREAM_IMAGE_FORMATS(NAMES) CREAM_IMAGE_OTHER_FORMATS(OTHER_NAMES)
+#undef NAMES
+#undef OTHER_NAMES
+};
+enum { N_NAMES = sizeof names / sizeof *names };
+
+const char *cream_image_format_of_name(const char *name, bool *present) {
+  const char *dot = strrchr(name, '.');
+  size_t length = dot ? strlen(dot) : 0;
+  for (int i = 0; i < N_NAMES && length > 1; i++)
+    for (const char *at = names[i].extensions; *at;) {
+      size_t n = strcspn(at, " ");
+      if (n == length && strncasecmp(at, dot, n) == 0) {
+        *present = names[i].present;
+        return names[i].word;
+      }
+      at += n + strspn(at + n, " ");
+    }
+  return NULL;
+}
+
+const char *cream_image_extensions(char *text, size_t size) {
+  size_t used = 0;
+  *text = '\0';
+  for (int i = 0; i < N_NAMES; i++) {
+    if (!*names[i].extensions) continue;
+    snprintf(text + used, size - used, "%s%s", used ? " " : "", names[i].extensions);
+    used = strlen(text);
+  }
+  return text;
+}
+
+/* ---- content ---------------------------------------------------------------------------------------- */
 
 /* Writes a path for a message: escaped to one line, and shortened at its beginning if it is long. Returns `text`. */
 static char *shown(const char *path, char *text, size_t size) {

@@ -6,6 +6,7 @@
 #ifndef CREAM_IO_IMAGE_H
 #define CREAM_IO_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,12 @@ typedef struct cream_image {
   int left, top,
       shrink; /* with a crop: pixels[0] is at (left, top) of the image at scale 1/shrink; else 0, 0, 0 */
 } cream_image;
+
+/* The word of the format that the extension of a file name belongs to, in upper or lower case; NULL: none of an image.
+ * *present: this build reads the format. The names are a guess: the content decides when a file is read. */
+const char *cream_image_format_of_name(const char *name, bool *present);
+/* Writes the extensions of all formats: ".jpg .jpeg ...". Returns `text`. */
+const char *cream_image_extensions(char *text, size_t size);
 
 /* Makes room for width x height pixels; their values are undefined. */
 cream_status cream_image_resize(cream_image *, int width, int height, cream_error *);

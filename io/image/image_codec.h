@@ -9,18 +9,23 @@
 
 #include "image.h"
 
-/* X(name, word, magic, present): files of the format begin with `magic`; a format with several has a line for each.
- * `word` is used in messages; present: whether this build decodes the format. */
+/* X(name, word, extensions, magic, present): files of the format begin with `magic`; a format with several has a line for
+ * each. `word` is used in messages; `extensions` are those of file names, in small letters; present: whether this build
+ * decodes the format. */
 #define CREAM_IMAGE_FORMATS(X)                                                                               \
-  X(jpeg, "JPEG", "\xff\xd8\xff", 1)                                                                         \
-  X(png, "PNG", "\x89PNG\r\n\x1a\n", 1)                                                                      \
-  X(webp, "WebP", "RIFF", CREAM_WITH_WEBP)                                                                   \
-  X(gif, "GIF", "GIF8", CREAM_WITH_GIF)                                                                      \
-  X(tiff, "TIFF", "II*\0", CREAM_WITH_TIFF)                                                                  \
-  X(tiff, "TIFF", "MM\0*", CREAM_WITH_TIFF)                                                                  \
-  X(tiff, "TIFF", "II+\0", CREAM_WITH_TIFF)                                                                  \
-  X(tiff, "TIFF", "MM\0+", CREAM_WITH_TIFF)                                                                  \
-  X(bmp, "BMP", "BM", 1)
+  X(jpeg, "JPEG", ".jpg .jpeg", "\xff\xd8\xff", 1)                                                           \
+  X(png, "PNG", ".png", "\x89PNG\r\n\x1a\n", 1)                                                              \
+  X(webp, "WebP", ".webp", "RIFF", CREAM_WITH_WEBP)                                                          \
+  X(gif, "GIF", ".gif", "GIF8", CREAM_WITH_GIF)                                                              \
+  X(tiff, "TIFF", ".tif .tiff", "II*\0", CREAM_WITH_TIFF)                                                    \
+  X(tiff, "TIFF", "", "MM\0*", CREAM_WITH_TIFF)                                                              \
+  X(tiff, "TIFF", "", "II+\0", CREAM_WITH_TIFF)                                                              \
+  X(tiff, "TIFF", "", "MM\0+", CREAM_WITH_TIFF)                                                              \
+  X(bmp, "BMP", ".bmp", "BM", 1)
+
+/* Formats that no build decodes, whose files count as images by their names, as they do in torchvision: X(word,
+ * extensions). */
+#define CREAM_IMAGE_OTHER_FORMATS(X) X("PPM", ".ppm") X("PGM", ".pgm")
 
 typedef struct cream_image_input {
   const uint8_t *data;
@@ -33,7 +38,7 @@ typedef struct cream_image_input {
 typedef cream_status cream_image_decoder(const cream_image_input *, cream_image *image, int *width,
                                          int *height, cream_error *);
 
-#define CREAM_IMAGE_DECODER(name, word, magic, present) cream_image_decoder cream_##name##_decode;
+#define CREAM_IMAGE_DECODER(name, word, extensions, magic, present) cream_image_decoder cream_##name##_decode;
 CREAM_IMAGE_FORMATS(CREAM_IMAGE_DECODER)
 #undef CREAM_IMAGE_DECODER
 

@@ -20,10 +20,12 @@
 
 /* What an evaluation measures: X(NAME, word, prefix of the tags in TensorBoard). */
 #define CREAM_EVAL_LIST(X)                                                                                   \
-  X(HELDOUT, "heldout", "heldout")                /* the trained weights on the held-out images */           \
-  X(HELDOUT_EMA, "heldout-ema", "heldout_ema")    /* the averaged weights on the held-out images */          \
-  X(TEST, "test", "test")                         /* the network on the test images */                       \
-  X(TEST_TRAINED, "test-trained", "test_trained") /* the same with the weights before averaging */
+  X(HELDOUT, "heldout", "heldout")             /* the trained weights on the held-out images */              \
+  X(HELDOUT_EMA, "heldout-ema", "heldout_ema") /* the averaged weights on the held-out images */             \
+  X(TEST, "test", "test")                      /* the network on the test images */                          \
+  X(TEST_TRAINED, "test-trained",                                                                            \
+    "test_trained") /* the same with the trained weights, where averaged ones were written */                \
+  X(TEST_AVERAGED, "test-averaged", "test_averaged") /* and with the averaged ones, where trained ones were */
 
 typedef enum cream_eval {
 #define CREAM_EVAL_ENUM(name, word, tag) CREAM_EVAL_##name,

@@ -15,7 +15,7 @@ enum { LONGEST_LINE = 1 << 18 };
 
 void cream_metrics_init(cream_metrics *m) {
   memset(m, 0, sizeof *m);
-  m->waited = m->peak_memory = m->images_per_second = m->test = m->test_trained = NAN;
+  m->waited = m->peak_memory = m->images_per_second = m->test = m->test_trained = m->test_averaged = NAN;
 }
 
 /* ---- fields -------------------------------------------------------------------------------------- */
@@ -165,6 +165,9 @@ static void take_eval(cream_metrics *m, const json_t *line) {
     break;
   case CREAM_EVAL_TEST_TRAINED:
     take(&m->test_trained, accuracy);
+    break;
+  case CREAM_EVAL_TEST_AVERAGED:
+    take(&m->test_averaged, accuracy);
     break;
   }
 }

@@ -80,7 +80,10 @@ typedef struct cream_run_result {
   double ms;                        /* latency of `net` by the table; 0: not known */
   const cream_run_network *budgets; /* [n_budgets], instead of `net` and `heldout` */
   int n_budgets;
-  const cream_score *test_trained; /* weights before averaging, where `test` is of the averaged weights */
+  /* Of a retraining with averaged weights: the ones that were written, "trained" or "averaged"; both on the held-out
+   * images; and the test of the others, as `test` is that of the written ones. */
+  const char *weights;
+  const cream_score *heldout_trained, *heldout_averaged, *test_trained, *test_averaged;
   uint64_t steps;
   uint64_t meta_updates; /* of a search */
   size_t memory;         /* bytes of the network: cream_net_memory() */

@@ -114,10 +114,12 @@ static void note_evaluation(cream_run *run, const cream_event *event) {
     run->score = run->heldout = event->accuracy;
     break;
   case CREAM_EVAL_HELDOUT_EMA:
-    run->score = run->heldout_ema = event->accuracy;
+    run->heldout_ema = event->accuracy;
+    run->score = fmax(run->heldout, event->accuracy); /* the better weights are written */
     break;
   case CREAM_EVAL_TEST:
   case CREAM_EVAL_TEST_TRAINED:
+  case CREAM_EVAL_TEST_AVERAGED:
     break;
   }
 }

@@ -144,9 +144,13 @@ static void put_result(cream_json *json, const cream_run_result *result) {
     cream_json_end(json);
   }
   if (result->n_budgets) cream_json_end(json);
-  cream_json_score(json, "heldout", result->heldout);
   cream_json_score(json, "test", result->test);
   cream_json_score(json, "test_trained", result->test_trained);
+  cream_json_score(json, "test_averaged", result->test_averaged);
+  put_text(json, "weights", result->weights);
+  cream_json_score(json, "heldout", result->heldout);
+  cream_json_score(json, "heldout_trained", result->heldout_trained);
+  cream_json_score(json, "heldout_averaged", result->heldout_averaged);
   cream_json_integer(json, "steps", result->steps);
   if (result->planned_steps) cream_json_integer(json, "planned_steps", result->planned_steps);
   cream_json_integer(json, "meta_updates", result->meta_updates);

@@ -16,6 +16,7 @@ enum {
 typedef struct model {
   onnx_model onnx;
   float *weights; /* a copy of the net's weight block in host memory */
+  int side;       /* of the images that the next layer takes */
 } model;
 
 /* Adds the values of a parameter as an initializer. Returns its name. */
@@ -40,7 +41,8 @@ static char *add_conv(model *m, const cream_unit_shape *s, const cream_param *we
   onnx_add_ints(n, "dilations", 2, s->dilation);
   onnx_add_int(n, "group", s->depthwise ? s->cin : 1);
   onnx_add_ints(n, "kernel_shape", 2, s->kernel);
-  onnx_add_ints(n, "pads", 4, s->pad);
+  cream_pads pads = cream_padding_of(s->padding, s->pad, s->kernel, s->stride, s->dilation, m->side);
+  onnx_add_pads(n, pads.before, pads.after);
   onnx_add_ints(n, "strides", 2, s->stride);
   return add_weights(m, n, x, weight, bias);
 }
@@ -66,6 +68,7 @@ static char *add_layer(model *m, const cream_net_layer *layer, char *x) {
   CREAM_ASSERT(layer->bias); /* folded */
   bool linear = layer->weight->n_dims == 2;
   x = linear ? add_linear(m, layer, x) : add_conv(m, &layer->shape, layer->weight, layer->bias, x);
+  m->side = cream_out_side(m->side, layer->shape.stride);
   x = onnx_add_act(&m->onnx, layer->shape.act, layer->weight, x);
   return layer->shape.se ? add_squeeze_excite(m, layer, x) : x;
 }
@@ -104,7 +107,7 @@ cream_status cream_onnx_save(const char *path, const cream_net *net, const cream
                              const cream_pair *metadata, int n_metadata, cream_error *err) {
   cream_net_block blocks[CREAM_MAX_BLOCKS];
   int n_blocks = cream_net_describe(net, of, blocks);
-  model m = {0};
+  model m = {.side = cream_net_skeleton(net)->resolution};
   cream_status status = model_alloc(&m, net, blocks, n_blocks, err);
   if (!status) add_blocks(&m, blocks, n_blocks);
   if (!status) status = onnx_model_write(&m.onnx, path, cream_net_skeleton(net), metadata, n_metadata, err);

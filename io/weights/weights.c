@@ -247,9 +247,8 @@ static bool all_finite(const float *values, size_t count) {
   return finite;
 }
 
-/* Whether the last layer alone does not match, because it has another number of classes. Its tensors in found[] become NULL,
- * and the report says so. */
-static bool only_classes_differ(const cream_param *params, int n_params, const cream_st_tensor **found,
+/* Whether the last layer alone does not match, because it has another number of classes. */
+static bool only_classes_differ(const cream_param *params, int n_params, const cream_st_tensor *const *found,
                                 cream_weights_report *report) {
   tally wrong = {0}, types = {0};
   int has = 0, needs = 0;
@@ -259,21 +258,74 @@ static bool only_classes_differ(const cream_param *params, int n_params, const c
   }
   if (types.count || !other_classes(params, n_params, found, wrong.count, &has, &needs)) return false;
   *report = (cream_weights_report){.loaded = n_params - wrong.count, .extra = wrong.count};
-  snprintf(report->text, sizeof report->text,
-           "the weights are for %d classes, the network has %d: its last layer starts from new values", has,
-           needs);
-  for (int i = 0; i < n_params; i++)
-    if (is_classifier(params[i].name)) found[i] = NULL;
   return true;
 }
 
-/* Copies the tensors to the blocks. Those that are NULL leave the values in the blocks. */
+/* A new last layer: its classes, those of the file, and which of the file's rows it keeps. */
+typedef struct new_classifier {
+  bool wanted;
+  int classes, had;
+  const int *row_of; /* [classes], -1: a new class; NULL: all are new */
+  int kept;
+} new_classifier;
+
+static new_classifier plan_classifier(const cream_param *params, int n_params,
+                                      const cream_st_tensor *const *found, const int *row_of) {
+  new_classifier plan = {.wanted = true, .row_of = row_of};
+  for (int i = 0; i < n_params; i++)
+    if (is_classifier(params[i].name)) {
+      plan.classes = params[i].dims[0];
+      plan.had = (int)found[i]->dims[0];
+    }
+  for (int c = 0; row_of && c < plan.classes; c++) {
+    if (row_of[c] >= plan.had) { /* names that are not those of the rows */
+      plan.row_of = NULL;
+      plan.kept = 0;
+      break;
+    }
+    plan.kept += row_of[c] >= 0;
+  }
+  return plan;
+}
+
+static void report_classifier(const new_classifier *plan, cream_weights_report *report) {
+  char also[sizeof report->text];
+  const int fresh = plan->classes - plan->kept;
+  const char *separator = report->text[0] ? "; " : "";
+  memcpy(also, report->text, sizeof also);
+  if (plan->row_of)
+    snprintf(report->text, sizeof report->text,
+             "new classifier: %d of its %d classes keep%s the weights of the same name, %d %s new; the "
+             "weights are "
+             "for %d classes%s%.80s",
+             plan->kept, plan->classes, plan->kept == 1 ? "s" : "", fresh, fresh == 1 ? "is" : "are",
+             plan->had, separator, also);
+  else
+    snprintf(report->text, sizeof report->text,
+             "new classifier: all of its %d classes are new; the weights are for %d classes%s%.80s",
+             plan->classes, plan->had, separator, also);
+}
+
+/* Copies the rows of the classes that stay; the other values are left. */
+static void copy_rows(const new_classifier *plan, const cream_param *param, const cream_st_tensor *tensor,
+                      float *values) {
+  const size_t row = param->count / (size_t)plan->classes;
+  const float *data = tensor->data;
+  for (int c = 0; plan->row_of && c < plan->classes; c++)
+    if (plan->row_of[c] >= 0)
+      memcpy(values + (size_t)c * row, data + (size_t)plan->row_of[c] * row, row * sizeof *values);
+}
+
+/* Copies the tensors to the blocks. */
 static cream_status copy_found(const char *path, const cream_param *params, int n_params,
-                               const cream_st_tensor *const *found, const host *blocks, cream_error *err) {
+                               const cream_st_tensor *const *found, const new_classifier *plan,
+                               const host *blocks, cream_error *err) {
   for (int i = 0; i < n_params; i++) {
-    if (!found[i]) continue;
     float *values = host_values(blocks, &params[i]);
-    memcpy(values, found[i]->data, params[i].count * sizeof *values);
+    if (plan->wanted && is_classifier(params[i].name))
+      copy_rows(plan, &params[i], found[i], values);
+    else
+      memcpy(values, found[i]->data, params[i].count * sizeof *values);
     if (!all_finite(values, params[i].count))
       return cream_fail(err, CREAM_BAD_DATA, "%s: tensor `%s`: got values that are not finite", path,
                         params[i].name);
@@ -281,8 +333,9 @@ static cream_status copy_found(const char *path, const cream_param *params, int 
   return CREAM_OK;
 }
 
+/* any_classes, row_of: see cream_weights_load_any_classes. */
 static cream_status load(const char *path, cream_backend *backend, cream_net *net, bool any_classes,
-                         cream_weights_report *report, cream_error *err) {
+                         const int *row_of, cream_weights_report *report, cream_error *err) {
   int count, n_tensors;
   const cream_param *params = cream_net_params(net, &count);
   const cream_st_tensor *tensors;
@@ -291,7 +344,7 @@ static cream_status load(const char *path, cream_backend *backend, cream_net *ne
   cream_status status = cream_st_open(path, &file, err);
   if (status) return status;
   host blocks = {0};
-  bool new_layer = false;
+  new_classifier plan = {0};
   const cream_st_tensor **found = calloc((size_t)count + 1, sizeof *found);
   if (!found) {
     status = cream_fail_memory(err, (size_t)count * sizeof *found, "the table of parameters");
@@ -299,14 +352,17 @@ static cream_status load(const char *path, cream_backend *backend, cream_net *ne
   }
   n_tensors = cream_st_tensors(file, &tensors);
   status = cream_weights_match(path, params, count, tensors, n_tensors, found, &matched, err);
-  if (status == CREAM_BAD_DATA && any_classes && only_classes_differ(params, count, found, &matched)) {
-    new_layer = true;
-    status = CREAM_OK;
+  bool differ =
+      status == CREAM_BAD_DATA && any_classes && only_classes_differ(params, count, found, &matched);
+  if (differ) status = CREAM_OK;
+  if (!status && (differ || row_of)) {
+    plan = plan_classifier(params, count, found, row_of);
+    report_classifier(&plan, &matched);
   }
   if (!status) status = host_alloc(&blocks, net, err);
-  if (!status && new_layer)
+  if (!status && plan.wanted)
     status = backend->download(backend, blocks.weights, cream_net_weights(net), blocks.n_weights, err);
-  if (!status) status = copy_found(path, params, count, found, &blocks, err);
+  if (!status) status = copy_found(path, params, count, found, &plan, &blocks, err);
   if (status) goto done;
   backend->upload(backend, cream_net_weights(net), blocks.weights, blocks.n_weights);
   if (blocks.n_statistics)
@@ -322,10 +378,11 @@ done:
 
 cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
                                 cream_weights_report *report, cream_error *err) {
-  return load(path, backend, net, false, report, err);
+  return load(path, backend, net, false, NULL, report, err);
 }
 
 cream_status cream_weights_load_any_classes(const char *path, cream_backend *backend, cream_net *net,
-                                            cream_weights_report *report, cream_error *err) {
-  return load(path, backend, net, true, report, err);
+                                            const int *row_of, cream_weights_report *report,
+                                            cream_error *err) {
+  return load(path, backend, net, true, row_of, report, err);
 }

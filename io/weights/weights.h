@@ -34,9 +34,11 @@ cream_status cream_weights_match(const char *path, const cream_param *, int n_pa
  * an error and are listed in `report` (may be NULL). */
 cream_status cream_weights_load(const char *path, cream_backend *, cream_net *, cream_weights_report *report,
                                 cream_error *);
-/* The same, to train a network further on other classes: if only the last layer does not match, because it has another
- * number of classes, it keeps the net's values, and `report` says so. */
-cream_status cream_weights_load_any_classes(const char *path, cream_backend *, cream_net *,
+/* The same, to train a network further on other classes. row_of: for each class of the net the class of the file with the
+ * same name, or -1; NULL: the names are not known, or are the same. With row_of, or where only the last layer does not
+ * match because it has another number of classes, that layer keeps the net's values, but for the rows of classes that the
+ * file has; `report` says so. */
+cream_status cream_weights_load_any_classes(const char *path, cream_backend *, cream_net *, const int *row_of,
                                             cream_weights_report *report, cream_error *);
 
 #endif

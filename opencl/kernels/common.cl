@@ -421,7 +421,7 @@ INLINE bool place_of(place *at, CHUNKS) {
   place at;                                                                                                  \
   if (!place_of(&at, c, area, chunks, parts, rows)) return
 
-/* A convolution from [ih,iw] to [oh,ow]. */
+/* A convolution from [ih,iw] to [oh,ow], with pad_h rows of zeros above and pad_w columns to the left. */
 #define GEOMETRY                                                                                             \
   const int ih, const int iw, const int oh, const int ow, const int kernel_size, const int stride,           \
-      const int pad, const int dilation
+      const int pad_h, const int pad_w, const int dilation

@@ -40,11 +40,11 @@ INLINE void forward_line(vec *sums, __global const float *line, __local const fl
 
 INLINE void forward_chunk(__global const float *x, vec bias, __global float *y, __global float *partial,
                           __local const float *taps, place at, int c, int area, int pitch, int ih, int iw,
-                          int oh, int ow, int pad, const int K, const int S, const int D) {
+                          int oh, int ow, int pad_h, int pad_w, const int K, const int S, const int D) {
   moments m;
   for (int p = at.first; p < at.end; p += ow)
     for (int ox = 0; ox < ow; ox += STRIP) {
-      int iy = p / ow % oh * S - pad, ix = ox * S - pad;
+      int iy = p / ow % oh * S - pad_h, ix = ox * S - pad_w;
       bool inside = ix >= 0 && ix + (STRIP - 1) * S + (K - 1) * D < iw;
       vec sums[STRIP];
 #pragma unroll
@@ -82,7 +82,7 @@ INLINE void forward_chunk(__global const float *x, vec bias, __global float *y, 
     AT(partial);                                                                                             \
     TAPS_AND_PLACE(at, K);                                                                                   \
     vec start = bias ? load_lanes(bias + at.ch, at.lanes) : (vec)(0.0f);                                     \
-    forward_chunk(x, start, y, partial, taps, at, c, area, pitch, ih, iw, oh, ow, pad, K, S, D);             \
+    forward_chunk(x, start, y, partial, taps, at, c, area, pitch, ih, iw, oh, ow, pad_h, pad_w, K, S, D);    \
   }
 
 /* The same for the gradient: from a line of y's gradients to pixels ix.. of x. */
@@ -99,13 +99,13 @@ INLINE void backward_line(vec *sums, __global const float *line, __local const f
 }
 
 INLINE void backward_chunk(__global const float *dy, const sink *to, __local const float *taps, place at,
-                           int pitch, int ih, int iw, int oh, int ow, int pad, const int K, const int S,
-                           const int D) {
+                           int pitch, int ih, int iw, int oh, int ow, int pad_h, int pad_w, const int K,
+                           const int S, const int D) {
   sink_map m = sink_map_of(to, at.image, at.ch, at.lanes);
   sink_sums taken = no_sums();
   for (int p = at.first; p < at.end; p += iw)
     for (int ix = 0; ix < iw; ix += STRIP) {
-      int ty = p / iw % ih + pad, tx = ix + pad;
+      int ty = p / iw % ih + pad_h, tx = ix + pad_w;
       bool inside = tx - (K - 1) * D >= 0 && tx + STRIP - 1 < ow * S;
       vec sums[STRIP];
 #pragma unroll
@@ -132,24 +132,24 @@ INLINE void backward_chunk(__global const float *dy, const sink *to, __local con
     AT(dy);                                                                                                  \
     TAPS_AND_PLACE(at, K);                                                                                   \
     const sink to = SINK_OF(s, c, area);                                                                     \
-    backward_chunk(dy, &to, taps, at, pitch, ih, iw, oh, ow, pad, K, S, D);                                  \
+    backward_chunk(dy, &to, taps, at, pitch, ih, iw, oh, ow, pad_h, pad_w, K, S, D);                         \
   }
 
 /* partial [chunk][tap][c], N taps from (ky, kx): over the chunk's rows of y, gradients times values. */
 INLINE void weight_chunk(__global const float *x, __global const float *dy, __global float *partial, int ch,
-                         int c, int first, int end, int pitch, int ih, int iw, int oh, int ow, int pad,
-                         int ky, int kx, const int N, const int S, const int D) {
+                         int c, int first, int end, int pitch, int ih, int iw, int oh, int ow, int pad_h,
+                         int pad_w, int ky, int kx, const int N, const int S, const int D) {
   vec sums[MAX_TAPS];
 #pragma unroll
   for (int j = 0; j < N; j++) sums[j] = (vec)(0.0f);
   for (int row = first; row < end; row++) {
-    int iy = row % oh * S - pad + ky * D;
+    int iy = row % oh * S - pad_h + ky * D;
     if (iy < 0 || iy >= ih) continue;
     __global const float *line = x + (size_t)(row / oh * ih + iy) * iw * pitch + ch;
     __global const float *from = dy + (size_t)row * ow * pitch + ch;
     for (int ox = 0; ox < ow; ox++) {
       vec d = vec_load(0, from + ox * pitch);
-      int ix = ox * S - pad + kx * D;
+      int ix = ox * S - pad_w + kx * D;
       if (ix >= 0 && ix + (N - 1) * D < iw) {
 #pragma unroll
         for (int j = 0; j < N; j++) sums[j] += d * vec_load(0, line + (ix + j * D) * pitch);
@@ -176,7 +176,7 @@ INLINE void weight_chunk(__global const float *x, __global const float *dy, __gl
     AT(partial);                                                                                             \
     partial += (size_t)(chunk * (K) * (K) + tap) * c + ch;                                                   \
     weight_chunk(x, dy, partial, ch, c, chunk *rows, min((chunk + 1) * rows, total), pitch, ih, iw, oh, ow,  \
-                 pad, tap / (K), tap % (K), N, S, D);                                                        \
+                 pad_h, pad_w, tap / (K), tap % (K), N, S, D);                                               \
   }
 
 #define CASES(K, S)                                                                                          \

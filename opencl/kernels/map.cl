@@ -105,8 +105,8 @@ FLAT void map_patches(TENSOR(x), BUF(out), const int c, const int count, GEOMETR
   AT(out);
   const tensor t = TENSOR_OF(x, c, ih * iw);
   int p = i / taps, tap = i % taps, image = p / (oh * ow);
-  int iy = p / ow % oh * stride - pad + tap / kernel_size * dilation;
-  int ix = p % ow * stride - pad + tap % kernel_size * dilation;
+  int iy = p / ow % oh * stride - pad_h + tap / kernel_size * dilation;
+  int ix = p % ow * stride - pad_w + tap % kernel_size * dilation;
   bool inside = iy >= 0 && iy < ih && ix >= 0 && ix < iw;
   int pixel = (image * ih + iy) * iw + ix;
   out += ((size_t)p * c) * taps + tap;
@@ -132,7 +132,7 @@ CHUNKED void map_patch_gradients(IN(patches), SINK(s), CHUNKS, GEOMETRY) {
     float parts[V];
     for (int j = 0; j < V; j++) parts[j] = 0.0f;
     for (int tap = 0; tap < taps; tap++) {
-      int ty = iy + pad - tap / kernel_size * dilation, tx = ix + pad - tap % kernel_size * dilation;
+      int ty = iy + pad_h - tap / kernel_size * dilation, tx = ix + pad_w - tap % kernel_size * dilation;
       if (ty < 0 || tx < 0 || ty % stride || tx % stride || ty / stride >= oh || tx / stride >= ow) continue;
       size_t q = (size_t)((at.image * oh + ty / stride) * ow + tx / stride);
       for (int j = 0; j < at.lanes; j++) parts[j] += patches[(q * c + at.ch + j) * taps + tap];

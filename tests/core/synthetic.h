@@ -100,7 +100,7 @@ static inline cream_op synthetic_op(const char *name, cream_block_kind kind, int
 
 /* Every kind of block, images of 16 pixels, a few thousand parameters. */
 static inline cream_skeleton synthetic_skeleton(void) {
-  cream_space space = {.name = "synthetic", .n_ops = 5, .n_stages = 3};
+  cream_space space = {.name = "synthetic", .bn_eps = CREAM_BN_EPS, .n_ops = 5, .n_stages = 3};
   space.ops[0] = synthetic_op("ds3", CREAM_BLOCK_SEPARABLE, 3, 0, 0.25);
   space.ops[1] = synthetic_op("k3e2", CREAM_BLOCK_MBCONV, 3, 2, 0.25);
   space.ops[2] = synthetic_op("k5e3", CREAM_BLOCK_MBCONV, 5, 3, 0);

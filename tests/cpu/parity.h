@@ -23,6 +23,7 @@ enum {
   NO_G = 1 << 9,     /* dy is pool alone */
   AFFINE = 1 << 10,  /* dy has a, b, c */
   NO_SINK = 1 << 11, /* the input's gradient is not computed */
+  SAME = 1 << 12,    /* TensorFlow's padding */
 };
 
 typedef struct shape {
@@ -109,6 +110,7 @@ static cream_conv random_conv(ops *o, const op_case *in) {
       .stride = s->stride,
       .dilation = s->dilation,
       .pad = s->dilation * (s->kernel / 2),
+      .padding = in->variant.flags & SAME ? CREAM_PADDING_SAME : CREAM_PADDING_SYMMETRIC,
       .depthwise = in->depthwise,
   };
   conv.weight = ops_input(o, weight_count(&conv), -1.0f, 1.0f);
@@ -480,7 +482,7 @@ static const shape dense_shapes[] = {
     {2, 7, 7, 144, 40, 1, 1, 1},   {1, 3, 5, 37, 61, 1, 1, 1},    {4, 4, 4, 480, 80, 1, 1, 1},
     {2, 4, 4, 192, 1152, 1, 1, 1}, {2, 3, 3, 1152, 192, 1, 1, 1}, {7, 1, 1, 1280, 10, 1, 1, 1},
     {5, 1, 1, 31, 17, 1, 1, 1},    {1, 1, 1, 1, 1, 1, 1, 1},      {2, 9, 7, 24, 33, 1, 2, 1},
-    {2, 64, 64, 32, 8, 1, 1, 1},   {2, 64, 65, 32, 5, 3, 2, 1},
+    {2, 64, 64, 32, 8, 1, 1, 1},   {2, 64, 65, 32, 5, 3, 2, 1},   {1, 5, 128, 3, 32, 3, 2, 1},
 };
 static const shape depthwise_shapes[] = {
     {2, 16, 16, 16, 16, 3, 1, 1}, {1, 33, 17, 96, 96, 3, 2, 1},   {2, 7, 7, 144, 144, 5, 1, 1},
@@ -543,6 +545,22 @@ static const variant backward_variants[] = {
     {MAP | VALUE | POOL | NO_G | BIAS, CREAM_ACT_HARD_SWISH, 0},
     {GATE | BIAS | NO_SINK | VALUE, CREAM_ACT_SWISH, 0},
 };
+
+/* TensorFlow's padding: even and odd sides, strides that divide them or not, a stride above the kernel. */
+static const shape same_shapes[] = {{2, 8, 9, 3, 16, 3, 2, 1},
+                                    {1, 11, 14, 5, 7, 5, 2, 2},
+                                    {1, 7, 6, 4, 5, 3, 3, 1},
+                                    {1, 9, 6, 4, 3, 1, 2, 1}};
+static const shape same_depthwise_shapes[] = {
+    {2, 8, 9, 20, 20, 3, 2, 1},   {1, 13, 12, 33, 33, 5, 2, 1}, {1, 10, 34, 17, 17, 7, 2, 1},
+    {2, 12, 9, 16, 16, 3, 2, 2},  {1, 6, 10, 21, 21, 5, 2, 2},  {1, 7, 6, 5, 5, 3, 4, 1},
+    {1, 64, 66, 24, 24, 3, 2, 1}, {1, 2, 1, 19, 19, 7, 2, 1},   {1, 6, 5, 9, 9, 5, 3, 1}};
+static const variant same_forward_variants[] = {{SAME | MAP | BN, CREAM_ACT_SWISH, CREAM_BN_TRAIN},
+                                                {SAME | MAP | GATE | BIAS, CREAM_ACT_RELU6, CREAM_BN_TRAIN}};
+static const variant same_backward_variants[] = {
+    {SAME | MAP | BN | VALUE | POOL | AFFINE, CREAM_ACT_SWISH, 0},
+    {SAME | RESIDUAL | GATE | BN | ADD | AFFINE, CREAM_ACT_NONE, 0},
+    {SAME | MAP | GATE | BIAS, CREAM_ACT_SWISH, 0}};
 static const variant se_variants[] = {
     {MAP, CREAM_ACT_SWISH, 0}, {MAP, CREAM_ACT_RELU, 0}, {MAP, CREAM_ACT_HARD_SWISH, 0}};
 static const variant pool_variants[] = {
@@ -591,6 +609,10 @@ static void check_table(run_case *run, bool depthwise, const shape *shapes, int 
   X(conv_backward, run_conv_backward, false, dense_shapes, backward_variants)                                \
   X(dwconv_forward, run_conv_forward, true, depthwise_shapes, forward_variants)                              \
   X(dwconv_backward, run_conv_backward, true, depthwise_shapes, backward_variants)                           \
+  X(same_conv_forward, run_conv_forward, false, same_shapes, same_forward_variants)                          \
+  X(same_conv_backward, run_conv_backward, false, same_shapes, same_backward_variants)                       \
+  X(same_dwconv_forward, run_conv_forward, true, same_depthwise_shapes, same_forward_variants)               \
+  X(same_dwconv_backward, run_conv_backward, true, same_depthwise_shapes, same_backward_variants)            \
   X(se_forward, run_se_forward, false, plane_shapes, se_variants)                                            \
   X(se_backward, run_se_backward, false, plane_shapes, se_variants)                                          \
   X(pool_forward, run_pool_forward, false, plane_shapes, pool_variants)                                      \

@@ -28,6 +28,7 @@ typedef struct chain {
   float *functional; /* the scalar is <functional, last raw output> */
   cream_tensor x;
   cream_buf dx;
+  float bn_eps;
   layer expand, depthwise, project, last;
   cream_se se;
   cream_buf gate_sums, pool, dpooled;
@@ -49,7 +50,7 @@ static cream_buf add_param(chain *c, const char *name, size_t count, float low, 
 }
 
 static void open_chain(chain *c, uint64_t seed, int n, int h, int w, int channels) {
-  *c = (chain){.o = ops_open(ops_backend(true, CREAM_ISA_AUTO, 1), seed)};
+  *c = (chain){.o = ops_open(ops_backend(true, CREAM_ISA_AUTO, 1), seed), .bn_eps = 1e-5f};
   assert_non_null(c->o.backend);
   c->x = (cream_tensor){.n = n, .h = h, .w = w, .c = channels};
   c->x.raw = add_param(c, "x", ops_size(&c->x), -1.0f, 1.0f, &c->dx);
@@ -84,7 +85,7 @@ static void add_layer(chain *c, layer *l, cream_conv conv, const cream_tensor *x
     return;
   }
   cream_bn *bn = &l->bn;
-  bn->eps = 1e-5f;
+  bn->eps = c->bn_eps;
   bn->gamma = add_param(c, "gamma", out, 0.5f, 1.5f, &bn->dgamma);
   bn->beta = add_param(c, "beta", out, -0.5f, 0.5f, &bn->dbeta);
   cream_buf *written[] = {&bn->mean, &bn->invstd, &bn->scale, &bn->shift, &bn->a, &bn->b, &bn->c};
@@ -181,9 +182,10 @@ static double two_convs(chain *c) {
   return functional_of(c, &c->last.y);
 }
 
-static void check_two_convs(cream_conv first, cream_conv second) {
+static void check_two_convs(cream_conv first, cream_conv second, float bn_eps) {
   chain c;
   open_chain(&c, 1, 2, 7, 6, 3);
+  c.bn_eps = bn_eps;
   add_layer(&c, &c.expand, first, &c.x, true, CREAM_ACT_SWISH);
   add_layer(&c, &c.last, second, &c.expand.y, false, CREAM_ACT_NONE);
   end_chain(&c, &c.last);
@@ -197,11 +199,22 @@ static void check_two_convs(cream_conv first, cream_conv second) {
 static void test_two_convs(void **state) {
   (void)state;
   check_two_convs((cream_conv){.cout = 5, .kernel = 3, .stride = 2, .pad = 1}, //
-                  (cream_conv){.cout = 4, .kernel = 1, .stride = 1});
+                  (cream_conv){.cout = 4, .kernel = 1, .stride = 1}, 1e-5f);
   check_two_convs((cream_conv){.cout = 4, .kernel = 1, .stride = 1},
-                  (cream_conv){.cout = 3, .kernel = 3, .stride = 1, .pad = 2, .dilation = 2});
+                  (cream_conv){.cout = 3, .kernel = 3, .stride = 1, .pad = 2, .dilation = 2}, 1e-5f);
   check_two_convs((cream_conv){.cout = 4, .kernel = 3, .stride = 1, .pad = 0},
-                  (cream_conv){.cout = 3, .kernel = 5, .stride = 2, .pad = 2});
+                  (cream_conv){.cout = 3, .kernel = 5, .stride = 2, .pad = 2}, 1e-5f);
+}
+
+/* TensorFlow's padding of even and odd sides, and an epsilon that the variance feels. */
+static void test_tensorflow(void **state) {
+  (void)state;
+  const cream_conv pointwise = {.cout = 4, .kernel = 1, .stride = 1};
+  const cream_conv dense = {.cout = 5, .kernel = 3, .stride = 2, .padding = CREAM_PADDING_SAME};
+  const cream_conv depthwise = {
+      .cout = 4, .kernel = 5, .stride = 2, .padding = CREAM_PADDING_SAME, .depthwise = true};
+  check_two_convs(dense, pointwise, 0.1f);
+  check_two_convs(pointwise, depthwise, 0.1f);
 }
 
 /* ---- MBConv ---------------------------------------------------------------------------------------- */
@@ -335,6 +348,7 @@ int main(int argc, char **argv) {
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_two_convs),
+      cmocka_unit_test(test_tensorflow),
       cmocka_unit_test(test_mbconv),
       cmocka_unit_test(test_head),
   };

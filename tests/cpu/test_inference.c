@@ -6,18 +6,23 @@
 typedef struct inference_case {
   int n, h, w, cin, cout, kernel, stride;
   bool depthwise;
+  cream_padding padding;
 } inference_case;
 
+#define SYM  CREAM_PADDING_SYMMETRIC
+#define SAME CREAM_PADDING_SAME
 static const inference_case cases[] = {
-    {1, 1, 1, 133, 71, 1, 1, false},                                    /* few rows */
-    {3, 1, 1, 40, 10, 1, 1, false},   {7, 5, 3, 19, 53, 1, 1, false},   /* linear */
-    {5, 13, 11, 24, 97, 1, 1, false}, {1, 27, 25, 96, 16, 1, 1, false}, /* pointwise */
-    {2, 9, 7, 3, 18, 3, 2, false},    {2, 9, 7, 33, 33, 3, 1, true},
-    {1, 12, 8, 50, 50, 5, 2, true},   {3, 7, 7, 16, 16, 7, 1, true},
+    {1, 1, 1, 133, 71, 1, 1, false, SYM},                                         /* few rows */
+    {3, 1, 1, 40, 10, 1, 1, false, SYM},   {7, 5, 3, 19, 53, 1, 1, false, SYM},   /* linear */
+    {5, 13, 11, 24, 97, 1, 1, false, SYM}, {1, 27, 25, 96, 16, 1, 1, false, SYM}, /* pointwise */
+    {2, 9, 7, 3, 18, 3, 2, false, SYM},    {2, 9, 7, 33, 33, 3, 1, true, SYM},
+    {1, 12, 8, 50, 50, 5, 2, true, SYM},   {3, 7, 7, 16, 16, 7, 1, true, SYM},
+    {2, 8, 7, 3, 18, 3, 2, false, SAME},   {1, 12, 9, 50, 50, 5, 2, true, SAME},
 };
 
-/* The output, [N,OH,OW,cout]. The caller frees it. */
-static float *run(cream_backend *backend, const inference_case *at, cream_act act, bool packed) {
+/* The output, [N,OH,OW,cout], of `count` elements. The caller frees it. */
+static float *run(cream_backend *backend, const inference_case *at, cream_act act, bool packed,
+                  size_t *count) {
   ops o = ops_open(backend, 17);
   cream_conv conv = {.cin = at->cin,
                      .cout = at->cout,
@@ -25,6 +30,7 @@ static float *run(cream_backend *backend, const inference_case *at, cream_act ac
                      .stride = at->stride,
                      .pad = at->kernel / 2,
                      .dilation = 1,
+                     .padding = at->padding,
                      .depthwise = at->depthwise,
                      .act = act};
   size_t inputs = (size_t)(at->depthwise ? 1 : at->cin) * (size_t)(at->kernel * at->kernel);
@@ -44,14 +50,12 @@ static float *run(cream_backend *backend, const inference_case *at, cream_act ac
   ops_reserve(&o, &conv, at->n, at->h, at->w);
   backend->conv_forward(backend, &conv, &x, NULL, CREAM_BN_RUNNING, 0, &y);
   float *values = ops_values(&o, written);
+  *count = ops_size(&y);
   ops_close(&o);
   return values;
 }
 
-static void compare(const inference_case *at, const float *expected, const float *got) {
-  int height = (at->h + 2 * (at->kernel / 2) - at->kernel) / at->stride + 1;
-  int width = (at->w + 2 * (at->kernel / 2) - at->kernel) / at->stride + 1;
-  size_t count = (size_t)at->n * (size_t)height * (size_t)width * (size_t)at->cout;
+static void compare(const inference_case *at, const float *expected, const float *got, size_t count) {
   float largest = 0;
   for (size_t i = 0; i < count; i++) largest = fmaxf(largest, fabsf(expected[i]));
   for (size_t i = 0; i < count; i++)
@@ -69,10 +73,11 @@ static void test_cases(void **state) {
     if (!tuned) continue; /* not of this machine */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
       for (cream_act act = CREAM_ACT_NONE; act < CREAM_ACT_COUNT; act++) {
-        float *expected = run(plain, &cases[i], act, true);
+        size_t count;
+        float *expected = run(plain, &cases[i], act, true, &count);
         for (int packed = 0; packed < 2; packed++) {
-          float *got = run(tuned, &cases[i], act, packed);
-          compare(&cases[i], expected, got);
+          float *got = run(tuned, &cases[i], act, packed, &count);
+          compare(&cases[i], expected, got, count);
           free(got);
         }
         free(expected);

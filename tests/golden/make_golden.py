@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes ops.safetensors and path.safetensors: what the ops of core/backend.h and a path of a small supernet
-must compute, as PyTorch and its autograd compute it in double precision. See README.md."""
+"""Makes ops.safetensors, same.safetensors and path.safetensors: what the ops of core/backend.h, its convolutions
+with TensorFlow's padding, and a path of a small supernet must compute, as PyTorch and its autograd compute it in double precision. See README.md."""
 import json
 import math
 import pathlib
@@ -347,6 +347,45 @@ def make_ops():
     return {part + '.' + name: t for part, tensors in parts.items() for name, t in tensors.items()}
 
 
+def pad_same(x, c):
+    """TensorFlow's SAME padding: ceil(side / stride) outputs, the odd row or column of zeros at the end."""
+    pads = []
+    for side in (x.shape[3], x.shape[2]):
+        total = max((-(-side // c['stride']) - 1) * c['stride'] + c['dilation'] * (c['kernel'] - 1) + 1 - side, 0)
+        pads += [total // 2, total - total // 2]
+    return F.pad(x, pads)
+
+
+def make_same():
+    """SAME padding, and the epsilon 1e-3: swish(batch norm(conv(x))), and the gradients of sum(conv(x) * dy)."""
+    draw, tensors = Draw(500), {}
+    cases = {
+        'dense_k3_s2': ((2, 8, 9), conv(3, 8, 3, 2)),
+        'dense_k5_s2_d2': ((1, 11, 14), conv(4, 7, 5, 2, 2)),
+        'dense_k3_s3': ((2, 7, 6), conv(5, 6, 3, 3)),
+        'dw_k3_s1': ((1, 6, 7), dw(9, 3)),
+        'dw_k3_s2': ((2, 9, 8), dw(20, 3, 2)),
+        'dw_k5_s2': ((1, 12, 13), dw(17, 5, 2)),
+        'dw_k7_s2': ((1, 10, 16), dw(5, 7, 2)),
+        'dw_k3_s2_d2': ((1, 12, 9), dw(8, 3, 2, 2)),
+        'dw_k3_s4': ((1, 7, 6), dw(6, 3, 4)),
+    }
+    for case, ((n, h, w), c) in cases.items():
+        p = {'x': draw.normal(n, c['cin'], h, w), **conv_parameters(draw, 'conv', c)}
+        x, weight = p['x'].requires_grad_(), p['conv.weight'].requires_grad_()
+        y = conv_forward(pad_same(x, c), {**c, 'pad': 0}, weight)
+        assert y.shape[2:] == (-(-h // c['stride']), -(-w // c['stride']))
+        dy = draw.normal(*y.shape)
+        (y * dy).sum().backward()
+        value = F.silu(F.batch_norm(y, None, None, p['conv.gamma'], p['conv.beta'], True, 0, 1e-3))
+        keys = ('cin', 'cout', 'kernel', 'stride', 'dilation', 'depthwise')
+        named = {**p, 'x': nhwc(x), 'size': torch.tensor((n, h, w)), 'dy': nhwc(dy), 'value': nhwc(value),
+                 'grad.x': nhwc(x.grad), 'grad.weight': weight.grad,
+                 'shape': torch.tensor([int(c[k]) for k in keys])}
+        tensors.update({'%s.%s' % (case, name): t for name, t in named.items()})
+    return tensors
+
+
 # ---- a path of a supernet ----------------------------------------------------------------------------------
 
 # name -> kind, kernel, dilation, expand
@@ -517,4 +556,5 @@ if __name__ == '__main__':
     torch.set_num_threads(1)
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     save(folder / 'ops.safetensors', make_ops())
+    save(folder / 'same.safetensors', make_same())
     save(folder / 'path.safetensors', make_path())

@@ -48,7 +48,7 @@ static cream_stage make_stage(int channels, int stride, int depth, int first_op,
 }
 
 static cream_space make_space(void) {
-  cream_space space = {.name = "golden", .n_ops = 7, .n_stages = 3};
+  cream_space space = {.name = "golden", .bn_eps = CREAM_BN_EPS, .n_ops = 7, .n_stages = 3};
   space.ops[0] = make_op("ds", CREAM_BLOCK_SEPARABLE, 3, 1, 1, 0.25);
   space.ops[1] = make_op("k3e4", CREAM_BLOCK_MBCONV, 3, 1, 4, 0.25);
   space.ops[2] = make_op("k5e6", CREAM_BLOCK_MBCONV, 5, 1, 6, 0.25);

@@ -11,6 +11,7 @@ typedef struct variant {
   float dropout;
   double drop_path;
   bool ema;
+  int frozen; /* as in cream_net_options; not 0: the network of `path` alone */
 } variant;
 
 /* The state after a step, on the host. */
@@ -30,41 +31,49 @@ static float *fetch(cream_backend *backend, cream_buf buf, size_t count) {
   return host;
 }
 
+static const cream_path path = {.n_layers = 7, .choice = {0, 0, 1, 2, 3, 0, 2}};
+
+/* The path in the network of the variant. */
+static cream_path path_of(const variant *v) {
+  return v->frozen ? (cream_path){.n_layers = path.n_layers} : path;
+}
+
 static cream_train open_train(cream_backend *backend, const variant *v) {
   cream_skeleton skeleton = micro_skeleton();
-  cream_train_options options = {.skeleton = &skeleton,
-                                 .net = {.batch = BATCH, .train = true, .seed = 5, .drop_path = v->drop_path},
-                                 .optim = v->optim.kind,
-                                 .ema = v->ema,
-                                 .batch = BATCH};
+  if (v->frozen) skeleton = cream_skeleton_fix(&skeleton, &path);
+  cream_train_options options = {
+      .skeleton = &skeleton,
+      .net = {.batch = BATCH, .train = true, .seed = 5, .drop_path = v->drop_path, .frozen = v->frozen},
+      .optim = v->optim.kind,
+      .ema = v->ema,
+      .batch = BATCH};
   cream_train train;
   cream_error err;
   if (cream_train_init(&train, backend, &options, &err)) fail_msg("%s", err.text);
   return train;
 }
 
-static void step(cream_train *train, const variant *v, synthetic *data, const cream_path *path, uint64_t at) {
+static void step(cream_train *train, const variant *v, synthetic *data, const cream_path *used, uint64_t at) {
   cream_batch batch;
   cream_error err;
   if (synthetic_read(&data->source, 0, at, &batch, &err)) fail_msg("%s", err.text);
   cream_tensor x = cream_train_upload(train, &data->source, &batch);
-  cream_buf logits = cream_net_forward_train(train->net, path, &x, CREAM_BN_TRAIN, 0.1f, v->dropout, 3, at);
+  cream_buf logits = cream_net_forward_train(train->net, used, &x, CREAM_BN_TRAIN, 0.1f, v->dropout, 3, at);
   cream_loss loss = {.hard = 1, .smoothing = 0.1f, .labels = train->labels};
   cream_train_loss(train, &loss, logits, batch.n);
   cream_net_backward(train->net, cream_net_dlogits(train->net));
   cream_optim optim = v->optim;
   optim.step = at + 1;
-  cream_train_update(train, path, &optim);
+  cream_train_update(train, used, &optim);
 }
-
-static const cream_path path = {.n_layers = 7, .choice = {0, 0, 1, 2, 3, 0, 2}};
 
 static result run(cream_backend *backend, const variant *v) {
   cream_train train = open_train(backend, v);
+  const cream_path used = path_of(v);
   synthetic data;
   synthetic_open(&data, 4 * BATCH, BATCH, MICRO_SIDE, 9);
-  assert_int_equal(cream_net_skeleton(train.net)->n_layers, path.n_layers);
-  step(&train, v, &data, &path, 0);
+  assert_int_equal(cream_net_skeleton(train.net)->n_layers, used.n_layers);
+  step(&train, v, &data, &used, 0);
   cream_net *net = train.net;
   size_t weights = cream_net_weight_count(net);
   result r = {.blocks = {fetch(backend, cream_net_gradients(net), cream_net_gradient_count(net)),
@@ -109,7 +118,8 @@ static void check_step(const variant *v) {
   const cream_param *params = cream_net_params(train.net, &n_params);
   cream_slice *slices = malloc((size_t)cream_net_max_slices(train.net) * sizeof *slices);
   assert_non_null(slices);
-  n_slices = cream_net_slices(train.net, &path, slices);
+  const cream_path used = path_of(v);
+  n_slices = cream_net_slices(train.net, &used, slices);
   double floor[6];
   const size_t counts[6] = {cream_net_gradient_count(train.net), cream_net_statistic_count(train.net)};
   for (int b = 0; b < 6; b++) {
@@ -164,6 +174,24 @@ static void test_step_rmsprop(void **state) {
                         .dropout = 0.2f,
                         .drop_path = 0.3,
                         .ema = true});
+}
+
+/* From the middle of the network on, and nothing but the linear layers. */
+static void test_step_frozen(void **state) {
+  (void)state;
+  const int frozen[] = {3, 9};
+  for (int i = 0; i < 2; i++)
+    check_step(&(variant){.optim = {.kind = CREAM_OPTIM_RMSPROP_TF,
+                                    .lr = 0.01f,
+                                    .momentum = 0.9f,
+                                    .weight_decay = 1e-5f,
+                                    .alpha = 0.9f,
+                                    .eps = 1e-3f,
+                                    .ema_decay = 0.99f},
+                          .dropout = 0.2f,
+                          .drop_path = 0.3,
+                          .ema = true,
+                          .frozen = frozen[i]});
 }
 
 /* Activations in half precision: the loss stays within 1e-3, the gradient of the path points where it did. */
@@ -222,9 +250,8 @@ static void test_traffic(void **state) {
 int main(void) {
   device_need();
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_step_sgd),
-      cmocka_unit_test(test_step_rmsprop),
-      cmocka_unit_test(test_half),
+      cmocka_unit_test(test_step_sgd),    cmocka_unit_test(test_step_rmsprop),
+      cmocka_unit_test(test_step_frozen), cmocka_unit_test(test_half),
       cmocka_unit_test(test_traffic),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

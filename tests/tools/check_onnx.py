@@ -52,6 +52,10 @@ def check_model(path):
     onnx.checker.check_model(model, full_check=True)
     assert [(item.domain, item.version) for item in model.opset_import] == [('', 17)], 'opset'
     assert not any(node.op_type == 'BatchNormalization' for node in model.graph.node), 'a batch norm is left'
+    for node in model.graph.node:
+        for item in node.attribute:
+            assert item.name != 'pads' or len(item.ints) == 4, 'pads'
+            assert item.name != 'auto_pad', 'auto_pad'
     shape = model.graph.input[0].type.tensor_type.shape.dim
     assert model.graph.input[0].name == 'input' and shape[0].dim_param == 'batch', 'input'
     assert model.graph.output[0].name == 'logits', 'output'

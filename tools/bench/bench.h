@@ -34,6 +34,8 @@ typedef struct bench_options {
   int batch, threads, rounds, warmup;
   int kind; /* bench_kind; BENCH_KINDS: all */
   int seed;
+  const char *freeze;                     /* as the setting retrain.freeze, or NULL */
+  int frozen;                             /* as in cream_net_options, of works that train */
   double seconds;                         /* that a peak is measured for */
   bool plain;                             /* the plain kernels */
   const char *device, *parameters, *tune; /* as in run/device.h; the file that --tune writes */
@@ -144,6 +146,7 @@ void bench_write_setting(cream_json *, const cream_skeleton *, int batch, int th
 /* `values` are a bench_options. */
 cream_status bench_step(const void *values, cream_error *);           /* bench_step.c */
 cream_status bench_serve(const void *values, cream_error *);          /* bench_step.c */
+cream_status bench_freeze(const bench_options *, cream_error *);      /* bench_freeze.c */
 cream_status bench_device_step(const bench_options *, cream_error *); /* bench_device.c */
 cream_status bench_tune(const bench_options *, cream_error *);        /* bench_device.c */
 cream_status bench_ops(const void *values, cream_error *);            /* bench_ops.c */

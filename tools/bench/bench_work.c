@@ -162,7 +162,9 @@ cream_status bench_backend(int threads, bool plain, cream_backend **backend, cre
 static cream_status fill_board(bench_work *work, uint64_t seed, cream_error *err) {
   cream_board_init(&work->board, BOARD, 0);
   for (uint64_t i = 0; work->board.count < BOARD; i++) {
-    if (i == 1000) return cream_fail(err, CREAM_BAD_CONFIG, "the space has too few paths, expected at least those of a board");
+    if (i == 1000)
+      return cream_fail(err, CREAM_BAD_CONFIG,
+                        "the space has too few paths, expected at least those of a board");
     cream_board_entry candidate = {.path = bench_path(work->skeleton, seed + 1, i), .step = i};
     bool entered;
     int at = cream_board_offer(&work->board, &candidate, &entered);
@@ -180,6 +182,7 @@ static cream_status open_parts(bench_work *work, const bench_options *options, c
   cream_train_options train = {
       .skeleton = skeleton, .net = {.batch = work->batch, .seed = options->seed}, .batch = work->batch};
   train.net.train = work->kind == BENCH_PLAIN || work->kind == BENCH_DISTILL;
+  train.net.frozen = options->frozen;
   if (work->kind == BENCH_MATCH) train.net.batch = cream_match_batch(&match, BOARD, SLICE);
   cream_status status = cream_train_init(&work->train, work->backend, &train, err);
   size_t targets = (size_t)work->batch * (size_t)skeleton->classes;

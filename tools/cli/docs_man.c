@@ -90,6 +90,7 @@ void docs_man(FILE *out, const cli_command *const *commands) {
              "time only");
   put_tagged(out, "NO_COLOR", NULL, "no colours on a terminal");
   fputs(".SH SEE ALSO\nThe guide, the file formats and the library are described in the package's "
-        "documentation.\n",
+        "documentation:\nfiles named docs/... are in \\fIshare/doc/cream\\fR below the folder that cream is "
+        "installed in.\n",
         out);
 }

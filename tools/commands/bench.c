@@ -16,6 +16,7 @@ static bool on_device(const bench_options *options) {
 static cream_status run_step(const void *values, cream_error *err) {
   const bench_options *options = values;
   if (options->serve) return bench_serve(options, err);
+  if (options->freeze) return bench_freeze(options, err);
   return on_device(options) ? bench_device_step(options, err) : bench_step(options, err);
 }
 
@@ -87,6 +88,9 @@ static cream_status check(void *values, cream_error *err) {
     return cream_fail(
         err, CREAM_BAD_CONFIG,
         "--device needs the subcommand step, without --serve, or --tune; see cream bench --help");
+  if (options->freeze && (on_device(options) || options->serve))
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "--freeze measures the CPU, without --device and --serve; see cream bench --help");
   if (options->threads == 0) options->threads = cream_cpu_threads();
   return CREAM_OK;
 }
@@ -109,6 +113,8 @@ static const cli_option options[] = {
               CLI_FROM_TO(INT_MIN, INT_MAX)),
     CLI_CHOICE(bench_options, kind, METHOD, "work", "WORK", "plain, distill, match, eval or all",
                bench_kind_names, .only = OF_STEP),
+    CLI_VALUE(bench_options, freeze, METHOD, "freeze", "PART",
+              "compare a training step with frozen parts (retrain.freeze) with a whole one", .only = OF_STEP),
     CLI_VALUE(bench_options, seconds, METHOD, "seconds", "S", "time for each peak", .min = 0, .max = 3600),
     CLI_VALUE(bench_options, threads, DEVICE, "threads", "N", "CPU threads; 0: all", CLI_AT_LEAST(0)),
     CLI_VALUE(bench_options, device, DEVICE, "device", "NAME", "an OpenCL device, as in the other commands",

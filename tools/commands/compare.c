@@ -20,6 +20,7 @@
 #include "tools/run/files.h"
 #include "tools/run/jobs.h"
 #include "tools/run/network.h"
+#include "tools/run/old_paths.h"
 #include "tools/run/run_options.h"
 
 typedef struct compare {
@@ -103,7 +104,9 @@ static cream_status load_config(const char *folder, cream_config *config, cream_
   char file[CREAM_MAX_FILE_NAME];
   cream_config_defaults(config);
   cream_status status = files_join(file, sizeof file, folder, CREAM_RUN_CONFIG, err);
-  return status ? status : cream_settings_load(config, file, err);
+  if (status == CREAM_OK) status = cream_settings_load(config, file, err);
+  if (status == CREAM_OK) old_paths_find(config, folder);
+  return status;
 }
 
 static bool search_due(const compare *c, int run) {
@@ -453,9 +456,24 @@ static cream_status report(compare *c, bool json, cream_error *err) {
   return status;
 }
 
+/* One process receives the signals of all arms. */
+static cream_status choose_signals(const compare *c, cream_error *err) {
+  const char *all = c->study.base.signals;
+  for (int a = 0; a < c->study.n_arms; a++)
+    if (strcmp(c->study.arms[a].config.signals, all) != 0)
+      return cream_fail(
+          err, CREAM_BAD_CONFIG,
+          "signals: arm %s has %s, expected the same for all arms; set it in the study's config or "
+          "settings",
+          c->study.arms[a].name, c->study.arms[a].config.signals);
+  cream_status status = signals_choose(all, err);
+  if (status == CREAM_OK) signals_catch();
+  return status;
+}
+
 static cream_status run_study(compare *c, const char *file, bool json, cream_error *err) {
-  signals_catch();
   cream_status status = cream_study_load(file, &c->study, err);
+  if (status == CREAM_OK) status = choose_signals(c, err);
   if (status == CREAM_OK) status = prepare(c, err);
   for (size_t p = 0; p < sizeof phases / sizeof *phases && status == CREAM_OK; p++)
     status = run_phase(c, &phases[p], err);

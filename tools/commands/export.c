@@ -19,7 +19,7 @@ typedef struct export_options {
 } export_options;
 
 /* Writes the model with the metadata that a program needs to run it. int8 NULL: in float. */
-static cream_status save(const model *m, const cream_int8 *int8, const char *out, cream_error *err) {
+static cream_status save(const cream_model *m, const cream_int8 *int8, const char *out, cream_error *err) {
   cream_weights_metadata metadata;
   cream_status status = cream_weights_metadata_init(&metadata, &m->info, err);
   if (status != CREAM_OK) return status;
@@ -42,7 +42,8 @@ static cream_status save(const model *m, const cream_int8 *int8, const char *out
 }
 
 /* Quantises the network with images of the data. */
-static cream_status quantise(model *m, const export_options *options, cream_int8 **int8, cream_error *err) {
+static cream_status quantise(cream_model *m, const export_options *options, cream_int8 **int8,
+                             cream_error *err) {
   const cream_config *config = &options->run.config;
   run_data data;
   cream_status status = run_data_open_to_test(config, &data, err);
@@ -64,7 +65,7 @@ static cream_status run(const void *values, cream_error *err) {
   if (strcmp(common->line.arguments[0], "onnx") != 0)
     return cream_fail(err, CREAM_BAD_CONFIG, "unknown format \"%.40s\", expected a format: cream export onnx",
                       common->line.arguments[0]);
-  static model m;
+  static cream_model m;
   cream_int8 *int8 = NULL;
   cream_status status = model_open(&m, &common->config, options->int8.on ? CALIBRATION_BATCH : 1, err);
   if (status == CREAM_OK && options->int8.on) status = quantise(&m, options, &int8, err);
@@ -77,7 +78,7 @@ static cream_status run(const void *values, cream_error *err) {
     putchar('\n');
   }
   cream_int8_destroy(int8);
-  model_close(&m);
+  cream_model_close(&m);
   return status;
 }
 

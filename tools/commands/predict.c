@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,8 +8,7 @@
 #include "io/base/json.h"
 #include "io/base/name.h"
 #include "io/base/parallel.h"
-#include "io/image/image.h"
-#include "io/image/transform.h"
+#include "tools/lib/classify.h"
 #include "tools/run/device.h"
 #include "tools/run/model.h"
 #include "tools/run/run_options.h"
@@ -30,22 +28,17 @@ typedef struct input_image {
   cream_error error;
 } input_image;
 
-/* Of a thread that reads images; its memory is reused. */
-typedef struct reader {
-  cream_image image;
-  cream_transform_memory memory;
-} reader;
-
 typedef struct prediction {
   const predict_options *options;
-  model model;
+  cream_model model;
   cream_transforms transforms;
   int n, batch; /* images of this batch, and of the largest */
   input_image images[BATCH];
-  uint8_t *pixels; /* [batch, side, side, 3] */
-  float *logits;   /* [batch, classes] */
-  int *order;      /* [classes] */
-  reader readers[MAX_THREADS];
+  uint8_t *pixels;     /* [batch, side, side, 3] */
+  float *logits;       /* [batch, classes] */
+  int *order;          /* [classes] */
+  double *probability; /* [classes] */
+  cream_reader readers[MAX_THREADS];
   int threads, unusable;
   cream_json json;
 } prediction;
@@ -69,22 +62,14 @@ static cream_status read_as_is(const prediction *p, const char *path, cream_imag
   return CREAM_OK;
 }
 
-static cream_status read_resized(const prediction *p, const char *path, reader *r, uint8_t *pixels,
-                                 cream_error *err) {
-  cream_transform_work work = cream_transform_begin(&p->transforms, NULL, ~0u);
-  r->image.crop = &work.crop;
-  cream_status status = cream_image_read(path, 0, &r->image, err);
-  r->image.crop = NULL;
-  return status ? status : cream_transform_finish(&work, &r->image, &r->memory, pixels, err);
-}
-
 static void read_one(void *self, int thread, size_t item) {
   prediction *p = self;
   input_image *one = &p->images[item];
-  reader *r = &p->readers[thread];
+  cream_reader *r = &p->readers[thread];
   uint8_t *pixels = p->pixels + item * image_bytes(p);
-  one->status = p->options->no_resize ? read_as_is(p, one->path, &r->image, pixels, &one->error)
-                                      : read_resized(p, one->path, r, pixels, &one->error);
+  one->status = p->options->no_resize
+                    ? read_as_is(p, one->path, &r->image, pixels, &one->error)
+                    : cream_classify_read(&p->transforms, r, one->path, pixels, &one->error);
 }
 
 /* Moves the pixels of the images that could be read together; returns their number, or -1. */
@@ -110,35 +95,17 @@ static const char *name_of(const prediction *p, int label, char *text, size_t si
   return text;
 }
 
-/* Puts the `top` classes with the largest logits at the front of p->order; the lower class first among equals. */
-static void sort_classes(prediction *p, const float *logits, int top) {
-  int classes = p->model.arch.net.classes;
-  for (int c = 0; c < classes; c++) p->order[c] = c;
-  for (int i = 0; i < top; i++) {
-    int best = i;
-    for (int c = i + 1; c < classes; c++) {
-      float a = logits[p->order[c]], b = logits[p->order[best]];
-      if (a > b || (a == b && p->order[c] < p->order[best])) best = c;
-    }
-    int label = p->order[best];
-    p->order[best] = p->order[i];
-    p->order[i] = label;
-  }
-}
-
-static void answer_text(const prediction *p, const input_image *one, const float *logits, double sum,
-                        int top) {
+static void answer_text(const prediction *p, const input_image *one, int top) {
   char text[CREAM_MAX_FILE_NAME];
   printf("%s:", cream_name_show(one->path, text, sizeof text));
   for (int i = 0; i < top; i++) {
     int label = p->order[i];
-    double probability = exp((double)logits[label] - logits[p->order[0]]) / sum;
-    printf("%s %s %.2f %%", i ? "," : "", name_of(p, label, text, sizeof text), 100 * probability);
+    printf("%s %s %.2f %%", i ? "," : "", name_of(p, label, text, sizeof text), 100 * p->probability[i]);
   }
   putchar('\n');
 }
 
-static void answer_json(prediction *p, const input_image *one, const float *logits, double sum, int top) {
+static void answer_json(prediction *p, const input_image *one, const float *logits, int top) {
   cream_json *json = &p->json;
   char text[CREAM_MAX_FILE_NAME];
   cream_json_object(json, NULL, false);
@@ -149,7 +116,7 @@ static void answer_json(prediction *p, const input_image *one, const float *logi
     cream_json_object(json, NULL, false);
     cream_json_integer(json, "class", (uint64_t)label);
     cream_json_string(json, "name", name_of(p, label, text, sizeof text));
-    cream_json_number(json, "probability", exp((double)logits[label] - logits[p->order[0]]) / sum);
+    cream_json_number(json, "probability", p->probability[i]);
     cream_json_end(json);
   }
   cream_json_end(json);
@@ -162,13 +129,11 @@ static void answer_json(prediction *p, const input_image *one, const float *logi
 static void answer(prediction *p, const input_image *one, const float *logits) {
   int classes = p->model.arch.net.classes, top = p->options->top;
   if (top > classes) top = classes;
-  sort_classes(p, logits, top);
-  double sum = 0;
-  for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - logits[p->order[0]]);
+  cream_classify_sort(logits, classes, top, p->order, p->probability);
   if (p->options->run.json)
-    answer_json(p, one, logits, sum, top);
+    answer_json(p, one, logits, top);
   else
-    answer_text(p, one, logits, sum, top);
+    answer_text(p, one, top);
 }
 
 static void answer_unusable(prediction *p, const input_image *one) {
@@ -185,21 +150,11 @@ static void answer_unusable(prediction *p, const input_image *one) {
 
 /* ---- batches ------------------------------------------------------------------------------------- */
 
-static cream_status forward(prediction *p, int good, cream_error *err) {
-  model *m = &p->model;
-  cream_backend *backend = m->backend;
-  cream_path path = cream_skeleton_first_path(&m->arch.net);
-  cream_tensor x = cream_net_input(m->net, good, m->arch.net.resolution);
-  backend->upload_pixels(backend, &x, p->pixels, m->info.mean, m->info.std);
-  cream_buf logits = cream_net_forward(m->net, &path, &x, CREAM_BN_RUNNING, 0);
-  return backend->download(backend, p->logits, logits, (size_t)good * (size_t)m->arch.net.classes, err);
-}
-
 static cream_status run_batch(prediction *p, cream_error *err) {
   cream_parallel(p->threads, (size_t)p->n, read_one, p);
   int good = gather(p, err);
   if (good < 0) return err->status;
-  cream_status status = good ? forward(p, good, err) : CREAM_OK;
+  cream_status status = good ? cream_classify_forward(&p->model, good, p->pixels, p->logits, err) : CREAM_OK;
   const float *logits = p->logits;
   for (int i = 0; i < p->n && status == CREAM_OK; i++) {
     if (p->images[i].status != CREAM_OK) {
@@ -241,14 +196,9 @@ static cream_status open_all(prediction *p, cream_error *err) {
   p->batch = count < BATCH ? count : BATCH;
   cream_status status = model_open(&p->model, config, p->batch, err);
   if (status != CREAM_OK) return status;
-  const model *m = &p->model;
+  const cream_model *m = &p->model;
   device_print(m->backend);
-  cream_augment_config augment = config->augment;
-  augment.test_crop = m->info.test_crop;
-  augment.interpolation =
-      strcmp(m->info.interpolation, "bilinear") ? CREAM_INTERPOLATION_BICUBIC : CREAM_INTERPOLATION_BILINEAR;
-  status =
-      cream_transforms_init(&p->transforms, &augment, m->arch.net.resolution, m->info.mean, m->info.std, err);
+  status = cream_classify_transforms(m, &config->augment, &p->transforms, err);
   if (status != CREAM_OK) return status;
   p->threads = config->threads ? config->threads : cream_cpu_threads();
   if (p->threads > MAX_THREADS) p->threads = MAX_THREADS;
@@ -256,7 +206,8 @@ static cream_status open_all(prediction *p, cream_error *err) {
   p->pixels = malloc(batch * image_bytes(p));
   p->logits = malloc(batch * classes * sizeof *p->logits);
   p->order = malloc(classes * sizeof *p->order);
-  if (p->pixels && p->logits && p->order) return CREAM_OK;
+  p->probability = malloc(classes * sizeof *p->probability);
+  if (p->pixels && p->logits && p->order && p->probability) return CREAM_OK;
   return cream_fail_memory(err, batch * image_bytes(p), "images");
 }
 
@@ -268,14 +219,12 @@ static cream_status run(const void *values, cream_error *err) {
   if (status == CREAM_OK && p.unusable)
     status = cream_fail(err, CREAM_BAD_DATA, "%d of %d images could not be used", p.unusable,
                         p.options->run.line.n_arguments);
-  for (int i = 0; i < p.threads; i++) {
-    cream_image_free(&p.readers[i].image);
-    cream_transform_memory_free(&p.readers[i].memory);
-  }
+  for (int i = 0; i < p.threads; i++) cream_reader_free(&p.readers[i]);
   free(p.pixels);
   free(p.logits);
   free(p.order);
-  model_close(&p.model);
+  free(p.probability);
+  cream_model_close(&p.model);
   return status;
 }
 

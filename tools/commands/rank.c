@@ -111,13 +111,14 @@ static cream_status take_score(void *self, int job, const void *record, cream_er
 /* ---- training from scratch --------------------------------------------------------------------------- */
 
 /* The run's settings of retraining, with rank.epochs. No averaged weights: they would still be near their
- * initial values. */
+ * initial values. Nothing is frozen, for the same reason. */
 static cream_config short_recipe(const cream_config *search) {
   cream_config config = *search;
   config.retrain.epochs = search->rank.epochs;
   if (search->rank.batch) config.retrain.batch = search->rank.batch;
   config.rank.batch = config.retrain.batch;
   config.retrain.ema = 0;
+  snprintf(config.retrain.freeze, sizeof config.retrain.freeze, "none");
   config.retrain.eval_every = 0;
   config.time_budget = 0;
   return config;
@@ -210,6 +211,7 @@ static const char *const free_of_trained[] = {"out",
                                               "retrain.epochs",
                                               "retrain.batch",
                                               "retrain.ema",
+                                              "retrain.weights",
                                               "retrain.eval_every",
                                               "rank.paths",
                                               "rank.spread",
@@ -369,8 +371,9 @@ static const cli_option options[] = {
               "discard the results of an earlier ranking and start again"),
 };
 
-static const char *const settings[] = {RUN_COMMON_SETTINGS, "space",   "flops",    "resolution", "depth",
-                                       "recalibrate.",      "search.", "retrain.", "rank.",      NULL};
+static const char *const settings[] = {
+    RUN_COMMON_SETTINGS, "space",   "flops",    "resolution", "depth", "recalibrate.",
+    "signals",           "search.", "retrain.", "rank.",      NULL};
 
 COMMAND(
     rank, "measure how well a run's supernet orders its paths", CLI_OPTIONS(options),

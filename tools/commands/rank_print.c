@@ -1,26 +1,81 @@
 #include "rank_print.h"
 
 #include <math.h>
+#include <string.h>
+#include <unistd.h>
 
-enum { COLUMNS = 60, ROWS = 18 };
+#include "io/report/term_text.h"
+#include "tools/cli/terminal.h"
 
-static void print_paths(const cream_rank_report *report, const int *order) {
-  printf("  #  supernet  held out      test    M FLOPs  M params  path\n");
-  for (int i = 0; i < report->n; i++) {
-    const cream_ranked *p = &report->paths[order[i]];
-    char text[400];
-    printf("%3d %7.2f %% %7.2f %% %7.2f %% %10.3f %9.3f  %s\n", i + 1, 100 * p->supernet.top1,
-           100 * p->heldout.top1, 100 * p->test.top1, cream_cost_flops(&p->cost) / 1e6, p->cost.params / 1e6,
-           cream_path_format(report->skeleton, &p->path, text, sizeof text));
-  }
+enum { COLUMNS = 60, ROWS = 18, LINE = 600, CELL = 40, LEAST_PATH = 12, TITLE = 34, LEAST_TITLE = 16 };
+
+/* Room for lines: 0: any, as the output is no terminal. */
+static int room_of(const terminal *screen) {
+  return screen->is ? screen->columns - 1 : 0;
 }
 
-static void print_interval(const cream_interval *interval) {
-  if (isfinite(interval->value))
-    printf("  %6.3f  [%6.3f, %6.3f]", interval->value, interval->low, interval->high);
-  else
-    printf("  %6s  %16s", "-", "");
+static void put_line(const char *line, const terminal *screen) {
+  char cut[4 * LINE];
+  cream_term_cut(line, room_of(screen) ? room_of(screen) : LINE, screen->unicode, cut, sizeof cut);
+  puts(cut);
 }
+
+/* ---- paths ------------------------------------------------------------------------------------------- */
+
+/* The columns before the path: X(NAME, width, rank, title, format of a cell, value in `p`). */
+#define PATH_COLUMNS(X)                                                                                      \
+  X(NUMBER, 3, -1, "  #", "%3d", row + 1)                                                                    \
+  X(SUPERNET, 10, 0, "  supernet", " %7.2f %%", 100 * p->supernet.top1)                                      \
+  X(HELD_OUT, 10, -1, "  held out", " %7.2f %%", 100 * p->heldout.top1)                                      \
+  X(TEST, 10, 1, "      test", " %7.2f %%", 100 * p->test.top1)                                              \
+  X(FLOPS, 11, 2, "    M FLOPs", " %10.3f", cream_cost_flops(&p->cost) / 1e6)                                \
+  X(PARAMS, 10, 3, "  M params", " %9.3f", p->cost.params / 1e6)
+
+enum {
+#define ENUM(name, width, rank, title, format, value) name,
+  PATH_COLUMNS(ENUM)
+#undef ENUM
+      N_COLUMNS
+};
+
+static const cream_term_column columns[N_COLUMNS] = {
+#define WIDTH(name, width, rank, title, format, value) [name] = {width, rank},
+    PATH_COLUMNS(WIDTH)
+#undef WIDTH
+};
+
+static const char *const titles[N_COLUMNS] = {
+#define TITLE_OF(name, width, rank, title, format, value) [name] = title,
+    PATH_COLUMNS(TITLE_OF)
+#undef TITLE_OF
+};
+
+static void put_cells(char cells[N_COLUMNS][CELL], const cream_ranked *p, int row) {
+#define PUT(name, width, rank, title, format, value) snprintf(cells[name], CELL, format, value);
+  PATH_COLUMNS(PUT)
+#undef PUT
+}
+
+/* p: NULL: the line of titles. */
+static void print_path(const cream_rank_report *report, const cream_ranked *p, int row, unsigned shown,
+                       const terminal *screen) {
+  char cells[N_COLUMNS][CELL], line[LINE] = "", path[400] = "path";
+  if (p) put_cells(cells, p, row);
+  if (p) cream_path_format(report->skeleton, &p->path, path, sizeof path);
+  for (int c = 0; c < N_COLUMNS; c++)
+    if (shown >> c & 1) strncat(line, p ? cells[c] : titles[c], CELL);
+  strcat(strcat(line, "  "), path);
+  put_line(line, screen);
+}
+
+static void print_paths(const cream_rank_report *report, const int *order, const terminal *screen) {
+  int room = room_of(screen);
+  unsigned shown = cream_term_fit(columns, N_COLUMNS, room ? room - 2 : LINE, LEAST_PATH);
+  print_path(report, NULL, 0, shown, screen);
+  for (int i = 0; i < report->n; i++) print_path(report, &report->paths[order[i]], i, shown, screen);
+}
+
+/* ---- correlations ------------------------------------------------------------------------------------ */
 
 static const char *title(const cream_correlation *c) {
   if (c->by == CREAM_RANK_BY_FLOPS) return "FLOPs alone, held-out accuracy";
@@ -28,17 +83,53 @@ static const char *title(const cream_correlation *c) {
   return c->split == CREAM_RANK_TEST ? "held-out accuracy, test accuracy" : "accuracies, held out";
 }
 
-static void print_correlations(const cream_rank_report *report) {
-  printf("\n%-34s %5s  %6s  %-16s  %6s  %s\n", "supernet's score, trained path's", "best", "tau",
-         "95 % interval", "rho", "95 % interval");
+enum { TAU, TAU_INTERVAL, RHO, RHO_INTERVAL, N_NUMBERS };
+static const cream_term_column numbers[N_NUMBERS] = {
+    [TAU] = {8, -1}, [TAU_INTERVAL] = {18, 1}, [RHO] = {8, 0}, [RHO_INTERVAL] = {18, 2}};
+
+static void put_value(char cells[N_NUMBERS][CELL], int value, const cream_interval *interval) {
+  snprintf(cells[value], CELL, "  %6.3f", interval->value);
+  snprintf(cells[value + 1], CELL, "  [%6.3f, %6.3f]", interval->low, interval->high);
+  if (isfinite(interval->value)) return;
+  snprintf(cells[value], CELL, "  %6s", "-");
+  snprintf(cells[value + 1], CELL, "  %16s", "");
+}
+
+static void print_correlation(const char *name, const char *best, char cells[N_NUMBERS][CELL], unsigned shown,
+                              const terminal *screen) {
+  char line[LINE], cut[4 * TITLE + 4];
+  int room = room_of(screen), width = TITLE;
+  for (int i = 0, rest = 6; i < N_NUMBERS; i++) {
+    if (shown >> i & 1) rest += numbers[i].width;
+    if (room && room - rest < width) width = room - rest;
+  }
+  int taken = cream_term_cut(name, width, screen->unicode, cut, sizeof cut);
+  snprintf(line, sizeof line, "%s%*s %5s", cut, width > taken ? width - taken : 0, "", best);
+  for (int i = 0; i < N_NUMBERS; i++)
+    if (shown >> i & 1) strncat(line, cells[i], CELL);
+  put_line(line, screen);
+}
+
+static void print_correlations(const cream_rank_report *report, const terminal *screen) {
+  char cells[N_NUMBERS][CELL] = {[TAU] = "     tau",
+                                 [TAU_INTERVAL] = "  95 % interval   ",
+                                 [RHO] = "     rho",
+                                 [RHO_INTERVAL] = "  95 % interval"};
+  int room = room_of(screen);
+  unsigned shown = cream_term_fit(numbers, N_NUMBERS, room ? room : LINE, LEAST_TITLE + 6);
+  putchar('\n');
+  print_correlation("supernet's score, trained path's", "best", cells, shown, screen);
   for (int i = 0; i < report->n_correlations; i++) {
     const cream_correlation *c = &report->correlations[i];
-    printf("%-34s %5d", title(c), c->best);
-    print_interval(&c->tau);
-    print_interval(&c->rho);
-    putchar('\n');
+    char best[16];
+    snprintf(best, sizeof best, "%d", c->best);
+    put_value(cells, TAU, &c->tau);
+    put_value(cells, RHO, &c->rho);
+    print_correlation(title(c), best, cells, shown, screen);
   }
 }
+
+/* ---- scatter ----------------------------------------------------------------------------------------- */
 
 typedef struct axis {
   double low, high;
@@ -61,34 +152,37 @@ static int place(const axis *a, double value, int cells) {
 }
 
 /* A point is a dot; several at one place are their number. */
-static void print_scatter(const cream_rank_report *report) {
+static void print_scatter(const cream_rank_report *report, const terminal *screen) {
+  int room = room_of(screen), wide = !room || room - 9 > COLUMNS ? COLUMNS : room - 9 < 8 ? 8 : room - 9;
   int count[ROWS][COLUMNS] = {0};
   const axis x = axis_of(report, true), y = axis_of(report, false);
   for (int i = 0; i < report->n; i++) {
     const cream_ranked *p = &report->paths[i];
-    count[ROWS - 1 - place(&y, p->heldout.top1, ROWS)][place(&x, p->supernet.top1, COLUMNS)]++;
+    count[ROWS - 1 - place(&y, p->heldout.top1, ROWS)][place(&x, p->supernet.top1, wide)]++;
   }
-  printf("\ntrained from scratch, held-out accuracy (%%), over the supernet's (%%)\n");
+  putchar('\n');
+  put_line("trained from scratch, held-out accuracy (%), over the supernet's (%)", screen);
   for (int row = 0; row < ROWS; row++) {
     if (row == 0 || row == ROWS - 1)
       printf("%7.2f |", 100 * (row ? y.low : y.high));
     else
       printf("        |");
-    for (int column = 0; column < COLUMNS; column++) {
+    for (int column = 0; column < wide; column++) {
       int n = count[row][column];
       putchar(n == 0 ? ' ' : n == 1 ? '.' : n < 10 ? '0' + n : '#');
     }
     putchar('\n');
   }
   printf("        +");
-  for (int column = 0; column < COLUMNS; column++) putchar('-');
-  printf("\n         %-*.2f%.2f\n", COLUMNS - 5, 100 * x.low, 100 * x.high);
+  for (int column = 0; column < wide; column++) putchar('-');
+  printf("\n         %-*.2f%.2f\n", wide - 5, 100 * x.low, 100 * x.high);
 }
 
 void rank_print(const cream_rank_report *report) {
+  const terminal screen = terminal_of(STDOUT_FILENO);
   int order[CREAM_RANK_MAX_PATHS];
   cream_rank_order(report->paths, report->n, order);
-  print_paths(report, order);
-  print_correlations(report);
-  print_scatter(report);
+  print_paths(report, order, &screen);
+  print_correlations(report, &screen);
+  print_scatter(report, &screen);
 }

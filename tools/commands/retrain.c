@@ -84,36 +84,47 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
   return open_sources(r, config, err);
 }
 
-/* Loads config->weights, unless a checkpoint replaces them. The data may have another number of classes. */
+/* Loads config->weights, unless a checkpoint replaces them. The data may have other classes. */
 static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
   if (!*config->weights) return CREAM_OK;
   cream_weights_report loaded = {0};
-  cream_status status = cream_weights_load_any_classes(config->weights, r->backend,
-                                                       cream_retrain_net(r->retrain), &loaded, err);
+  int *row_of;
+  cream_status status = class_match_train(config, &r->data, &row_of, err);
+  if (status == CREAM_OK)
+    status = cream_weights_load_any_classes(config->weights, r->backend, cream_retrain_net(r->retrain),
+                                            row_of, &loaded, err);
+  free(row_of);
   if (loaded.text[0]) fprintf(stderr, "%s: %s\n", config->weights, loaded.text);
   return status;
+}
+
+static cream_status check_freeze(const cream_config *config, cream_error *err) {
+  const char *freeze = config->retrain.freeze;
+  if (strcmp(freeze, "none") == 0 || *config->weights) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "retrain.freeze: got \"%.40s\" without weights, which would stay at their random initial "
+                    "values; expected --weights FILE",
+                    freeze);
 }
 
 /* The share of the initial weights in the averaged ones falls by a factor of retrain.ema a step. */
 static void warn_of_average(const retrain_run *r, const cream_config *config) {
   size_t per_epoch = cream_source_steps(r->train, true) / (size_t)config->retrain.accumulate;
-  double steps = (double)per_epoch * config->retrain.epochs, kept = pow(config->retrain.ema, steps);
-  if (config->retrain.ema > 0 && kept > 0.05 && !*config->weights)
-    fprintf(
-        stderr,
-        "retrain.ema: after %.0f steps, %.0f %% of the averaged weights that are tested will still be the "
-        "initial ones; for so short a training, set it to %.3g\n",
-        steps, 100 * kept, fmax(1 - 10 / steps, 0));
+  double steps = (double)per_epoch * config->retrain.epochs, kept;
+  if (config->retrain.ema > 0 && cream_retrain_average_is_young(&config->retrain, steps, &kept))
+    fprintf(stderr,
+            "retrain.ema: after %.0f steps, %.0f %% of the averaged weights will still be the initial ones; "
+            "for so short a training, set it to %.3g\n",
+            steps, 100 * kept, fmax(1 - 10 / steps, 0));
 }
 
 static cream_status open_parts(retrain_run *r, run_options *options, cream_error *err) {
   cream_config *config = &options->config;
   cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
+  if (status == CREAM_OK) status = check_freeze(config, err);
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
-  if (status == CREAM_OK && !options->resume) status = class_match_train(config, &r->data, err);
-  if (status == CREAM_OK && !*config->weights) run_take_classes(&r->arch, &r->data);
-  if (status == CREAM_OK) status = run_check_classes(&r->arch, &r->data, err);
+  if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
   return status == CREAM_OK ? open_sources(r, config, err) : status;
 }
@@ -175,6 +186,14 @@ static cream_status open_session(retrain_run *r, const run_options *options, cre
                          r->arch.space_hash, err);
 }
 
+static const struct {
+  const char *word, *title, *split;
+} kinds[] = {
+    [CREAM_RETRAIN_TRAINED] = {"trained", "unaveraged", "test-trained"},
+    [CREAM_RETRAIN_AVERAGED] = {"averaged", "averaged", "test-averaged"},
+};
+_Static_assert(sizeof kinds / sizeof *kinds == CREAM_RETRAIN_KINDS, "words of each kind of weights");
+
 static cream_status open_all(retrain_run *r, run_options *options, cream_error *err) {
   cream_config *config = &options->config;
   cream_status status = open_parts(r, options, err);
@@ -199,7 +218,21 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
 static cream_status save_weights(retrain_run *r, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
   return run_save_weights(cream_run_file(&r->run.folder, CREAM_RUN_WEIGHTS, file),
-                          cream_retrain_net(r->retrain), &r->data, NULL, 0, err);
+                          cream_retrain_net(r->retrain), &r->data,
+                          kinds[cream_retrain_chosen(r->retrain).kind].word, NULL, 0, err);
+}
+
+/* Which weights were written, and why. */
+static void print_choice(const cream_retrain_choice *choice, const cream_config *config) {
+  const cream_score *trained = &choice->heldout[CREAM_RETRAIN_TRAINED];
+  const cream_score *averaged = &choice->heldout[CREAM_RETRAIN_AVERAGED];
+  printf("weights     %s are written", kinds[choice->kind].word);
+  if (choice->evaluated)
+    printf("; held out: trained %.2f %%, averaged %.2f %% of %zu images", 100 * trained->top1,
+           100 * averaged->top1, trained->count);
+  else
+    printf("; no images are held out");
+  puts(config->retrain.weights == CREAM_FINAL_BEST ? "" : " (retrain.weights)");
 }
 
 /* Tests the network once; `title` is printed. confusion: as in run_test_net. */
@@ -226,19 +259,30 @@ static cream_status test_classes(retrain_run *r, const run_options *options, run
   return status;
 }
 
-/* Tests the averaged weights where there are any, and then the trained ones too. */
+/* Tests the weights that were written, and the others where there are averaged and trained ones. */
 static cream_status test(retrain_run *r, const run_options *options, cream_error *err) {
-  run_test tested, trained;
+  const cream_retrain_choice choice = cream_retrain_chosen(r->retrain);
+  bool averaged = choice.kind == CREAM_RETRAIN_AVERAGED;
+  cream_retrain_kind other = averaged ? CREAM_RETRAIN_TRAINED : CREAM_RETRAIN_AVERAGED;
+  run_test tested, others;
   cream_path path = cream_skeleton_first_path(&r->arch.net);
   if (!options->json) run_print_network(&r->arch.net, &path);
   cream_run_result result = {.command = "retrain", .net = &r->arch.net, .test = &tested.score};
   cream_status status = test_classes(r, options, &tested, err);
-  if (status == CREAM_OK && cream_retrain_use_trained(r->retrain)) {
-    status = test_once(r, options, "test-trained", "unaveraged", NULL, &trained, err);
-    result.test_trained = &trained.score;
+  if (choice.evaluated) result.heldout = &choice.heldout[choice.kind];
+  if (status == CREAM_OK && cream_retrain_use(r->retrain, other)) {
+    status = test_once(r, options, kinds[other].split, kinds[other].title, NULL, &others, err);
+    *(averaged ? &result.test_trained : &result.test_averaged) = &others.score;
+    result.weights = kinds[choice.kind].word;
+    if (choice.evaluated) {
+      result.heldout_trained = &choice.heldout[CREAM_RETRAIN_TRAINED];
+      result.heldout_averaged = &choice.heldout[CREAM_RETRAIN_AVERAGED];
+    }
+    if (status == CREAM_OK && !options->json) print_choice(&choice, &options->config);
   }
   if (status == CREAM_OK)
     status = session_result(&r->run, options, cream_retrain_net(r->retrain), &result, err);
+  if (status == CREAM_OK) run_hint_at_chance("retrain", &tested.score, r->arch.net.classes);
   if (status != CREAM_OK || options->json) return status;
   printf("next        cream test --run %s\n", r->run.folder.dir);
   return CREAM_OK;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "tools/cli/board_print.h"
 #include "tools/run/device.h"
 #include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
@@ -39,7 +40,7 @@ static cream_status save_supernet(const search_run *s, cream_error *err) {
     };
     char path[CREAM_MAX_FILE_NAME];
     status = run_save_weights(cream_run_file(&s->run.folder, CREAM_RUN_SUPERNET, path),
-                              cream_search_net(s->search), &s->data, meta, inputs ? 2 : 0, err);
+                              cream_search_net(s->search), &s->data, NULL, meta, inputs ? 2 : 0, err);
   }
   free(theta);
   return status;
@@ -94,10 +95,12 @@ static cream_status save(search_run *s, const run_options *options, const cream_
 
 static void report(const search_run *s, const cream_search_result *found) {
   const char *dir = s->run.folder.dir;
+  const terminal screen = terminal_of(STDERR_FILENO);
   for (int t = 0; t < cream_search_targets(s->search); t++) {
     const char *budget = budget_of(s, t);
     if (budget) fprintf(stderr, "budget %s\n", budget);
-    progress_print_board(stderr, cream_search_board(s->search, t), &s->skeleton);
+    const board_view view = {cream_search_board(s->search, t), &s->skeleton, NULL, found[t].entry, 0};
+    board_print(stderr, &view, &screen);
     if (budget) printf("budget      %s\n", budget);
     run_print_network(&s->skeleton, &found[t].path);
     if (found[t].ms > 0) printf("latency     %.3f ms by the table\n", found[t].ms);
@@ -147,6 +150,15 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   return CREAM_OK;
 }
 
+/* A search that is continued for more epochs has its teacher from the same epoch on. */
+static void keep_start_epoch(cream_config *config) {
+  cream_checkpoint_info info;
+  bool found = false;
+  if (cream_checkpoints_peek(config->out, &info, &found, NULL) == CREAM_OK && found &&
+      config->search.epochs > info.config.search.epochs && config->search.start_epoch < 0)
+    config->search.start_epoch = checkpoint_start_epoch(&info.config);
+}
+
 static cream_status open_parts(search_run *s, const run_options *options, cream_error *err) {
   const cream_config *config = &options->config;
   cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
@@ -190,6 +202,7 @@ static void begin(search_run *s, const run_options *options, cream_config *confi
     config->time_budget = 0;
   } else {
     s->listener = session_listener(&s->run);
+    if (options->resume) keep_start_epoch(config);
   }
 }
 
@@ -251,8 +264,13 @@ static cream_status run_and_save(search_run *s, const run_options *options, crea
     }
   }
   device_report(s->backend, s->run.steps, stderr);
-  if (status == CREAM_OK && !options->json) report(s, found);
-  return status;
+  if (status != CREAM_OK) return status;
+  if (!options->json) report(s, found);
+  const cream_score *best = &found->score;
+  for (int t = 1; t < cream_search_targets(s->search); t++)
+    if (found[t].score.top1 > best->top1) best = &found[t].score;
+  run_hint_at_chance("search", best, s->skeleton.classes);
+  return CREAM_OK;
 }
 
 /* What an interrupted search leaves. */

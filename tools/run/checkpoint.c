@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/search/search.h"
 #include "io/config/settings.h"
+#include "old_paths.h"
 #include "run_data.h"
 #include "tools/cli/progress.h"
 
@@ -53,24 +55,55 @@ static const char *const free_in_search[] = {
     "out",    "arch",     "weights", "threads",           "time_budget", "signals", "checkpoint.",
     "on_nan", "retrain.", "device",  "opencl.parameters", "rank.",       NULL};
 static const char *const free_in_retrain[] = {
-    "out",     "arch",  "weights", "threads", "time_budget", "signals",           "checkpoint.", "on_nan",
-    "search.", "space", "flops",   "depth",   "device",      "opencl.parameters", "rank.",       NULL};
+    "out",         "arch",   "weights",           "threads",         "time_budget", "signals",
+    "checkpoint.", "on_nan", "search.",           "retrain.weights", "space",       "flops",
+    "depth",       "device", "opencl.parameters", "rank.",           NULL};
 
 const char *const *checkpoint_free(const char *command) {
   return strcmp(command, "search") == 0 ? free_in_search : free_in_retrain;
 }
 
-/* Whether a retraining is continued beyond the epochs that it had. */
+static bool is_search(const checkpointer *c) {
+  return strcmp(c->info.command, "search") == 0;
+}
+
+static int *epochs_of(const checkpointer *c, cream_config *config) {
+  return is_search(c) ? &config->search.epochs : &config->retrain.epochs;
+}
+
+/* Whether a run is continued beyond the epochs that it had. */
 static bool extends(const checkpointer *c, const cream_checkpoint_info *found) {
-  return strcmp(c->info.command, "retrain") == 0 &&
-         c->info.config.retrain.epochs > found->config.retrain.epochs;
+  cream_config is = c->info.config, was = found->config;
+  return *epochs_of(c, &is) > *epochs_of(c, &was);
+}
+
+int checkpoint_start_epoch(const cream_config *found) {
+  const cream_search_config *search = &found->search;
+  return search->start_epoch >= 0 ? search->start_epoch : search->epochs / 6;
+}
+
+/* Gives the settings that a run was started with those of more epochs. */
+static cream_status extend(const checkpointer *c, const cream_checkpoint_info *found, cream_config *started,
+                           cream_error *err) {
+  cream_config is = c->info.config;
+  *epochs_of(c, started) = *epochs_of(c, &is);
+  if (!is_search(c)) return CREAM_OK;
+  started->search.start_epoch = checkpoint_start_epoch(&found->config);
+  if (cream_strategy_has_supernet(is.search.strategy)) return CREAM_OK;
+  return cream_fail(
+      err, CREAM_BAD_CONFIG,
+      "--resume: search.epochs is %d, but the run in %s has %d, which a %s search has divided among its "
+      "paths; leave it unchanged, or choose another --out",
+      is.search.epochs, c->folder->dir, found->config.search.epochs, cream_strategy_name(is.search.strategy));
 }
 
 static cream_status check(void *self, const cream_checkpoint_info *found, cream_error *err) {
   const checkpointer *c = self;
   cream_config started = found->config;
+  old_paths_find(&started, c->folder->dir);
   run_absolute_paths(&started); /* those of an older program are not */
-  if (extends(c, found)) started.retrain.epochs = c->info.config.retrain.epochs;
+  cream_status status = extends(c, found) ? extend(c, found, &started, err) : CREAM_OK;
+  if (status != CREAM_OK) return status;
   const char *key = cream_settings_differ(&started, &c->info.config, checkpoint_free(c->info.command));
   if (!key) return CREAM_OK;
   char was[128], is[128];
@@ -99,10 +132,11 @@ cream_status checkpoint_resume(checkpointer *c, const checkpoint_target *target,
   if (status != CREAM_OK) return status;
   if (*note) fprintf(stderr, "resume: %s\n", note);
   c->folder->extended = extends(c, &found);
+  const int epochs = *epochs_of(c, &c->info.config);
   if (c->folder->extended)
     fprintf(stderr,
             "resume: %d epochs in place of %d; the learning rate follows the schedule of %d from here on\n",
-            c->info.config.retrain.epochs, found.config.retrain.epochs, c->info.config.retrain.epochs);
+            epochs, *epochs_of(c, &found.config), epochs);
   fprintf(stderr, "resume: continuing from checkpoint-%09llu.safetensors in %s\n",
           (unsigned long long)found.step, c->folder->dir);
   return CREAM_OK;

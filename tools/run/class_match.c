@@ -140,14 +140,16 @@ cream_status class_match_test(const cream_config *config, run_data *data, cream_
   return status;
 }
 
-cream_status class_match_train(const cream_config *config, const run_data *data, cream_error *err) {
+cream_status class_match_train(const cream_config *config, const run_data *data, int **row_of,
+                               cream_error *err) {
   match m;
   bool known;
   cream_status status = open_match(&m, config, data, &known, err);
-  if (!status && known && !m.same && m.info.n_classes == data->dataset->classes)
-    fprintf(stderr, "classes: those of %s %s; its classifier is only a start, as for any new classes\n",
-            config->weights,
-            m.foreign >= 0 ? "have other names than the data's" : "are in another order than the data's");
+  *row_of = NULL;
+  if (!status && known && !m.same) {
+    *row_of = m.label_of;
+    m.label_of = NULL;
+  }
   close_match(&m);
   return status;
 }

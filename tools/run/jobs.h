@@ -22,7 +22,7 @@ typedef struct jobs {
   cream_status (*failed)(void *self, int job, const cream_error *, cream_error *);
 } jobs;
 
-/* Runs jobs 0..n-1, started in this order. SIGINT and SIGTERM are passed on to the jobs; returns CREAM_INTERRUPTED
+/* Runs jobs 0..n-1, started in this order. The signals of tools/cli/signals.h end the jobs in order (SIGTERM); returns CREAM_INTERRUPTED
  * then. All processes have ended when it returns. */
 cream_status jobs_run(const jobs *, int n, cream_error *);
 /* Sends a record. */

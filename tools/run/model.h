@@ -1,25 +1,11 @@
-/* A trained network for use: predict and export. */
+/* The trained network that a command's settings name. */
 #ifndef CREAM_TOOLS_MODEL_H
 #define CREAM_TOOLS_MODEL_H
 
-#include "core/base/config.h"
-#include "core/net/net.h"
-#include "io/config/arch.h"
-#include "io/weights/weights_info.h"
+#include "tools/lib/model.h"
 
-typedef struct model {
-  cream_arch arch;
-  cream_weights_info
-      info; /* complete: ImageNet's values where the file has none; there may be no class names */
-  cream_backend *backend;
-  cream_net *net; /* folded (core/net/fold.h) */
-} model;
-
-/* The network config->arch with the weights config->weights, for batches of up to `batch` images. A
- * built-in network gets the weights' number of classes. augment.interpolation and augment.test_crop, where
- * they are not at their defaults, go before what the weights file says. On failure too, model_close has to be
- * called. */
-cream_status model_open(model *, const cream_config *, int batch, cream_error *);
-void model_close(model *);
+/* The network config->arch with the weights config->weights on config->device, for batches of up to `batch` images; a
+ * line on stderr names tensors that are not used. On failure too, cream_model_close has to be called. */
+cream_status model_open(cream_model *, const cream_config *, int batch, cream_error *);
 
 #endif

@@ -8,6 +8,7 @@
 #include "io/config/latency_table.h"
 #include "io/config/space_yaml.h"
 #include "io/run/run.h"
+#include "tools/lib/model.h"
 
 cream_status run_backend(const cream_config *config, cream_backend **backend, cream_error *err) {
   device_options options = device_options_of(config);
@@ -104,19 +105,9 @@ cream_status run_arch(const cream_config *config, cream_arch *arch, cream_error 
 }
 
 cream_status run_check_weights(const cream_config *config, cream_error *err) {
-  const char *name = strrchr(config->weights, '/');
-  if (!*config->weights)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "no weights: expected --weights FILE, or --run DIR, the folder of a retraining");
-  if (!name || strcmp(name, "/" CREAM_RUN_WEIGHTS) || !access(config->weights, F_OK)) return CREAM_OK;
-  int length = (int)(name - config->weights);
-  char supernet[sizeof config->weights + 32];
-  snprintf(supernet, sizeof supernet, "%.*s/" CREAM_RUN_SUPERNET, length, config->weights);
-  if (access(supernet, F_OK)) return CREAM_OK;
+  if (*config->weights) return cream_model_check_weights(config->weights, err);
   return cream_fail(err, CREAM_BAD_CONFIG,
-                    "%.*s is a search, and its network is not trained yet; train it with cream retrain --run "
-                    "%.*s --out DIR",
-                    length, config->weights, length, config->weights);
+                    "no weights: expected --weights FILE, or --run DIR, the folder of a retraining");
 }
 
 void run_take_classes(cream_arch *arch, const run_data *data) {

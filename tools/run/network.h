@@ -27,7 +27,7 @@ cream_range run_range(const cream_config *);
 cream_status run_arch(const cream_config *, cream_arch *, cream_error *);
 /* Fails where config->weights is empty, or is that of a folder of --run that is a search: it has no such file. */
 cream_status run_check_weights(const cream_config *, cream_error *);
-/* Gives a network that is trained from scratch the number of classes of the data; a line on stderr says so where the
+/* Gives a network that is trained the number of classes of the data; a line on stderr says so where the
  * network was found with another number. */
 void run_take_classes(cream_arch *, const run_data *);
 /* Fails where the network has another number of classes than the data. A built-in network gets the data's. */

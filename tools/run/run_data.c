@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "old_paths.h"
+
 static void print_skipped(void *context, cream_part part, size_t index, const char *line) {
   (void)context, (void)part, (void)index;
   fprintf(stderr, "skipped: %s\n", line);
@@ -33,8 +35,10 @@ static cream_status split(run_data *data, const cream_config *config, cream_erro
 
 static cream_status open_data(const cream_config *config, bool train, run_data *data, cream_error *err) {
   memset(data, 0, sizeof *data);
-  cream_status status = train ? cream_dataset_open(config->data, &data->dataset, err)
-                              : cream_dataset_open_to_test(config->data, &data->dataset, err);
+  cream_status status = old_paths_check(config, err);
+  if (status != CREAM_OK) return status;
+  status = train ? cream_dataset_open(config->data, &data->dataset, err)
+                 : cream_dataset_open_to_test(config->data, &data->dataset, err);
   if (status != CREAM_OK) return status;
   data->original = *data->dataset;
   data->augment = config->augment;

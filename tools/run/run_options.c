@@ -9,6 +9,7 @@
 #include "files.h"
 #include "io/config/settings.h"
 #include "io/run/run.h"
+#include "old_paths.h"
 #include "tools/cli/options.h"
 #include "tools/cli/signals.h"
 
@@ -37,6 +38,7 @@ cream_status run_options_run_untrained(void *values, const cli_given *given, con
   (void)given;
   cream_status status = files_join(file, sizeof file, folder, CREAM_RUN_CONFIG, err);
   if (status == CREAM_OK) status = cream_settings_load(config, file, err);
+  if (status == CREAM_OK) old_paths_find(config, folder);
   if (status == CREAM_OK) status = files_join(config->arch, sizeof config->arch, folder, CREAM_RUN_ARCH, err);
   config->weights[0] = '\0';
   config->out[0] = '\0';
@@ -86,6 +88,7 @@ cream_status run_options_resume(void *values, const cli_given *given, const char
   cream_status status = files_join(file, sizeof file, folder, CREAM_RUN_CONFIG, err);
   if (status != CREAM_OK || access(file, F_OK)) return status;
   status = cream_settings_load(config, file, err);
+  if (status == CREAM_OK) old_paths_find(config, folder);
   if (status == CREAM_OK) status = files_join(file, sizeof file, folder, CREAM_RUN_ARCH, err);
   if (status == CREAM_OK && *config->arch && !access(file, F_OK)) strcpy(config->arch, file);
   return status;

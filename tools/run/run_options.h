@@ -56,12 +56,12 @@ extern const char *const run_options_on_nan[]; /* words of --on-nan */
   RUN_SETTING(NETWORK, "latency-table", "search.latency.table", "FILE",                                      \
               "latencies of the space, from cream latency build")
 #define RUN_ARCH                                                                                             \
-  RUN_SETTING(                                                                                               \
-      NETWORK, "arch", "arch", "NAME|FILE|LIST",                                                             \
-      "architecture: a name (cream-14, -43, -114, -287, -481, -604, efficientnet-b0, "                       \
-      "mobilenet-v3-large), a file (arch.json of a search), or choices in the cream space by stage: "        \
-      "[[3],[3,1],...]",                                                                                     \
-      .names = cream_arch_names)
+  RUN_SETTING(NETWORK, "arch", "arch", "NAME|FILE|LIST",                                                     \
+              "architecture: a name (cream-14, -43, -114, -287, -481, -604, efficientnet-b0 to -b4, "        \
+              "efficientnet-lite0 to -lite4, mnasnet-100, mobilenet-v2, mobilenet-v3-large), a file "        \
+              "(arch.json of a search), or choices in the cream space by stage: "                            \
+              "[[3],[3,1],...]",                                                                             \
+              .names = cream_arch_names)
 #define RUN_RESOLUTION                                                                                       \
   RUN_SETTING(NETWORK, "resolution", "resolution", "PIXELS",                                                 \
               "side of the images; 0: the network's own, or from the FLOPs range")

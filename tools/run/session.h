@@ -35,7 +35,7 @@ cream_status session_open(session *, const run_options *, const run_data *, cons
  * a run without a result ended. `result` may have its command, strategy and scores set. */
 cream_status session_end(session *, const run_options *, cream_run_result *, const char *left,
                          cream_status status, cream_error *);
-/* Sends the result of a test to the listener. split: "test", "test-trained". */
+/* Sends the result of a test to the listener. split: a word of CREAM_EVAL_LIST. */
 cream_status session_tested(session *, const char *split, const run_test *, cream_error *);
 /* Completes `result` (command, net and scores are set) and writes it; with --json also to stdout. */
 cream_status session_result(session *, const run_options *, cream_net *, cream_run_result *, cream_error *);

@@ -1,5 +1,6 @@
 #include "trained.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ cream_status run_test_net(cream_net *net, const run_data *data, int batch, uint3
   return status;
 }
 
-cream_status run_save_weights(const char *path, const cream_net *net, const run_data *data,
+cream_status run_save_weights(const char *path, const cream_net *net, const run_data *data, const char *kind,
                               const cream_st_tensor *extra, int n_extra, cream_error *err) {
   const cream_dataset *dataset = data->dataset;
   cream_weights_info info = {.resolution = cream_net_skeleton(net)->resolution, .has_normalisation = true};
@@ -35,9 +36,12 @@ cream_status run_save_weights(const char *path, const cream_net *net, const run_
   cream_weights_metadata metadata = {0};
   cream_status status = cream_weights_info_set_classes(&info, dataset->class_names, dataset->classes, err);
   if (status == CREAM_OK) status = cream_weights_metadata_init(&metadata, &info, err);
+  cream_pair pairs[sizeof metadata.pairs / sizeof *metadata.pairs + 1];
+  memcpy(pairs, metadata.pairs, sizeof metadata.pairs);
+  if (kind) pairs[metadata.count] = (cream_pair){"weights", kind};
   if (status == CREAM_OK)
-    status = cream_weights_save(path, cream_net_backend(net), net, extra, n_extra, metadata.pairs,
-                                metadata.count, err);
+    status = cream_weights_save(path, cream_net_backend(net), net, extra, n_extra, pairs,
+                                metadata.count + (kind != NULL), err);
   cream_weights_metadata_free(&metadata);
   cream_weights_info_free(&info);
   return status;
@@ -52,6 +56,16 @@ void run_print_network(const cream_skeleton *skeleton, const cream_path *path) {
          skeleton->resolution, cream_path_format(skeleton, path, text, sizeof text));
   printf("costs       %.3f M multiply-adds, %.3f M FLOPs as the paper counts them, %.3f M parameters\n",
          cost.macs / 1e6, cream_cost_flops(&cost) / 1e6, cost.params / 1e6);
+}
+
+void run_hint_at_chance(const char *section, const cream_score *score, int classes) {
+  double chance = 1.0 / classes, images = (double)score->count;
+  if (images < 5.0 * classes || score->top1 > chance + 2 * sqrt(chance * (1 - chance) / images)) return;
+  fprintf(stderr,
+          "the accuracy of %.2f %% on %zu images is that of guessing one of %d classes: too few steps, or "
+          "too small a "
+          "rate? %s.epochs, %s.batch, %s.lr.lr and augment.* decide; see docs/guide.md, \"Small images\"\n",
+          100 * score->top1, score->count, classes, section, section, section);
 }
 
 void run_print_test(const char *title, const run_test *test) {

@@ -112,6 +112,31 @@ static void test_logits_stay(void **state) {
   }
 }
 
+/* Folding and training's forward pass use the space's epsilon, and all convolutions its padding. */
+static void test_padding_and_epsilon(void **state) {
+  fixture *f = *state;
+  cream_path path = draw_path(&f->skeleton, 1);
+  cream_error err;
+  float usual[BATCH * CLASSES], before[BATCH * CLASSES], after[BATCH * CLASSES];
+  logits_of(f, f->net, &path, usual);
+  for (int i = 0; i < 2; i++) {
+    f->skeleton = synthetic_skeleton();
+    if (i == 0) f->skeleton.space.padding = CREAM_PADDING_SAME;
+    if (i == 1) f->skeleton.space.bn_eps = 0.1;
+    uint64_t fingerprint = cream_net_fingerprint(f->net);
+    cream_net_destroy(f->net);
+    f->net = make_net(f);
+    assert_true(cream_net_fingerprint(f->net) != fingerprint);
+    fill_net(f, 3);
+    upload_images(f, f->net);
+    logits_of(f, f->net, &path, before);
+    assert_true(fabsf(before[0] - usual[0]) > 1e-3f);
+    assert_int_equal(cream_net_fold(f->net, &err), CREAM_OK);
+    logits_of(f, f->net, &path, after);
+    expect_same(before, after);
+  }
+}
+
 /* The parameters of a folded network, in one that is not. */
 static void test_parameters_are_an_equal_network(void **state) {
   fixture *f = *state;
@@ -191,6 +216,7 @@ static void test_failure_changes_nothing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_logits_stay, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_padding_and_epsilon, setup, teardown),
       cmocka_unit_test_setup_teardown(test_parameters_are_an_equal_network, setup, teardown),
       cmocka_unit_test_setup_teardown(test_failure_changes_nothing, setup, teardown),
       cmocka_unit_test_setup_teardown(test_description, setup, teardown),

@@ -16,7 +16,7 @@ typedef struct fixture {
   synthetic data;
 } fixture;
 
-static int setup(void **state) {
+static int setup_padded(void **state, cream_padding padding) {
   static fixture f;
   cream_error err;
   f.skeleton = synthetic_skeleton();
@@ -25,6 +25,7 @@ static int setup(void **state) {
   space->ops[1].se_act = CREAM_ACT_RELU6;
   space->ops[0].se_gate = CREAM_ACT_SIGMOID;
   space->head.act = CREAM_ACT_HARD_SWISH;
+  space->padding = padding;
   f.backend = synthetic_backend(false, 1);
   cream_net_options options = {.batch = BATCH, .seed = 3};
   assert_int_equal(cream_net_create(f.backend, &f.skeleton, &options, &f.net, &err), CREAM_OK);
@@ -32,6 +33,13 @@ static int setup(void **state) {
   synthetic_open(&f.data, IMAGES, BATCH, SIDE, 9);
   *state = &f;
   return 0;
+}
+
+static int setup(void **state) {
+  return setup_padded(state, CREAM_PADDING_SYMMETRIC);
+}
+static int setup_same(void **state) {
+  return setup_padded(state, CREAM_PADDING_SAME);
 }
 
 static int teardown(void **state) {
@@ -245,6 +253,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_arithmetic_is_exact, setup, teardown),
       cmocka_unit_test_setup_teardown(test_logits_are_near_the_floats, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_arithmetic_is_exact, setup_same, teardown),
+      cmocka_unit_test_setup_teardown(test_logits_are_near_the_floats, setup_same, teardown),
       cmocka_unit_test_setup_teardown(test_weights, setup, teardown),
       cmocka_unit_test_setup_teardown(test_not_finite, setup, teardown),
   };

@@ -200,6 +200,14 @@ static void assert_same_state(job *j, const char *got, const char *expected, int
   }
 }
 
+static void assert_same_choice(cream_retrain_choice a, cream_retrain_choice b) {
+  assert_true(a.evaluated && b.evaluated && a.kind == b.kind);
+  for (int kind = 0; kind < CREAM_RETRAIN_KINDS; kind++) {
+    assert_true(a.heldout[kind].top1 == b.heldout[kind].top1);
+    assert_true(a.heldout[kind].loss == b.heldout[kind].loss);
+  }
+}
+
 /* Stops after step 1 and every `stride` steps more, and after the last. */
 static void check_resume(bool is_search, cream_config config, uint64_t stride) {
   cream_error err;
@@ -237,6 +245,8 @@ static void check_resume(bool is_search, cream_config config, uint64_t stride) {
     assert_int_equal(w.n, straight.n);
     assert_memory_equal(w.records, straight.records, (size_t)w.n * sizeof(record));
     if (is_search) assert_true(cream_path_equal(&resumed.results[0].path, &first.results[0].path));
+    if (!is_search)
+      assert_same_choice(cream_retrain_chosen(resumed.retrain), cream_retrain_chosen(first.retrain));
     free(got);
     free(w.kept);
     job_close(&resumed);

@@ -77,6 +77,7 @@ typedef struct outcome {
   cream_error err;
   log_t log;
   cream_score score;
+  cream_retrain_choice choice;
   float *weights;
   size_t count;
 } outcome;
@@ -101,6 +102,7 @@ static outcome run(const cream_config *config, int threads, uint64_t stop_at) {
   out.status = cream_retrain_create(backend, &inputs, &retrain, &out.err);
   if (!out.status) {
     out.status = cream_retrain_run(retrain, &out.err);
+    out.choice = cream_retrain_chosen(retrain);
     cream_net *net = cream_retrain_net(retrain);
     cream_path only = cream_skeleton_first_path(&skeleton);
     cream_error err;
@@ -138,8 +140,45 @@ static void test_learns(void **state) {
     assert_int_equal(out.log.evals, 6); /* trained and averaged weights, every second epoch */
     assert_true(out.log.last < out.log.first);
     assert_true(out.score.count == 40 && out.score.top1 > 0.6);
-    /* the net is left with the averaged weights of the last evaluation */
-    assert_true(out.score.top1 == out.log.heldout_ema);
+    /* the net is left with the better weights of the last evaluation */
+    assert_true(out.score.top1 == fmax(out.log.heldout, out.log.heldout_ema));
+    free(out.weights);
+  }
+}
+
+/* The better weights on the held-out images are left in the net, or those that the settings name. */
+static void test_final_weights(void **state) {
+  (void)state;
+  const struct {
+    double ema;
+    cream_final_weights weights;
+    cream_retrain_kind kind;
+  } cases[] = {{0.9999, CREAM_FINAL_BEST, CREAM_RETRAIN_TRAINED}, /* the average has not caught up */
+               {0.9999, CREAM_FINAL_AVERAGED, CREAM_RETRAIN_AVERAGED},
+               {1e-9, CREAM_FINAL_BEST, CREAM_RETRAIN_AVERAGED}, /* equal */
+               {1e-9, CREAM_FINAL_TRAINED, CREAM_RETRAIN_TRAINED},
+               {0, CREAM_FINAL_AVERAGED, CREAM_RETRAIN_TRAINED}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    cream_config config = small_config();
+    config.retrain.ema = cases[i].ema;
+    config.retrain.weights = cases[i].weights;
+    outcome out = run(&config, 2, 0);
+    if (out.status) fail_msg("%s", out.err.text);
+    assert_true(out.choice.evaluated);
+    assert_int_equal(out.choice.kind, cases[i].kind);
+    assert_true(out.choice.heldout[CREAM_RETRAIN_TRAINED].top1 == out.log.heldout);
+    assert_true(out.score.top1 == out.choice.heldout[cases[i].kind].top1);
+    if (cases[i].ema > 0.5) assert_true(out.log.heldout > out.log.heldout_ema);
+    free(out.weights);
+  }
+  /* Stopped before an evaluation, the average decides by its age. */
+  cream_config config = small_config();
+  for (int young = 0; young < 2; young++) {
+    config.retrain.ema = young ? 0.9 : 0.1;
+    outcome out = run(&config, 2, 5);
+    assert_int_equal(out.status, CREAM_INTERRUPTED);
+    assert_false(out.choice.evaluated);
+    assert_int_equal(out.choice.kind, young ? CREAM_RETRAIN_TRAINED : CREAM_RETRAIN_AVERAGED);
     free(out.weights);
   }
 }
@@ -234,13 +273,10 @@ static void test_score(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_schedules),
-      cmocka_unit_test(test_learns),
-      cmocka_unit_test(test_repeats_itself_for_any_threads),
-      cmocka_unit_test(test_accumulates),
-      cmocka_unit_test(test_stop_and_time_budget),
-      cmocka_unit_test(test_refusals),
-      cmocka_unit_test(test_score),
+      cmocka_unit_test(test_schedules),     cmocka_unit_test(test_learns),
+      cmocka_unit_test(test_final_weights), cmocka_unit_test(test_repeats_itself_for_any_threads),
+      cmocka_unit_test(test_accumulates),   cmocka_unit_test(test_stop_and_time_budget),
+      cmocka_unit_test(test_refusals),      cmocka_unit_test(test_score),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

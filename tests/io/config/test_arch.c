@@ -77,6 +77,31 @@ static void round_trip(void **state) {
   free(second);
 }
 
+/* Padding and epsilon are in the file only where they are not the defaults, and come back. */
+static void padding_and_epsilon(void **state) {
+  (void)state;
+  cream_skeleton net = network();
+  cream_arch arch;
+  cream_error error;
+  assert_int_equal(cream_arch_save(scratch("a"), &net, NULL, &error), CREAM_OK);
+  char *usual = scratch_read("a", NULL);
+  assert_null(strstr(usual, "padding"));
+  assert_null(strstr(usual, "bn_eps"));
+  net.space.padding = CREAM_PADDING_SAME;
+  net.space.bn_eps = 1e-3;
+  assert_int_equal(cream_arch_save(scratch("a"), &net, NULL, &error), CREAM_OK);
+  char *text = scratch_read("a", NULL);
+  assert_text_contains(text, "\"classes\": 10,\n  \"padding\": \"same\",\n  \"bn_eps\": 0.001,\n  \"stem\"");
+  if (cream_arch_load(scratch("a"), &arch, &error)) fail_msg("%s", error.text);
+  assert_true(arch.net.space.padding == CREAM_PADDING_SAME && arch.net.space.bn_eps == 1e-3);
+  cream_unit_shape units[CREAM_MAX_UNITS];
+  bool residual;
+  cream_block_units(&arch.net.space, &arch.net.layers[0], arch.net.layers[0].options[0], units, &residual);
+  assert_int_equal(units[0].padding, CREAM_PADDING_SAME);
+  free(text);
+  free(usual);
+}
+
 /* A copy of the text with the first `from` replaced by `to`; the caller frees it. */
 static char *replaced(const char *text, const char *from, const char *to) {
   const char *at = strstr(text, from);
@@ -102,6 +127,8 @@ static void bad_files(void **state) {
       {"\"resolution\": 160,", "", "resolution"},
       {"\"resolution\": 160,", "\"resolution\": 160, \"resolution\": 160,", "resolution"},
       {"\"classes\": 10", "\"classes\": -1", "classes"},
+      {"\"classes\": 10", "\"classes\": 10, \"padding\": \"valid\"", "symmetric, same"},
+      {"\"classes\": 10", "\"classes\": 10, \"bn_eps\": 2", "bn_eps"},
       {"\"classes\"", "\"clases\"", "did you mean `classes`"},
       {"\"stem\": {", "\"stem\": [{}], \"x\": {", "stem"},
       {"\"stride\": 2", "\"stride\": 9", "stem.stride"},
@@ -197,7 +224,7 @@ static void built_in(void **state) {
   static const struct {
     const char *name;
     int resolution;
-    double macs, params; /* M; parameters of the baselines as timm and torchvision count them */
+    double macs, params; /* M; of the networks that timm has too, as its modules have them */
   } known[] = {{"cream-14", 64, 13.19, 0},
                {"cream-43", 96, 40.66, 0},
                {"cream-114", 160, 109.62, 0},
@@ -205,6 +232,17 @@ static void built_in(void **state) {
                {"cream-481", 224, 460.40, 0},
                {"cream-604", 224, 578.70, 0},
                {"efficientnet-b0", 224, 385.81, 5.288548},
+               {"efficientnet-b1", 240, 686.80, 7.794184},
+               {"efficientnet-b2", 260, 993.56, 9.109994},
+               {"efficientnet-b3", 300, 1827.14, 12.233232},
+               {"efficientnet-b4", 380, 4393.77, 19.341616},
+               {"efficientnet-lite0", 224, 385.19, 4.652008},
+               {"efficientnet-lite1", 240, 600.19, 5.41668},
+               {"efficientnet-lite2", 260, 859.74, 6.092072},
+               {"efficientnet-lite3", 280, 1383.32, 8.197096},
+               {"efficientnet-lite4", 300, 2553.03, 13.006568},
+               {"mnasnet-100", 224, 314.42, 4.383312},
+               {"mobilenet-v2", 224, 300.77, 3.504872},
                {"mobilenet-v3-large", 224, 216.59, 5.483032}};
   size_t count = sizeof known / sizeof *known, names = 0;
   while (cream_arch_names()[names]) names++;
@@ -223,6 +261,39 @@ static void built_in(void **state) {
   cream_error error;
   assert_fails(cream_arch_load("cream-287x", &arch, &error), CREAM_BAD_CONFIG, error,
                "did you mean `cream-287`?");
+}
+
+/* Compound scaling: widths and depths follow from those of the network of index 0. */
+static void scaled(void **state) {
+  (void)state;
+  static const struct {
+    double width, depth;
+    int resolution, lite;
+  } known[] = {{1, 1.1, 240, 240}, {1.1, 1.2, 260, 260}, {1.2, 1.4, 300, 280}, {1.4, 1.8, 380, 300}};
+  for (int i = 0; i < 8; i++) {
+    const bool lite = i >= 4;
+    const double width = known[i % 4].width, depth = known[i % 4].depth;
+    char name[32];
+    cream_arch arch, first;
+    cream_error error;
+    if (cream_arch_load(lite ? "efficientnet-lite0" : "efficientnet-b0", &first, &error))
+      fail_msg("%s", error.text);
+    snprintf(name, sizeof name, "efficientnet-%s%d", lite ? "lite" : "b", i % 4 + 1);
+    if (cream_arch_load(name, &arch, &error)) fail_msg("%s", error.text);
+    const cream_space *to = &arch.net.space, *from = &first.net.space;
+    assert_string_equal(to->name, name);
+    assert_int_equal(arch.net.resolution, lite ? known[i % 4].lite : known[i % 4].resolution);
+    assert_int_equal(to->stem.channels, lite ? 32 : cream_make_divisible(32 * width));
+    assert_int_equal(to->head.channels, lite ? 1280 : cream_make_divisible(1280 * width));
+    for (int s = 0; s < 7; s++) {
+      assert_int_equal(to->stages[s].channels, cream_make_divisible(from->stages[s].channels * width));
+      assert_int_equal(to->stages[s].stride, from->stages[s].stride);
+      const bool fixed = lite && (s == 0 || s == 6);
+      assert_int_equal(arch.net.depth[s], fixed ? 1 : ceil(first.net.depth[s] * depth));
+    }
+    assert_int_equal(to->n_ops, from->n_ops);
+    assert_memory_equal(to->ops, from->ops, sizeof to->ops);
+  }
 }
 
 /* The expansion sizes and activations of MobileNetV3-Large's table, layer by layer. */
@@ -317,10 +388,12 @@ static void lists(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(padding_and_epsilon, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(bad_files, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(edited, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(written_by_hand, scratch_setup, scratch_teardown),
       cmocka_unit_test(built_in),
+      cmocka_unit_test(scaled),
       cmocka_unit_test(mobilenet),
       cmocka_unit_test_setup_teardown(lists, scratch_setup, scratch_teardown),
   };

@@ -194,6 +194,33 @@ static void every_key_arrives(void **state) {
   assert_true(s.resolution.min == 32 && s.resolution.max == 64 && s.resolution.step == 32);
 }
 
+/* The keys of networks that were trained in TensorFlow. Their defaults are as if they were not there. */
+static void padding_and_epsilon(void **state) {
+  (void)state;
+  cream_space s, again;
+  parts p = good;
+  assert_string_equal(parse(p, &s), "");
+  assert_true(s.padding == CREAM_PADDING_SYMMETRIC && s.bn_eps == 1e-5);
+  char usual[33], *text = NULL;
+  strcpy(usual, hash(&s));
+  p.name = "name: tiny\npadding: symmetric\nbn_eps: 1e-5\n";
+  assert_string_equal(parse(p, &s), "");
+  assert_string_equal(hash(&s), usual);
+
+  p.name = "name: tiny\npadding: same\nbn_eps: 1e-3\n";
+  assert_string_equal(parse(p, &s), "");
+  assert_true(s.padding == CREAM_PADDING_SAME && s.bn_eps == 1e-3);
+  assert_string_not_equal(hash(&s), usual);
+  size_t size = 0;
+  FILE *file = open_memstream(&text, &size);
+  cream_space_print(&s, file);
+  fclose(file);
+  assert_ptr_equal(strstr(text, "name: tiny\npadding: same\nbn_eps: 0.001\nops:\n"), text);
+  assert_string_equal(parse_text(text, size, &again), "");
+  assert_memory_equal(&s, &again, sizeof s);
+  free(text);
+}
+
 /* The message for the activation `swich`, with all words of the list. */
 static const char *bad_act(void) {
 #define ACT_WORD(name, word) word,
@@ -222,6 +249,9 @@ static void bad_spaces_are_explained(void **state) {
   BAD(name, "name: ''\n", "s.yaml: name: a space needs one");
   BAD(name, "name: tiny\nstage: []\n", "s.yaml:2: key `stage`: no such key, did you mean `stages`?");
   BAD(name, "name: tiny\nname: tiny\n", "s.yaml:2: key `name`: given twice, first on line 1");
+  BAD(name, "name: tiny\npadding: sane\n",
+      "s.yaml:2: key `padding`: got `sane`, expected one of symmetric, same (did you mean `same`?)");
+  BAD(name, "name: tiny\nbn_eps: 0\n", "s.yaml:2: key `bn_eps`: got `0`, expected a number from 1e-12 to 1");
   BAD(defaults, "defaults: {block: mbconv}\n", "s.yaml:2: key `defaults.block`: no such key");
   BAD(defaults, "defaults: {act: swich}\n", bad_act());
   BAD(ops, "ops: {}\n", "s.yaml:2: key `ops`: got 0 ops, expected 1 to 32");
@@ -320,6 +350,7 @@ int main(void) {
       cmocka_unit_test(micro_is_small),
       cmocka_unit_test(hash_follows_meaning_alone),
       cmocka_unit_test(every_key_arrives),
+      cmocka_unit_test(padding_and_epsilon),
       cmocka_unit_test(bad_spaces_are_explained),
       cmocka_unit_test(ops_are_counted),
       cmocka_unit_test(unknown_names_list_or_suggest),

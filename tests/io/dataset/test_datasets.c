@@ -198,6 +198,29 @@ static bool noted(const cream_dataset *set, const char *text) {
   return false;
 }
 
+/* Every format of the decoder has its extensions; what this build cannot read is noted. */
+static void test_folder_extensions(void **state) {
+  (void)state;
+  static const char *const ends[] = {"jpg", "JPEG", "png", "webp", "gif", "TIF", "tiff", "bmp", "ppm", "pgm"};
+  enum { N = sizeof ends / sizeof *ends };
+  make_class("ends/val/a", 1, 10);
+  make_folder("ends/train/a");
+  char name[60];
+  for (int i = 0; i < N; i++) {
+    snprintf(name, sizeof name, "ends/train/a/x.%s", ends[i]);
+    write_text(name, "x");
+  }
+  write_text("ends/train/a/x.txt", "x");
+  write_text("ends/train/a/gif", "x");
+  cream_dataset *set = open_set("folder", "ends", "");
+  assert_int_equal(set->count[CREAM_PART_TRAIN], N);
+  assert_true(noted(set, "(.jpg .jpeg .png .webp .gif .tif .tiff .bmp .ppm .pgm): 1 none, 1 .txt"));
+  assert_true(noted(set, "1 images are PPM files by their names, and this build of cream cannot read PPM"));
+  assert_true(noted(set, "are GIF files") == !CREAM_WITH_GIF);
+  assert_false(noted(set, "are PNG files"));
+  set->destroy(set);
+}
+
 /* Parts under the names that people use, and deeper than usual. */
 static void test_folder_layouts(void **state) {
   (void)state;
@@ -277,7 +300,7 @@ static void test_folder_of_people(void **state) {
   make_folder("real/val/a");
   make_folder("real/val/unknown/empty");
   write_text("real/train/a/x.jfif", "x");
-  write_text("real/train/a/y.GIF", "x");
+  write_text("real/train/a/y.AVIF", "x");
   write_text("real/train/a/notes", "x");
   image_write("real/train/beside.png", image_png(9, 9, 1));
   cream_dataset *set = open_set("folder", "real", "");
@@ -286,7 +309,7 @@ static void test_folder_of_people(void **state) {
   assert_int_equal(set->count[CREAM_PART_TEST], 1);
   assert_int_equal(set->labels[CREAM_PART_TEST][0], 0);
   assert_true(noted(set, "3 files in the folders of classes are skipped"));
-  assert_true(noted(set, "1 .jfif") && noted(set, "1 .gif") && noted(set, "1 none"));
+  assert_true(noted(set, "1 .jfif") && noted(set, "1 .avif") && noted(set, "1 none"));
   assert_true(noted(set, "real/val/a is empty"));
   assert_true(noted(set, "real/val/unknown is empty"));
   assert_true(noted(set, "1 images are skipped, they are beside"));
@@ -770,6 +793,7 @@ int main(void) {
       cmocka_unit_test(test_folder_split),
       cmocka_unit_test(test_folder_broken),
       cmocka_unit_test(test_folder_links),
+      cmocka_unit_test(test_folder_extensions),
       cmocka_unit_test(test_folder_layouts),
       cmocka_unit_test(test_folder_test_only),
       cmocka_unit_test(test_folder_of_people),

@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "io/report/term_plot.h"
 #include "io/run/metrics_read.h"
 
 static void append(const char *text) {
@@ -230,58 +229,6 @@ static void hostile(void **state) {
   assert_non_null(strstr(error.text, "folder/metrics.jsonl"));
 }
 
-/* Draws the plot as lines of text. */
-static void draw(const cream_term_plot *plot, int width, int height, const cream_term *term, char *text,
-                 size_t size) {
-  static cream_term_canvas canvas;
-  cream_term_draw(&canvas, plot, width, height, term);
-  FILE *out = fmemopen(text, size, "w");
-  for (int line = 0; line < canvas.height; line++) {
-    cream_term_write_line(out, &canvas, line, term);
-    fputc('\n', out);
-  }
-  fclose(out);
-}
-
-static void terminal(void **state) {
-  (void)state;
-  static cream_curve up, flat;
-  up = flat = (cream_curve){0};
-  for (int i = 0; i < 5; i++) cream_curve_add(&up, i, 10 * i);
-  cream_curve_add(&flat, 0, 20);
-  cream_curve_add(&flat, 4, 20);
-  cream_term_plot plot = {.title = "t", .n = 2, .curves = {{"up", &up}, {"flat", &flat}}};
-  const cream_term ascii = {false, false}, braille = {true, false}, colour = {true, true};
-  char text[20000];
-  draw(&plot, 24, 7, &ascii, text, sizeof text);
-  assert_string_equal(text, "t * up 40 o flat 20     \n"
-                            "      40|              *\n"
-                            "        |           *** \n"
-                            "        |ooooooo****oooo\n"
-                            "        |    ***        \n"
-                            "       0|****           \n"
-                            "         0             4\n");
-  draw(&plot, 24, 7, &braille, text, sizeof text);
-  assert_non_null(strstr(text, "\xe2\xa1"));
-  for (char *line = text, *stop; (stop = strchr(line, '\n')); line = stop + 1) {
-    int columns = 0;
-    for (char *at = line; at < stop; at++) columns += ((unsigned char)*at & 0xc0) != 0x80;
-    assert_int_equal(columns, 24);
-  }
-  draw(&plot, 24, 7, &colour, text, sizeof text);
-  assert_non_null(strstr(text, "\033[36m up 40\033[0m"));
-  /* No points, one point, a size that is too small, one that is too large. */
-  cream_term_plot empty = {.title = "a title that is longer than the plot is wide", .n = 1};
-  static cream_curve none;
-  empty.curves[0].name = "none";
-  empty.curves[0].curve = &none;
-  draw(&empty, 3, 1, &ascii, text, sizeof text);
-  assert_true(strncmp(text, "a title that is longer t\n", 25) == 0);
-  cream_curve_add(&none, 7, -7);
-  draw(&empty, 100000, 100000, &braille, text, sizeof text);
-  assert_non_null(strstr(text, "\xe2\x94\x82"));
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(curves),
@@ -290,7 +237,6 @@ int main(void) {
       cmocka_unit_test(fronts),
       cmocka_unit_test_setup_teardown(growing, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(hostile, scratch_setup, scratch_teardown),
-      cmocka_unit_test(terminal),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

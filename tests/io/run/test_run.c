@@ -264,11 +264,13 @@ static void metrics(void **state) {
 /* The columns of the summary, and a tag in TensorBoard for everything that is evaluated. */
 static void summary_and_scalars(void **state) {
   (void)state;
-  static const char *const splits[] = {"heldout", "heldout-ema", "test", "test-trained", "other", NULL};
-  static const char *const tags[] = {"heldout/top1", "heldout_ema/loss", "test/top1", "test_trained/top1"};
+  static const char *const splits[] = {"heldout",       "heldout-ema", "test", "test-trained",
+                                       "test-averaged", "other",       NULL};
+  static const char *const tags[] = {"heldout/top1", "heldout_ema/loss", "test/top1", "test_trained/top1",
+                                     "test_averaged/top1"};
   cream_run run = opened();
   cream_error error;
-  for (int i = 0; i < 6; i++) {
+  for (int i = 0; i < 7; i++) {
     const cream_event event = {
         .kind = CREAM_EVENT_EVAL, .rho = -1, .split = splits[i], .accuracy = 0.25 + 0.125 * i};
     assert_int_equal(cream_run_on_event(&run, &event, &error), CREAM_OK);
@@ -284,7 +286,7 @@ static void summary_and_scalars(void **state) {
   free(text);
   size_t size;
   text = scratch_read("run/" CREAM_RUN_EVENTS, &size);
-  for (int i = 0; i < 4; i++) assert_non_null(memmem(text, size, tags[i], strlen(tags[i])));
+  for (int i = 0; i < 5; i++) assert_non_null(memmem(text, size, tags[i], strlen(tags[i])));
   free(text);
 }
 

@@ -186,17 +186,34 @@ static void advice(void **state) {
   /* For training on other classes, the last layer keeps its values; the others are loaded. */
   cream_net net = filled(), before = net;
   cream_weights_report report;
-  assert_int_equal(cream_weights_load_any_classes(scratch("w"), &backend, &net, &report, &error), CREAM_OK);
+  assert_int_equal(cream_weights_load_any_classes(scratch("w"), &backend, &net, NULL, &report, &error),
+                   CREAM_OK);
   assert_int_equal(report.loaded, N_PARAMS - 1);
   assert_text_contains(report.text,
-                       "for 5 classes, the network has 3: its last layer starts from new values");
+                       "new classifier: all of its 3 classes are new; the weights are for 5 classes");
   assert_memory_equal(net.weights + 18, before.weights + 18, 3 * sizeof(float));
   assert_true(net.weights[0] == 0 && net.statistics[3] == 0);
+  /* Classes of the same name keep their rows. */
+  const float rows[] = {10, 11, 12, 13, 14};
+  changed[2].data = rows;
+  assert_int_equal(cream_st_write(scratch("w"), changed, N_PARAMS, NULL, 0, NULL), CREAM_OK);
+  net = before;
+  assert_int_equal(
+      cream_weights_load_any_classes(scratch("w"), &backend, &net, (const int[]){4, -1, 0}, &report, &error),
+      CREAM_OK);
+  assert_text_contains(
+      report.text, "2 of its 3 classes keep the weights of the same name, 1 is new; the weights are for 5");
+  assert_true(net.weights[18] == 14 && net.weights[19] == before.weights[19] && net.weights[20] == 10);
+  net = before; /* names for more classes than there are rows */
+  assert_int_equal(
+      cream_weights_load_any_classes(scratch("w"), &backend, &net, (const int[]){4, 5, 0}, &report, &error),
+      CREAM_OK);
+  assert_memory_equal(net.weights + 18, before.weights + 18, 3 * sizeof(float));
   changed[0].dims[3] = 1; /* another layer too */
   assert_int_equal(cream_st_write(scratch("w"), changed, N_PARAMS, NULL, 0, NULL), CREAM_OK);
   net = before;
-  assert_fails(cream_weights_load_any_classes(scratch("w"), &backend, &net, &report, &error), CREAM_BAD_DATA,
-               error, "2 tensors of another shape");
+  assert_fails(cream_weights_load_any_classes(scratch("w"), &backend, &net, NULL, &report, &error),
+               CREAM_BAD_DATA, error, "2 tensors of another shape");
   assert_memory_equal(&net, &before, sizeof net);
   static char prefixed[N_PARAMS][128];
   memcpy(changed, good, sizeof good);

@@ -40,6 +40,13 @@ expect 0 bench peaks --threads 2 --seconds 0.01 --json
 check 'bench peaks --json' 'r["bench"] == "peaks"' 'min(r["peaks"].values()) > 0' '"handover_ns" in r["peaks"]' \
   'r["machine"]["threads"] == 2'
 
+expect 0 bench step --arch cream-14 --resolution 32 --batch 2 --rounds 2 --warmup 0 --freeze backbone
+contains out '^frozen, backbone: [0-9.]+ ms a step, [0-9.]+ MB$'
+contains out '^ratio of the steps: [0-9.]+$'
+refuse 2 '--freeze needs --arch' bench step "${tiny[@]}" --freeze backbone
+refuse 2 'retrain.freeze: got "blocks.9"' bench step --arch cream-14 --freeze blocks.9
+refuse 2 '--freeze measures the CPU' bench step --arch cream-14 --freeze stem --serve
+
 expect 0 bench step "${tiny[@]}"
 for word in plain: distill: match: eval: '1x1 backward' 'outside ops'; do contains out "^$word"; done
 expect 0 bench step "${tiny[@]}" --json

@@ -35,6 +35,24 @@ test_on() { # DATA CODE
 expect 0 test --run ../work/run --threads 1 --json # its own data, from elsewhere
 images 6
 lacks err '^classes:'
+# A run of an older version, whose paths are those of a folder that it does not name.
+mkdir ../work/runs && mv ../work/run ../work/runs/old
+sed -i 's#^data: .*#data: folder:set,x,val=all#; s#^out: .*#out: ./runs/old/#' ../work/runs/old/config.yaml
+mkdir ../work/set,x && cp -r ../work/set/val/* ../work/set,x
+expect 0 test --run ../work/runs/old --threads 1 --json
+images 6
+sed -i 's#^data: .*#data: folder:set#' ../work/runs/old/config.yaml
+expect 0 retrain --resume --out ../work/runs/old --threads 1
+contains ../work/runs/old/config.yaml "data: .*folder:$work/work/set"
+sed -i 's#^data: .*#data: folder:set#; s#^out: .*#out: runs/old#' ../work/runs/old/config.yaml
+mv ../work/runs ../work/moved
+refuse 2 "data: folder:set in ../work/moved/old/config.yaml is a relative path, .* in $work/other; give the data with --data" \
+  test --run ../work/moved/old --threads 1
+mkdir ../work/runs && mv ../work/moved/old ../work/runs && mv ../work/set ../work/away
+refuse 2 "there is no such file in $work/other or in $work/work; give" test --run ../work/runs/old --threads 1
+expect 0 test --run ../work/runs/old --threads 1 --json --data folder:../work/away
+images 6
+mv ../work/away ../work/set && mv ../work/runs/old ../work/run
 classes bcd/train 2 b c d && classes bcd/val 2 b c d
 refuse 3 "class 'a', which the data lacks, and the data the class 'd'" test --run ../work/run --data folder:bcd --threads 1
 classes xyz/train 2 x y z && classes xyz/val 2 x y z
@@ -67,6 +85,6 @@ expect 0 data check --data folder:more
 contains out '^images +0 for training, 8 for tests, 4 classes'
 expect 0 retrain --arch mobilenet-v3-large --weights ../work/run/weights.safetensors --resolution 32 --data folder:bcd \
   --epochs 1 --batch 4 --threads 1 --set heldout=0 --set retrain.ema=0 --out again
-contains err "^classes: those of .* have other names than the data's"
+contains err 'new classifier: 2 of its 3 classes keep the weights of the same name, 1 is new; .* for 3 classes$'
 
 finish

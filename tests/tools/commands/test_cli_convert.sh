@@ -128,10 +128,15 @@ PYTHONPATH=$root/docs "$python" example.py 2>message || fail "the example: $(tai
 same run/weights.safetensors again.safetensors
 
 # The same logits: SE of both kinds, residuals, all activations, dilation, bottlenecks, skips.
-for network in cream-14:64 efficientnet-b0:64 mobilenet-v3-large:96 cream-hard:64 micro:32; do
+# same-48 and same-35: TensorFlow's padding of even and odd sides, and its epsilon.
+sed 's/^name: cream-hard/name: same\npadding: same\nbn_eps: 0.001/; s/min: [0-9]*, max: [0-9]*, step: [0-9]*/min: 32, max: 64, step: 1/' \
+  "$root/io/config/spaces/cream-hard.yaml" >same.yaml
+for network in cream-14:64 efficientnet-b0:64 mobilenet-v3-large:96 cream-hard:64 micro:32 same-48:48 same-35:35; do
   name=${network%:*}
+  space=$name
+  [[ $name != same-* ]] || space=same.yaml
   mkdir -p "$name"
-  "$random_weights" "$name" 5 "${network#*:}" "$name" || fail "random_weights $name"
+  "$random_weights" "$space" 5 "${network#*:}" "$name" || fail "random_weights $name"
   check images "${network#*:}" "$name/1.png" "$name/2.png"
   expect 0 predict --arch "$name/arch.json" --weights "$name/weights.safetensors" --no-resize --json \
     "$name/1.png" "$name/2.png"

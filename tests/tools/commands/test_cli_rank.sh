@@ -31,6 +31,22 @@ trains 0 0
 same run/rank.json before.json
 same run/rank.json out
 
+# On a terminal no line is wider than it; elsewhere lines are whole.
+if command -v script >/dev/null; then
+  for columns in 80 40; do
+    COLUMNS=$columns LC_ALL=C.UTF-8 TERM=xterm script -qec "$cream ${rank[*]} --run run 2>/dev/null" typed >/dev/null </dev/null ||
+      fail "rank on a terminal of $columns columns"
+    sed '/^Script /d; s/\r$//' typed >lines
+    COLUMNS=$columns python3 -c 'import os
+for line in open("lines", encoding="utf-8"): assert len(line.rstrip("\n")) < int(os.environ["COLUMNS"]), line' ||
+      fail "rank: a line is wider than $columns columns"
+    contains lines '^  1 .*…$'
+    contains lines '^accuracies, held.* 4 +-?[0-9.]+'
+  done
+fi
+expect 0 "${rank[@]}" --run run
+contains out '^  1 +[0-9.]+ % +[0-9.]+ % +[0-9.]+ % +[0-9.]+ +[0-9.]+  ds3 [^…]*$'
+
 # A path whose loss is no number has null there, and stays.
 cp -r run exploded
 sed -i '2s/"loss": [^,}]*/"loss": null/g' exploded/rank-trained.jsonl

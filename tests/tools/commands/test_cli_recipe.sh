@@ -11,9 +11,51 @@ done
 expect 0 retrain "${recipe[@]}" --out trained
 contains out '^test +top-1'
 lacks err 'untrained'
-contains out '^unaveraged +top-1'
-contains trained/result.json '"test_trained"'
-contains trained/metrics.jsonl '"test-trained"'
+# The better of the averaged and the trained weights on the held-out images is written, and named everywhere.
+heldout() { grep -o "\"heldout_$1\": {\"top1\": [^,]*" trained/result.json | grep -o '[^ ]*$'; }
+named() { # KIND OTHER TITLE: of the others
+  contains out "^weights +$1 are written; held out: trained [0-9.]+ %, averaged [0-9.]+ % of 144 images"
+  contains out "^$3 +top-1"
+  contains trained/weights.safetensors "\"weights\": ?\"$1\""
+  contains trained/result.json "\"weights\": \"$1\""
+  contains trained/result.json "\"heldout\": \{\"top1\": $(heldout "$1"),"
+  contains trained/result.json "\"test_$2\""
+  lacks trained/result.json "\"test_$1\""
+  contains trained/metrics.jsonl "\"test-$2\""
+}
+if awk "BEGIN { exit !($(heldout trained) > $(heldout averaged)) }"; then
+  named trained averaged averaged
+else
+  named averaged trained unaveraged
+fi
+# Resuming what is finished gives the same; the other weights are written on demand.
+cp trained/weights.safetensors first.safetensors
+cp trained/result.json first.json
+expect 0 retrain --resume --out trained
+same trained/weights.safetensors first.safetensors
+for key in weights heldout_trained heldout_averaged; do
+  same <(grep "\"$key\"" first.json) <(grep "\"$key\"" trained/result.json)
+done
+for kind in averaged trained; do
+  expect 0 retrain --resume --out trained --set "retrain.weights=$kind"
+  contains out "^weights +$kind are written; .* \(retrain.weights\)$"
+  contains trained/weights.safetensors "\"weights\": ?\"$kind\""
+done
+# An average that has not caught up is not written, with held-out images and without.
+recipe+=(--set retrain.ema=0.9999)
+for share in 0.1 0; do
+  rm -rf trained
+  expect 0 retrain "${recipe[@]}" --set heldout="$share" --out trained
+  [ "$share" = 0 ] || named trained averaged averaged
+  contains out '^weights +trained are written'
+  lacks err 'guessing'
+  [ "$share" = 0 ] || cp -r trained young
+done
+contains out 'written; no images are held out$'
+# A run that is no better than guessing says so, once.
+expect 0 retrain --resume --out young --set retrain.weights=averaged --json
+[ "$(grep -cE '^the accuracy of [0-9.]+ % on 360 images is that of guessing one of 10 classes: .*retrain\.epochs.*docs/guide' err)" -eq 1 ] ||
+  fail "no hint at chance"
 [ "$(grep -c '"kind": *"step"\|"event": *"step"' trained/metrics.jsonl)" -gt 0 ] || fail "no steps in the metrics"
 refuse 2 'retrain\.accumulate' retrain "${recipe[@]}" --set retrain.accumulate=1000 --out no
 

@@ -51,6 +51,38 @@ kill -s HUP "$pid"
 sleep 0.3
 kill -s TERM "$pid" || fail "a run under nohup ended with its terminal"
 wait "$pid"
+# A study and a ranking too.
+cat >long.yaml <<'END'
+{data: digits, space: micro, flops: 3:5, threads: 1, search: {epochs: 4000, batch: 16, recalibrate: 2, board: {images: 16}}}
+END
+study() { # SIGNALS CODE SIGNAL
+  printf 'name: s\nconfig: long.yaml\nsettings: {signals: "%s"}\nretrain: false\nseeds: [1]\narms: {a: {}}\n' "$1" >study.yaml
+  rm -rf study
+  "$cream" compare study.yaml --out study --threads 1 >out 2>err </dev/null &
+  pid=$!
+  for _ in $(seq 300); do
+    [ "$(grep -c '"step"' study/a-1/metrics.jsonl 2>/dev/null)" -gt 2 ] 2>/dev/null && break
+    sleep 0.05
+  done
+  kill -s "$3" "$pid"
+  got=0
+  wait "$pid" 2>/dev/null || got=$?
+  [ "$got" -eq "$2" ] || fail "compare with signals=$1: exit code $got after SIG$3, expected $2"
+}
+for signal in HUP USR1 USR2 XCPU; do
+  study HUP,USR1,USR2,XCPU 130 "$signal"
+  contains err 'interrupted; finished work is saved'
+  [ -n "$(find study/a-1 -name 'checkpoint-*.safetensors')" ] || fail "compare: no checkpoint after SIG$signal"
+done
+study HUP $((128 + $(kill -l USR1))) USR1
+study none $((128 + $(kill -l HUP))) HUP
+sed -i 's/arms: .*/arms: {a: {}, b: {signals: XCPU}}/' study.yaml
+refuse 2 'signals: arm b has XCPU, expected the same for all arms' compare study.yaml --out x
+sed -i 's/signals: "none"/signals: "QUIT"/; s/, b: .*/}/' study.yaml
+refuse 2 'signals: got "QUIT"' compare study.yaml --out x
+refuse 2 'signals: got "QUIT"' rank --run run-HUP --set signals=QUIT
+expect 0 rank --help
+contains out 'signals'
 refuse 2 'signals: got "QUIT", expected some of HUP,USR1,USR2,XCPU' search "${small[@]}" --out x --set signals=HUP,QUIT
 refuse 2 'signals: got ""' search "${small[@]}" --out x --set signals=
 absent x

@@ -55,7 +55,7 @@ exists stopped/result.json
 expect 0 runs .
 contains out '^stopped +search +finished +[0-9]+/[0-9]+ +100 %'
 
-# A finished retraining is trained further, not back; a search is not.
+# A finished retraining is trained further, not back.
 expect 0 retrain --arch plain/arch.json --data digits --epochs 1 --batch 128 --threads 2 --out further
 expect 0 retrain --resume --epochs 2 --out further
 contains err '^resume: 2 epochs in place of 1; '
@@ -64,7 +64,27 @@ contains further/metrics.jsonl '"kind": "start".*"steps": 20'
 expect 0 runs .
 contains out '^further +retrain +finished +20/20 +100 %'
 refuse 2 'retrain.epochs is 1, but the run in further has 2' retrain --resume --epochs 1 --out further
-refuse 2 'search.epochs is 3' search --resume --epochs 3 --out stopped
+# So is a finished search: in one go or in two, its teacher from the same epoch on.
+expect 0 search --resume --epochs 4 --out stopped --set checkpoint.every_steps=5 --set checkpoint.keep=4
+contains err '^resume: 4 epochs in place of 2; the learning rate follows the schedule of 4'
+contains stopped/result.json '"steps": 80'
+contains stopped/metrics.jsonl '"kind": "start".*"steps": 80'
+cp -r stopped parts
+rm parts/result.json parts/checkpoint-000000075.safetensors parts/checkpoint-000000080.safetensors
+expect 0 search --resume --out parts
+contains err 'continuing from checkpoint-000000070'
+lacks err 'in place of'
+for file in supernet.safetensors board.json arch.json; do same "parts/$file" "stopped/$file"; done
+refuse 2 'search.epochs is 2, but the run in stopped has 4' search --resume --epochs 2 --out stopped
+exists stopped/result.json
+# Without a start_epoch of its own, it is a sixth of the first epochs.
+expect 0 "${small[@]}" --set search.start_epoch=-1 --epochs 1 --out sixth
+expect 0 search --resume --epochs 6 --time-budget 0.0001 --out sixth
+contains sixth/config.yaml 'start_epoch: 0$'
+# A random search divides its epochs among its paths.
+expect 0 "${small[@]}" --epochs 1 --set search.strategy=random --set search.random.paths=2 --out random
+refuse 2 'search.epochs is 2, but the run in random has 1, which a random search has divided' search --resume --epochs 2 --out random
+exists random/result.json
 
 # Broken checkpoints are skipped and reported.
 expect 0 "${small[@]}" "${often[@]}" --out broken
