@@ -16,7 +16,7 @@ void cream_histogram_extend(cream_histogram *h, const float *values, size_t coun
 }
 
 void cream_histogram_count(cream_histogram *h, const float *values, size_t count) {
-  const float span = h->high - h->low, per_bin = span > 0 ? BINS / span : 0;
+  const float span = h->high - h->low, per_bin = span > 1e-30f ? BINS / span : 0;
   for (size_t i = 0; i < count; i++) {
     if (values[i] == 0) {
       h->zeros++;

@@ -38,20 +38,22 @@ static cream_status sweep_images(sweep *s, cream_net *net, const cream_path *pat
   return status;
 }
 
-static cream_status set_scales(cream_int8 *net, const cream_histogram *histograms, cream_calibration kind,
-                               cream_error *err) {
-  for (int i = 0; i <= net->n_ops; i++) {
-    const cream_histogram *h = &histograms[i];
-    if (!isfinite(h->low) || !isfinite(h->high))
+static cream_status check_finite(const cream_int8 *net, const cream_histogram *histograms, cream_error *err) {
+  for (int i = 0; i <= net->n_ops; i++)
+    if (!isfinite(histograms[i].high - histograms[i].low))
       return cream_fail(
           err, CREAM_BAD_DATA,
           "calibration: a value of %s is not finite; expected weights of a network that was trained",
           i ? net->ops[i - 1].weight->name : "the images");
-    cream_interval range = cream_calibrate(kind, h);
+  return CREAM_OK;
+}
+
+static void set_scales(cream_int8 *net, const cream_histogram *histograms, cream_calibration kind) {
+  for (int i = 0; i <= net->n_ops; i++) {
+    cream_interval range = cream_calibrate(kind, &histograms[i]);
     if (i && net->ops[i - 1].kind == CREAM_INT8_CONV && int8_saturates(net->ops[i - 1].act)) range.low = 0;
     net->values[i].quant = cream_quant_of_range(range.low, range.high);
   }
-  return CREAM_OK;
 }
 
 static cream_status calibrate(cream_int8 *net, cream_net *from, const cream_path *path, cream_source *source,
@@ -61,9 +63,10 @@ static cream_status calibrate(cream_int8 *net, cream_net *from, const cream_path
   if (!s.histograms) return cream_fail_memory(err, values * sizeof *s.histograms, "histograms of values");
   s.add = cream_histogram_extend;
   cream_status status = sweep_images(&s, from, path, source, err);
+  if (!status) status = check_finite(net, s.histograms, err);
   s.add = cream_histogram_count;
   if (!status) status = sweep_images(&s, from, path, source, err);
-  if (!status) status = set_scales(net, s.histograms, kind, err);
+  if (!status) set_scales(net, s.histograms, kind);
   free(s.histograms);
   return status;
 }

@@ -53,6 +53,12 @@ static void quantise_channel(cream_int8_op *op, size_t c, const float *w, float 
   out->offsets[c] = out->biases[c] - x.zero * sum;
 }
 
+static bool all_finite(const float *values, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (!isfinite(values[i])) return false;
+  return true;
+}
+
 static cream_status quantise_conv(cream_int8_op *op, const float *weights, cream_quant x, cream_error *err) {
   const size_t channels = (size_t)op->shape.cout, count = op->weight->count;
   const float *w = weights + op->weight->offset, *bias = weights + op->bias->offset;
@@ -65,10 +71,7 @@ static cream_status quantise_conv(cream_int8_op *op, const float *weights, cream
   out->offsets = malloc(channels * sizeof *out->offsets);
   if (!out->values || !out->packed || !out->scales || !out->biases || !out->offsets)
     return cream_fail_memory(err, 2 * count, "the weights in 8 bits");
-  float sum = 0;
-  for (size_t i = 0; i < count; i++) sum += 0 * w[i];
-  for (size_t c = 0; c < channels; c++) sum += 0 * bias[c];
-  if (!(sum == 0))
+  if (!all_finite(w, count) || !all_finite(bias, channels))
     return cream_fail(err, CREAM_BAD_DATA,
                       "%s: a weight or bias is not finite; expected weights of a network that was trained",
                       op->weight->name);

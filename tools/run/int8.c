@@ -23,7 +23,7 @@ cream_status int8_check(const int8_options *options, cream_config *config, cream
         "--int8 needs --data SPEC, the training images that the ranges of values are measured on");
   if (strcmp(config->device, "cpu") != 0 && strcmp(config->device, "auto") != 0)
     return cream_fail(err, CREAM_BAD_CONFIG,
-                      "--int8 computes on the CPU, but the device is %.80s; expected --device cpu",
+                      "--int8 computes on the CPU, but the device is %.80s; expected cpu: --set device=cpu",
                       config->device);
   strcpy(config->device, "cpu");
   return CREAM_OK;

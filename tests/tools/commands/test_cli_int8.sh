@@ -9,6 +9,7 @@ image_pixels=$(realpath "$4")
 # Every op of networks in 8 bits: activations by table and by saturation, squeeze-excite, sums.
 cat >tiny.yaml <<'TEXT'
 name: tiny
+padding: same
 defaults: {act: hard-swish, se: 0.25, se_act: relu, se_gate: sigmoid}
 ops:
   ds3: {block: separable, kernel: 3, act: relu6, se: 0}
@@ -66,7 +67,7 @@ refuse 2 '--calibration needs --int8' export onnx "${network[@]}" --calibration 
 refuse 2 '--calibration-images needs --int8' test "${network[@]}" --data digits --calibration-images 9
 refuse 2 'calibration.*entropy' export onnx "${network[@]}" --data digits --int8 --calibration most --out no.onnx
 refuse 2 'calibration-images' export onnx "${network[@]}" --data digits --int8 --calibration-images 0 --out no.onnx
-refuse 2 '--int8 computes on the CPU, but the device is opencl; expected --device cpu' \
+refuse 2 '--int8 computes on the CPU, but the device is opencl; expected cpu: --set device=cpu' \
   test "${network[@]}" --data digits --int8 --device opencl
 image=$root/tests/golden/images/rgb8.png
 for class in a b; do
