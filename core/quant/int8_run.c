@@ -201,19 +201,20 @@ void cream_int8_run(const cream_int8 *net, const uint8_t *pixels, const float *m
                     void *workspace, float *logits) {
   const layout l = lay_out(net);
   uint8_t *memory = workspace;
+  CREAM_ASSERT(memory);
   memory += (ALIGN - (uintptr_t)memory % ALIGN) % ALIGN;
   quantise_pixels(&net->values[0], pixels, mean, std, memory);
   for (int i = 0; i < net->n_ops; i++) {
     const cream_int8_op *op = &net->ops[i];
-    const run r = {.net = net,
-                   .op = op,
-                   .in = &net->values[op->a],
-                   .out = &net->values[i + 1],
-                   .x = value_at(net, memory, op->a),
-                   .y = value_at(net, memory, i + 1),
-                   .patch = memory + l.patch,
-                   .sums = (int32_t *)(void *)(memory + l.sums),
-                   .logits = i == net->n_ops - 1 ? logits : NULL};
+    run r = {.net = net,
+             .op = op,
+             .in = &net->values[op->a],
+             .out = &net->values[i + 1],
+             .x = value_at(net, memory, op->a),
+             .y = value_at(net, memory, i + 1),
+             .patch = memory + l.patch,
+             .sums = (int32_t *)(void *)(memory + l.sums)};
+    if (i == net->n_ops - 1) r.logits = logits;
     const bool pair = op->b >= 0;
     run_op(&r, pair ? value_at(net, memory, op->b) : NULL,
            pair ? net->values[op->b].quant : (cream_quant){.scale = 1});

@@ -158,8 +158,8 @@ static cream_status model_alloc(model *m, const cream_int8 *net, cream_error *er
                .scales = calloc(values, sizeof *m->scales),
                .zero_names = calloc(values, sizeof *m->zero_names),
                .zeros = calloc(values, sizeof *m->zeros),
-               .bias_scales = calloc(channels, sizeof *m->bias_scales),
-               .no_zeros = calloc(most, sizeof *m->no_zeros)};
+               .bias_scales = calloc(channels + 1, sizeof *m->bias_scales),
+               .no_zeros = calloc(most + 1, sizeof *m->no_zeros)};
   if (!m->values || !m->scales || !m->zero_names || !m->zeros || !m->bias_scales || !m->no_zeros)
     return cream_fail_memory(err, channels * sizeof(float) + values * sizeof *m->values, "the ONNX model");
   return onnx_model_alloc(&m->onnx, (OP_NODES + VALUE_NODES) * n, (OP_INITIALIZERS + VALUE_INITIALIZERS) * n,
