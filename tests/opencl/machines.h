@@ -2,7 +2,7 @@
 #ifndef CREAM_TESTS_OPENCL_MACHINES_H
 #define CREAM_TESTS_OPENCL_MACHINES_H
 
-#include "tests/cpu/parity.h"
+#include "tests/cpu/parity_tables.h"
 
 #include "device.h"
 

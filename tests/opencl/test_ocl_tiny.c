@@ -1,6 +1,6 @@
 /* Every kernel on tiny shapes, for a checker of memory and races that is slow (Oclgrind): the cases of
  * parity.h, once; no kernel may be left out. */
-#include "tests/cpu/parity.h"
+#include "tests/cpu/parity_tables.h"
 
 #include "machines.h"
 #include "opencl/launch.h"

@@ -223,7 +223,8 @@ static void bad_lines(void **state) {
   assert_fails(open_text(text, size, &error), CREAM_BAD_DATA, error, "no image of digit 8");
   free(text);
   char *huge = calloc(1, 2000000);
-  assert_fails(open_text(huge, 2000000, &error), CREAM_BAD_DATA, error, "got more than 1048576 bytes when decompressed");
+  assert_fails(open_text(huge, 2000000, &error), CREAM_BAD_DATA, error,
+               "got more than 1048576 bytes when decompressed");
   free(huge);
 }
 
