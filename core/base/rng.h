@@ -25,6 +25,7 @@ typedef enum cream_rng_purpose {
   CREAM_RNG_BOOTSTRAP, /* pairs of a resample; step = resample */
   CREAM_RNG_BUDGET,    /* which budget a step trains for */
   CREAM_RNG_EVOLUTION, /* an evolution's first paths (step 0), the children of its generations, its images */
+  CREAM_RNG_CALIBRATION, /* training images of a calibration */
 } cream_rng_purpose;
 
 typedef struct cream_rng {

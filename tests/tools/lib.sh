@@ -76,5 +76,27 @@ need_device() {
   exit 77
 }
 
+# find_onnx: sets `python` to a Python that has onnx and onnxruntime: that of CREAM_ONNX_PYTHON, else one beside cream,
+# where they are installed first. Fails, with the reason on stdout, where there is none.
+find_onnx() {
+  local venv
+  venv=$(dirname "$cream")/venv-onnx
+  local log=$work/pip.log
+  python=${CREAM_ONNX_PYTHON:-$venv/bin/python}
+  onnx_usable() { [ -x "$python" ] && "$python" -c 'import onnx, onnxruntime' 2>>"$log"; }
+  (
+    flock 9 # another test may be installing them
+    if ! onnx_usable && [ -z "${CREAM_ONNX_PYTHON:-}" ]; then
+      rm -rf "$venv"
+      { python3 -m venv "$venv" && timeout 400 "$venv/bin/pip" install -q onnx onnxruntime pillow; } >>"$log" 2>&1 ||
+        rm -rf "$venv"
+    fi
+  ) 9>"$venv.lock"
+  onnx_usable && return
+  printf 'skipped: onnx and onnxruntime are not there and could not be installed:\n'
+  tail -n 2 "$log" 2>/dev/null
+  return 1
+}
+
 # A search of a few steps.
 small=(--data digits --space micro --flops 3:5 --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2)

@@ -4,13 +4,22 @@
 #include "commands.h"
 #include "core/cream.h"
 #include "io/weights/onnx.h"
+#include "io/weights/onnx_int8.h"
+#include "tools/run/class_match.h"
+#include "tools/run/int8.h"
 #include "tools/run/model.h"
+#include "tools/run/network.h"
 #include "tools/run/run_options.h"
 
-enum { MAX_PAIRS = 16 };
+enum { MAX_PAIRS = 16, CALIBRATION_BATCH = 32 };
 
-/* Writes the model with the metadata that a program needs to run it. */
-static cream_status save(const cream_model *m, const char *out, cream_error *err) {
+typedef struct export_options {
+  run_options run;
+  int8_options int8;
+} export_options;
+
+/* Writes the model with the metadata that a program needs to run it. int8 NULL: in float. */
+static cream_status save(const cream_model *m, const cream_int8 *int8, const char *out, cream_error *err) {
   cream_weights_metadata metadata;
   cream_status status = cream_weights_metadata_init(&metadata, &m->info, err);
   if (status != CREAM_OK) return status;
@@ -26,32 +35,73 @@ static cream_status save(const cream_model *m, const char *out, cream_error *err
   int count = 5;
   for (int i = 0; i < metadata.count && count < MAX_PAIRS; i++)
     if (strcmp(metadata.pairs[i].key, "format") != 0) pairs[count++] = metadata.pairs[i];
-  status = cream_onnx_save(out, m->net, &path, pairs, count, err);
+  status = int8 ? cream_onnx_save_int8(out, int8, m->net, pairs, count, err)
+                : cream_onnx_save(out, m->net, &path, pairs, count, err);
   cream_weights_metadata_free(&metadata);
   return status;
 }
 
+/* Quantises the network with images of the data. */
+static cream_status quantise(cream_model *m, const export_options *options, cream_int8 **int8,
+                             cream_error *err) {
+  const cream_config *config = &options->run.config;
+  run_data data;
+  cream_status status = run_data_open_to_test(config, &data, err);
+  if (status != CREAM_OK) return status;
+  cream_arch arch = m->arch;
+  arch.builtin = false; /* its number of classes is that of the weights */
+  status = class_match_test(config, &data, err);
+  if (status == CREAM_OK) status = run_check_classes(&arch, &data, err);
+  if (status == CREAM_OK)
+    status = int8_create(&options->int8, m->net, &data, config, m->info.mean, m->info.std, int8, err);
+  run_data_close(&data);
+  return status;
+}
+
 static cream_status run(const void *values, cream_error *err) {
-  const run_options *options = values;
-  const char *out = *options->config.out ? options->config.out : "net.onnx";
-  if (strcmp(options->line.arguments[0], "onnx") != 0)
+  const export_options *options = values;
+  const run_options *common = &options->run;
+  const char *out = *common->config.out ? common->config.out : "net.onnx";
+  if (strcmp(common->line.arguments[0], "onnx") != 0)
     return cream_fail(err, CREAM_BAD_CONFIG, "unknown format \"%.40s\", expected a format: cream export onnx",
-                      options->line.arguments[0]);
+                      common->line.arguments[0]);
   static cream_model m;
-  cream_status status = model_open(&m, &options->config, 1, err);
-  if (status == CREAM_OK) status = save(&m, out, err);
+  cream_int8 *int8 = NULL;
+  cream_status status = model_open(&m, &common->config, options->int8.on ? CALIBRATION_BATCH : 1, err);
+  if (status == CREAM_OK && options->int8.on) status = quantise(&m, options, &int8, err);
+  if (status == CREAM_OK) status = save(&m, int8, out, err);
   if (status == CREAM_OK) {
     const cream_skeleton *net = &m.arch.net;
-    printf("%s: ONNX opset %d, input [batch,3,%d,%d], logits [batch,%d]\n", out, CREAM_ONNX_OPSET,
+    printf("%s: ONNX opset %d, input [batch,3,%d,%d], logits [batch,%d]", out, CREAM_ONNX_OPSET,
            net->resolution, net->resolution, net->classes);
+    if (int8) printf(", 8 bits calibrated on %zu images", int8->images);
+    putchar('\n');
   }
+  cream_int8_destroy(int8);
   cream_model_close(&m);
   return status;
+}
+
+/* Without --int8, no data is read; with it, the data has to be named. */
+static void defaults(void *values) {
+  export_options *options = values;
+  run_options_defaults(values);
+  options->run.config.data[0] = '\0';
+  options->int8 = INT8_UNSET;
+}
+
+static cream_status check(void *values, cream_error *err) {
+  export_options *options = values;
+  return int8_check(&options->int8, &options->run.config, err);
 }
 
 static const cli_option options[] = {
     RUN_ARCH,
     RUN_WEIGHTS,
+    RUN_DATA,
+    INT8_ROWS(export_options, int8,
+              "write a quantised model: 8-bit integers in place of floats; needs --data"),
+    RUN_SEED,
     RUN_FOLDER,
     RUN_CONFIG,
     RUN_SET,
@@ -59,12 +109,21 @@ static const cli_option options[] = {
     RUN_SETTING(OUTPUT, "out", "out", "FILE", "file to write", .fallback = "net.onnx"),
 };
 
-static const char *const settings[] = {
-    "arch", "weights", "out", "device", "opencl.", "threads", "augment.interpolation", "augment.test_crop",
-    NULL};
+static const char *const settings[] = {"arch",
+                                       "weights",
+                                       "data",
+                                       "max_bad",
+                                       "seed",
+                                       "out",
+                                       "device",
+                                       "opencl.",
+                                       "threads",
+                                       "augment.interpolation",
+                                       "augment.test_crop",
+                                       NULL};
 
 COMMAND(export, "export a trained network to another format: onnx", CLI_OPTIONS(options),
-        CLI_VALUES(run_options, line), .defaults = run_options_defaults, .run = run, .settings = settings,
-        .arguments = "onnx", .least_arguments = 1, .most_arguments = 1,
+        CLI_VALUES(export_options, run.line), .defaults = defaults, .check = check, .run = run,
+        .settings = settings, .arguments = "onnx", .least_arguments = 1, .most_arguments = 1,
         .missing = "expected a format: cream export onnx; see cream export --help",
         .text = "Batch norms are folded into the convolutions. docs/export.md describes the model.\n");

@@ -11,12 +11,18 @@
 #include "tools/run/class_match.h"
 #include "tools/run/device.h"
 #include "tools/run/files.h"
+#include "tools/run/int8.h"
 #include "tools/run/network.h"
 #include "tools/run/run_options.h"
 #include "tools/run/trained.h"
 
 /* With more classes than ALL_CLASSES, only the weakest are printed. */
 enum { ALL_CLASSES = 20, WEAKEST = 10 };
+
+typedef struct test_options {
+  run_options run;
+  int8_options int8;
+} test_options;
 
 /* The parts of a test, in the order in which they are made. */
 typedef struct test_run {
@@ -25,6 +31,8 @@ typedef struct test_run {
   cream_backend *backend;
   cream_net *net;
   uint32_t *confusion; /* [classes][classes], by label and predicted class */
+  cream_int8 *int8;    /* NULL: not tested */
+  cream_score int8_score;
 } test_run;
 
 static cream_status load_net(test_run *t, const cream_config *config, cream_error *err) {
@@ -126,7 +134,25 @@ static void print_classes(const cream_test_result *test) {
   if (all) print_matrix(test);
 }
 
-static void write_json(const cream_test_result *test, double images_per_second) {
+static void print_int8(const test_run *t, const cream_score *score) {
+  const cream_score *int8 = &t->int8_score;
+  printf("%-12stop-1 %.2f %%, top-5 %.2f %%, loss %.4f, calibrated on %zu images\n", "in 8 bits",
+         100 * int8->top1, 100 * int8->top5, int8->loss, t->int8->images);
+  printf("%-12stop-1 %+.2f points, top-5 %+.2f points, loss %+.4f\n", "difference",
+         100 * (int8->top1 - score->top1), 100 * (int8->top5 - score->top5), int8->loss - score->loss);
+}
+
+static void write_json_int8(cream_json *json, const test_run *t, const cream_score *score) {
+  cream_json_object(json, "int8", true);
+  cream_json_number(json, "top1", t->int8_score.top1);
+  cream_json_number(json, "top5", t->int8_score.top5);
+  cream_json_number(json, "loss", t->int8_score.loss);
+  cream_json_number(json, "top1_difference", t->int8_score.top1 - score->top1);
+  cream_json_integer(json, "calibration_images", t->int8->images);
+  cream_json_end(json);
+}
+
+static void write_json(const test_run *t, const cream_test_result *test, double images_per_second) {
   int classes = test->classes;
   cream_json json = cream_json_to(stdout);
   cream_json_object(&json, NULL, true);
@@ -135,6 +161,7 @@ static void write_json(const cream_test_result *test, double images_per_second) 
   cream_json_number(&json, "loss", test->score.loss);
   cream_json_integer(&json, "images", test->score.count);
   cream_json_number(&json, "images_per_second", images_per_second);
+  if (t->int8) write_json_int8(&json, t, &test->score);
   cream_json_array(&json, "classes", true);
   for (int c = 0; c < classes; c++) {
     cream_class_score score = cream_test_class(test, c);
@@ -174,23 +201,35 @@ static void report_test(const test_run *t, const run_options *options, const run
   cream_path path = cream_skeleton_first_path(&t->arch.net);
   leave_in_folder(options, &test);
   if (options->json) {
-    write_json(&test, tested->images_per_second);
+    write_json(t, &test, tested->images_per_second);
     return;
   }
   run_print_network(&t->arch.net, &path);
   run_print_test("test", tested);
+  if (t->int8) print_int8(t, &tested->score);
   print_classes(&test);
 }
 
+static cream_status test_int8(test_run *t, const test_options *options, cream_error *err) {
+  if (!options->int8.on) return CREAM_OK;
+  const cream_config *config = &options->run.config;
+  cream_status status = int8_create(&options->int8, t->net, &t->data, config, NULL, NULL, &t->int8, err);
+  if (status != CREAM_OK) return status;
+  return int8_test(t->int8, &t->data, config, t->arch.net.resolution, &t->int8_score, err);
+}
+
 static cream_status run(const void *values, cream_error *err) {
-  const run_options *options = values;
+  const test_options *options = values;
+  const cream_config *config = &options->run.config;
   static test_run t;
   memset(&t, 0, sizeof t);
   run_test tested;
-  cream_status status = open_all(&t, &options->config, err);
+  cream_status status = open_all(&t, config, err);
   if (status == CREAM_OK)
-    status = run_test_net(t.net, &t.data, options->config.retrain.batch, t.confusion, &tested, err);
-  if (status == CREAM_OK) report_test(&t, options, &tested);
+    status = run_test_net(t.net, &t.data, config->retrain.batch, t.confusion, &tested, err);
+  if (status == CREAM_OK) status = test_int8(&t, options, err);
+  if (status == CREAM_OK) report_test(&t, &options->run, &tested);
+  cream_int8_destroy(t.int8);
   free(t.confusion);
   cream_net_destroy(t.net);
   if (t.backend) t.backend->destroy(t.backend);
@@ -198,17 +237,41 @@ static cream_status run(const void *values, cream_error *err) {
   return status;
 }
 
+static void defaults(void *values) {
+  run_options_defaults(values);
+  ((test_options *)values)->int8 = INT8_UNSET;
+}
+
+static cream_status check(void *values, cream_error *err) {
+  test_options *options = values;
+  return int8_check(&options->int8, &options->run.config, err);
+}
+
 static const cli_option options[] = {
-    RUN_FOLDER, RUN_BUDGET,           RUN_ARCH,    RUN_RESOLUTION, RUN_WEIGHTS, RUN_CONFIG, RUN_SET,
-    RUN_DATA,   RUN_BATCH("retrain"), RUN_THREADS, RUN_DEVICE,     RUN_JSON,
+    RUN_FOLDER,
+    RUN_BUDGET,
+    RUN_ARCH,
+    RUN_RESOLUTION,
+    RUN_WEIGHTS,
+    RUN_CONFIG,
+    RUN_SET,
+    RUN_DATA,
+    RUN_BATCH("retrain"),
+    RUN_THREADS,
+    RUN_DEVICE,
+    RUN_SEED,
+    RUN_JSON,
+    INT8_ROWS(test_options, int8,
+              "also test the network with 8-bit integers, as cream export onnx --int8 writes it"),
 };
 
 static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",          "weights", "resolution",
                                        "recalibrate.",      "retrain.batch", NULL};
 
 COMMAND(
-    test, "measure a trained network on the test images", CLI_OPTIONS(options), CLI_VALUES(run_options, line),
-    .defaults = run_options_defaults, .run = run, .settings = settings,
+    test, "measure a trained network on the test images", CLI_OPTIONS(options),
+    CLI_VALUES(test_options, run.line), .defaults = defaults, .check = check, .run = run,
+    .settings = settings,
     .text =
         "With --run, the accuracy by class and the confusions are also written to test.json in that folder,\n"
         "for cream report. A retraining writes the averaged weights where there are any.\n"

@@ -33,10 +33,10 @@ contains "$root/docs/settings.md" '^<!-- begin: cream docs settings -->$'
 options() {
   case $1 in
   man) sed -n "/^\.SS $2\$/,/^\.S[HS] [^$]*\$/p" man | sed -n '2,$p' | sed '/^\.S[HS]/q' |
-    sed -n 's/\\-/-/g; s/^\\fB\(-., \)\{0,1\}--\([a-z-]*\)\\fR.*/\2/p' ;;
-  bash) sed -n "/^  $2)\$/,/;;/p" bash | sed -n "s/^    options='\(.*\)'/\1/p" | grep -oE -- '--[a-z-]+' | sed 's/--//' ;;
-  settings) sed -n "/^### cream $2\$/,/^##/p" settings | sed '1d' | sed -n '/^##/q; s/^| `--\([a-z-]*\).*/\1/p' ;;
-  help) "$cream" "$2" --help | sed -n 's/^  \(-., \)\{0,1\}--\([a-z-]*\).*/\2/p' ;;
+    sed -n 's/\\-/-/g; s/^\\fB\(-., \)\{0,1\}--\([a-z0-9-]*\)\\fR.*/\2/p' ;;
+  bash) sed -n "/^  $2)\$/,/;;/p" bash | sed -n "s/^    options='\(.*\)'/\1/p" | grep -oE -- '--[a-z0-9-]+' | sed 's/--//' ;;
+  settings) sed -n "/^### cream $2\$/,/^##/p" settings | sed '1d' | sed -n '/^##/q; s/^| `--\([a-z0-9-]*\).*/\1/p' ;;
+  help) "$cream" "$2" --help | sed -n 's/^  \(-., \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' ;;
   esac | sort
 }
 
@@ -59,7 +59,7 @@ while read -r command; do
   for subcommand in $(sed -n '/^Subcommands:/,/^$/s/^  \([a-z]*\) .*/\1/p' help); do
     expect 0 "$command" "$subcommand" --help
     contains out "Usage: cream $command $subcommand \[options\]"
-    sed -n 's/^  \(-., \)\{0,1\}--\([a-z-]*\).*/\2/p' out | sort >some
+    sed -n 's/^  \(-., \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' out | sort >some
     [ -z "$(comm -23 some expected)" ] || fail "cream $command $subcommand: $(comm -23 some expected)"
     contains man "$(printf '^.fB%s.fR$' "$subcommand" | sed 's/\.fB/\\\\fB/; s/\.fR/\\\\fR/')"
     contains settings "^- .$subcommand.: "

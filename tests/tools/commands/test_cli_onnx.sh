@@ -5,25 +5,7 @@ random_weights=$(realpath "$3")
 # shellcheck source=tests/tools/lib.sh
 . "$(dirname "$0")/../lib.sh" "$1"
 
-venv=$(dirname "$cream")/venv-onnx
-log=$work/pip.log
-
-usable() { [ -x "$1" ] && "$1" -c 'import onnx, onnxruntime' 2>>"$log"; }
-
-install() {
-  python3 -m venv "$venv" && timeout 400 "$venv/bin/pip" install -q onnx onnxruntime pillow
-}
-
-python=${CREAM_ONNX_PYTHON:-$venv/bin/python}
-if ! usable "$python" && [ -z "${CREAM_ONNX_PYTHON:-}" ]; then
-  rm -rf "$venv"
-  install >>"$log" 2>&1 || rm -rf "$venv"
-fi
-if ! usable "$python"; then
-  printf 'skipped: onnx and onnxruntime are not there and could not be installed:\n'
-  tail -n 2 "$log" 2>/dev/null
-  exit 77
-fi
+find_onnx || exit 77
 
 # Activations that the built-in spaces do not have, and a head without features.
 cat >acts.yaml <<'TEXT'
