@@ -49,7 +49,7 @@ static cream_status resample(void *self, const cream_batch *batch, int side, uin
 typedef struct plan {
   bool teach, search, plain;
   double mixup, weight;
-  int accumulate, side; /* of the teacher's images */
+  int epochs, accumulate, side; /* of the teacher's images */
   memory_store *store;
   bool stored;                   /* the teacher has no network */
   uint64_t stop_at, fingerprint; /* stop_at: resumed from there */
@@ -58,20 +58,21 @@ typedef struct plan {
 typedef struct outcome {
   void *state;
   size_t bytes;
-  double soft, rho;
+  double first, soft, rho; /* first: the soft loss of the first step */
   cream_status resumed;
 } outcome;
 
 typedef struct watch {
   uint64_t stop_at;
   volatile sig_atomic_t stop;
-  double soft, rho;
+  double first, soft, rho;
 } watch;
 
 static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
   watch *w = self;
   (void)err;
   if (event->kind != CREAM_EVENT_STEP) return CREAM_OK;
+  if (event->step == 1) w->first = event->soft;
   w->soft = event->soft;
   if (event->rho >= 0) w->rho = event->rho;
   if (event->step == w->stop_at) w->stop = 1;
@@ -108,7 +109,7 @@ static cream_config config_of(const plan *p) {
   cream_config config;
   cream_config_defaults(&config);
   config.seed = 3;
-  config.retrain.epochs = 2;
+  config.retrain.epochs = p->epochs ? p->epochs : 2;
   config.retrain.batch = BATCH;
   config.retrain.lr.lr = 0.3;
   config.retrain.ema = 0;
@@ -134,7 +135,7 @@ typedef struct job {
 } job;
 
 static void job_open(job *j, const plan *p, uint64_t stop_at) {
-  *j = (job){.backend = synthetic_backend(p->plain, 2), .watch = {.stop_at = stop_at, .rho = -1}};
+  *j = (job){.backend = synthetic_backend(p->plain, 1), .watch = {.stop_at = stop_at, .rho = -1}};
   cream_config config = config_of(p);
   cream_skeleton skeleton = synthetic_skeleton();
   cream_path path = {.n_layers = 5, .choice = {0, 0, 1, 2, 3}};
@@ -213,6 +214,7 @@ static outcome run_as(const plan *p, uint64_t fingerprint) {
   out.bytes = cream_state_bytes(&state);
   out.state = malloc(out.bytes);
   assert_int_equal(cream_state_snapshot(&state, out.state, &err), CREAM_OK);
+  out.first = j.watch.first;
   out.soft = j.watch.soft;
   out.rho = j.watch.rho;
   job_close(&j);
@@ -260,6 +262,15 @@ static void test_weight(void **state) {
   const plan half = {.teach = true, .weight = 0.5}, whole = {.teach = true, .weight = 1};
   compare(&half, &half, true);
   compare(&half, &whole, false);
+}
+
+/* A student without labels comes closer to its teacher. */
+static void test_learns(void **state) {
+  (void)state;
+  const plan p = {.teach = true, .weight = 1, .epochs = 8};
+  outcome out = run(&p);
+  if (!(out.soft < out.first / 2)) fail_msg("%g after %g", out.soft, out.first);
+  free(out.state);
 }
 
 static void test_store(void **state) {
@@ -344,8 +355,9 @@ static void test_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_retrain), cmocka_unit_test(test_weight),        cmocka_unit_test(test_store),
-      cmocka_unit_test(test_search),  cmocka_unit_test(test_other_teacher), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_retrain), cmocka_unit_test(test_weight), cmocka_unit_test(test_learns),
+      cmocka_unit_test(test_store),   cmocka_unit_test(test_search), cmocka_unit_test(test_other_teacher),
+      cmocka_unit_test(test_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
