@@ -24,6 +24,7 @@ static const cream_search_config search_defaults = {
     .random = {.paths = 10},
     .sandwich = {.paths = 2},
     .recalibrate = 20,
+    .external = {.weight = 0.5, .temperature = 2},
 };
 
 static const cream_retrain_config retrain_defaults = {
@@ -51,6 +52,7 @@ static const cream_retrain_config retrain_defaults = {
     .dropout = 0.2,
     .ema = 0.9999,
     .eval_every = 1,
+    .teacher = {.weight = 0.5, .temperature = 2, .top = 5},
 };
 
 static const cream_rank_config rank_defaults = {.paths = 30,

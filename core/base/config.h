@@ -78,6 +78,20 @@ typedef struct cream_lr {
   double cycle_epochs, cycle_mul, cycle_decay;
 } cream_lr;
 
+/* A trained network that teaches another one (core/train/external.h). */
+typedef struct cream_external_config {
+  char run[1024], arch[1024],
+      weights[1024]; /* a run folder, or architecture and weights; all "": no teacher */
+  int resolution;    /* of its images; 0: its own */
+  double weight, temperature;
+  char cache[1024]; /* file of its outputs, for retrainings; "": none */
+  int top;          /* most probable classes of an image in the cache */
+} cream_external_config;
+
+static inline bool cream_external_given(const cream_external_config *config) {
+  return config->run[0] || config->arch[0] || config->weights[0];
+}
+
 /* Training of the supernet (docs/method.md, section 2). */
 typedef struct cream_search_config {
   cream_strategy strategy;
@@ -123,6 +137,7 @@ typedef struct cream_search_config {
     int paths; /* drawn for every batch, beside the largest and the smallest */
   } sandwich;
   int recalibrate; /* batches that recompute batch-norm statistics before the final selection */
+  cream_external_config external;
 } cream_search_config;
 
 /* What batch-norm recalibration starts from. */
@@ -163,6 +178,7 @@ typedef struct cream_retrain_config {
   double ema;       /* decay of the averaged weights; 0: none */
   cream_final_weights weights;
   int eval_every; /* epochs between evaluations on held-out images; 0: at the end only */
+  cream_external_config teacher;
 } cream_retrain_config;
 
 typedef enum cream_interpolation {

@@ -111,6 +111,12 @@ static cream_status check(const cream_search *search, cream_error *err) {
   if (!status) status = check_int("search.meta.every", config->meta.every, 1, 1 << 30, err);
   if (!status) status = check_int("search.board.every", config->board.every, 1, 1 << 30, err);
   if (!status) status = check_int("search.recalibrate", config->recalibrate, least, 1 << 20, err);
+  if (!status && cream_external_given(&config->external) && !search->strategy->teaches)
+    status =
+        cream_fail(err, CREAM_BAD_CONFIG,
+                   "search.external: search.strategy is %s, which has no teachers, expected cream; leave "
+                   "search.external empty, or use a teacher in the retraining (retrain.teacher)",
+                   search->strategy->name);
   if (!status && search->heldout->count == 0)
     status =
         cream_fail(err, CREAM_BAD_CONFIG, "heldout: no images are held out, expected some; raise heldout");
@@ -221,7 +227,10 @@ cream_optim search_optim(const cream_search *search, const cream_event *event) {
 cream_status search_learn(cream_search *search, const cream_loss *loss, cream_buf logits, int n,
                           cream_event *event, cream_error *err) {
   cream_train *train = &search->train;
-  cream_train_loss(train, loss, logits, n);
+  if (search->teacher)
+    cream_external_loss(search->teacher, loss, logits, n, cream_net_dlogits(train->net), train->result);
+  else
+    cream_train_loss(train, loss, logits, n);
   cream_net_backward(train->net, cream_net_dlogits(train->net));
   cream_optim optim = search_optim(search, event);
   cream_status status = cream_train_clip(train, &search->path, search->config.search.clip, err);
@@ -270,10 +279,19 @@ void cream_search_state(cream_search *search, cream_state *state) {
   if (search->strategy->state) search->strategy->state(search, state);
   for (int t = 0; t < search->n_targets; t++) cream_board_pack(&search->targets[t].board, t, &search->image);
   cream_board_image_parts(&search->image, search->n_targets, state);
+  if (search->teacher) cream_state_add_host(state, "external", CREAM_STATE_U64, &search->taught_by, 1);
+}
+
+void cream_search_teach(cream_search *search, cream_external *teacher) {
+  CREAM_ASSERT(!teacher || search->strategy->teaches);
+  search->teacher = teacher;
+  search->taught_by = teacher ? cream_external_fingerprint(teacher) : 0;
 }
 
 cream_status cream_search_restored(cream_search *search, cream_error *err) {
   cream_status status = cream_train_restored(&search->train, err);
+  if (!status && search->teacher)
+    status = cream_external_check(search->teacher, "search.external", search->taught_by, err);
   for (int t = 0; t < search->n_targets && !status; t++)
     status = cream_board_unpack(&search->targets[t].board, t, &search->image, &search->skeleton,
                                 search->config.search.meta.slice, search->heldout->count, err);
@@ -309,6 +327,8 @@ static cream_status run_step(cream_search *search, cream_event *epoch_event, cre
   cream_status status = search->train_source->read(search->train_source, (uint64_t)event.epoch,
                                                    search->step % search->per_epoch, &batch, err);
   if (status) return status;
+  if (search->teacher && (status = cream_external_run(search->teacher, &batch, search->step, 1, err)))
+    return status;
   cream_tensor x = cream_train_upload(train, search->train_source, &batch);
   event.step = search->step;
   event.path = &search->path;

@@ -10,6 +10,7 @@
 #include "core/net/state.h"
 #include "core/space/budget.h"
 #include "core/train/evaluate.h"
+#include "core/train/external.h"
 
 typedef struct cream_search cream_search;
 
@@ -46,6 +47,10 @@ typedef struct cream_search_result {
 cream_status cream_search_create(cream_backend *, const cream_search_inputs *, cream_search **,
                                  cream_error *);
 void cream_search_destroy(cream_search *);
+
+/* Before cream_search_run and cream_search_restored: this network teaches every path (config->search.external), for
+ * batches of config->search.batch images. Not owned; NULL: none. */
+void cream_search_teach(cream_search *, cream_external *teacher);
 
 /* Searches by config->search.strategy (docs/strategies.md): trains until the last epoch, the time budget, or the
  * listener's stop; then the strategy completes its boards, and the best entry of each is selected.

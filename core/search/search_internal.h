@@ -38,6 +38,8 @@ struct cream_search {
   cream_path path;         /* of the present step */
   int target;              /* whose board and limits the present step uses */
   cream_buf statistics;    /* search_save_statistics */
+  cream_external *teacher; /* outside of the supernet; NULL: none */
+  uint64_t taught_by;      /* its fingerprint, in the state */
 };
 
 /* Sets the samplers' prior over choices, from the settings and the present boards. */

@@ -20,6 +20,7 @@ typedef struct search_meta {
 typedef struct search_strategy {
   const char *name;    /* the word of the setting search.strategy */
   const char *summary; /* one line for --help */
+  bool teaches;        /* paths learn from a teacher, so that an external one can teach too (search_learn) */
   size_t state_size;   /* of search->strategy_state; 0: none, which is then NULL */
 
   /* Paths that are trained on every batch, >= 1. */

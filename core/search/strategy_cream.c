@@ -275,7 +275,7 @@ static search_meta meta(const cream_search *search) {
   return (search_meta){.inputs = self->match.inputs, .theta = self->match.theta};
 }
 
-SEARCH_STRATEGY(cream, "prioritized paths teach the others", search_one_path, step, finish,
+SEARCH_STRATEGY(cream, "prioritized paths teach the others", search_one_path, step, finish, .teaches = true,
                 .state_size = sizeof(prioritized), .net_batch = net_batch, .open = open, .close = close,
                 .after = after, .epoch = epoch, .board_opens = board_opens, .state = state,
                 .restored = restored, .meta = meta);

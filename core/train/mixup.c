@@ -60,19 +60,23 @@ void cream_mixup_target(const int32_t *labels, int n, int classes, double smooth
   }
 }
 
+void cream_mixup_images(cream_backend *backend, cream_buf mirrored, double lambda, const cream_tensor *x) {
+  size_t image = backend->tensor_size(backend, 1, x->h, x->w, x->c), n = (size_t)x->n;
+  for (size_t i = 0; i < n; i++)
+    backend->copy(backend, cream_buf_at(mirrored, i * image), cream_buf_at(x->raw, (n - 1 - i) * image),
+                  image);
+  float other = (float)(1 - lambda);
+  backend->axpy(backend, x->raw, -other, x->raw, n * image);
+  backend->axpy(backend, x->raw, other, mirrored, n * image);
+}
+
 void cream_mixup_apply(cream_mixup *mixup, uint64_t draw, const cream_tensor *x, const int32_t *labels,
                        cream_loss *loss) {
   cream_backend *backend = mixup->backend;
   double lambda = cream_mixup_share(mixup->alpha, mixup->seed, draw);
-  size_t image = backend->tensor_size(backend, 1, x->h, x->w, x->c), n = (size_t)x->n;
-  for (size_t i = 0; i < n; i++)
-    backend->copy(backend, cream_buf_at(mixup->mirrored, i * image),
-                  cream_buf_at(x->raw, (n - 1 - i) * image), image);
-  float other = (float)(1 - lambda);
-  backend->axpy(backend, x->raw, -other, x->raw, n * image);
-  backend->axpy(backend, x->raw, other, mixup->mirrored, n * image);
+  cream_mixup_images(backend, mixup->mirrored, lambda, x);
   cream_mixup_target(labels, x->n, mixup->classes, loss->smoothing, lambda, mixup->host);
-  backend->upload(backend, mixup->target, mixup->host, n * (size_t)mixup->classes);
+  backend->upload(backend, mixup->target, mixup->host, (size_t)x->n * (size_t)mixup->classes);
   loss->hard = 0;
   loss->soft = 1;
   loss->target = mixup->target;

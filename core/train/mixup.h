@@ -26,7 +26,9 @@ double cream_mixup_share(double alpha, uint64_t seed, uint64_t draw);
  * smoothing / classes on every class. */
 void cream_mixup_target(const int32_t *labels, int n, int classes, double smoothing, double lambda,
                         float *target);
-/* x = lambda * x + (1 - lambda) * reversed x, on the device. The loss becomes the cross-entropy with the mixed targets,
+/* x = lambda * x + (1 - lambda) * reversed x, on the device. mirrored: room for as many images. */
+void cream_mixup_images(cream_backend *, cream_buf mirrored, double lambda, const cream_tensor *x);
+/* cream_mixup_images with the lambda of a draw. The loss becomes the cross-entropy with the mixed targets,
  * smoothed by loss->smoothing. labels [n]: of x, on the host. */
 void cream_mixup_apply(cream_mixup *, uint64_t draw, const cream_tensor *x, const int32_t *labels,
                        cream_loss *);

@@ -20,6 +20,8 @@ struct cream_retrain {
   cream_retrain_kind held;      /* by the net */
   cream_retrain_choice choice;  /* its scores are those of step `scored` */
   uint64_t scored, step;
+  cream_external *teacher; /* NULL: none */
+  uint64_t taught_by;      /* its fingerprint, in the state */
 };
 
 cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_inputs *inputs,
@@ -203,12 +205,18 @@ static cream_status run_batch(cream_retrain *run, uint64_t per_epoch, int epoch,
   cream_batch batch;
   cream_status status = run->train_source->read(run->train_source, (uint64_t)epoch, at, &batch, err);
   if (status) return status;
+  double share = config->mixup > 0 ? cream_mixup_share(config->mixup, run->config.seed, draw) : 1;
+  if (run->teacher) status = cream_external_run(run->teacher, &batch, draw, share, err);
+  if (status) return status;
   cream_tensor x = cream_train_upload(train, run->train_source, &batch);
   cream_loss loss = {.hard = 1, .smoothing = (float)config->smoothing, .labels = train->labels};
   if (config->mixup > 0) cream_mixup_apply(&run->mixup, draw, &x, batch.labels, &loss);
   cream_buf logits = cream_net_forward_train(train->net, &run->path, &x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM,
                                              (float)config->dropout, run->config.seed, draw);
-  cream_train_loss(train, &loss, logits, x.n);
+  if (run->teacher)
+    cream_external_loss(run->teacher, &loss, logits, x.n, cream_net_dlogits(train->net), train->result);
+  else
+    cream_train_loss(train, &loss, logits, x.n);
   cream_net_backward(train->net, cream_net_dlogits(train->net));
   cream_train_gather(train, part);
   return CREAM_OK;
@@ -264,10 +272,18 @@ void cream_retrain_state(cream_retrain *run, cream_state *state) {
   cream_train_state(&run->train, state);
   cream_state_add_device(state, "ema.statistics", run->ema_statistics,
                          cream_net_statistic_count(run->train.net));
+  if (run->teacher) cream_state_add_host(state, "teacher", CREAM_STATE_U64, &run->taught_by, 1);
+}
+
+void cream_retrain_teach(cream_retrain *run, cream_external *teacher) {
+  run->teacher = teacher;
+  run->taught_by = teacher ? cream_external_fingerprint(teacher) : 0;
 }
 
 cream_status cream_retrain_restored(cream_retrain *run, cream_error *err) {
-  return cream_train_restored(&run->train, err);
+  cream_status status = cream_train_restored(&run->train, err);
+  return status || !run->teacher ? status
+                                 : cream_external_check(run->teacher, "retrain.teacher", run->taught_by, err);
 }
 
 static cream_status checkpoint(cream_retrain *run, cream_error *err) {

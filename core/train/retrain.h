@@ -8,6 +8,7 @@
 #include "core/net/net.h"
 #include "core/net/state.h"
 #include "evaluate.h"
+#include "external.h"
 
 typedef struct cream_retrain cream_retrain;
 
@@ -37,6 +38,10 @@ typedef struct cream_retrain_choice {
   bool evaluated;                           /* on the held-out images, after the last step */
   cream_score heldout[CREAM_RETRAIN_KINDS]; /* then; without averaged weights only that of the trained ones */
 } cream_retrain_choice;
+
+/* Before cream_retrain_run and cream_retrain_restored: this network teaches, for batches of config->retrain.batch images.
+ * Not owned; NULL: none. */
+void cream_retrain_teach(cream_retrain *, cream_external *teacher);
 
 /* Trains until the last epoch, the time budget or the listener's stop (CREAM_INTERRUPTED). On return the net holds the
  * weights of config->retrain.weights. The better ones have the higher top-1 on all held-out images, then the lower loss;

@@ -102,6 +102,14 @@ static CREAM_WORDS(spreads, CREAM_SPREAD_COUNT, SPREADS);
       NUMBER(part.smoothing, 0, 1, "", "label smoothing"),                                                   \
       NUMBER(part.clip, 0, 1e6, "", "largest norm of the gradient of all weights; 0: no clipping")
 
+#define EXTERNAL(part)                                                                                       \
+  TEXT(part.run, "trained network that teaches: the run folder of a retraining; empty: none"),               \
+      TEXT(part.arch, "instead of the run folder: its architecture, as for arch"),                           \
+      TEXT(part.weights, "instead of the run folder: its weights, a safetensors file"),                      \
+      NUMBER(part.resolution, 0, 4096, "pixels", "side of its images, resampled; 0: its own"),               \
+      NUMBER(part.weight, 0, 1, "", "share of the loss that its outputs have, against the labels"),          \
+      NUMBER(part.temperature, 0.01, 1000, "", "temperature of both softmaxes")
+
 /* The settings of one map are adjacent: printing opens and closes maps in this order. */
 static const setting settings[] = {
     TEXT(data, "data set: digits, folder:PATH, list:FILE, ... (docs/data.md)"),
@@ -192,6 +200,7 @@ static const setting settings[] = {
            "held-out images for an evaluation, drawn by seed; 0: all"),
     NUMBER(search.random.paths, 1, 1e6, "paths", "paths trained from scratch (random)"),
     NUMBER(search.sandwich.paths, 0, 64, "paths", "random paths in a batch (sandwich)"),
+    EXTERNAL(search.external),
     NUMBER(search.recalibrate, 0, 1e6, "batches",
            "batches to recompute batch-norm statistics with before the final selection"),
     TRAINING(retrain, LEARNING_RATE(retrain),
@@ -217,6 +226,11 @@ static const setting settings[] = {
          "held-out images"),
     NUMBER(retrain.eval_every, 0, 100000, "epochs",
            "interval between evaluations on held-out images; 0: only at the end"),
+    EXTERNAL(retrain.teacher),
+    TEXT(retrain.teacher.cache,
+         "file of its outputs, which a first retraining writes and others with the same images read; empty: "
+         "none"),
+    NUMBER(retrain.teacher.top, 1, 65536, "classes", "most probable classes of an image in the cache"),
     NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths in a ranking"),
     WORD(rank.spread, spreads, "how they are drawn: uniformly, or in turn from each part of the FLOPs range"),
     NUMBER(rank.buckets, 1, 1000, "parts", "number of parts of equal width of the FLOPs range"),

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "io/base/file.h"
+#include "io/base/file_hash.h"
 #include "io/config/settings.h"
 #include "run.h"
 
@@ -127,22 +127,6 @@ cream_status cream_path_log_parse(cream_path_log *log, const char *text, size_t 
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
-/* Hashes the file in pieces, as it may be large. */
-static cream_status hash_file(const char *name, uint64_t *hash, cream_error *err) {
-  FILE *stream = fopen(name, "rb");
-  if (!stream) return cream_fail(err, CREAM_FAILED, "cannot read %s: %s", name, strerror(errno));
-  XXH3_state_t *state = XXH3_createState();
-  char bytes[1 << 14];
-  size_t n;
-  XXH3_64bits_reset(state);
-  while ((n = fread(bytes, 1, sizeof bytes, stream))) XXH3_64bits_update(state, bytes, n);
-  bool failed = ferror(stream);
-  fclose(stream);
-  *hash = XXH3_64bits_digest(state);
-  XXH3_freeState(state);
-  return failed ? cream_fail(err, CREAM_FAILED, "cannot read %s", name) : CREAM_OK;
-}
-
 /* Creates the file with its first line. */
 static cream_status begin(const char *name, const cream_path_log_owner *owner, uint64_t weights,
                           cream_error *err) {
@@ -193,7 +177,7 @@ cream_status cream_path_log_open(cream_path_log *log, const char *name, const cr
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "%.60s...: the name is longer than %zu bytes; choose a shorter one", name,
                       sizeof log->name - 1);
-  cream_status status = owner->weights ? hash_file(owner->weights, &weights, err) : CREAM_OK;
+  cream_status status = owner->weights ? cream_file_hash(owner->weights, &weights, err) : CREAM_OK;
   if (!status && (overwrite || access(name, F_OK))) status = begin(name, owner, weights, err);
   if (!status) status = resume(log, owner, weights, err);
   if (status) cream_path_log_close(log);

@@ -14,6 +14,7 @@
 #include "tools/run/network.h"
 #include "tools/run/session.h"
 #include "tools/run/supernet.h"
+#include "tools/run/teacher.h"
 
 /* The most classes whose confusions are counted after a training, in a matrix of 64 MB. */
 enum { MOST_CONFUSED = 4096 };
@@ -24,6 +25,8 @@ typedef struct retrain_run {
   run_data data;
   cream_backend *backend;
   cream_source *train, *heldout;
+  const cream_retrain_inputs *inputs;
+  teacher teacher;
   cream_retrain *retrain;
   session run;
   dry_clock clock; /* of a dry run */
@@ -39,7 +42,8 @@ static cream_status restored(void *retrain, cream_error *err) {
 /* For memory_check.h. */
 static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
                          cream_source *heldout, size_t *bytes, cream_error *err) {
-  cream_retrain_inputs inputs = *(const cream_retrain_inputs *)self;
+  const retrain_run *r = self;
+  cream_retrain_inputs inputs = *r->inputs;
   cream_config config = *inputs.config;
   config.retrain.batch = batch;
   inputs.config = &config;
@@ -51,8 +55,10 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   cream_state kept;
   cream_retrain_state(retrain, &kept);
   *bytes += cream_state_bytes(&kept);
+  const teacher_use use = {.batch = batch, .mixup = config.retrain.mixup};
+  status = teacher_count(&r->teacher, backend, &use, err);
   cream_retrain_destroy(retrain);
-  return CREAM_OK;
+  return status;
 }
 
 static cream_status open_sources(retrain_run *r, const cream_config *config, cream_error *err) {
@@ -131,18 +137,35 @@ static cream_status open_parts(retrain_run *r, run_options *options, cream_error
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
   if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
+  if (status == CREAM_OK)
+    status = teacher_read(&r->teacher, "retrain.teacher", &config->retrain.teacher, config, &r->data,
+                          r->arch.net.resolution, err);
   if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
   return status == CREAM_OK ? open_sources(r, config, err) : status;
 }
 
-static memory_check size_of(const retrain_run *r, const cream_config *config, cream_retrain_inputs *inputs) {
+static memory_check size_of(retrain_run *r, const cream_config *config) {
   return (memory_check){"retrain.batch", config->retrain.batch, r->train, r->heldout,
-                        r->backend,      r->data.workers,       inputs,   make};
+                        r->backend,      r->data.workers,       r,        make};
+}
+
+/* Opens the teacher for the batches of the training, which are known now. */
+static cream_status open_teacher(retrain_run *r, const cream_config *config, bool dry, cream_error *err) {
+  const cream_retrain_config *retrain = &config->retrain;
+  uint64_t parts = (uint64_t)retrain->accumulate;
+  const teacher_use use = {.batch = retrain->batch,
+                           .mixup = retrain->mixup,
+                           .epochs = (uint64_t)retrain->epochs,
+                           .batches = cream_source_steps(r->train, true) / parts * parts};
+  cream_status status = dry ? CREAM_OK : teacher_open_cache(&r->teacher, config, &r->data, &use, err);
+  if (status == CREAM_OK) status = teacher_open(&r->teacher, r->backend, &use, err);
+  cream_retrain_teach(r->retrain, r->teacher.external);
+  return status;
 }
 
 static cream_status create(retrain_run *r, cream_config *config, cream_retrain_inputs *inputs,
                            cream_error *err) {
-  memory_check size = size_of(r, config, inputs);
+  memory_check size = size_of(r, config);
   int fits;
   cream_status status = memory_check_run(&size, &fits, err);
   if (status != CREAM_OK) {
@@ -160,9 +183,8 @@ static cream_status create(retrain_run *r, cream_config *config, cream_retrain_i
 }
 
 /* Trains for some steps, and prints what the training would take. */
-static cream_status try(retrain_run *r, const cream_config *config, cream_retrain_inputs *inputs, bool json,
-                        cream_error *err) {
-  const memory_check size = size_of(r, config, inputs);
+static cream_status try(retrain_run *r, const cream_config *config, bool json, cream_error *err) {
+  const memory_check size = size_of(r, config);
   warn_of_average(r, config);
   device_begin(r->backend, r->train);
   cream_status status = cream_retrain_run(r->retrain, err);
@@ -215,10 +237,12 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
     config->time_budget = 0;
     inputs.checkpointer = (cream_checkpointer){0};
   }
+  r->inputs = &inputs;
   status = create(r, config, &inputs, err);
+  if (status == CREAM_OK) status = open_teacher(r, config, options->dry_run, err);
   if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
-  return options->dry_run ? try(r, config, &inputs, options->json, err) : open_session(r, options, err);
+  return options->dry_run ? try(r, config, options->json, err) : open_session(r, options, err);
 }
 
 static cream_status save_weights(retrain_run *r, cream_error *err) {
@@ -321,6 +345,7 @@ static cream_status run(const void *values, cream_error *err) {
   status = session_end(&r.run, &resolved, &unfinished, "weights.safetensors holds the weights so far", status,
                        err);
   cream_retrain_destroy(r.retrain);
+  teacher_close(&r.teacher);
   close_sources(&r);
   if (r.backend) r.backend->destroy(r.backend);
   run_data_close(&r.data);
@@ -329,11 +354,33 @@ static cream_status run(const void *values, cream_error *err) {
 
 /* ---- the command -------------------------------------------------------------------------------------- */
 
+#define TEACHER                                                                                              \
+  RUN_SETTING(NETWORK, "teacher", "retrain.teacher.run", "DIR",                                              \
+              "run folder of a trained network, whose outputs this one also learns")
+
 static const cli_option options[] = {
-    RUN_ARCH,    RUN_RESOLUTION, RUN_WEIGHTS, RUN_INHERIT,           RUN_FOLDER_UNTRAINED, RUN_BUDGET,
-    RUN_CONFIG,  RUN_SET,        RUN_DATA,    RUN_EPOCHS("retrain"), RUN_BATCH("retrain"), RUN_SEED,
-    RUN_THREADS, RUN_DEVICE,     RUN_OUT,     RUN_DRY_RUN,           RUN_TIME_BUDGET,      RUN_ON_NAN,
-    RUN_JSON,    RUN_FORCE,      RUN_RESUME,
+    RUN_ARCH,
+    RUN_RESOLUTION,
+    RUN_WEIGHTS,
+    RUN_INHERIT,
+    RUN_FOLDER_UNTRAINED,
+    RUN_BUDGET,
+    RUN_CONFIG,
+    RUN_SET,
+    RUN_DATA,
+    RUN_EPOCHS("retrain"),
+    RUN_BATCH("retrain"),
+    RUN_SEED,
+    RUN_THREADS,
+    RUN_DEVICE,
+    RUN_OUT,
+    RUN_DRY_RUN,
+    RUN_TIME_BUDGET,
+    RUN_ON_NAN,
+    RUN_JSON,
+    RUN_FORCE,
+    RUN_RESUME,
+    TEACHER,
 };
 
 static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",        "weights", "inherit",

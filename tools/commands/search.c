@@ -12,6 +12,7 @@
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
 #include "tools/run/session.h"
+#include "tools/run/teacher.h"
 
 /* The parts of a search, in the order in which they are made. */
 typedef struct search_run {
@@ -21,6 +22,8 @@ typedef struct search_run {
   bool has_latencies;
   cream_backend *backend;
   cream_source *train, *heldout;
+  const cream_search_inputs *inputs;
+  teacher teacher; /* outside of the supernet */
   cream_search *search;
   session run;
   cream_listener listener; /* of the run */
@@ -134,7 +137,8 @@ static cream_status restored(void *search, cream_error *err) {
 /* For memory_check.h. */
 static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
                          cream_source *heldout, size_t *bytes, cream_error *err) {
-  cream_search_inputs inputs = *(const cream_search_inputs *)self;
+  const search_run *s = self;
+  cream_search_inputs inputs = *s->inputs;
   cream_config config = *inputs.config;
   config.search.batch = batch;
   inputs.config = &config;
@@ -146,8 +150,10 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   cream_state kept;
   cream_search_state(search, &kept);
   *bytes += cream_state_bytes(&kept);
+  const teacher_use use = {.batch = batch};
+  status = teacher_count(&s->teacher, backend, &use, err);
   cream_search_destroy(search);
-  return CREAM_OK;
+  return status;
 }
 
 /* A search that is continued for more epochs has its teacher from the same epoch on. */
@@ -167,6 +173,9 @@ static cream_status open_parts(search_run *s, const run_options *options, cream_
   if (status == CREAM_OK) status = run_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
   if (status == CREAM_OK) status = run_backend(config, &s->backend, err);
   int batch = config->search.batch, side = s->skeleton.resolution;
+  if (status == CREAM_OK)
+    status =
+        teacher_read(&s->teacher, "search.external", &config->search.external, config, &s->data, side, err);
   if (status == CREAM_OK) status = run_train_source(&s->data, config, batch, side, &s->train, err);
   if (status == CREAM_OK) status = run_heldout_source(&s->data, batch, side, &s->heldout, err);
   return status;
@@ -238,11 +247,14 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
     inputs.checkpointer = (cream_checkpointer){0};
   }
   int batch = config->search.batch;
-  memory_check size = {"search.batch", batch,           s->train, s->heldout,
-                       s->backend,     s->data.workers, &inputs,  make};
+  memory_check size = {"search.batch", batch, s->train, s->heldout, s->backend, s->data.workers, s, make};
   const device_options device = device_options_of(config);
+  s->inputs = &inputs;
   status = create(s, &inputs, &size, &device, err);
+  const teacher_use use = {.batch = batch};
+  if (status == CREAM_OK) status = teacher_open(&s->teacher, s->backend, &use, err);
   if (status != CREAM_OK) return status;
+  cream_search_teach(s->search, s->teacher.external);
   if (options->dry_run) return try(s, config, &size, options->json, err);
   const checkpoint_target target = {"search", s->search, state, restored};
   return session_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
@@ -300,6 +312,7 @@ static cream_status run(const void *values, cream_error *err) {
   if (s.search) unfinished.meta_updates = cream_search_meta_updates(s.search);
   status = session_end(&s.run, options, &unfinished, left, status, err);
   cream_search_destroy(s.search);
+  teacher_close(&s.teacher);
   cream_source_destroy(s.heldout);
   cream_source_destroy(s.train);
   if (s.backend) s.backend->destroy(s.backend);

@@ -155,6 +155,13 @@ void run_absolute_paths(cream_config *config) {
   make_absolute(config->space, sizeof config->space);
   make_absolute(config->weights, sizeof config->weights);
   make_absolute(config->inherit, sizeof config->inherit);
+  cream_external_config *teachers[] = {&config->search.external, &config->retrain.teacher};
+  for (size_t i = 0; i < sizeof teachers / sizeof *teachers; i++) {
+    make_absolute(teachers[i]->run, sizeof teachers[i]->run);
+    make_absolute(teachers[i]->arch, sizeof teachers[i]->arch);
+    make_absolute(teachers[i]->weights, sizeof teachers[i]->weights);
+    make_absolute(teachers[i]->cache, sizeof teachers[i]->cache);
+  }
   make_absolute(config->search.latency.table, sizeof config->search.latency.table);
   make_absolute(config->rank.table, sizeof config->rank.table);
 }
