@@ -25,7 +25,7 @@ typedef struct retrain_run {
   run_data data;
   cream_backend *backend;
   cream_source *train, *heldout;
-  const cream_retrain_inputs *inputs;
+  cream_retrain_inputs inputs;
   teacher teacher;
   cream_retrain *retrain;
   session run;
@@ -43,7 +43,7 @@ static cream_status restored(void *retrain, cream_error *err) {
 static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
                          cream_source *heldout, size_t *bytes, cream_error *err) {
   const retrain_run *r = self;
-  cream_retrain_inputs inputs = *r->inputs;
+  cream_retrain_inputs inputs = r->inputs;
   cream_config config = *inputs.config;
   config.retrain.batch = batch;
   inputs.config = &config;
@@ -237,8 +237,8 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
     config->time_budget = 0;
     inputs.checkpointer = (cream_checkpointer){0};
   }
-  r->inputs = &inputs;
-  status = create(r, config, &inputs, err);
+  r->inputs = inputs;
+  status = create(r, config, &r->inputs, err);
   if (status == CREAM_OK) status = open_teacher(r, config, options->dry_run, err);
   if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
