@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "prefix.h"
+#include "weights_info.h"
 
 enum { NAMED = 3 }; /* tensors that a message names */
 
@@ -333,6 +334,17 @@ static cream_status copy_found(const char *path, const cream_param *params, int 
   return CREAM_OK;
 }
 
+/* Fails if the metadata say that the weights are for other convolutions or batch norms. */
+static cream_status check_network(const char *path, const cream_st_file *file, const cream_skeleton *net,
+                                  cream_error *err) {
+  cream_weights_info info;
+  cream_error ignored; /* other metadata are checked where they are used */
+  if (cream_weights_info_read(path, file, "bilinear", &info, &ignored)) return CREAM_OK;
+  cream_status status = cream_weights_info_check(path, &info, &net->space, err);
+  cream_weights_info_free(&info);
+  return status;
+}
+
 /* any_classes, row_of: see cream_weights_load_any_classes. */
 static cream_status load(const char *path, cream_backend *backend, cream_net *net, bool any_classes,
                          const int *row_of, cream_weights_report *report, cream_error *err) {
@@ -350,6 +362,8 @@ static cream_status load(const char *path, cream_backend *backend, cream_net *ne
     status = cream_fail_memory(err, (size_t)count * sizeof *found, "the table of parameters");
     goto done;
   }
+  status = check_network(path, file, cream_net_skeleton(net), err);
+  if (status) goto done;
   n_tensors = cream_st_tensors(file, &tensors);
   status = cream_weights_match(path, params, count, tensors, n_tensors, found, &matched, err);
   bool differ =

@@ -124,6 +124,7 @@ static cream_status open_parts(retrain_run *r, run_options *options, cream_error
   if (status == CREAM_OK) status = check_freeze(config, err);
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
+  if (status == CREAM_OK) status = run_data_normalise_for(config, &r->data, err);
   if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK) status = run_backend(config, &r->backend, err);
   return status == CREAM_OK ? open_sources(r, config, err) : status;
