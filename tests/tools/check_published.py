@@ -68,6 +68,9 @@ def prepare(model, side):
             module.momentum = 1.0
         if isinstance(module, torch.nn.Linear):
             torch.nn.init.normal_(module.weight, 0, 0.05)
+        elif not isinstance(module, torch.nn.Conv2d):
+            continue
+        if module.bias is not None:
             torch.nn.init.normal_(module.bias, 0, 0.05)
     model.train()
     with torch.no_grad():
@@ -165,7 +168,7 @@ def check(cream, ours, program, name, side, step, options=()):
 
 
 def pair_names(model, tensors):
-    """Our names and the model's: the tensors are the same, and are told apart by their values."""
+    """Our names and the model's: the tensors are the same, and their first values identify them."""
     theirs = {k: t for k, t in model.state_dict().items() if t.dim()}
     sums = {(tuple(t.flatten()[:8].tolist()), t.numel()): k for k, t in theirs.items()}
     return {k: sums[tuple(t.flatten()[:8].tolist()), t.numel()] for k, t in tensors.items()}
