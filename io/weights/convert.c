@@ -14,6 +14,8 @@ struct cream_weights_source {
   int count, left_out; /* tensors; those without the prefix that was chosen */
   cream_st_tensor *tensors;
   float **floats; /* data of tensors that were converted to F32; else NULL */
+  cream_naming naming;
+  cream_param *own; /* [params of the choice]: owns the names of renamed tensors */
 };
 
 /* ---- numbers ---------------------------------------------------------------------------------------- */
@@ -99,7 +101,39 @@ static void keep_prefixed(cream_weights_source *source, const char *prefix) {
   source->count = kept;
 }
 
-/* Removes the prefix with which the names are those of the network, if there is one. */
+/* The linear layer of torchvision's MobileNetV3 before the classifier is a 1x1 convolution here. */
+static void take_shape(cream_st_tensor *tensor, const cream_param *param) {
+  if (tensor->n_dims != 2 || param->n_dims != 4) return;
+  tensor->n_dims = 4;
+  tensor->dims[2] = tensor->dims[3] = 1;
+}
+
+/* Gives the tensors of another scheme this program's names; others keep theirs. */
+static cream_status rename_tensors(cream_weights_source *source, const cream_torch_choice *choice,
+                                   cream_error *err) {
+  if (source->naming == CREAM_NAMING_TIMM) return CREAM_OK;
+  size_t bytes = ((size_t)choice->n_params + 1) * sizeof *source->own;
+  cream_param *foreign = malloc(bytes);
+  source->own = malloc(bytes);
+  if (!foreign || !source->own) {
+    free(foreign);
+    return cream_fail_memory(err, bytes, "the names of tensors");
+  }
+  memcpy(foreign, choice->params, (size_t)choice->n_params * sizeof *foreign);
+  memcpy(source->own, choice->params, (size_t)choice->n_params * sizeof *foreign);
+  cream_naming_apply(source->naming, choice->net, foreign, choice->n_params);
+  for (int t = 0; t < source->count; t++)
+    for (int i = 0; i < choice->n_params; i++) {
+      if (strcmp(source->tensors[t].name, foreign[i].name) != 0) continue;
+      source->tensors[t].name = source->own[i].name;
+      take_shape(&source->tensors[t], &source->own[i]);
+      break;
+    }
+  free(foreign);
+  return CREAM_OK;
+}
+
+/* Removes the prefix with which the names are those of the network in one of the schemes, if there is one. */
 static cream_status remove_wrapper(cream_weights_source *source, const cream_torch_choice *choice,
                                    cream_error *err) {
   cream_prefixes *found = calloc(1, sizeof *found);
@@ -108,14 +142,18 @@ static cream_status remove_wrapper(cream_weights_source *source, const cream_tor
   if (!found || !names) status = cream_fail_memory(err, sizeof *found, "the names of tensors");
   for (int i = 0; i < source->count && !status; i++) names[i] = source->tensors[i].name;
   if (!status)
-    status = cream_prefixes_find(names, source->count, choice->params, choice->n_params, found, err);
+    status = cream_prefixes_find_any(names, source->count, choice->net, choice->params, choice->n_params,
+                                     found, &source->naming, err);
   if (!status && found->count > 1)
     status = cream_fail(
         err, CREAM_BAD_DATA,
         "%s: got %d sets of tensors with the names of the network, under `%s`, `%s`%s; choose one "
         "with --key PREFIX",
         source->path, found->count, found->text[0], found->text[1], found->count > 2 ? ", ..." : "");
-  if (!status && found->count == 1) keep_prefixed(source, found->text[0]);
+  if (!status && found->count == 1) {
+    keep_prefixed(source, found->text[0]);
+    status = rename_tensors(source, choice, err);
+  }
   free(names);
   free(found);
   return status;
@@ -203,6 +241,7 @@ void cream_weights_source_close(cream_weights_source *source) {
   for (int i = 0; i < source->count; i++) free(source->floats[i]);
   free(source->floats);
   free(source->tensors);
+  free(source->own);
   cream_weights_info_free(&source->info);
   cream_torch_close(source->torch);
   cream_st_close(source->safetensors);
@@ -221,8 +260,42 @@ const cream_st_tensor *cream_weights_source_find(const cream_weights_source *sou
   return NULL;
 }
 
+cream_naming cream_weights_source_naming(const cream_weights_source *source) {
+  return source->naming;
+}
+
 const cream_weights_info *cream_weights_source_info(const cream_weights_source *source) {
   return &source->info;
+}
+
+static bool is_param(const cream_param *params, int n_params, const char *name) {
+  for (int i = 0; i < n_params; i++)
+    if (strcmp(params[i].name, name) == 0) return true;
+  return false;
+}
+
+/* Fails if layers are left over: the weights are those of a larger network. */
+static cream_status refuse_layers(const cream_weights_source *source, const cream_param *params, int n_params,
+                                  cream_error *err) {
+  enum { NAMED = 3 };
+  char body[64], names[200] = "";
+  int layers = 0;
+  for (int naming = 0; naming < 2; naming++) { /* this program's names, then those of the file */
+    if (naming && source->naming == CREAM_NAMING_TIMM) break;
+    cream_naming_body(naming ? source->naming : CREAM_NAMING_TIMM, body, sizeof body);
+    for (int i = 0; i < source->count; i++) {
+      const char *name = source->tensors[i].name;
+      if (!starts_with(name, body) || is_param(params, n_params, name)) continue;
+      size_t used = strlen(names);
+      if (layers++ < NAMED) snprintf(names + used, sizeof names - used, "%s%.60s", used ? ", " : "", name);
+    }
+  }
+  if (!layers) return CREAM_OK;
+  return cream_fail(
+      err, CREAM_BAD_DATA,
+      "%s: %d tensors are of layers that the network lacks: %s%s; take the network (--arch) that "
+      "the weights were made for",
+      source->path, layers, names, layers > NAMED ? ", ..." : "");
 }
 
 cream_status cream_weights_source_save(const cream_weights_source *source, const char *path,
@@ -241,6 +314,7 @@ cream_status cream_weights_source_save(const cream_weights_source *source, const
                                  report, err);
   else
     *report = (cream_weights_report){.loaded = count};
+  if (!status && params) status = refuse_layers(source, params, n_params, err);
   for (int i = 0; !status && i < count; i++) ordered[i] = params ? *found[i] : source->tensors[i];
   if (!status && source->left_out && !report->text[0])
     snprintf(report->text, sizeof report->text,

@@ -2,6 +2,7 @@
 #ifndef CREAM_IO_CONVERT_H
 #define CREAM_IO_CONVERT_H
 
+#include "naming.h"
 #include "torch_file.h"
 #include "weights.h"
 #include "weights_info.h"
@@ -22,11 +23,15 @@ void cream_weights_source_close(cream_weights_source *);
 int cream_weights_source_tensors(const cream_weights_source *, const cream_st_tensor **);
 /* A tensor by name, or NULL. */
 const cream_st_tensor *cream_weights_source_find(const cream_weights_source *, const char *name);
+/* The scheme whose names the tensors had: those of another program have this program's names now, and the others are as they
+ * were. Known only with the `net` of the choice. */
+cream_naming cream_weights_source_naming(const cream_weights_source *);
 /* The metadata of the file; empty for a file saved by PyTorch. */
 const cream_weights_info *cream_weights_source_info(const cream_weights_source *);
 
 /* Writes the parameters of a network in the order of its table, or (params NULL) all tensors in the order of the file.
- * Failures and `report` are those of cream_weights_match and cream_st_write. */
+ * Failures and `report` are those of cream_weights_match and cream_st_write; also CREAM_BAD_DATA for a file with further
+ * layers under the names of the network's. */
 cream_status cream_weights_source_save(const cream_weights_source *, const char *path,
                                        const cream_param *params, int n_params, const cream_weights_info *,
                                        cream_weights_report *report, cream_error *);

@@ -48,3 +48,20 @@ cream_status cream_prefixes_find(const char *const *names, int count, const crea
   free(sorted);
   return CREAM_OK;
 }
+
+cream_status cream_prefixes_find_any(const char *const *names, int count, const cream_skeleton *net,
+                                     const cream_param *params, int n_params, cream_prefixes *found,
+                                     cream_naming *naming, cream_error *err) {
+  cream_param *renamed = calloc((size_t)n_params + 1, sizeof *renamed);
+  if (!renamed) return cream_fail_memory(err, (size_t)n_params * sizeof *renamed, "the names of tensors");
+  cream_status status = cream_prefixes_find(names, count, params, n_params, found, err);
+  *naming = CREAM_NAMING_TIMM;
+  for (int n = 0; net && n < CREAM_NAMING_COUNT && !status && found->count == 0; n++) {
+    memcpy(renamed, params, (size_t)n_params * sizeof *renamed);
+    if (!cream_naming_apply((cream_naming)n, net, renamed, n_params)) continue;
+    status = cream_prefixes_find(names, count, renamed, n_params, found, err);
+    if (found->count) *naming = (cream_naming)n;
+  }
+  free(renamed);
+  return status;
+}

@@ -2,7 +2,7 @@
 #ifndef CREAM_IO_PREFIX_H
 #define CREAM_IO_PREFIX_H
 
-#include "core/net/net.h"
+#include "naming.h"
 
 enum { CREAM_PREFIX_MOST = 16, CREAM_PREFIX_LENGTH = 256 };
 
@@ -15,5 +15,11 @@ typedef struct cream_prefixes {
  * if it is one. CREAM_FAILED if memory is out. */
 cream_status cream_prefixes_find(const char *const *names, int count, const cream_param *, int n_params,
                                  cream_prefixes *, cream_error *);
+
+/* The same for the names of all schemes (naming.h), of which the first with a result is taken; *naming is it. net NULL:
+ * this program's own names only. */
+cream_status cream_prefixes_find_any(const char *const *names, int count, const cream_skeleton *net,
+                                     const cream_param *, int n_params, cream_prefixes *,
+                                     cream_naming *naming, cream_error *);
 
 #endif

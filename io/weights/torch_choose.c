@@ -193,6 +193,7 @@ static bool is_of_network(const chooser *c, const place *at) {
   FILE *stream = open_memstream(&text, &size);
   const char **names = calloc((size_t)at->tensors + 1, sizeof *names);
   cream_prefixes *found = calloc(1, sizeof *found);
+  cream_naming naming;
   int count = 0;
   for (uint32_t walk = cream_pickle_at(c->p, at->dict)->items.first; walk && stream && names;) {
     const cream_pickle_value *key = cream_pickle_at(c->p, cream_pickle_next(c->p, &walk));
@@ -212,7 +213,8 @@ static bool is_of_network(const chooser *c, const place *at) {
   for (int i = 0; names && i < count; i++)
     if (!names[i]) names[i] = "";
   good = good && names && found &&
-         !cream_prefixes_find(names, count, c->choice->params, c->choice->n_params, found, NULL) &&
+         !cream_prefixes_find_any(names, count, c->choice->net, c->choice->params, c->choice->n_params, found,
+                                  &naming, NULL) &&
          found->count > 0;
   free(found);
   free(names);

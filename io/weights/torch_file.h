@@ -21,6 +21,7 @@ typedef struct cream_torch_choice {
   const char *key;           /* NULL: not given. Keys to the dict of tensors, joined by dots */
   const cream_param *params; /* NULL: not known. Of the network: decide where several dicts would do */
   int n_params;
+  const cream_skeleton *net; /* of the params; NULL: only this program's own names of them are recognised */
 } cream_torch_choice;
 
 /* Reads one dict of tensors. CREAM_BAD_DATA, naming the file and the byte, opcode, global or tensor, for files that are

@@ -7,6 +7,7 @@
 
 #include "path_weights.h"
 #include "prefix.h"
+#include "weights_info.h"
 
 enum { NAMED = 3 }; /* tensors that a message names */
 
@@ -356,6 +357,17 @@ static cream_status list_tensors(const cream_st_file *file, const load_options *
   return status;
 }
 
+/* Fails if the metadata say that the weights are for other convolutions or batch norms. */
+static cream_status check_network(const char *path, const cream_st_file *file, const cream_skeleton *net,
+                                  cream_error *err) {
+  cream_weights_info info;
+  cream_error ignored; /* other metadata are checked where they are used */
+  if (cream_weights_info_read(path, file, "bilinear", &info, &ignored)) return CREAM_OK;
+  cream_status status = cream_weights_info_check(path, &info, &net->space, err);
+  cream_weights_info_free(&info);
+  return status;
+}
+
 static cream_status load(const char *path, const load_options *options, cream_backend *backend,
                          cream_net *net, cream_weights_report *report, cream_error *err) {
   int count, n_tensors;
@@ -372,6 +384,7 @@ static cream_status load(const char *path, const load_options *options, cream_ba
   status = list_tensors(file, options, &selected, &tensors, &n_tensors, err);
   if (!status && !found)
     status = cream_fail_memory(err, (size_t)count * sizeof *found, "the table of parameters");
+  if (!status) status = check_network(path, file, cream_net_skeleton(net), err);
   if (status) goto done;
   status = cream_weights_match(path, params, count, tensors, n_tensors, found, &matched, err);
   bool differ =

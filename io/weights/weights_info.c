@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "io/base/json.h"
+#include "io/config/space_fields.h"
 
 enum { MAX_RESOLUTION = 4096, MAX_CLASSES = 1 << 20 };
 
 static const char key_format[] = "format", key_resolution[] = "resolution", key_mean[] = "mean",
                   key_std[] = "std", key_interpolation[] = "interpolation", key_crop[] = "crop_pct",
-                  key_classes[] = "class_names";
+                  key_classes[] = "class_names", key_padding[] = "padding", key_eps[] = "bn_eps";
 
 cream_weights_info cream_weights_info_imagenet(void) {
   return (cream_weights_info){.has_normalisation = true,
@@ -96,6 +97,35 @@ static cream_status read_classes(const char *path, const char *text, cream_weigh
   return status;
 }
 
+/* The padding and the epsilon, which come together. */
+static cream_status read_network(const char *path, const cream_st_file *file, cream_weights_info *info,
+                                 cream_error *err) {
+  const char *padding = cream_st_metadata(file, key_padding), *eps = cream_st_metadata(file, key_eps);
+  if (!padding != !eps)
+    return cream_fail(err, CREAM_BAD_DATA, "%s: metadata: got `%s` without `%s`, expected both or neither",
+                      path, padding ? key_padding : key_eps, padding ? key_eps : key_padding);
+  if (!padding) return CREAM_OK;
+  int word = 0;
+  while (cream_padding_words[word] && strcmp(cream_padding_words[word], padding)) word++;
+  if (!cream_padding_words[word]) return wrong(err, path, key_padding, padding, "symmetric or same");
+  info->padding = (cream_padding)word;
+  info->bn_eps = number_of(eps);
+  if (!(info->bn_eps >= 1e-12 && info->bn_eps <= 1))
+    return wrong(err, path, key_eps, eps, "a number from 1e-12 to 1");
+  return CREAM_OK;
+}
+
+cream_status cream_weights_info_check(const char *path, const cream_weights_info *info,
+                                      const cream_space *space, cream_error *err) {
+  if (!info->bn_eps || (info->bn_eps == space->bn_eps && info->padding == space->padding)) return CREAM_OK;
+  return cream_fail(
+      err, CREAM_BAD_DATA,
+      "%s: the weights are for `padding` %s and `bn_eps` %g, the network (--arch) has %s and %g; "
+      "take the file *.arch.json that cream convert wrote beside them",
+      path, cream_padding_words[info->padding], info->bn_eps, cream_padding_words[space->padding],
+      space->bn_eps);
+}
+
 cream_status cream_weights_info_read(const char *path, const cream_st_file *file, const char *interpolation,
                                      cream_weights_info *info, cream_error *err) {
   *info = (cream_weights_info){0};
@@ -130,8 +160,10 @@ cream_status cream_weights_info_read(const char *path, const cream_st_file *file
     if (!(read.test_crop > 0 && read.test_crop <= 1))
       return wrong(err, path, key_crop, text, "a number above 0, up to 1");
   }
+  cream_status status = read_network(path, file, &read, err);
+  if (status) return status;
   if ((text = cream_st_metadata(file, key_classes))) {
-    cream_status status = read_classes(path, text, &read, err);
+    status = read_classes(path, text, &read, err);
     if (status) return status;
   }
   *info = read;
@@ -202,6 +234,12 @@ cream_status cream_weights_metadata_init(cream_weights_metadata *metadata, const
   if (info->test_crop > 0) {
     fprintf(stream, "%.15g", info->test_crop);
     end_value(stream, metadata, key_crop);
+  }
+  if (info->bn_eps > 0) {
+    fputs(cream_padding_words[info->padding], stream);
+    end_value(stream, metadata, key_padding);
+    fprintf(stream, "%.15g", info->bn_eps);
+    end_value(stream, metadata, key_eps);
   }
   if (info->n_classes) {
     put_classes(stream, info);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "core/space/space.h"
 #include "safetensors.h"
 
 typedef struct cream_weights_info {
@@ -14,8 +15,11 @@ typedef struct cream_weights_info {
   float mean[3], std[3];  /* of pixel/255, by channel; only with has_normalisation */
   char interpolation[32]; /* "bilinear" or "bicubic"; "": not given */
   double test_crop;       /* centre crop of a test, as a share of the resized side; 0: not given */
-  int n_classes;          /* number of names; 0: not given */
-  char **class_names;     /* [n_classes], UTF-8, owned */
+  double
+      bn_eps; /* epsilon of the batch norms that the weights are for; 0: it and the padding are not given */
+  cream_padding padding; /* of their convolutions */
+  int n_classes;         /* number of names; 0: not given */
+  char **class_names;    /* [n_classes], UTF-8, owned */
 } cream_weights_info;
 
 /* The preparation of ImageNet's images for published networks: mean and standard deviation of ImageNet, bicubic, a crop
@@ -29,6 +33,9 @@ cream_status cream_weights_info_read(const char *path, const cream_st_file *, co
                                      cream_weights_info *info, cream_error *);
 /* The same for a file by its path. */
 cream_status cream_weights_info_load(const char *path, cream_weights_info *info, cream_error *);
+/* CREAM_BAD_DATA, with both, if the metadata of the weights file `path` has another padding or epsilon than the network. */
+cream_status cream_weights_info_check(const char *path, const cream_weights_info *, const cream_space *,
+                                      cream_error *);
 /* Replaces the names by copies of these. `info` is unchanged on error (CREAM_FAILED). */
 cream_status cream_weights_info_set_classes(cream_weights_info *info, const char *const *names, int count,
                                             cream_error *);
@@ -38,7 +45,7 @@ void cream_weights_info_free(cream_weights_info *);
  * cream_weights_metadata_free. */
 typedef struct cream_weights_metadata {
   int count;
-  cream_pair pairs[8];
+  cream_pair pairs[10];
   char *text; /* owns the values */
 } cream_weights_metadata;
 cream_status cream_weights_metadata_init(cream_weights_metadata *, const cream_weights_info *info,

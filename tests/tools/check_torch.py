@@ -48,7 +48,7 @@ def make(arch, folder):
 
 def equal(checkpoint, key, path):
     """The safetensors file PATH has exactly the tensors under KEY of CHECKPOINT."""
-    state = torch.load(checkpoint)
+    state = torch.load(checkpoint, weights_only=False)  # argparse.Namespace beside the tensors
     state = state[key] if key else state
     state = {k.replace('module.', ''): t for k, t in state.items() if is_weight(k)}
     ours, _ = torch_model.load_safetensors(path)

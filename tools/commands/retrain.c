@@ -136,6 +136,7 @@ static cream_status open_parts(retrain_run *r, run_options *options, cream_error
                         "--inherit and --weights both give the initial weights; expected one of them");
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
+  if (status == CREAM_OK) status = run_data_normalise_for(config, &r->data, err);
   if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK)
     status = teacher_read(&r->teacher, "retrain.teacher", &config->retrain.teacher, config, &r->data,

@@ -63,6 +63,7 @@ static cream_status open_all(test_run *t, const cream_config *config, cream_erro
   if (status == CREAM_OK) status = run_data_open_to_test(config, &t->data, err);
   if (status == CREAM_OK) status = class_match_test(config, &t->data, err);
   if (status == CREAM_OK) status = run_check_classes(&t->arch, &t->data, err);
+  if (status == CREAM_OK) status = run_data_normalise_for(config, &t->data, err);
   if (status == CREAM_OK) status = run_backend(config, &t->backend, err);
   if (status == CREAM_OK) device_print(t->backend);
   if (status == CREAM_OK) status = load_net(t, config, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/weights/weights_info.h"
 #include "old_paths.h"
 
 static void print_skipped(void *context, cream_part part, size_t index, const char *line) {
@@ -138,6 +139,25 @@ cream_status run_data_relabel(run_data *data, const int *label_of, const char *c
   if (data->n_tested) return CREAM_OK;
   return cream_fail(err, CREAM_BAD_DATA,
                     "data: no test image is of a class of the network; expected at least one");
+}
+
+/* ---- normalisation ----------------------------------------------------------------------------------- */
+
+cream_status run_data_normalise_for(const cream_config *config, run_data *data, cream_error *err) {
+  cream_dataset *dataset = data->dataset;
+  cream_weights_info info;
+  if (!*config->weights) return CREAM_OK;
+  cream_status status = cream_weights_info_load(config->weights, &info, err);
+  if (status) return status;
+  if (info.has_normalisation && (memcmp(dataset->mean, info.mean, sizeof info.mean) ||
+                                 memcmp(dataset->std, info.std, sizeof info.std))) {
+    fprintf(stderr, "data: images are normalised with the mean and std of %s, not with those of the data\n",
+            config->weights);
+    memcpy(dataset->mean, info.mean, sizeof info.mean);
+    memcpy(dataset->std, info.std, sizeof info.std);
+  }
+  cream_weights_info_free(&info);
+  return CREAM_OK;
 }
 
 /* ---- paths ------------------------------------------------------------------------------------------- */

@@ -30,6 +30,9 @@ cream_status run_data_open_to_test(const cream_config *, run_data *, cream_error
  * classes with the label -1 are left out of all sources. CREAM_BAD_DATA: no test image remains. */
 cream_status run_data_relabel(run_data *, const int *label_of, const char *const *names, int classes,
                               cream_error *);
+/* Normalises the images with the mean and the deviation that are in the metadata of config->weights, if there are any; a line
+ * on stderr says so where the data has others. Before sources are made. */
+cream_status run_data_normalise_for(const cream_config *, run_data *, cream_error *);
 /* Makes the relative paths of data, space, weights and tables absolute, so that the settings of a run have the same
  * meaning in any current folder. */
 void run_absolute_paths(cream_config *);

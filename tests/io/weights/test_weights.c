@@ -26,6 +26,11 @@ const cream_param *cream_net_params(const cream_net *net, int *count) {
   *count = N_PARAMS;
   return params;
 }
+const cream_skeleton *cream_net_skeleton(const cream_net *net) {
+  (void)net;
+  static const cream_skeleton skeleton = {.space = {.bn_eps = CREAM_BN_EPS}};
+  return &skeleton;
+}
 size_t cream_net_weight_count(const cream_net *net) {
   return sizeof net->weights / sizeof(float);
 }

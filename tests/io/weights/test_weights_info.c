@@ -19,9 +19,11 @@ static void round_trip(void **state) {
   cream_error err;
   info.resolution = 224;
   info.std[1] = 1.0f / 3;
+  info.padding = CREAM_PADDING_SAME;
+  info.bn_eps = 1e-3;
   assert_int_equal(cream_weights_info_set_classes(&info, names, 3, &err), CREAM_OK);
   assert_int_equal(cream_weights_metadata_init(&metadata, &info, &err), CREAM_OK);
-  assert_int_equal(metadata.count, 7);
+  assert_int_equal(metadata.count, 9);
   assert_string_equal(metadata.pairs[0].key, "format");
   assert_string_equal(metadata.pairs[0].value, "pt");
   assert_string_equal(metadata.pairs[2].value, "[0.485, 0.456, 0.406]");
@@ -32,6 +34,12 @@ static void round_trip(void **state) {
   assert_memory_equal(read.std, info.std, sizeof info.std);
   assert_string_equal(read.interpolation, "bicubic");
   assert_true(read.test_crop == 0.875);
+  assert_true(read.padding == CREAM_PADDING_SAME && read.bn_eps == 1e-3);
+  cream_space space = {.padding = CREAM_PADDING_SAME, .bn_eps = 1e-3};
+  assert_int_equal(cream_weights_info_check("w", &read, &space, &err), CREAM_OK);
+  space.bn_eps = CREAM_BN_EPS;
+  assert_fails(cream_weights_info_check("w", &read, &space, &err), CREAM_BAD_DATA, err,
+               "the network (--arch) has same and 1e-05");
   assert_int_equal(read.n_classes, 3);
   for (int i = 0; i < 3; i++) assert_string_equal(read.class_names[i], names[i]);
   cream_weights_metadata_free(&metadata);
@@ -58,6 +66,7 @@ static void wrong(void **state) {
     const char *says;
   } cases[] = {
       {{"resolution", "0"}, "`resolution`: got `0`"},
+      {{"padding", "same"}, "got `padding` without `bn_eps`"},
       {{"resolution", "12.5"}, "`resolution`"},
       {{"resolution", "5000"}, "`resolution`"},
       {{"resolution", ""}, "`resolution`"},
