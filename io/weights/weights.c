@@ -298,8 +298,7 @@ static void report_classifier(const new_classifier *plan, cream_weights_report *
   if (plan->row_of)
     snprintf(report->text, sizeof report->text,
              "new classifier: %d of its %d classes keep%s the weights of the same name, %d %s new; the "
-             "weights are "
-             "for %d classes%s%.80s",
+             "weights are for %d classes%s%.80s",
              plan->kept, plan->classes, plan->kept == 1 ? "s" : "", fresh, fresh == 1 ? "is" : "are",
              plan->had, separator, also);
   else
