@@ -47,7 +47,7 @@ contains a/none-1/config.yaml "teacher: none"
 contains a/none-1/config.yaml "  epochs: 1"
 same out a/study.md
 # A search of the study can be ranked alone: the resolution is that of the search.
-expect 0 rank --run a/meta-1
+expect 0 rank --run a/meta-1 --paths 3
 cp table out
 contains out '^\| small +\| +meta \| +none \|'
 contains out '^\| tau, all +\| +-?[01]\.[0-9]{3} ± '

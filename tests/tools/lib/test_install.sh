@@ -115,7 +115,7 @@ if command -v man >/dev/null; then
   contains manual '^ +cream search \[options\]'
   for command in $("$cream" --help | awk '/^  [a-z]/ {print $1}'); do
     contains manual "^ +cream $command "
-    for option in $("$cream" "$command" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--.*'); do
+    for option in $("$cream" "$command" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE -- '--.*'); do
       contains manual "^ +(-., )?$option( |$)"
     done
   done
