@@ -5,12 +5,19 @@
 #undef cream_fail
 #undef cream_fail_memory
 
+/* Values quoted from files may have line breaks or terminal codes. */
+static void make_one_line(char *text) {
+  for (unsigned char *c = (unsigned char *)text; *c; c++)
+    if (*c < ' ' || *c == 127) *c = ' ';
+}
+
 cream_status cream_fail(cream_error *err, cream_status status, const char *format, ...) {
   if (err) {
     va_list args;
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
+    make_one_line(err->text);
     err->status = status;
   }
   return status;

@@ -24,7 +24,8 @@ typedef struct cream_error {
   char text[512]; /* one line, no full stop, no newline */
 } cream_error;
 
-/* Fills `err` (may be NULL) with `status` and the formatted line; returns `status`. */
+/* Fills `err` (may be NULL) with `status` and the formatted line, in which control characters become spaces; returns
+ * `status`. */
 cream_status cream_fail(cream_error *err, cream_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
