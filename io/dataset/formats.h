@@ -11,8 +11,8 @@
   X(digits, "digits, digits:FILE", "the bundled handwritten digits")                                         \
   X(folder, "folder:PATH", "images in a folder per class")                                                   \
   X(list, "list:FILE", "images listed in a text file, with labels")                                          \
-  X(cifar10, "cifar10:PATH", "CIFAR-10, binary or Python version")                                                     \
-  X(cifar100, "cifar100:PATH", "CIFAR-100, binary or Python version, fine labels")                                     \
+  X(cifar10, "cifar10:PATH", "CIFAR-10, binary or Python version")                                           \
+  X(cifar100, "cifar100:PATH", "CIFAR-100, binary or Python version, fine labels")                           \
   X(idx, "idx:PATH", "MNIST and other data sets of IDX files")                                               \
   X(pack, "pack:FILE", "images packed by cream data pack")
 

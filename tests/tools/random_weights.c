@@ -8,8 +8,8 @@
 
 #include "core/cream.h"
 #include "cpu/cpu.h"
-#include "io/config/arch.h"
 #include "io/base/file.h"
+#include "io/config/arch.h"
 #include "io/config/space_yaml.h"
 #include "io/weights/weights.h"
 #include "io/weights/weights_info.h"

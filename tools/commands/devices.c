@@ -117,8 +117,8 @@ static const cli_option options[] = {
 };
 
 COMMAND(
-    devices, "list the devices and test whether they work", CLI_OPTIONS(options), CLI_VALUES(devices_options, line),
-    .run = run,
+    devices, "list the devices and test whether they work", CLI_OPTIONS(options),
+    CLI_VALUES(devices_options, line), .run = run,
     .text =
         "Each OpenCL device is tested: its kernels are compiled and run, and their results are compared.\n"
         "--device takes an id of the first column or a part of a name. docs/opencl.md says which drivers to\n"

@@ -366,8 +366,9 @@ static void test_run_folder(void **unused) {
     failed += outcome != SAVED;
     last = config.seed;
   }
-  print_message("%d faults in files of the run folder, %d of them reported: always the whole old or new file\n",
-                TRIES, failed);
+  print_message(
+      "%d faults in files of the run folder, %d of them reported: always the whole old or new file\n", TRIES,
+      failed);
 }
 
 /* Changed bytes and truncated files. */
