@@ -91,10 +91,9 @@ static void normalise_by(cream_source *source, const float *mean, const float *s
     source->std[c] = std[c];
   }
   if (!same)
-    fprintf(
-        stderr,
-        "calibration: images are normalised with the mean and deviation of the weights; those of the data "
-        "differ, and cream test uses them\n");
+    fputs(
+        "calibration: images are normalised with the mean and std of the model, not with those of the data\n",
+        stderr);
 }
 
 cream_status int8_create(const int8_options *options, cream_net *net, const run_data *data,
