@@ -1,6 +1,7 @@
 #include "weights_info.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,11 @@ enum { MAX_RESOLUTION = 4096, MAX_CLASSES = 1 << 20 };
 static const char key_format[] = "format", key_resolution[] = "resolution", key_mean[] = "mean",
                   key_std[] = "std", key_interpolation[] = "interpolation", key_crop[] = "crop_pct",
                   key_classes[] = "class_names", key_padding[] = "padding", key_eps[] = "bn_eps";
+
+int cream_weights_classes(const cream_st_file *file) {
+  const cream_st_tensor *bias = cream_st_find(file, "classifier.bias");
+  return bias && bias->n_dims == 1 && bias->dims[0] > 0 && bias->dims[0] <= INT_MAX ? (int)bias->dims[0] : 0;
+}
 
 cream_weights_info cream_weights_info_imagenet(void) {
   return (cream_weights_info){.has_normalisation = true,

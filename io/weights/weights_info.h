@@ -26,6 +26,9 @@ typedef struct cream_weights_info {
  * of 0.875; no resolution and no names. */
 cream_weights_info cream_weights_info_imagenet(void);
 
+/* The number of classes of the network whose weights are in an open file, by its classifier; 0: unknown. */
+int cream_weights_classes(const cream_st_file *);
+
 /* Reads the metadata of an open file; errors name `path`. CREAM_BAD_DATA, with file and key, for a value of the wrong type
  * or out of bounds; *info is zero then. The caller frees *info with cream_weights_info_free. `interpolation` replaces the one
  * of the file, if it is not NULL. */

@@ -12,6 +12,7 @@
 #include "io/run/run.h"
 #include "io/run/run_list.h"
 #include "io/weights/weights.h"
+#include "io/weights/weights_info.h"
 #include "tools/cli/signals.h"
 #include "tools/run/class_match.h"
 #include "tools/run/device.h"
@@ -86,8 +87,7 @@ static cream_status open_supernet(extract_run *r, const run_options *options, cr
   cream_status status = supernet_find(options->run, config, r->supernet, err);
   if (status == CREAM_OK) status = cream_st_open(r->supernet, &file, err);
   if (status != CREAM_OK) return status;
-  const cream_st_tensor *bias = cream_st_find(file, "classifier.bias");
-  int classes = bias && bias->n_dims == 1 && bias->dims[0] <= INT_MAX ? (int)bias->dims[0] : 0;
+  int classes = cream_weights_classes(file);
   cream_st_close(file);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
   if (status == CREAM_OK && classes && classes != r->data.dataset->classes)
@@ -96,11 +96,8 @@ static cream_status open_supernet(extract_run *r, const run_options *options, cr
                         "classes of the search",
                         options->run, classes, r->data.dataset->name, r->data.dataset->classes);
   if (status != CREAM_OK) return status;
-  status = files_join(config->weights, sizeof config->weights, options->run, CREAM_RUN_SUPERNET, err);
-  int *row_of = NULL;
-  if (status == CREAM_OK)
-    status = class_match_train(config, &r->data, &row_of, err); /* by the names in that file */
-  config->weights[0] = '\0';
+  int *row_of;
+  status = class_match_train(r->supernet, &r->data, &row_of, err);
   if (status == CREAM_OK && row_of)
     status = cream_fail(
         err, CREAM_BAD_CONFIG,

@@ -98,7 +98,7 @@ static cream_status load_weights(retrain_run *r, const cream_config *config, cre
   if (!*config->weights) return CREAM_OK;
   cream_weights_report loaded = {0};
   int *row_of;
-  cream_status status = class_match_train(config, &r->data, &row_of, err);
+  cream_status status = class_match_train(config->weights, &r->data, &row_of, err);
   if (status == CREAM_OK)
     status = cream_weights_load_any_classes(config->weights, r->backend, cream_retrain_net(r->retrain),
                                             row_of, &loaded, err);
@@ -164,23 +164,22 @@ static cream_status open_teacher(retrain_run *r, const cream_config *config, boo
   return status;
 }
 
-static cream_status create(retrain_run *r, cream_config *config, cream_retrain_inputs *inputs,
-                           cream_error *err) {
+static cream_status create(retrain_run *r, cream_config *config, cream_error *err) {
   memory_check size = size_of(r, config);
   int fits;
   cream_status status = memory_check_run(&size, &fits, err);
   if (status != CREAM_OK) {
     cream_error reason = *err;
     status = shrink(r, config, fits, &reason, err);
-    inputs->train = r->train;
-    inputs->heldout = r->heldout;
+    r->inputs.train = r->train;
+    r->inputs.heldout = r->heldout;
   }
-  if (status == CREAM_OK) status = cream_retrain_create(r->backend, inputs, &r->retrain, err);
+  if (status == CREAM_OK) status = cream_retrain_create(r->backend, &r->inputs, &r->retrain, err);
   if (status == CREAM_OK || !device_failed()) return status;
   const device_options device = device_options_of(config);
   cream_error reason = *err;
   status = device_fall_back(&device, &r->backend, &reason, err);
-  return status == CREAM_OK ? cream_retrain_create(r->backend, inputs, &r->retrain, err) : status;
+  return status == CREAM_OK ? cream_retrain_create(r->backend, &r->inputs, &r->retrain, err) : status;
 }
 
 /* Trains for some steps, and prints what the training would take. */
@@ -227,19 +226,18 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
   cream_config *config = &options->config;
   cream_status status = open_parts(r, options, err);
   if (status != CREAM_OK) return status;
-  cream_retrain_inputs inputs = {.config = config,
-                                 .skeleton = &r->arch.net,
-                                 .train = r->train,
-                                 .heldout = r->heldout,
-                                 .listener = session_listener(&r->run),
-                                 .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
+  r->inputs = (cream_retrain_inputs){.config = config,
+                                     .skeleton = &r->arch.net,
+                                     .train = r->train,
+                                     .heldout = r->heldout,
+                                     .listener = session_listener(&r->run),
+                                     .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
   if (options->dry_run) {
-    inputs.listener = dry_clock_start(&r->clock, 1);
+    r->inputs.listener = dry_clock_start(&r->clock, 1);
     config->time_budget = 0;
-    inputs.checkpointer = (cream_checkpointer){0};
+    r->inputs.checkpointer = (cream_checkpointer){0};
   }
-  r->inputs = inputs;
-  status = create(r, config, &r->inputs, err);
+  status = create(r, config, err);
   if (status == CREAM_OK) status = open_teacher(r, config, options->dry_run, err);
   if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;

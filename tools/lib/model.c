@@ -55,9 +55,8 @@ cream_status cream_model_read(cream_model *m, const char *weights, const cream_a
   cream_status status = cream_st_open(weights, &file, err);
   if (status != CREAM_OK) return status;
   cream_skeleton *net = &m->arch.net;
-  const cream_st_tensor *bias = cream_st_find(file, "classifier.bias");
-  if (m->arch.builtin && bias && bias->n_dims == 1 && bias->dims[0] > 0 && bias->dims[0] <= INT32_MAX)
-    net->classes = net->space.head.classes = (int)bias->dims[0];
+  int classes = cream_weights_classes(file);
+  if (m->arch.builtin && classes) net->classes = net->space.head.classes = classes;
   status = cream_weights_info_read(weights, file, NULL, &m->info, err);
   cream_st_close(file);
   return status == CREAM_OK ? complete_info(m, weights, augment, err) : status;

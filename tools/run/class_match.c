@@ -89,14 +89,13 @@ static cream_status compare(match *m, const cream_dataset *data, cream_error *er
 }
 
 /* *known: the names of both sides are known and belong to one list. */
-static cream_status open_match(match *m, const cream_config *config, const run_data *data, bool *known,
+static cream_status open_match(match *m, const char *weights, const run_data *data, bool *known,
                                cream_error *err) {
   const cream_dataset *dataset = data->dataset;
   *m = (match){0};
   *known = false;
-  if (!*config->weights || access(config->weights, R_OK))
-    return CREAM_OK; /* reported where they are loaded */
-  cream_status status = cream_weights_info_load(config->weights, &m->info, err);
+  if (!*weights || access(weights, R_OK)) return CREAM_OK; /* reported where they are loaded */
+  cream_status status = cream_weights_info_load(weights, &m->info, err);
   if (status || !m->info.n_classes) return status;
   *known = true;
   status = compare(m, dataset, err);
@@ -112,24 +111,23 @@ static void close_match(match *m) {
   free(m->label_of);
 }
 
-static cream_status contradict(const match *m, const cream_config *config, const run_data *data,
-                               cream_error *err) {
+static cream_status contradict(const match *m, const char *weights, const run_data *data, cream_error *err) {
   return cream_fail(
       err, CREAM_BAD_DATA,
       "the classes of %.200s and of the data contradict each other: the network has the class '%.60s', "
       "which the data lacks, and the data the class '%.60s', which the network lacks; expected one to "
       "have all classes of the other",
-      config->weights, m->info.class_names[m->foreign], data->dataset->class_names[m->foreign_here]);
+      weights, m->info.class_names[m->foreign], data->dataset->class_names[m->foreign_here]);
 }
 
 cream_status class_match_test(const cream_config *config, run_data *data, cream_error *err) {
   match m;
   bool known;
-  cream_status status = open_match(&m, config, data, &known, err);
+  cream_status status = open_match(&m, config->weights, data, &known, err);
   if (!status && known && !m.same) {
     int n = data->dataset->classes, network = m.info.n_classes;
     if (m.foreign >= 0 && m.foreign_here >= 0)
-      status = contradict(&m, config, data, err);
+      status = contradict(&m, config->weights, data, err);
     else
       status = run_data_relabel(data, m.label_of, (const char *const *)m.info.class_names, network, err);
     if (!status)
@@ -140,11 +138,10 @@ cream_status class_match_test(const cream_config *config, run_data *data, cream_
   return status;
 }
 
-cream_status class_match_train(const cream_config *config, const run_data *data, int **row_of,
-                               cream_error *err) {
+cream_status class_match_train(const char *weights, const run_data *data, int **row_of, cream_error *err) {
   match m;
   bool known;
-  cream_status status = open_match(&m, config, data, &known, err);
+  cream_status status = open_match(&m, weights, data, &known, err);
   *row_of = NULL;
   if (!status && known && !m.same) {
     *row_of = m.label_of;

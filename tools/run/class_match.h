@@ -11,8 +11,8 @@
  * contradict each other. */
 cream_status class_match_test(const cream_config *, run_data *, cream_error *);
 
-/* For a training that starts from config->weights. *row_of: for each class of the data the class of the weights with the
+/* For a training with the weights in a file; "": there is none. *row_of: for each class of the data the class of the weights with the
  * same name, or -1; the caller frees it. NULL: the names are not known, or are the same in the same order. */
-cream_status class_match_train(const cream_config *, const run_data *, int **row_of, cream_error *);
+cream_status class_match_train(const char *weights, const run_data *, int **row_of, cream_error *);
 
 #endif

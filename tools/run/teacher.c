@@ -43,12 +43,9 @@ static cream_status find_files(teacher *t, cream_error *err) {
   return status == CREAM_OK ? cream_model_check_weights(t->weights, err) : status;
 }
 
-static cream_status match_classes(teacher *t, const cream_config *config, const run_data *data,
-                                  cream_error *err) {
-  cream_config own = *config;
+static cream_status match_classes(teacher *t, const run_data *data, cream_error *err) {
   const cream_dataset *dataset = data->dataset;
-  snprintf(own.weights, sizeof own.weights, "%s", t->weights);
-  cream_status status = class_match_train(&own, data, &t->row_of, err);
+  cream_status status = class_match_train(t->weights, data, &t->row_of, err);
   for (int c = 0; t->row_of && c < dataset->classes && status == CREAM_OK; c++)
     if (t->row_of[c] < 0)
       status =
@@ -82,7 +79,7 @@ static cream_status read_files(teacher *t, const cream_config *config, const run
     status = cream_fail(err, CREAM_BAD_CONFIG, "resolution: got %d, expected 8 to 4096, or 0", side);
   if (status == CREAM_OK && side) cream_arch_set_resolution(&t->model.arch, side);
   if (status == CREAM_OK) status = cream_model_read(&t->model, t->weights, &config->augment, err);
-  if (status == CREAM_OK) status = match_classes(t, config, data, err);
+  if (status == CREAM_OK) status = match_classes(t, data, err);
   return status == CREAM_OK ? fingerprint(t, err) : status;
 }
 
