@@ -307,14 +307,19 @@ static void report_classifier(const new_classifier *plan, cream_weights_report *
              plan->classes, plan->had, separator, also);
 }
 
-/* Copies the rows of the classes that stay; the other values are left. */
+/* Copies the rows of the classes that stay; those of new classes are 0, so that the first steps do not send the large
+ * gradients of random logits into the trained layers (Kolesnikov et al., Big Transfer, 2020, section 3.3). */
 static void copy_rows(const new_classifier *plan, const cream_param *param, const cream_st_tensor *tensor,
                       float *values) {
   const size_t row = param->count / (size_t)plan->classes;
   const float *data = tensor->data;
-  for (int c = 0; plan->row_of && c < plan->classes; c++)
-    if (plan->row_of[c] >= 0)
-      memcpy(values + (size_t)c * row, data + (size_t)plan->row_of[c] * row, row * sizeof *values);
+  for (int c = 0; c < plan->classes; c++) {
+    const int from = plan->row_of ? plan->row_of[c] : -1;
+    if (from >= 0)
+      memcpy(values + (size_t)c * row, data + (size_t)from * row, row * sizeof *values);
+    else
+      memset(values + (size_t)c * row, 0, row * sizeof *values);
+  }
 }
 
 /* Copies the tensors to the blocks. */

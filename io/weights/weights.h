@@ -36,8 +36,8 @@ cream_status cream_weights_load(const char *path, cream_backend *, cream_net *, 
                                 cream_error *);
 /* The same, to train a network further on other classes. row_of: for each class of the net the class of the file with the
  * same name, or -1; NULL: the names are not known, or are the same. With row_of, or where only the last layer does not
- * match because it has another number of classes, that layer keeps the net's values, but for the rows of classes that the
- * file has; `report` says so. */
+ * match because it has another number of classes, that layer becomes 0, but for the rows of classes that the file
+ * has; `report` says so. */
 cream_status cream_weights_load_any_classes(const char *path, cream_backend *, cream_net *, const int *row_of,
                                             cream_weights_report *report, cream_error *);
 /* The same with the file of a supernet, for the network of one of its paths: the weights of the path's choices, as the
