@@ -1,8 +1,8 @@
 /* A case of every op, run on the plain kernels and on other backends. The shapes are in parity_tables.h. */
-#ifndef CREAM_TESTS_CPU_PARITY_H
-#define CREAM_TESTS_CPU_PARITY_H
+#ifndef CREAM_TOOLS_PARITY_CASES_H
+#define CREAM_TOOLS_PARITY_CASES_H
 
-#include "ops.h"
+#include "parity_ops.h"
 
 #define EXACT 1e-5f /* elementwise */
 #define SUM   1e-4f /* reductions */
