@@ -136,6 +136,8 @@ typedef struct cream_driver {
   void (*stats)(cream_backend *, cream_device_stats *);
   /* Kernels since the last call, longest first; returns how many of `room` were filled. Synchronises. */
   int (*times)(cream_backend *, cream_device_time *, int room);
+  /* What there is to know about the device and the kernels built for it, in lines for a report. */
+  void (*details)(cream_backend *, cream_device_log *, void *context);
   /* Announces a training before its first batch is read: `next` is called when the host is about to wait, so
    * that the next batch is copied while the device works. NULL ends that. */
   void (*prefetch)(cream_backend *, cream_device_next *next, void *context);

@@ -94,6 +94,10 @@ static int times(cream_backend *backend, cream_device_time *out, int room) {
   return module->times(backend, out, room);
 }
 
+static void details(cream_backend *backend, cream_device_log *log, void *context) {
+  module->details(backend, log, context);
+}
+
 static void prefetch(cream_backend *backend, cream_device_next *next, void *context) {
   module->prefetch(backend, next, context);
 }
@@ -113,6 +117,7 @@ const cream_driver cream_opencl_driver = {
     .failed = failed,
     .stats = stats,
     .times = times,
+    .details = details,
     .prefetch = prefetch,
     .tune = tune,
 };

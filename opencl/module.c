@@ -4,6 +4,7 @@
 #include "backend.h"
 #include "blas.h"
 #include "cache.h"
+#include "details.h"
 #include "driver.h"
 #include "error.h"
 #include "queue.h"
@@ -82,6 +83,7 @@ const cream_opencl_module cream_opencl_module_table = {
             .failed = ocl_any_failed,
             .stats = stats,
             .times = ocl_times,
+            .details = ocl_details,
             .prefetch = prefetch,
             .tune = ocl_tune,
         },

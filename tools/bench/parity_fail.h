@@ -3,16 +3,20 @@
 #define CREAM_TOOLS_PARITY_FAIL_H
 
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 static jmp_buf parity_leave;
-static char parity_failure[512];
+static char parity_failure[1024];
 
-#define fail_msg(...)                                                                                        \
-  do {                                                                                                       \
-    snprintf(parity_failure, sizeof parity_failure, __VA_ARGS__);                                            \
-    longjmp(parity_leave, 1);                                                                                \
-  } while (0)
+__attribute__((format(printf, 1, 2), noreturn)) static void fail_msg(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(parity_failure, sizeof parity_failure, format, arguments);
+  va_end(arguments);
+  longjmp(parity_leave, 1);
+}
+
 #define assert_true(condition)                                                                               \
   do {                                                                                                       \
     if (!(condition)) fail_msg("%s does not hold", #condition);                                              \

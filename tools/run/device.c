@@ -69,10 +69,15 @@ const probe_left_out *device_left_out(int driver, int *count) {
   return probe_left_out_of(drivers[driver], count);
 }
 
-cream_status device_serve(const char *driver, const char *what, const char *id, bool half, cream_error *err) {
+const cream_driver *device_driver(int driver) {
+  return drivers[driver];
+}
+
+const cream_driver *device_driver_of(const char *name, cream_error *err) {
   for (int d = 0; d < N_DRIVERS; d++)
-    if (strcmp(drivers[d]->name, driver) == 0) return probe_serve(drivers[d], what, id, half, err);
-  return cream_fail(err, CREAM_BAD_CONFIG, "there is no driver \"%.60s\"", driver);
+    if (strcmp(drivers[d]->name, name) == 0) return drivers[d];
+  cream_fail(err, CREAM_BAD_CONFIG, "there is no driver \"%.60s\"", name);
+  return NULL;
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------- */

@@ -23,12 +23,13 @@ device_options device_options_of(const cream_config *);
 /* The drivers, by number; the CPU's is 0. */
 int device_drivers(void);
 const char *device_driver_name(int driver);
+const cream_driver *device_driver(int driver);
 /* The driver's devices, each tested; freed by the caller. Fails where there is none; the message says what to install. */
 cream_status device_list(int driver, cream_device **devices, int *count, cream_error *);
 /* The vendors' drivers that device_list left out; the list is the callee's. */
 const probe_left_out *device_left_out(int driver, int *count);
-/* What the process does that was started to list and test devices (probe.h). */
-cream_status device_serve(const char *driver, const char *what, const char *id, bool half, cream_error *);
+/* The driver of this name; NULL with *err where there is none. */
+const cream_driver *device_driver_of(const char *name, cream_error *);
 
 /* With "auto", prints the choice and its reason on stderr, in one line. */
 cream_status device_open(const device_options *, cream_backend **, cream_error *);

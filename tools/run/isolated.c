@@ -157,6 +157,7 @@ void isolated_stop(isolated *process, double limit, char *text, size_t size) {
   bool ended = process->finished && reap(process->pid, &state);
   kill(-process->pid, SIGKILL);
   if (!ended) reap(process->pid, &state);
+  process->succeeded = ended && WIFEXITED(state) && WEXITSTATUS(state) == 0;
   if (process->timed_out)
     snprintf(text, size, "hung for %.3g s", limit);
   else if (ended && WIFSIGNALED(state))

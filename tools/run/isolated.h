@@ -17,6 +17,7 @@ typedef struct isolated {
   int errors;    /* a file with what it wrote to stderr */
   bool finished; /* its results have ended */
   bool timed_out;
+  bool succeeded; /* after isolated_stop: it ended by itself, with exit code 0 */
 } isolated;
 
 /* Executes this program with `words` (ends in NULL; the first is the command). Its standard output is dropped. Safe in a

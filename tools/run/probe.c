@@ -45,7 +45,7 @@ static double list_limit(void) {
   return limit_of("CREAM_DEVICE_LIST_SECONDS", LIST_SECONDS);
 }
 
-static double test_limit(void) {
+double probe_test_limit(void) {
   return limit_of("CREAM_DEVICE_TEST_SECONDS", TEST_SECONDS);
 }
 
@@ -82,7 +82,7 @@ static void read_list(isolated *process, answer *out) {
 static void read_tests(isolated *process, answer *out) {
   static probe_record record;
   while (out->listed && !out->done) {
-    if (!isolated_read(process, &record, sizeof record, test_limit())) return;
+    if (!isolated_read(process, &record, sizeof record, probe_test_limit())) return;
     if (record.kind == PROBE_DONE) out->done = true;
     if (record.kind != PROBE_TESTED || record.index >= out->count) continue;
     out->devices[record.index] = record.device;
@@ -101,7 +101,7 @@ static answer ask(const cream_driver *driver, const char *what, const char *id, 
   read_list(&process, &out);
   const bool listed = out.listed;
   read_tests(&process, &out);
-  isolated_stop(&process, listed ? test_limit() : list_limit(), out.problem, sizeof out.problem);
+  isolated_stop(&process, listed ? probe_test_limit() : list_limit(), out.problem, sizeof out.problem);
   return out;
 }
 
@@ -125,8 +125,7 @@ static cream_status none_left(known *k, cream_error *err) {
                       k->driver->name);
   return cream_fail(
       err, CREAM_FAILED,
-      "no driver is left: %.100s %.200s when it listed its devices; update or remove it, or use "
-      "--device cpu",
+      "the driver %.100s did not list its devices, it %.200s; update or remove it, or use --device cpu",
       first->file, first->problem);
 }
 
@@ -213,8 +212,7 @@ static void record_result(known *k, const cream_device *device, bool half) {
 static void set_problem(cream_device *device, const char *problem) {
   device->works = false;
   snprintf(device->problem, sizeof device->problem,
-           "its driver %s during the test; update the driver, or allow more seconds with "
-           "CREAM_DEVICE_TEST_SECONDS=N",
+           "its driver %s; update the driver, or allow more seconds with CREAM_DEVICE_TEST_SECONDS=N",
            problem);
 }
 

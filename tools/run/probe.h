@@ -33,6 +33,8 @@ void probe_device(const cream_driver *, cream_device *, bool half);
 const probe_left_out *probe_left_out_of(const cream_driver *, int *count);
 /* Whether a process of its own is used. */
 bool probe_isolates(const cream_driver *);
+/* Seconds that the test of a device may take. */
+double probe_test_limit(void);
 
 /* cream_driver.open with a device that was tested: the first of those that options->device means that works. Prints on
  * stderr why others are skipped, and which vendors' drivers are left out. */

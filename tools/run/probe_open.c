@@ -29,7 +29,7 @@ static void print_left_out(const cream_driver *driver) {
   int count;
   const probe_left_out *left_out = probe_left_out_of(driver, &count);
   for (int i = 0; i < count && !printed; i++)
-    fprintf(stderr, "device      left out: the driver %s %s when it listed its devices\n", left_out[i].file,
+    fprintf(stderr, "device      left out: the driver %s did not list its devices, it %s\n", left_out[i].file,
             left_out[i].problem);
   printed = true;
 }
