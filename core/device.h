@@ -56,6 +56,21 @@ static inline int cream_device_rank(const cream_device *device) {
   return i;
 }
 
+/* Of processes that share a host, number `rank` (from 0) takes this device: the index in the list. They take the devices of
+ * the best type in turn; a card that two drivers list counts once, and devices to avoid do not count. -1: there is none. */
+static inline int cream_device_for_local_rank(const cream_device *devices, int count, int rank) {
+  int best = 4, n = 0, usable[64];
+  for (int i = 0; i < count; i++)
+    if (!devices[i].avoid && cream_device_rank(&devices[i]) < best) best = cream_device_rank(&devices[i]);
+  for (int i = 0; i < count && n < 64; i++) {
+    bool known = devices[i].avoid || cream_device_rank(&devices[i]) != best;
+    for (int u = 0; u < n && !known; u++)
+      known = devices[i].bus[0] && strcmp(devices[usable[u]].bus, devices[i].bus) == 0;
+    if (!known) usable[n++] = i;
+  }
+  return n > 0 ? usable[rank % n] : -1;
+}
+
 typedef struct cream_device_options {
   /* The driver's name: its first device that works, GPUs before others; or as in cream_device_is_meant. */
   const char *device;

@@ -74,38 +74,47 @@ static void put_extensions(const ocl_runtime *ocl, cream_device_log *log, void *
   free(line);
 }
 
-/* What the compiler made of the kernels: spilled registers show as private memory. */
+typedef struct kernel_use {
+  size_t group;
+  cl_ulong private, local;
+} kernel_use;
+
+static kernel_use use_of(const ocl_runtime *ocl, const ocl_kernel *kernel) {
+  kernel_use use = {0};
+  clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof use.group,
+                           &use.group, NULL);
+  clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_PRIVATE_MEM_SIZE, sizeof use.private,
+                           &use.private, NULL);
+  clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof use.local,
+                           &use.local, NULL);
+  return use;
+}
+
+/* What the compiler made of the kernels: spilled registers show as more private memory, or as smaller work-groups, than
+ * others have. */
 static void put_kernels(const ocl_runtime *ocl, cream_device_log *log, void *context) {
   char line[LINE];
   int count = 0;
-  size_t smallest = (size_t)-1;
-  const ocl_kernel *narrow = NULL;
+  kernel_use usual = {0};
   for (int i = 0; i < OCL_KERNEL_SLOTS; i++) {
-    const ocl_kernel *kernel = &ocl->kernels[i];
-    if (!kernel->handle) continue;
-    size_t group = 0;
-    cl_ulong private = 0, local = 0;
-    count++;
-    clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof group, &group,
-                             NULL);
-    clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_PRIVATE_MEM_SIZE, sizeof private,
-                             &private, NULL);
-    clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local,
-                             NULL);
-    if (group < smallest) {
-      smallest = group;
-      narrow = kernel;
-    }
-    if (private == 0) continue;
+    if (!ocl->kernels[i].handle) continue;
+    kernel_use use = use_of(ocl, &ocl->kernels[i]);
+    if (count++ == 0 || use.private < usual.private) usual.private = use.private;
+    if (use.group > usual.group) usual.group = use.group;
+  }
+  snprintf(line, sizeof line,
+           "%d kernels: %llu bytes of private memory, work-groups of up to %zu, except for", count,
+           (unsigned long long)usual.private, usual.group);
+  log(context, line);
+  for (int i = 0; i < OCL_KERNEL_SLOTS; i++) {
+    if (!ocl->kernels[i].handle) continue;
+    kernel_use use = use_of(ocl, &ocl->kernels[i]);
+    if (use.private == usual.private && use.group == usual.group) continue;
     snprintf(line, sizeof line,
-             "kernel %s: %llu bytes of private memory, %llu of local memory, work-groups of %zu",
-             kernel->name, (unsigned long long)private, (unsigned long long)local, group);
+             "  %s: %llu bytes of private memory, %llu of local memory, work-groups of up to %zu",
+             ocl->kernels[i].name, (unsigned long long)use.private, (unsigned long long)use.local, use.group);
     log(context, line);
   }
-  if (!narrow) return;
-  snprintf(line, sizeof line, "kernels: %d; the smallest limit of a work-group is %zu, of %s", count,
-           smallest, narrow->name);
-  log(context, line);
 }
 
 void ocl_details(cream_backend *backend, cream_device_log *log, void *context) {

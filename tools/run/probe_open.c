@@ -52,25 +52,79 @@ static cream_status open_one(const cream_driver *driver, cream_device *device, b
   return driver->open(&options, backend, err);
 }
 
+/* ---- processes that share a host ----------------------------------------------------------------------- */
+
+/* "opencl:local" */
+static bool is_local(const cream_driver *driver, const char *word) {
+  size_t length = strlen(driver->name);
+  return strncmp(word, driver->name, length) == 0 && strcmp(word + length, ":local") == 0;
+}
+
+/* The number of this process on its host, as the first of these says that is set; 0 without any. */
+static cream_status local_rank(int *rank, cream_error *err) {
+  static const char *const variables[] = {"CREAM_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID",
+                                          "SLURM_LOCALID", "LOCAL_RANK"};
+  *rank = 0;
+  for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+    const char *text = getenv(variables[i]);
+    if (!text || !*text) continue;
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (*end || number < 0 || number > 1 << 20)
+      return cream_fail(err, CREAM_BAD_CONFIG,
+                        "%s=%.40s: expected the number of this process on its host, from 0", variables[i],
+                        text);
+    *rank = (int)number;
+    return CREAM_OK;
+  }
+  return CREAM_OK;
+}
+
+/* Opens the device of this process. */
+static cream_status open_local(const cream_driver *driver, cream_device *devices, int count,
+                               const cream_device_options *wanted, cream_backend **backend,
+                               cream_error *err) {
+  int rank;
+  cream_status status = local_rank(&rank, err);
+  if (status != CREAM_OK) return status;
+  int at = cream_device_for_local_rank(devices, count, rank);
+  if (at < 0)
+    return cream_fail(err, CREAM_FAILED, "device: no %s device is left for process %d of this host",
+                      driver->name, rank);
+  return open_one(driver, &devices[at], false, wanted, backend, err);
+}
+
+/* ---- all ----------------------------------------------------------------------------------------------- */
+
+static cream_status open_first(const cream_driver *driver, cream_device *devices, int count,
+                               const cream_device_options *wanted, cream_backend **backend,
+                               cream_error *err) {
+  const bool any = is_any(driver, wanted->device);
+  const int n = choose(driver, wanted->device, devices, count);
+  if (n == 0) return driver->open(wanted, backend, err); /* reports that there is no such device */
+  for (int i = 0; i < n; i++) {
+    cream_error problem;
+    cream_status status = open_one(driver, &devices[i], any, wanted, backend, &problem);
+    if (status == CREAM_OK) return status;
+    if (i == 0 || status == CREAM_BAD_CONFIG) *err = problem;
+    if (status == CREAM_BAD_CONFIG || n == 1) return status;
+    fprintf(stderr, "device      skipped: %s\n", problem.text);
+    if (i + 1 == n) return status;
+  }
+  return CREAM_OK;
+}
+
 cream_status probe_open(const cream_driver *driver, const cream_device_options *wanted,
                         cream_backend **backend, cream_error *err) {
-  if (!probe_isolates(driver)) return driver->open(wanted, backend, err);
+  const bool local = is_local(driver, wanted->device);
+  if (!local && !probe_isolates(driver)) return driver->open(wanted, backend, err);
   cream_device *devices;
   int count;
   cream_status status = probe_prepare(driver, err);
   print_left_out(driver);
   if (status == CREAM_OK) status = driver->list(&devices, &count, err);
   if (status != CREAM_OK) return status;
-  const int n = choose(driver, wanted->device, devices, count);
-  if (n == 0) status = driver->open(wanted, backend, err); /* reports that there is no such device */
-  for (int i = 0; i < n; i++) {
-    cream_error problem;
-    status = open_one(driver, &devices[i], is_any(driver, wanted->device), wanted, backend, &problem);
-    if (i == 0) *err = problem;
-    if (status == CREAM_OK || status == CREAM_BAD_CONFIG) break;
-    if (i + 1 == n) break;
-    fprintf(stderr, "device      skipped: %s\n", problem.text);
-  }
+  status = (local ? open_local : open_first)(driver, devices, count, wanted, backend, err);
   free(devices);
   return status;
 }
