@@ -23,7 +23,8 @@ typedef struct isolated {
 /* Executes this program with `words` (ends in NULL; the first is the command). Its standard output is dropped. Safe in a
  * process with threads. CREAM_FAILED where no process can be started, as without /proc. */
 cream_status isolated_start(isolated *, const char *const *words, cream_error *);
-/* Reads exactly `size` bytes of its results, in at most `seconds`; false: they have ended or the time is over. */
+/* Reads exactly `size` bytes of its results, in at most `seconds` from one part to the next; false: they have ended or the
+ * time is over. On a busy machine, the time that the process waits for a processor does not count. */
 bool isolated_read(isolated *, void *bytes, size_t size, double seconds);
 /* Reads up to `size` bytes; 0: as above. */
 size_t isolated_read_some(isolated *, void *bytes, size_t size, double seconds);
