@@ -134,7 +134,7 @@ typedef struct cream_driver {
   cream_status (*open)(const cream_device_options *, cream_backend **, cream_error *);
 
   /* The next three are NULL in drivers that load no code of vendors. Such code may hang or crash, so programs first list
-   * and test in a process of its own (tools/run/probe.h). Both run in the calling process alone, and load nothing. */
+   * and test in a process of its own (tools/run/probe.h). They run in the calling process, and load nothing. */
 
   /* The vendors' drivers that `list` loads; returns how many of `room` there are, -1: other processes must not be used. */
   int (*vendors)(cream_vendor *, int room);

@@ -1,4 +1,4 @@
-/* What tells equal devices apart. */
+/* What distinguishes equal devices. */
 #ifndef CREAM_OPENCL_IDENTITY_H
 #define CREAM_OPENCL_IDENTITY_H
 

@@ -34,7 +34,7 @@
   X(INFO, "AMD Accelerated", "", "3558", "3559", "programs do not link on some systems",                     \
     "use another version", "https://github.com/ROCm/ROCm-OpenCL-Runtime/issues/161")                         \
   X(INFO, "Portable Computing Language", "", "3.1", "3.2",                                                   \
-    "reductions with doubling strides are miscompiled, which the kernels here avoid", "nothing",             \
+    "reductions with doubling strides are miscompiled, which the kernels here avoid", "no action is needed", \
     "measured with 3.1")
 
 /* Sets `known` and `avoid` from the first row that fits. */

@@ -24,7 +24,7 @@ static void test_local_rank(void **state) {
   assert_int_equal(cream_device_for_local_rank(devices, 0, 0), -1);
 }
 
-/* Cards without an address are told apart by their numbers. */
+/* Cards without an address are distinguished by their numbers. */
 static void test_without_address(void **state) {
   (void)state;
   const cream_device devices[] = {{.id = "opencl:0:0", .type = "gpu"}, {.id = "opencl:0:1", .type = "gpu"}};
