@@ -203,7 +203,10 @@ static void put_about(report *r) {
 
 static void put_row(report *r) {
   PUT(r, "row: | %s | %s, %s | %s | %s | %s |", r->about.name, r->about.platform, r->about.driver,
-      r->failed_ops ? "fail" : "pass", r->trains ? "pass" : "fail", r->trains_half ? "pass" : "fail");
+      r->failed_ops ? "fail" : "pass", r->trains ? "pass" : "fail",
+      r->quick         ? "unknown"
+      : r->trains_half ? "pass"
+                       : "fail");
   if (isnan(r->rates[BENCH_PLAIN]) || isnan(r->cpu_rates[BENCH_PLAIN]))
     PUT(r, " unknown |\n");
   else
@@ -225,7 +228,7 @@ void device_report_write(const cream_driver *driver, const char *id, bool quick,
   r.trains = check_training(&r, false);
   close_backend(&r);
   if (!quick) check_clblast(&r);
-  if (open_as(&r, "half precision", true, false)) r.trains_half = check_training(&r, true);
+  if (!quick && open_as(&r, "half precision", true, false)) r.trains_half = check_training(&r, true);
   close_backend(&r);
   PUT(&r, "\nspeed\n");
   measure_all(&r);

@@ -7,7 +7,7 @@
 #include "cpu/cpu.h"
 #include "trial.h"
 
-enum { BATCH = 8, STEPS = 4, THREADS = 2, GATES = 200 };
+enum { BATCH = 4, STEPS = 4, THREADS = 2, GATES = 200 };
 
 /* Losses of every step, and the weights before the first and after the last. */
 typedef struct history {
