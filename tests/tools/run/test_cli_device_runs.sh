@@ -57,8 +57,9 @@ contains err '^device +[^ ]'
 exists ranked/rank.json
 
 # Extraction, and a training with inherited weights, a frozen part and a teacher.
-tuned=(retrain --run plain --inherit --teacher trained --epochs 1 --batch 32 --threads 2 --set heldout=0.9
-  --set retrain.freeze=blocks.1 --set retrain.lr.lr=0.1 --set retrain.lr.warmup_epochs=0 --set retrain.ema=0)
+tuned=(retrain --run plain --inherit --teacher trained --resolution 16 --epochs 1 --batch 32 --threads 2
+  --set heldout=0.9 --set retrain.freeze=blocks.1 --set retrain.lr.lr=0.1 --set retrain.lr.warmup_epochs=0
+  --set retrain.ema=0)
 for device in cpu opencl; do
   expect 0 extract --run plain --batch 64 --device $device --out $device-extracted
   expect 0 "${tuned[@]}" --device $device --out $device-tuned
