@@ -162,9 +162,26 @@ static void mix_content(uint64_t *hash, const char *path) {
 
 /* Variables that the loader, drivers, and this backend read. */
 static void mix_environment(uint64_t *hash) {
-  static const char *const beginnings[] = {"OCL_",     "OPENCL_", "LD_",  "POCL_", "RUSTICL_",     "MESA_",
-                                           "GALLIUM_", "CUDA_",   "GPU_", "HSA_",  "ROCR_",        "HIP_",
-                                           "NEO",      "ZE_",     "CL_",  "INTEL", "CREAM_OPENCL_"};
+  static const char *const beginnings[] = {"OCL_",
+                                           "OPENCL_",
+                                           "LD_",
+                                           "POCL_",
+                                           "RUSTICL_",
+                                           "MESA_",
+                                           "GALLIUM_",
+                                           "CUDA_",
+                                           "GPU_",
+                                           "HSA_",
+                                           "ROCR_",
+                                           "HIP_",
+                                           "NEO",
+                                           "ZE_",
+                                           "CL_",
+                                           "INTEL",
+                                           "CREAM_OPENCL_MODULE",
+                                           "CREAM_OPENCL_KERNELS",
+                                           "CREAM_OPENCL_PRODUCTS",
+                                           "CREAM_OPENCL_BLAS"};
   uint64_t sum = 0; /* of any order */
   for (char **at = environ; *at; at++)
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
