@@ -178,6 +178,7 @@ static cream_status harmless(known *k, const char *what, answer *out, cream_erro
   *out = ask(k->driver, what, "-", false);
   if (!out->started || out->listed) return CREAM_OK;
   free(out->devices);
+  *out = (answer){0};
   return none_left(k, err);
 }
 
