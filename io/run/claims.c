@@ -18,7 +18,7 @@ enum { MOST_BYTES = 4096, MOST_GENERATIONS = 100000 };
 
 static const char mark[] = ".claim-";
 
-/* A process, so that others of the same machine can tell it from a later one with its number. boot and pids: of the
+/* A process, so that others of the same machine do not take a later one with its number for it. boot and pids: of the
  * machine since it was started, and of the processes that see each other in it; "" where the system does not say. */
 typedef struct process {
   char host[72], boot[64], pids[64];
