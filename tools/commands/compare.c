@@ -87,6 +87,10 @@ static cream_status find_table(const compare *c, int run, const cream_config *co
   return CREAM_OK; /* its own table is the last one */
 }
 
+static bool rank_due(const compare *c, int run) {
+  return compare_ranks(c, run);
+}
+
 static cream_status rank(const compare *c, int run, cream_error *err) {
   static rank_options options;
   options = (rank_options){0};
@@ -129,9 +133,9 @@ static cream_status retrain(const compare *c, int run, cream_error *err) {
 }
 
 const compare_phase compare_phases[COMPARE_PHASES] = {
-    [COMPARE_SEARCH] = {"search", true, false, search_due, search},
-    [COMPARE_RANK] = {"rank", true, true, compare_ranks, rank},
-    [COMPARE_RETRAIN] = {"retrain", false, false, retrain_due, retrain},
+#define PHASE(phase, name, by_arm, alone) [COMPARE_##phase] = {#name, by_arm, alone, name##_due, name},
+    COMPARE_PHASE_LIST(PHASE)
+#undef PHASE
 };
 
 /* The output of the commands goes to DIR/ARM-SEED.log. */

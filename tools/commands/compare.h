@@ -33,7 +33,18 @@ typedef struct compare_phase {
   cream_status (*work)(const compare *, int run, cream_error *);
 } compare_phase;
 
-enum { COMPARE_SEARCH, COMPARE_RANK, COMPARE_RETRAIN, COMPARE_PHASES };
+/* The phases in their order: X(PHASE, name, by_arm, alone). compare.c has NAME_due and NAME, the work. */
+#define COMPARE_PHASE_LIST(X)                                                                                \
+  X(SEARCH, search, true, false)                                                                             \
+  X(RANK, rank, true, true)                                                                                  \
+  X(RETRAIN, retrain, false, false)
+
+enum {
+#define COMPARE_PHASE_ENUM(phase, name, by_arm, alone) COMPARE_##phase,
+  COMPARE_PHASE_LIST(COMPARE_PHASE_ENUM)
+#undef COMPARE_PHASE_ENUM
+      COMPARE_PHASES
+};
 extern const compare_phase compare_phases[COMPARE_PHASES];
 
 /* ---- runs: a row at a seed (compare_runs.c) ---------------------------------------------------------- */
