@@ -96,7 +96,7 @@ static cream_status score(void *self, int chunk, jobs_sender *sender, cream_erro
   const volatile sig_atomic_t *stop = signals_catch();
   supernet s = {0};
   cream_status status = open_supernet(r, &s, err);
-  if (status == CREAM_OK && chunk == 0) device_print(s.backend);
+  if (status == CREAM_OK && chunk == 0 && (!r->shared || r->todo[0] == 0)) device_print(s.backend);
   for (int i = chunk; status == CREAM_OK && i < r->n_todo && !*stop; i += r->chunks) {
     cream_path_scores scores = {.path = r->paths[r->todo[i]]};
     status = score_path(r, &s, &scores, err);
