@@ -131,8 +131,8 @@ static cream_status read_failures(compare *c, cream_error *err) {
 /* ---- settings ---------------------------------------------------------------------------------------- */
 
 /* What a shard may set for itself. */
-static const char *const free_of_shards[] = {"out",     "threads",     "signals", "device",
-                                             "opencl.", "checkpoint.", NULL};
+static const char *const free_of_shards[] = {"out",     "threads",     "signals",  "device",
+                                             "opencl.", "checkpoint.", "cluster.", NULL};
 
 static cream_status compare_values(const compare *c, cream_error *err) {
   const cream_study *study = &c->study;

@@ -270,9 +270,9 @@ static cream_status shard_take(void *self, int job, const void *record, cream_er
 }
 
 /* What a shard may set for itself. */
-static const char *const free_of_shards[] = {"out",         "arch",      "weights", "inherit", "threads",
-                                             "time_budget", "signals",   "on_nan",  "device",  "opencl.",
-                                             "checkpoint.", "rank.jobs", NULL};
+static const char *const free_of_shards[] = {"out",         "arch",     "weights",   "inherit", "threads",
+                                             "time_budget", "signals",  "on_nan",    "device",  "opencl.",
+                                             "checkpoint.", "cluster.", "rank.jobs", NULL};
 
 /* All shards rank the same paths of the same supernet. */
 static cream_status compare_shards(rank_run *r, cream_error *err) {
