@@ -98,5 +98,7 @@ find_onnx() {
   return 1
 }
 
-# A search of a few steps.
-small=(--data digits --space micro --flops 3:5 --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2)
+# A space and a range of FLOPs for scripts to which any network will do; and a search of a few steps.
+space=$root/tests/tools/small.yaml
+flops=0.16:0.25
+small=(--data digits --space "$space" --flops "$flops" --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2)

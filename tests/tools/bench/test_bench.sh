@@ -3,7 +3,7 @@
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
-tiny=(--space micro --resolution 32 --batch 4 --threads 2 --rounds 2 --warmup 1 --seconds 0.01)
+tiny=(--space "$space" --resolution 16 --batch 4 --threads 2 --rounds 2 --warmup 1 --seconds 0.01)
 
 # check NAME EXPRESSION...: every Python expression on the document r in the file out holds.
 check() {
@@ -82,7 +82,7 @@ check 'bench scaling --json' \
   '0 <= r["search"]["share_outside"] < 1 and r["search"]["steps"] == 10' \
   'len(r["match"]) == 2'
 expect 0 bench scaling "${tiny[@]}" --rounds 1 --warmup 0
-contains out '^search in micro'
+contains out '^search in small'
 
 # Steps on request.
 serve() { "$cream" bench step --serve "${tiny[@]}" "$@" >out 2>err; }
