@@ -69,6 +69,18 @@ keep_pocl_cache() {
   mkdir -p "$POCL_CACHE_DIR"
 }
 
+# use_oclgrind: from here on Oclgrind is the OpenCL driver, where it is installed.
+use_oclgrind() {
+  local library
+  for library in /usr/lib{,64,/*}/oclgrind/liboclgrind-rt-icd.so /usr/local/lib/oclgrind/liboclgrind-rt-icd.so; do
+    [ -f "$library" ] || continue
+    mkdir -p "$work/vendors"
+    echo "$library" >"$work/vendors/oclgrind.icd"
+    export OCL_ICD_VENDORS=$work/vendors OCLGRIND_BUILD_OPTIONS="-cl-opt-disable -DINLINE=static"
+    return
+  done
+}
+
 # need_device: ends the script as skipped where there is no OpenCL device.
 need_device() {
   "$cream" devices >out 2>err && grep -q '^opencl:0:0' out && return

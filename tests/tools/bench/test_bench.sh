@@ -82,7 +82,7 @@ check 'bench scaling --json' \
   '0 <= r["search"]["share_outside"] < 1 and r["search"]["steps"] == 10' \
   'len(r["match"]) == 2'
 expect 0 bench scaling "${tiny[@]}" --rounds 1 --warmup 0
-contains out '^search in small'
+contains out '^search in micro'
 
 # Steps on request.
 serve() { "$cream" bench step --serve "${tiny[@]}" "$@" >out 2>err; }
