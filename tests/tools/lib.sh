@@ -100,7 +100,7 @@ find_onnx() {
     flock 9 # another test may be installing them
     if ! onnx_usable && [ -z "${CREAM_ONNX_PYTHON:-}" ]; then
       rm -rf "$venv"
-      { python3 -m venv "$venv" && timeout 400 "$venv/bin/pip" install -q onnx onnxruntime pillow; } >>"$log" 2>&1 ||
+      { python3 -m venv "$venv" && timeout 400 "$venv/bin/pip" install -q --no-compile onnx onnxruntime pillow; } >>"$log" 2>&1 ||
         rm -rf "$venv"
     fi
   ) 9>"$venv.lock"
