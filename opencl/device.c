@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity.h"
+#include "known_drivers.h"
+
 enum { MAX_PLATFORMS = 16, MAX_DEVICES = 32 };
 
 static const char install[] = "install the driver of your device (docs/opencl.md), or use --device cpu";
@@ -54,6 +57,8 @@ static void describe(ocl_choice *choice) {
   clGetDeviceInfo(choice->device, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof clock, &clock, NULL);
   about->units = (int)units;
   about->clock = (int)clock;
+  ocl_identify(choice->device, about);
+  ocl_set_known(about);
 }
 
 cream_status ocl_choices(ocl_choice **choices, int *count, cream_error *err) {
@@ -90,13 +95,6 @@ static bool is_meant(const char *word, const ocl_choice *choice) {
   return strcmp(word, "opencl") == 0 || cream_device_is_meant(&choice->about, word);
 }
 
-static int rank(const ocl_choice *choice) {
-  static const char *const order[] = {"gpu", "accelerator", "other", "cpu"};
-  int i = 0;
-  while (i < 3 && strcmp(choice->about.type, order[i]) != 0) i++;
-  return i;
-}
-
 cream_status ocl_choose(const char *word, ocl_choice *choices, int *count, cream_error *err) {
   int n = 0, all = *count;
   char names[300] = "";
@@ -109,7 +107,8 @@ cream_status ocl_choose(const char *word, ocl_choice *choices, int *count, cream
     if (!is_meant(word, &choices[i])) continue;
     ocl_choice choice = choices[i];
     int at = n++;
-    for (; at > 0 && rank(&choices[at - 1]) > rank(&choice); at--) choices[at] = choices[at - 1];
+    for (; at > 0 && cream_device_rank(&choices[at - 1].about) > cream_device_rank(&choice.about); at--)
+      choices[at] = choices[at - 1];
     choices[at] = choice;
   }
   *count = n;

@@ -9,9 +9,10 @@
  *     stage, memory, tensor   image batches, buffers and copies, whole tensors
  *     blas        products through CLBlast
  *     chunks, ops_*, ops   the ops of core/backend.h
- *     device, backend, tune, module   which device, opening it, what cream-opencl.so exports
+ *     identity, known_drivers, device   which devices there are
+ *     backend, details, tune, module   opening one, what a report says, what cream-opencl.so exports
  *
- * open.c and absent.c belong to the program, which loads the module (opencl.h).
+ * driver.c, vendors.c and absent.c belong to the program, which loads the module (driver.h).
  *
  * Layout: activations are NHWC without padding, as on the CPU: neighbouring work-items take neighbouring
  * channels, and a 1x1 convolution is one row-major product of N*H*W rows. In CLBlast's column-major terms an
