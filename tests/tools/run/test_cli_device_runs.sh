@@ -70,6 +70,11 @@ with_memory 80 expect 0 search "${small[@]}" --batch "$fits" --device opencl --o
 with_memory 1 refuse 1 'no batch is small enough' search "${small[@]}" --device opencl --out none
 absent none
 
+# The largest buffer of the device has a limit of its own.
+CREAM_OPENCL_BUFFER=2 refuse 1 '^cream search: search.batch: a batch of 64 needs a buffer of [0-9.]+ GB and the device allows 0.00 GB for one; [0-9]+ is the largest' \
+  search "${small[@]}" --device opencl --out none
+absent none
+
 # A retraining accumulates smaller batches, as if that had been asked for.
 with_memory 20 expect 0 retrain --run plain "${long[@]}" --batch 120 --device opencl --out small
 contains err '^retrain.batch: a batch of 120 needs about .* of the device.s memory .*; so [0-9]+ batches of'
