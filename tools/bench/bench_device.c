@@ -64,25 +64,10 @@ static cream_status measure(bench_work *work, const bench_options *options, devi
   return CREAM_OK;
 }
 
-/* Seconds of all kernels; 0: the driver gives no times. */
 static double busy(const device_result *result) {
   double seconds = 0;
   for (int i = 0; i < result->n_times; i++) seconds += result->times[i].seconds;
   return seconds;
-}
-
-static void print_kernels(const device_result *result, int rounds) {
-  const bool timed = busy(result) > 0;
-  printf("%-36s %8s", "kernel", "calls");
-  if (timed) printf(" %10s %8s", "ms", "% step");
-  puts("");
-  for (int i = 0; i < result->n_times; i++) {
-    const cream_device_time *time = &result->times[i];
-    printf("%-36s %8.1f", time->kernel, (double)time->calls / rounds);
-    if (timed)
-      printf(" %10.3f %8.2f", 1e3 * time->seconds / rounds, 100 * time->seconds / result->timing.total);
-    puts("");
-  }
 }
 
 static void print(const device_result *result, int rounds) {
@@ -90,20 +75,19 @@ static void print(const device_result *result, int rounds) {
   printf("\n%s: median %.2f ms (fastest %.2f), %.1f images/s, forward %.1f M MACs an image\n",
          bench_kind_names[result->timing.kind], 1e3 * result->timing.median, 1e3 * result->timing.fastest,
          result->timing.images / result->timing.median, result->timing.macs / 1e6);
-  if (busy(result) > 0)
-    printf("the device was busy %.1f %% of the time, ", 100 * busy(result) / result->timing.total);
-  else
-    printf("the driver gives no times of kernels, ");
-  printf("the host waited for it %.1f %%; a step has %.1f kernels\n",
-         100 * stats->waited / result->timing.total, (double)stats->launches / rounds);
+  printf("the device was busy %.1f %% of the time, the host waited for it %.1f %%; a step has %.1f kernels\n",
+         100 * busy(result) / result->timing.total, 100 * stats->waited / result->timing.total,
+         (double)stats->launches / rounds);
   printf("a step moves %.0f bytes to the device and %.0f back\n", (double)stats->up_bytes / rounds,
          (double)stats->down_bytes / rounds);
-  print_kernels(result, rounds);
+  printf("%-36s %8s %10s %8s\n", "kernel", "calls", "ms", "% step");
+  for (int i = 0; i < result->n_times; i++)
+    printf("%-36s %8.1f %10.3f %8.2f\n", result->times[i].kernel, (double)result->times[i].calls / rounds,
+           1e3 * result->times[i].seconds / rounds, 100 * result->times[i].seconds / result->timing.total);
 }
 
 static void write_result(cream_json *json, const device_result *result, int rounds) {
   const cream_device_stats *stats = &result->stats;
-  const bool timed = busy(result) > 0;
   cream_json_object(json, NULL, true);
   cream_json_string(json, "work", bench_kind_names[result->timing.kind]);
   cream_json_integer(json, "images", (uint64_t)result->timing.images);
@@ -111,7 +95,7 @@ static void write_result(cream_json *json, const device_result *result, int roun
   cream_json_number(json, "fastest_ms", 1e3 * result->timing.fastest);
   cream_json_number(json, "images_per_second", result->timing.images / result->timing.median);
   cream_json_number(json, "forward_macs", result->timing.macs);
-  if (timed) cream_json_number(json, "share_device_busy", busy(result) / result->timing.total);
+  cream_json_number(json, "share_device_busy", busy(result) / result->timing.total);
   cream_json_number(json, "share_host_waited", stats->waited / result->timing.total);
   cream_json_number(json, "kernels_a_step", (double)stats->launches / rounds);
   cream_json_number(json, "bytes_to_device", (double)stats->up_bytes / rounds);
@@ -121,8 +105,8 @@ static void write_result(cream_json *json, const device_result *result, int roun
     cream_json_object(json, NULL, false);
     cream_json_string(json, "kernel", result->times[i].kernel);
     cream_json_number(json, "calls", (double)result->times[i].calls / rounds);
-    if (timed) cream_json_number(json, "ms", 1e3 * result->times[i].seconds / rounds);
-    if (timed) cream_json_number(json, "share_of_step", result->times[i].seconds / result->timing.total);
+    cream_json_number(json, "ms", 1e3 * result->times[i].seconds / rounds);
+    cream_json_number(json, "share_of_step", result->times[i].seconds / result->timing.total);
     cream_json_end(json);
   }
   cream_json_end(json);
