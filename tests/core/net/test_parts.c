@@ -3,6 +3,7 @@
 #include "tests/core/synthetic.h"
 
 #include "core/net/memory.h"
+#include "core/net/net_internal.h"
 #include "core/train/train.h"
 #include "io/config/space_yaml.h"
 
@@ -29,15 +30,25 @@ static cream_net *create(cream_backend *backend, int frozen) {
   return net;
 }
 
-/* The largest buffer of the network on a device that allows `largest` bytes for one (0: any), and how much it takes. */
-static size_t plan(cream_backend *real, size_t largest, int frozen, size_t *bytes) {
+/* What a network takes on a device that allows `largest` bytes for a buffer (0: any). */
+typedef struct planned {
+  size_t bytes, activations, largest_part; /* activations: bytes in all parts */
+  int parts;
+} planned;
+
+static planned plan(cream_backend *real, size_t largest, int frozen) {
   cream_counter counter;
   real->largest = largest;
   cream_counter_init(&counter, real);
-  cream_net_destroy(create(&counter.base, frozen));
+  cream_net *net = create(&counter.base, frozen);
+  planned p = {.bytes = counter.bytes, .parts = net->n_parts};
+  for (int i = 0; i < net->n_parts; i++) {
+    p.activations += 4 * net->parts[i].size;
+    p.largest_part = net_max(p.largest_part, 4 * net->parts[i].size);
+  }
+  cream_net_destroy(net);
   real->largest = 0;
-  *bytes = counter.bytes;
-  return counter.largest;
+  return p;
 }
 
 /* The gradients of a step on a device that allows `largest` bytes for a buffer; freed by the caller. */
@@ -70,13 +81,16 @@ static void test_parts(void **state) {
   const int frozen[] = {0, 3, 9};
   cream_backend *backend = synthetic_backend(false, 1);
   for (size_t i = 0; i < sizeof frozen / sizeof *frozen; i++) {
-    size_t whole_bytes, bytes, count, same;
-    const size_t whole = plan(backend, 0, frozen[i], &whole_bytes);
+    size_t count, same;
+    const planned whole = plan(backend, 0, frozen[i]);
+    assert_int_equal(whole.parts, 1);
     float *expected = gradients(backend, 0, frozen[i], &count);
     for (size_t parts = 2; parts <= 64; parts *= 8) {
-      const size_t most = whole / parts, largest = plan(backend, most, frozen[i], &bytes);
-      assert_int_equal(bytes, whole_bytes);
-      if (frozen[i] == 0) assert_true(largest < whole);
+      const size_t most = whole.activations / parts;
+      const planned p = plan(backend, most, frozen[i]);
+      assert_int_equal(p.bytes, whole.bytes);
+      if (frozen[i] == 0) assert_true(p.parts > 1 && p.largest_part < whole.activations);
+      if (frozen[i] == 0 && parts == 2) assert_true(p.largest_part <= most);
       float *got = gradients(backend, most, frozen[i], &same);
       assert_int_equal(same, count);
       assert_memory_equal(got, expected, count * sizeof *got);
