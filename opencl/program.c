@@ -60,20 +60,6 @@ ocl_kernel *ocl_find_kernel(ocl_runtime *ocl, const char *name) {
   return kernel;
 }
 
-/* Whether the device can run the kernel in work-groups of the size that it is written for: registers may limit
- * them below those of the device. */
-static cl_int read_group(const ocl_runtime *ocl, ocl_kernel *kernel) {
-  size_t written[3] = {0}, most = 0;
-  cl_int code = clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_COMPILE_WORK_GROUP_SIZE,
-                                         sizeof written, written, NULL);
-  if (!code)
-    code = clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof most,
-                                    &most, NULL);
-  kernel->most_items = most;
-  if (code) return code;
-  return written[0] * written[1] * written[2] <= most ? CL_SUCCESS : CL_INVALID_WORK_GROUP_SIZE;
-}
-
 /* Enters all kernels of a program into the table. */
 static cl_int add_kernels(ocl_runtime *ocl, cl_program program) {
   cl_uint count = 0;
@@ -92,7 +78,6 @@ static cl_int add_kernels(ocl_runtime *ocl, cl_program program) {
     snprintf(kernel->name, sizeof kernel->name, "%s", name);
     kernel->args = args;
     kernel->handle = handles[i];
-    code = read_group(ocl, kernel);
   }
   free(handles);
   return code;
