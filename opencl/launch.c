@@ -66,7 +66,7 @@ void ocl_run_args(ocl_runtime *ocl, const char *name, ocl_size groups, ocl_size 
   CREAM_ASSERT(parameters(args, n) == kernel->args);
   const size_t items[] = {at_least_one(local.x), at_least_one(local.y), at_least_one(local.z)};
   groups = (ocl_size){groups.x, at_least_one(groups.y), at_least_one(groups.z)};
-  CREAM_ASSERT(items[0] * items[1] * items[2] <= kernel->most_items);
+  CREAM_ASSERT(items[0] * items[1] * items[2] <= OCL_MAX_GROUP);
   CREAM_ASSERT(groups.y <= OCL_MAX_GROUPS_Y && groups.z <= OCL_MAX_GROUPS_Y);
   cl_int code = set_arguments(kernel->handle, args, n);
   if (code) ocl_fail(ocl, code, kernel->name);

@@ -58,7 +58,6 @@ typedef struct ocl_kernel {
   char name[64];
   cl_kernel handle;
   cl_uint args;
-  size_t most_items;           /* of a work-group */
   cl_ulong calls, nanoseconds; /* of timed commands that have ended */
 } ocl_kernel;
 
