@@ -160,7 +160,6 @@ test_all() {
     return
   fi
   need build images test opencl opencl-test
-  tests/opencl/get_drivers.sh build/opencl-drivers intel
   # Reports are checked in a browser where Debian has one for this machine.
   if apt-cache show chromium >/dev/null 2>&1; then need browser; fi
   local filter=() expression

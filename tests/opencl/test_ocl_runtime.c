@@ -164,6 +164,27 @@ static void test_order_prefetch(void **state) {
   ocl_close(ocl);
 }
 
+/* Batches that are uploaded while earlier ones are still queued: the host does not overwrite what they read. */
+static void test_order_images(void **state) {
+  (void)state;
+  enum { SIDE = 4, COUNT = SIDE * SIDE * 3, BATCHES = 6 };
+  const float mean[] = {0, 0, 0}, std[] = {1, 1, 1};
+  uint8_t pixels[COUNT];
+  float got[BATCHES * COUNT];
+  ocl_runtime *ocl = open_runtime(false);
+  cream_buf all = alloc(ocl, BATCHES * COUNT);
+  for (int b = 0; b < BATCHES; b++) {
+    cream_tensor x = {.n = 1, .h = SIDE, .w = SIDE, .c = 3, .raw = cream_buf_at(all, (size_t)b * COUNT)};
+    for (int i = 0; i < COUNT; i++) pixels[i] = (uint8_t)(i * 5 + b * 31);
+    ocl->base.upload_pixels(&ocl->base, &x, pixels, mean, std);
+  }
+  get(ocl, got, all, BATCHES * COUNT);
+  for (int i = 0; i < BATCHES * COUNT; i++)
+    assert_float_equal(got[i], (float)(uint8_t)(i % COUNT * 5 + i / COUNT * 31) / 255, 1e-6f);
+  ocl->base.release(&ocl->base, all);
+  ocl_close(ocl);
+}
+
 /* ---- products -------------------------------------------------------------------------------------- */
 
 enum { PLACES = 2000 };
@@ -326,6 +347,8 @@ static void test_cache(void **state) {
   (void)state;
   ocl_runtime *ocl = open_runtime(false);
   char folder[] = "/tmp/cream-cache-XXXXXX", path[256];
+  const char *home = getenv("XDG_CACHE_HOME");
+  char *before = home ? strdup(home) : NULL;
   assert_non_null(mkdtemp(folder));
   setenv("XDG_CACHE_HOME", folder, 1);
   setenv("CREAM_OPENCL_CACHE", "1", 1);
@@ -366,6 +389,9 @@ static void test_cache(void **state) {
   assert_int_equal(rmdir(path), 0);
   assert_int_equal(rmdir(folder), 0);
   unsetenv("CREAM_OPENCL_CACHE");
+  unsetenv("XDG_CACHE_HOME");
+  if (before) setenv("XDG_CACHE_HOME", before, 1);
+  free(before);
   ocl_close(ocl);
 }
 
@@ -373,10 +399,15 @@ int main(int argc, char **argv) {
   device_need();
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_copies),    cmocka_unit_test(test_order_copies),
-      cmocka_unit_test(test_half),      cmocka_unit_test(test_order_prefetch),
-      cmocka_unit_test(test_products),  cmocka_unit_test(test_warming),
-      cmocka_unit_test(test_too_large), cmocka_unit_test(test_cache),
+      cmocka_unit_test(test_copies),
+      cmocka_unit_test(test_order_copies),
+      cmocka_unit_test(test_half),
+      cmocka_unit_test(test_order_prefetch),
+      cmocka_unit_test(test_order_images),
+      cmocka_unit_test(test_products),
+      cmocka_unit_test(test_warming),
+      cmocka_unit_test(test_too_large),
+      cmocka_unit_test(test_cache),
       cmocka_unit_test(test_lost), /* last: a lost device fails all later tests */
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
