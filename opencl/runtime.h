@@ -22,7 +22,7 @@
  * Errors: functions that queue return none. The first failure is kept, everything queued afterwards is
  * dropped, and the next download or synchronise returns the failure.
  *
- * Order: the queue is in order, so a kernel sees what was queued before it. No op waits, reads back or maps.
+ * Order: the queue is in order (OpenCL 1.2, section 5.11), so a kernel sees what was queued before it. No op waits, reads back or maps.
  */
 #ifndef CREAM_OPENCL_RUNTIME_H
 #define CREAM_OPENCL_RUNTIME_H
