@@ -19,6 +19,7 @@ typedef struct cream_device {
   char vendor[128]; /* this and the rest: empty or 0 where the driver cannot say */
   char version[128], driver[128], platform[128], platform_version[128];
   uint64_t memory, largest; /* bytes: all (0: the host's memory), and of one buffer */
+  bool shared;              /* the memory is a part of the host's */
   int units, clock;         /* compute units or processors, MHz */
   char bus[24], uuid[40];   /* the card's address on the PCI bus ("0000:03:00.0"), and its UUID */
   char known[320];          /* a known problem of this driver and what to do about it */

@@ -1,5 +1,6 @@
 #include "device.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,12 +27,18 @@ static const char *type_name(cl_device_type type) {
   return type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator" : "other";
 }
 
-/* $CREAM_OPENCL_MEMORY: MB that the device is taken to have. */
-static void limit(cl_ulong *memory, cl_ulong *largest) {
-  const char *text = getenv("CREAM_OPENCL_MEMORY");
+static void limit(const char *variable, cl_ulong *bytes) {
+  const char *text = getenv(variable);
   cl_ulong most = text ? 1000000 * strtoull(text, NULL, 10) : 0;
-  if (most > 0 && most < *memory) *memory = most;
+  if (most > 0 && most < *bytes) *bytes = most;
+}
+
+/* MB that the device and its largest buffer are taken to have. Kernels count the elements of a buffer in ints. */
+static void limit_memory(cl_ulong *memory, cl_ulong *largest) {
+  limit("CREAM_OPENCL_MEMORY", memory);
+  limit("CREAM_OPENCL_BUFFER", largest);
   if (*memory < *largest) *largest = *memory;
+  if (*largest > 4 * (cl_ulong)INT_MAX) *largest = 4 * (cl_ulong)INT_MAX;
 }
 
 static void describe(ocl_choice *choice) {
@@ -49,7 +56,10 @@ static void describe(ocl_choice *choice) {
   cl_ulong memory = 0, largest = 0;
   clGetDeviceInfo(choice->device, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
   clGetDeviceInfo(choice->device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof largest, &largest, NULL);
-  limit(&memory, &largest);
+  limit_memory(&memory, &largest);
+  cl_bool shared = CL_FALSE;
+  clGetDeviceInfo(choice->device, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof shared, &shared, NULL);
+  about->shared = shared;
   about->memory = memory;
   about->largest = largest;
   cl_uint units = 0, clock = 0;
