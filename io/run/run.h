@@ -115,8 +115,8 @@ void cream_json_score(cream_json *, const char *key, const cream_score *);
 cream_status cream_run_on_event(void *self, const cream_event *, cream_error *);
 
 /* The part that appends to metrics.jsonl; `self` is a cream_run. Every line ends with `seconds` and
- * `images_per_second`, and that of an epoch also with `waited` and `peak_memory`: these are the only fields
- * that differ between two runs with the same settings. */
+ * `images_per_second`, and that of an epoch also with `waited`, `waited_network` (of several ranks) and
+ * `peak_memory`: these are the only fields that differ between two runs with the same settings. */
 cream_status cream_metrics_on_event(void *self, const cream_event *, cream_error *);
 
 #endif

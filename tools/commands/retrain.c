@@ -249,6 +249,7 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
                                      .skeleton = &r->arch.net,
                                      .train = r->train,
                                      .heldout = r->heldout,
+                                     .cluster = cluster_ranks(),
                                      .listener = session_listener(&r->run),
                                      .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
   if (options->dry_run) {

@@ -196,7 +196,7 @@ static cream_status try(search_run *s, const cream_config *config, const memory_
                        .latencies = s->has_latencies ? &s->latencies : NULL,
                        .memory = size,
                        .batch = config->search.batch,
-                       .accumulate = 1,
+                       .accumulate = config->search.accumulate,
                        .backend = s->backend,
                        .clock = s->clock};
   return dry_run_print(&dry, json, err);
@@ -245,6 +245,7 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
                                 .max_ms = config->search.latency.max,
                                 .train = s->train,
                                 .heldout = s->heldout,
+                                .cluster = cluster_ranks(),
                                 .listener = {on_event, s, s->listener.stop},
                                 .checkpointer = checkpoint_hooks(&s->run.checkpoints)};
   if (options->dry_run) {
@@ -263,7 +264,8 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   cream_search_teach(s->search, s->teacher.external);
   if (options->dry_run) return try(s, config, &size, options->json, err);
   const checkpoint_target target = {"search", s->search, state, restored};
-  status = session_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
+  const int images = batch * config->search.accumulate;
+  status = session_open(&s->run, &resolved, &s->data, &s->skeleton, images, &target, err);
   return status == CREAM_OK ? checkpoint_share(&target, s->run.folder.resumed, err) : status;
 }
 
@@ -360,8 +362,9 @@ static const cli_option options[] = {
 };
 
 static const char *const settings[] = {
-    RUN_COMMON_SETTINGS, "space",   "flops",  "resolution",  "depth",   "recalibrate.",
-    "time_budget",       "signals", "on_nan", "checkpoint.", "search.", NULL};
+    RUN_COMMON_SETTINGS, "space",       "flops",   "resolution", "depth",
+    "recalibrate.",      "time_budget", "signals", "on_nan",     "checkpoint.",
+    "search.",           "cluster.",    NULL};
 
 COMMAND(
     search, "train a supernet and choose a network in it", CLI_OPTIONS(options),

@@ -57,13 +57,41 @@ static void print_line(void *self, const char *line) {
   fprintf(stderr, "resume: %s\n", line);
 }
 
-static const char *const free_in_search[] = {
-    "out",    "arch",     "weights", "threads",           "time_budget", "signals", "checkpoint.",
-    "on_nan", "retrain.", "device",  "opencl.parameters", "rank.",       "inherit", NULL};
-static const char *const free_in_retrain[] = {
-    "out",         "arch",   "weights",           "threads",         "time_budget", "signals",
-    "checkpoint.", "on_nan", "search.",           "retrain.weights", "space",       "flops",
-    "depth",       "device", "opencl.parameters", "rank.",           NULL};
+static const char *const free_in_search[] = {"out",
+                                             "arch",
+                                             "weights",
+                                             "threads",
+                                             "time_budget",
+                                             "signals",
+                                             "checkpoint.",
+                                             "cluster.timeout",
+                                             "cluster.check_every",
+                                             "on_nan",
+                                             "retrain.",
+                                             "device",
+                                             "opencl.parameters",
+                                             "rank.",
+                                             "inherit",
+                                             NULL};
+static const char *const free_in_retrain[] = {"out",
+                                              "arch",
+                                              "weights",
+                                              "threads",
+                                              "time_budget",
+                                              "signals",
+                                              "cluster.timeout",
+                                              "cluster.check_every",
+                                              "checkpoint.",
+                                              "on_nan",
+                                              "search.",
+                                              "retrain.weights",
+                                              "space",
+                                              "flops",
+                                              "depth",
+                                              "device",
+                                              "opencl.parameters",
+                                              "rank.",
+                                              NULL};
 
 const char *const *checkpoint_free(const char *command) {
   return strcmp(command, "search") == 0 ? free_in_search : free_in_retrain;

@@ -19,6 +19,10 @@ cream_cluster *cluster_ranks(void) {
   return run.carrier ? cream_carrier_cluster(run.carrier) : NULL;
 }
 
+void cluster_set_timeout(double seconds) {
+  cream_carrier_set_timeout(run.carrier, seconds);
+}
+
 bool cluster_leads(void) {
   return !run.carrier || cluster_ranks()->rank == 0;
 }

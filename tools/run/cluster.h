@@ -15,6 +15,7 @@
 cream_status cluster_begin(const cli_command *, cream_error *);
 /* NULL: alone. */
 cream_cluster *cluster_ranks(void);
+void cluster_set_timeout(double seconds);
 /* Whether this process prints and writes: rank 0, or alone. */
 bool cluster_leads(void);
 /* Whether this process prints why it could not join. */

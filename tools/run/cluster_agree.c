@@ -13,6 +13,7 @@
 #include "cpu/threads.h"
 #include "io/config/settings.h"
 #include "io/run/origin.h"
+#include "tools/cli/signals.h"
 
 /* What a rank says about itself. */
 typedef struct introduction {
@@ -116,7 +117,7 @@ static cream_status agree_on_settings(run_options *options, const introduction *
     memcpy(own->device, kept.device, sizeof own->device);
     memcpy(own->opencl.parameters, kept.opencl.parameters, sizeof own->opencl.parameters);
     own->threads = kept.threads;
-    return CREAM_OK;
+    return signals_choose(own->signals, err);
   }
   const char *key = cream_settings_differ(own, &root, local);
   if (!key) return CREAM_OK;
@@ -139,6 +140,7 @@ cream_status cluster_agree(run_options *options, cream_error *err) {
   if (status == CREAM_OK) status = check_versions(&own, &all[0], err);
   if (status == CREAM_OK) status = agree_on_settings(options, &all[0], err);
   if (status == CREAM_OK) {
+    cluster_set_timeout(options->config.cluster.timeout);
     agree_on_isa(all, ranks->size);
     share_threads(all, ranks->rank, ranks->size);
   }
