@@ -406,9 +406,9 @@ static const cli_option options[] = {
     TEACHER,
 };
 
-static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",        "weights", "inherit",
-                                       "resolution",        "time_budget", "signals", "on_nan",
-                                       "checkpoint.",       "retrain.",    NULL};
+static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",        "weights",  "inherit",
+                                       "resolution",        "time_budget", "signals",  "on_nan",
+                                       "checkpoint.",       "retrain.",    "cluster.", NULL};
 
 COMMAND(
     retrain, "train one network, from scratch or from weights, and test it", CLI_OPTIONS(options),
