@@ -8,12 +8,14 @@ source "$root/tests/tools/mpi.sh"
 first=${mpis[0]} last=${mpis[-1]}
 
 # Distillation, meta network, board and selection within a few steps of 8 parts.
-tiny=(--data digits --space micro --flops 3:5 --epochs 2 --batch 32 --set heldout=0.1 --set search.accumulate=8
-  --set search.board.size=3 --set search.board.images=32 --set search.meta.every=2 --set search.meta.slice=8
-  --set search.start_epoch=0 --set search.recalibrate=1 --set checkpoint.every_steps=3)
+sed 's/min: 32, max: 32, step: 32/min: 16, max: 32, step: 16/' "$root/io/config/spaces/micro.yaml" >small.yaml
+tiny=(--data digits --space small.yaml --set resolution=16 --flops 0.7:1.3 --epochs 2 --batch 8 --set heldout=0.8
+  --set search.accumulate=8 --set search.board.size=2 --set search.board.images=16 --set search.meta.every=2
+  --set search.meta.slice=8 --set search.start_epoch=0 --set search.recalibrate=1 --set checkpoint.every_steps=1)
 
 # ---- the same bytes ------------------------------------------------------------------------------------------
 
+# CREAM_TEST_KILLS=N: everything with both MPIs and more processes, and N kills with each.
 expect 0 search "${tiny[@]}" --threads 2 --out alone
 expect_ranks 0 "$first" 2 search "${tiny[@]}" --threads 1 --out two
 same_run alone two
@@ -24,18 +26,29 @@ contains out '"state": "finished"'
 contains err '^search: '
 [ "$(grep -c 'done, best' err)" -eq 2 ] || fail "more than one rank prints its progress"
 
-train=(retrain --run alone --data digits --epochs 1 --batch 32 --set heldout=0.1 --set retrain.accumulate=4
+train=(retrain --run alone --data digits --epochs 2 --batch 8 --set heldout=0.8 --set retrain.accumulate=8
   --set retrain.ema=0.9 --set retrain.mixup=0.2)
 expect 0 "${train[@]}" --threads 2 --out t1
 expect_ranks 0 "$last" 2 "${train[@]}" --threads 1 --out t2
 same_run t1 t2
-expect_ranks 0 "$first" 4 "${train[@]}" --threads 1 --inherit --out t4
 contains out '^test '
+
+if [ -n "${CREAM_TEST_KILLS:-}" ]; then
+  for mpi in "${mpis[@]}"; do
+    for n in 1 2 4 8; do
+      for threads in 1 2; do
+        expect_ranks 0 "$mpi" "$n" search "${tiny[@]}" --threads "$threads" --out "s-$mpi-$n-$threads"
+        same_run alone "s-$mpi-$n-$threads"
+        expect_ranks 0 "$mpi" "$n" "${train[@]}" --threads "$threads" --out "t-$mpi-$n-$threads"
+        same_run t1 "t-$mpi-$n-$threads"
+      done
+    done
+  done
+fi
 
 # ---- what is refused -----------------------------------------------------------------------------------------
 
 refuse_ranks 2 'cream search: 3 processes; expected a power of two' "$first" 3 search "${tiny[@]}" --out no
-refuse_ranks 2 'cream search: .*search.accumulate' "$last" 4 search "${tiny[@]}" --set search.accumulate=2 --out no
 refuse_ranks 2 'cream test: .* started 2 processes, but the command runs in one' "$last" 2 test --run t1
 CREAM_MPI_MODULE=/nowhere/x.so refuse_ranks 1 'there is no module cream-mpi' "$first" 2 search "${tiny[@]}" --out no
 SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=0 refuse 2 'srun started 4 processes without an MPI' search "${tiny[@]}" --out no
@@ -79,17 +92,19 @@ gone() {
 }
 
 victim=0
-for mpi in "${mpis[@]}"; do
+killed=("$first")
+[ -z "${CREAM_TEST_KILLS:-}" ] || killed=("${mpis[@]}")
+for mpi in "${killed[@]}"; do
   for round in $(seq "${CREAM_TEST_KILLS:-1}"); do
     dir=killed-$mpi-$round
-    start "$mpi" 4 "$dir" search "${tiny[@]}" --threads 1
+    start "$mpi" 2 "$dir" search "${tiny[@]}" --threads 1
+    [ -z "${CREAM_TEST_KILLS:-}" ] || sleep "0.$((RANDOM % 5))"
     mapfile -t pids < <(ranks_of "$dir")
     victim=$((victim + 1))
-    [ -z "${CREAM_TEST_KILLS:-}" ] || sleep "0.$((RANDOM % 10))"
-    kill -9 "${pids[$((victim % ${#pids[@]}))]}" 2>/dev/null
+    [ ${#pids[@]} -eq 0 ] || kill -9 "${pids[$((victim % ${#pids[@]}))]}"
     gone "$dir"
-    wait "$launcher"
-    expect_ranks 0 "$last" $((victim % 2 + 1)) search --resume --out "$dir" --threads 1
+    wait "$launcher" && printf '%s: the run had ended before the kill\n' "$dir"
+    expect_ranks 0 "$last" $((4 >> victim % 3)) search --resume --out "$dir" --threads 1
     same_run alone "$dir"
   done
 done
