@@ -246,7 +246,7 @@ typedef struct cream_config {
   struct {
     cream_exchange exchange;
     int check_every; /* steps between comparisons of the ranks' weights; 0: only at checkpoints */
-    double timeout;  /* seconds to wait for the other ranks; 0: no limit */
+    int timeout;     /* seconds to wait for the other ranks; 0: no limit */
   } cluster;         /* processes that train one network together */
   cream_search_config search;
   cream_retrain_config retrain;

@@ -228,7 +228,7 @@ static cream_status offer(cream_search *search, int target, const cream_board_en
 static cream_status update_boards(cream_search *search, const cream_path *path, cream_event *event,
                                   cream_error *err) {
   prioritized *self = search->strategy_state;
-  bool takes[CREAM_MAX_BUDGETS], any = false;
+  bool takes[CREAM_MAX_BUDGETS] = {false}, any = false;
   for (int t = 0; t < search->n_targets; t++) {
     takes[t] = search->n_targets == 1 || cream_limits_hold(&search->targets[t].limits, &search->costs, path);
     any |= takes[t];

@@ -19,7 +19,7 @@ cream_status cream_train_ends(cream_train *train, uint64_t step, cream_train_end
   if (status) return status;
   for (int r = 0; r < train->cluster->size; r++) ending->stopped |= votes[r].stopped;
   ending->late = votes[0].late;
-  bool due = train->check_every > 0 && step % (uint64_t)train->check_every == 0;
+  bool due = train->check_every > 0 && step > 0 && step % (uint64_t)train->check_every == 0;
   return due ? cream_train_compare(train, step, err) : CREAM_OK;
 }
 

@@ -30,6 +30,7 @@ static void defaults(void *values) {
   options->config.threads = -1;
   options->depth_limit = 4;
   options->rounds = 12;
+  options->least_seconds = 5;
 }
 
 void latency_options_device(cream_config *config, int *batch) {
@@ -101,6 +102,9 @@ static const cli_option options[] = {
               .only = OF_BUILD | OF_CHECK),
     CLI_VALUE(latency_options, rounds, METHOD, "rounds", "N", "measurements of each network",
               CLI_FROM_TO(1, LATENCY_MAX_ROUNDS), .only = OF_BUILD | OF_CHECK | OF_NET),
+    CLI_VALUE(latency_options, least_seconds, METHOD, "seconds", "S",
+              "repeat everything for at least so long, as a machine can be slow for seconds", .min = 0,
+              .max = 3600, .only = OF_BUILD | OF_CHECK),
     CLI_VALUE(latency_options, accept_disturbed, METHOD, "accept-disturbed", NULL,
               "write the table although other work disturbed its measurements", .only = OF_BUILD),
     CLI_KEY(latency_options, config, METHOD, "seed", "seed", "N", "seed of images, weights and paths",

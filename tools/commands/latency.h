@@ -18,6 +18,7 @@ typedef struct latency_options {
   int batch;       /* 0: not given */
   int depth_limit; /* layers of a stage, where the depths are not given */
   int paths, rounds;
+  double least_seconds; /* build and check measure for so long */
   bool json;
   bool accept_disturbed; /* build writes a table although other work disturbed the measurements */
 } latency_options;

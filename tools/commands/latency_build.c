@@ -302,7 +302,10 @@ cream_status latency_build(const void *values, cream_error *err) {
                              .networks = b.times.paths,
                              .rounds = b.times.rounds,
                              .name = options->config.out,
+                             .doubt = "other work disturbs the measurements",
                              .accept = options->accept_disturbed,
+                             .least_seconds = options->least_seconds,
+                             .now = progress_now,
                              .measure = measure_again,
                              .judge = judge};
   if (status == CREAM_OK) status = latency_settle(&task, err);

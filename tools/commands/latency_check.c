@@ -12,7 +12,7 @@
 
 typedef struct check_result {
   int paths;
-  double *predicted, *measured; /* [paths], ms */
+  double *predicted, *measured; /* [paths], ms; in check.ms */
   double spearman, mean_error, worst_error;
 } check_result;
 
@@ -26,22 +26,39 @@ static cream_status open_skeleton(const latency_options *options, const cream_la
   return cream_skeleton_init(skeleton, &space, table->depth, table->resolution, table->classes, err);
 }
 
+/* For latency_settle. */
+typedef struct check {
+  const latency_options *options;
+  cream_skeleton skeleton;
+  latency_rig rig;
+  double *ms; /* [paths][rounds] */
+  check_result *result;
+} check;
+
 /* Measures the paths in turn, so that a disturbance of the machine is spread over all of them. */
-static cream_status measure(latency_rig *rig, const cream_skeleton *skeleton, const latency_options *options,
-                            double *measured, cream_error *err) {
-  size_t rounds = (size_t)options->rounds, bytes = (size_t)options->paths * rounds * sizeof(double);
-  double *times = malloc(bytes), warm;
-  if (!times) return cream_fail_memory(err, bytes, "the measurements");
-  cream_status status = CREAM_OK;
+static cream_status measure(void *self, const bool *again, cream_error *err) {
+  check *c = self;
+  size_t rounds = (size_t)c->options->rounds, paths = (size_t)c->options->paths;
   for (size_t r = 0; r < rounds; r++)
-    for (size_t p = 0; p < (size_t)options->paths && status == CREAM_OK; p++) {
-      cream_path path = bench_path(skeleton, options->config.seed, p);
-      status = latency_rig_run(rig, &path, NULL, &warm, err);
-      if (status == CREAM_OK) status = latency_rig_run(rig, &path, NULL, &times[p * rounds + r], err);
+    for (size_t p = 0; p < paths; p++) {
+      if (!again[p * rounds + r]) continue;
+      cream_path path = bench_path(&c->skeleton, c->options->config.seed, p);
+      double warm, ms;
+      cream_status status = latency_rig_run(&c->rig, &path, NULL, &warm, err);
+      if (status == CREAM_OK) status = latency_rig_run(&c->rig, &path, NULL, &ms, err);
+      if (status != CREAM_OK) return status;
+      c->ms[p * rounds + r] = fmin(c->ms[p * rounds + r], ms);
     }
-  for (size_t p = 0; p < (size_t)options->paths; p++)
-    measured[p] = bench_median(times + p * rounds, options->rounds);
-  free(times);
+  return CREAM_OK;
+}
+
+/* A table that seems wrong, while no measurement is slow beside the others of its network, is measured again as a whole. */
+static cream_status judge(void *self, bool *again, latency_verdict *verdict, cream_error *err) {
+  const check *c = self;
+  size_t count = (size_t)c->options->paths * (size_t)c->options->rounds;
+  const latency_series series = {c->options->paths, c->options->rounds, c->ms};
+  cream_status status = latency_judge(&series, c->result->predicted, again, verdict, err);
+  if (status == CREAM_OK && !latency_predicts(verdict->spearman, verdict->error)) memset(again, true, count);
   return status;
 }
 
@@ -92,42 +109,62 @@ static void write_json(const check_result *result, const cream_skeleton *skeleto
   putchar('\n');
 }
 
+static cream_status allocate(check *c, cream_error *err) {
+  size_t paths = (size_t)c->options->paths, count = paths * (size_t)c->options->rounds;
+  c->ms = malloc((count + 2 * paths) * sizeof *c->ms);
+  if (!c->ms) return cream_fail_memory(err, (count + 2 * paths) * sizeof *c->ms, "the measurements");
+  for (size_t i = 0; i < count; i++) c->ms[i] = INFINITY;
+  c->result->predicted = c->ms + count;
+  c->result->measured = c->ms + count + paths;
+  return CREAM_OK;
+}
+
 /* Measures on the device of the table, with its threads and batch. */
-static cream_status run(const latency_options *options, const cream_latency_table *table,
-                        const cream_skeleton *skeleton, check_result *result, cream_error *err) {
+static cream_status run(check *c, const cream_latency_table *table, cream_error *err) {
   static cream_latencies latencies;
-  static latency_rig rig;
+  const latency_options *options = c->options;
+  check_result *result = c->result;
   cream_config config = options->config;
   config.threads = table->threads;
   strcpy(config.device, table->device);
-  cream_status status = cream_latency_table_apply(table, options->table, skeleton, NULL, &latencies, err);
-  if (status == CREAM_OK) status = latency_rig_open(&rig, &config, skeleton, table->batch, err);
-  if (status == CREAM_OK) status = measure(&rig, skeleton, options, result->measured, err);
-  latency_rig_close(&rig);
-  for (int p = 0; p < result->paths && status == CREAM_OK; p++) {
-    cream_path path = bench_path(skeleton, options->config.seed, (uint64_t)p);
+  cream_status status = cream_latency_table_apply(table, options->table, &c->skeleton, NULL, &latencies, err);
+  if (status != CREAM_OK) return status;
+  for (int p = 0; p < result->paths; p++) {
+    cream_path path = bench_path(&c->skeleton, options->config.seed, (uint64_t)p);
     result->predicted[p] = cream_latencies_path(&latencies, &path);
   }
+  status = latency_rig_open(&c->rig, &config, &c->skeleton, table->batch, err);
+  const latency_task task = {.self = c,
+                             .networks = result->paths,
+                             .rounds = options->rounds,
+                             .name = options->table,
+                             .doubt = "the measurements do not fit the table",
+                             .accept = true,
+                             .least_seconds = options->least_seconds,
+                             .now = progress_now,
+                             .measure = measure,
+                             .judge = judge};
+  if (status == CREAM_OK) status = latency_settle(&task, err);
+  latency_rig_close(&c->rig);
+  for (int p = 0; p < result->paths && status == CREAM_OK; p++)
+    result->measured[p] = bench_median(c->ms + (size_t)p * (size_t)options->rounds, options->rounds);
   return status;
 }
 
 cream_status latency_check(const void *values, cream_error *err) {
   const latency_options *options = values;
-  static cream_skeleton skeleton;
+  static check c;
   static cream_latency_table table;
   check_result result = {.paths = options->paths};
+  c = (check){.options = options, .result = &result};
   cream_status status = cream_latency_table_load(options->table, &table, err);
-  if (status == CREAM_OK) status = open_skeleton(options, &table, &skeleton, err);
-  if (status != CREAM_OK) return status;
-  size_t bytes = (size_t)result.paths * sizeof *result.measured;
-  result.predicted = malloc(bytes);
-  result.measured = malloc(bytes);
-  status = result.predicted && result.measured ? run(options, &table, &skeleton, &result, err)
-                                               : cream_fail_memory(err, bytes, "the measurements");
+  if (status == CREAM_OK) status = open_skeleton(options, &table, &c.skeleton, err);
+  if (status == CREAM_OK) status = allocate(&c, err);
+  if (status == CREAM_OK) status = run(&c, &table, err);
   if (status == CREAM_OK) {
     compare(&result);
     if (options->json)
-      write_json(&result, &skeleton, options->config.seed);
+      write_json(&result, &c.skeleton, options->config.seed);
     else
       print(&result);
     if (!good(&result))
@@ -137,8 +174,7 @@ cream_status latency_check(const void *values, cream_error *err) {
                      "latency build while nothing else runs",
                      options->table);
   }
-  free(result.predicted);
-  free(result.measured);
+  free(c.ms);
   return status;
 }
 

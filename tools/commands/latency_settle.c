@@ -86,26 +86,34 @@ static cream_status end(const latency_task *task, const latency_verdict *verdict
         "%s: not written, as other work still disturbs the measurements after %d repetitions (%s); "
         "measure while nothing else runs, or accept them with --accept-disturbed",
         task->name, LATENCY_REPEATS, text);
-  fprintf(stderr, "%s: disturbed measurements are accepted after %d repetitions (%s)\n", task->name,
-          LATENCY_REPEATS, text);
+  fprintf(stderr, "%s: %s after %d repetitions too (%s)\n", task->name, task->doubt, LATENCY_REPEATS, text);
   return CREAM_OK;
+}
+
+/* Once, and until least_seconds are over. */
+static cream_status measure_all(const latency_task *task, const bool *all, cream_error *err) {
+  double started = task->now();
+  cream_status status;
+  do status = task->measure(task->self, all, err);
+  while (status == CREAM_OK && task->now() - started < task->least_seconds);
+  return status;
 }
 
 static cream_status settle(const latency_task *task, bool *again, cream_error *err) {
   size_t n = (size_t)task->networks * (size_t)task->rounds;
   memset(again, true, n);
+  cream_status status = measure_all(task, again, err);
   for (int repeat = 0;; repeat++) {
     latency_verdict verdict;
-    cream_status status = task->measure(task->self, again, err);
     memset(again, false, n);
     if (status == CREAM_OK) status = task->judge(task->self, again, &verdict, err);
     if (status != CREAM_OK || !verdict.disturbed) return status;
     if (repeat == LATENCY_REPEATS) return end(task, &verdict, err);
     if (count(again, n) == 0) memset(again, true, n); /* all of it was disturbed alike */
     char text[320];
-    fprintf(stderr, "%s: other work disturbs the measurements (%s); measuring %zu of %zu again, %d of %d\n",
-            task->name, describe(&verdict, text, sizeof text), count(again, n), n, repeat + 1,
-            LATENCY_REPEATS);
+    fprintf(stderr, "%s: %s (%s); measuring %zu of %zu again, %d of %d\n", task->name, task->doubt,
+            describe(&verdict, text, sizeof text), count(again, n), n, repeat + 1, LATENCY_REPEATS);
+    status = task->measure(task->self, again, err);
   }
 }
 

@@ -35,9 +35,13 @@ cream_status latency_judge(const latency_series *, const double *predicted, bool
 typedef struct latency_task {
   void *self;
   int networks, rounds;
-  const char *name; /* of the table, for messages */
-  bool accept;      /* disturbed measurements do */
-  /* Measures those that are true in again[networks * rounds]. */
+  const char *name;  /* of the table, for messages */
+  const char *doubt; /* what a disturbed judgement means, for messages */
+  bool accept;       /* disturbed measurements do */
+  double
+      least_seconds; /* everything is measured again and again for so long: a machine can be slow for seconds */
+  double (*now)(void); /* seconds */
+  /* Measures those that are true in again[networks * rounds]; of two measurements the faster one counts. */
   cream_status (*measure)(void *self, const bool *again, cream_error *);
   /* Judges everything measured, and marks as in latency_judge. */
   cream_status (*judge)(void *self, bool *again, latency_verdict *, cream_error *);
@@ -45,8 +49,8 @@ typedef struct latency_task {
 
 enum { LATENCY_REPEATS = 3 };
 
-/* Measures everything, and what is disturbed again, at most LATENCY_REPEATS times; a line on stderr says so each time.
- * Where it stays disturbed: CREAM_FAILED, or with `accept` a line on stderr. */
+/* Measures everything for least_seconds, and what is disturbed again, at most LATENCY_REPEATS times; a line on
+ * stderr says so each time. Where it stays disturbed: CREAM_FAILED, or with `accept` a line on stderr. */
 cream_status latency_settle(const latency_task *, cream_error *);
 
 #endif

@@ -12,7 +12,7 @@ enum { PARTS = 8, BATCH = 4, MAX_EVENTS = 2048, NO_RANK = -1 };
 typedef struct record {
   int kind, epoch, entry;
   uint64_t step;
-  double lr, loss, rho, accuracy, gradient;
+  double lr, loss, rho, accuracy, top5, eval_loss, score, gradient;
 } record;
 
 /* What happens to one rank at its read `at` of a training batch (from 1). */
@@ -64,6 +64,9 @@ static cream_status on_event(void *self, const cream_event *event, cream_error *
   seen->loss = event->loss;
   seen->rho = event->rho;
   seen->accuracy = event->accuracy;
+  seen->top5 = event->top5;
+  seen->eval_loss = event->eval_loss;
+  if (event->kind == CREAM_EVENT_SCORE) seen->score = event->candidate->loss;
   seen->gradient = event->meta_gradient;
   r->taught += event->kind == CREAM_EVENT_STEP && event->rho >= 0;
   r->metas += event->kind == CREAM_EVENT_META;
@@ -394,6 +397,47 @@ static void test_rollback(void **state) {
   free_ranks(ranks, 2);
 }
 
+/* The tree over values first .. first + n - 1. */
+static float tree(const float *values, int n) {
+  int m = 1;
+  while (2 * m < n) m *= 2;
+  return n == 1 ? values[0] : tree(values, m) + tree(values + m, n - m);
+}
+
+/* Sums of any number of parts follow the tree, to the bit, and are near the exact ones. */
+static void test_tree(void **state) {
+  (void)state;
+  enum { COUNT = 33, MOST = 20, AT = 5 };
+  cream_backend *backend = synthetic_backend(false, 1);
+  cream_error err;
+  cream_buf values;
+  assert_int_equal(backend->alloc(backend, COUNT, &values, &err), CREAM_OK);
+  for (int n = 2; n <= MOST; n++) {
+    float given[COUNT][MOST], mean[AT + COUNT];
+    cream_parts parts;
+    cream_rng rng = cream_rng_at(1, CREAM_RNG_TEST, (uint64_t)n);
+    assert_int_equal(cream_parts_init(&parts, backend, NULL, n, AT + COUNT, 1, false, &err), CREAM_OK);
+    cream_parts_begin(&parts);
+    for (int p = 0; p < n; p++) {
+      float part[COUNT];
+      for (int i = 0; i < COUNT; i++) part[i] = given[i][p] = (float)cream_rng_normal(&rng);
+      backend->upload(backend, values, part, COUNT);
+      cream_parts_add(&parts, p, values, AT, COUNT, false);
+    }
+    assert_int_equal(cream_parts_end(&parts, &err), CREAM_OK);
+    assert_int_equal(backend->download(backend, mean, parts.mean, AT + COUNT, &err), CREAM_OK);
+    for (int i = 0; i < COUNT; i++) {
+      double exact = 0;
+      for (int p = 0; p < n; p++) exact += given[i][p];
+      assert_true(mean[AT + i] == 1.0f / (float)n * tree(given[i], n));
+      assert_true(fabs(mean[AT + i] - exact / n) < 1e-6);
+    }
+    cream_parts_destroy(&parts);
+  }
+  backend->release(backend, values);
+  backend->destroy(backend);
+}
+
 /* Parts that ranks cannot share out. */
 static void test_refusals(void **state) {
   (void)state;
@@ -417,6 +461,7 @@ static void test_refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_tree),
       cmocka_unit_test(test_searches_give_the_same_bytes),
       cmocka_unit_test(test_retrainings_give_the_same_bytes),
       cmocka_unit_test(test_half_exchange),

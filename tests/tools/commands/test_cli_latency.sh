@@ -4,7 +4,7 @@
 source "$(dirname "$0")/../lib.sh" "$1"
 
 # Other tests run on the same processors.
-expect 0 latency build --space micro --out table.json --rounds 2 --paths 8 --classes 10 --accept-disturbed
+expect 0 latency build --space micro --out table.json --rounds 2 --paths 8 --classes 10 --accept-disturbed --seconds 0.01
 contains out '^table.json: 25 blocks of micro at 32 pixels on cpu'
 contains table.json '"format": "cream-latency"'
 expect 0 latency show --table table.json
@@ -12,12 +12,12 @@ contains out '^stem  '
 [ "$(grep -cE '^k[35]e[46] .*[0-9]$' out)" -eq 24 ] || fail "show does not print 24 blocks"
 expect 0 latency show --table table.json --json
 same out table.json
-expect 0 latency build --space micro --out other.json --rounds 1 --paths 8 --classes 10 --json --accept-disturbed
+expect 0 latency build --space micro --out other.json --rounds 1 --paths 8 --classes 10 --json --accept-disturbed --seconds 0.01
 same out other.json
 
 # A table is written, or one line says that other work disturbed it.
 code=0
-"$cream" latency build --space micro --out quiet.json --rounds 3 --paths 8 >out 2>err || code=$?
+"$cream" latency build --space micro --out quiet.json --rounds 3 --paths 8 --seconds 0.01 >out 2>err || code=$?
 if [ "$code" -eq 0 ]; then exists quiet.json; else
   [ "$code" -eq 1 ] || fail "build: exit code $code"
   contains err 'quiet.json: not written, as other work still disturbs .*--accept-disturbed'
@@ -27,7 +27,7 @@ fi
 
 # Whether predictions are good depends on the machine and what else it does; how they are compared does not.
 code=0
-"$cream" latency check --table table.json --paths 6 --rounds 2 --json >out 2>err || code=$?
+"$cream" latency check --table table.json --paths 6 --rounds 2 --seconds 0.01 --json >out 2>err || code=$?
 contains out '"spearman": '
 contains out '"mean_error": '
 [ "$(grep -c '"predicted_ms": .*"measured_ms": ' out)" -eq 6 ] || fail "check did not measure 6 paths"
@@ -35,8 +35,10 @@ if grep -q '"good": true' out; then [ "$code" -eq 0 ]; else [ "$code" -eq 1 ]; f
 
 # A table ten thousand times as slow is wrong on any machine.
 sed -E 's/"ms": ([0-9.e-]+)/"ms": 10000/' table.json >slow.json
-expect 1 latency check --table slow.json --paths 4 --rounds 1
+expect 1 latency check --table slow.json --paths 4 --rounds 1 --seconds 0.01
 contains err 'measure it again'
+contains err 'slow.json: the measurements do not fit the table .*; measuring 4 of 4 again, 3 of 3$'
+contains err 'slow.json: the measurements do not fit the table after 3 repetitions too'
 contains out '^rank correlation'
 
 # Blocks of 1 ms, but the first option of each layer 3 ms: within 11 ms only few paths use it. The depths follow

@@ -58,6 +58,7 @@ expect 0 retrain --resume --out young --set retrain.weights=averaged --json
   fail "no hint at chance"
 [ "$(grep -c '"kind": *"step"\|"event": *"step"' trained/metrics.jsonl)" -gt 0 ] || fail "no steps in the metrics"
 refuse 2 'retrain\.accumulate' retrain "${recipe[@]}" --set retrain.accumulate=1000 --out no
+refuse 2 'search\.accumulate' search "${small[@]}" --set search.accumulate=1000 --out no
 
 exists trained/test.json
 cp trained/test.json trained-test.json

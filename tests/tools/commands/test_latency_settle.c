@@ -16,7 +16,7 @@ typedef struct machine {
   double ms[NETWORKS][ROUNDS], predicted[NETWORKS];
   int busy;      /* measures of settle that are disturbed */
   int from_last; /* rounds of such a measure, from the last one, that take half as long again */
-  int calls, measured[LATENCY_REPEATS + 1];
+  int calls, measured[LATENCY_REPEATS + 3];
   cream_status judged; /* what the judgement returns */
 } machine;
 
@@ -118,6 +118,11 @@ static void few_rounds(void **state) {
   assert_true(again[1] && again[3] && again[5] && !again[0] && !again[2] && !again[4]);
 }
 
+static double clock_s; /* of the tests; each reading takes half a second */
+static double now(void) {
+  return clock_s += 0.5;
+}
+
 /* ---- measuring again --------------------------------------------------------------------------------- */
 
 static cream_status measure(void *self, const bool *again, cream_error *err) {
@@ -144,7 +149,7 @@ static cream_status settle(machine *m, int busy, bool accept, cream_error *err) 
   quiet(m);
   m->busy = busy;
   m->from_last = 8;
-  const latency_task task = {m, NETWORKS, ROUNDS, "t.json", accept, measure, judge};
+  const latency_task task = {m, NETWORKS, ROUNDS, "t.json", "disturbed", accept, 0, now, measure, judge};
   return latency_settle(&task, err);
 }
 
@@ -179,9 +184,20 @@ static void nothing_marked_means_everything(void **state) {
   cream_error err;
   quiet(&m);
   for (int p = 0; p < NETWORKS; p++) m.predicted[p] *= 2;
-  const latency_task task = {&m, NETWORKS, ROUNDS, "t.json", true, measure, judge};
+  const latency_task task = {&m, NETWORKS, ROUNDS, "t.json", "disturbed", true, 0, now, measure, judge};
   assert_int_equal(latency_settle(&task, &err), CREAM_OK);
   for (int i = 0; i <= LATENCY_REPEATS; i++) assert_int_equal(m.measured[i], ALL);
+}
+
+static void everything_is_measured_for_the_least_time(void **state) {
+  (void)state;
+  static machine m;
+  cream_error err;
+  quiet(&m);
+  const latency_task task = {&m, NETWORKS, ROUNDS, "t.json", "disturbed", false, 1.2, now, measure, judge};
+  assert_int_equal(latency_settle(&task, &err), CREAM_OK);
+  assert_int_equal(m.calls, 3); /* which end after 0.5, 1 and 1.5 s */
+  for (int i = 0; i < 3; i++) assert_int_equal(m.measured[i], ALL);
 }
 
 static void failures_end_it(void **state) {
@@ -190,7 +206,7 @@ static void failures_end_it(void **state) {
   cream_error err;
   quiet(&m);
   m.judged = CREAM_BAD_DATA;
-  const latency_task task = {&m, NETWORKS, ROUNDS, "t.json", true, measure, judge};
+  const latency_task task = {&m, NETWORKS, ROUNDS, "t.json", "disturbed", true, 0, now, measure, judge};
   assert_int_equal(latency_settle(&task, &err), CREAM_BAD_DATA);
   assert_int_equal(m.calls, 1);
 }
@@ -204,6 +220,7 @@ int main(void) {
       cmocka_unit_test(what_was_disturbed_is_measured_again),
       cmocka_unit_test(it_ends_where_it_stays_disturbed),
       cmocka_unit_test(nothing_marked_means_everything),
+      cmocka_unit_test(everything_is_measured_for_the_least_time),
       cmocka_unit_test(failures_end_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
