@@ -167,7 +167,8 @@ cream_status cluster_agree_on_data(const cream_config *config, const cream_datas
   cream_status status = cream_data_fingerprint(dataset, hex, err);
   if (status != CREAM_OK) return status;
   memset(line, 0, sizeof line);
-  snprintf(line, sizeof line, "%zu images with fingerprint %s", dataset->count[CREAM_PART_TRAIN], hex);
+  snprintf(line, sizeof line, "%zu images with fingerprint %s%s", dataset->count[CREAM_PART_TRAIN], hex,
+           dataset->decode ? " and an augmentation of their own" : "");
   char key[120];
   snprintf(key, sizeof key, "data %.100s", config->data);
   return compare(line, sizeof line, key, "all ranks need the same data set, under whatever name", err);

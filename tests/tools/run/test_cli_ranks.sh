@@ -26,10 +26,14 @@ contains out '"state": "finished"'
 contains err '^search: '
 [ "$(grep -c 'done, best' err)" -eq 2 ] || fail "more than one rank prints its progress"
 
+# A rank may have the same images under another name.
+cp "$root/io/dataset/data/digits.csv.gz" copy.csv.gz
 train=(retrain --run alone --data digits --epochs 2 --batch 8 --set heldout=0.8 --set retrain.accumulate=8
   --set retrain.ema=0.9 --set retrain.mixup=0.2)
 expect 0 "${train[@]}" --threads 2 --out t1
-expect_ranks 0 "$last" 2 "${train[@]}" --threads 1 --out t2
+timeout 120 "mpirun.$last" -n 1 "$cream" "${train[@]}" --threads 1 --out t2 : \
+  -n 1 "$cream" "${train[@]}" --data digits:copy.csv.gz --threads 1 --out t2 >out 2>err </dev/null ||
+  fail "two names of one data set: $(head -n 3 err)"
 same_run t1 t2
 contains out '^test '
 
@@ -59,6 +63,10 @@ fi
 timeout 60 "mpirun.$last" -n 1 "$cream" search "${tiny[@]}" --out no : \
   -n 1 "$cream" search "${tiny[@]}" --seed 5 --out no >out 2>err </dev/null && fail "two seeds in one run"
 contains err '^cream search: rank 1 \(.*\): seed is 5 here and .* on rank 0'
+"$2" "$root/io/dataset/data/digits.csv.gz" other.csv || fail "could not make other images"
+timeout 60 "mpirun.$first" -n 1 "$cream" search "${tiny[@]}" --out no : \
+  -n 1 "$cream" search "${tiny[@]}" --data digits:other.csv --out no >out 2>err </dev/null && fail "two data sets"
+contains err '^cream search: rank 1 \(.*\): data digits:other.csv: got .* here and .* on rank 0'
 absent no
 contains <("$cream" version) '^MPI .*MPI'
 
