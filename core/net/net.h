@@ -87,12 +87,10 @@ typedef struct cream_span {
   size_t at, count;
 } cream_span;
 int cream_net_max_spans(const cream_net *);
-/* The gradients of a path as spans of the gradient block, in the order in which cream_net_backward completes them; returns
+/* The running statistics that a training step of a path moves, as spans of the statistics block; returns
  * their number. spans[] has room for cream_net_max_spans(). Frozen parts have none. */
-int cream_net_gradient_spans(const cream_net *, const cream_path *, cream_span *spans);
-/* The running statistics that a training step of a path moves, as spans of the statistics block, likewise. */
 int cream_net_statistic_spans(const cream_net *, const cream_path *, cream_span *spans);
-/* Elements of the latter, of the path that has most. */
+/* Elements of these spans, of the path that has most. */
 size_t cream_net_path_statistics(const cream_net *);
 /* Elements at the start of the statistics block that belong to frozen parts. */
 size_t cream_net_frozen_statistics(const cream_net *);
@@ -123,8 +121,8 @@ void cream_net_set_mark(cream_net *, void (*mark)(void *self), void *self);
  * frozen parts are 0. May be called again with other dlogits. */
 void cream_net_backward(cream_net *, cream_buf dlogits);
 
-/* Makes every later cream_net_backward call done(self, span) as soon as a span of gradients is complete, in the order of
- * cream_net_gradient_spans. NULL: no calls. */
+/* Makes every later cream_net_backward call done(self, span) as soon as a span of the gradient block is complete: that of
+ * the linear layers first, then those of the path's blocks up to the input, without frozen ones. NULL: no calls. */
 void cream_net_set_done(cream_net *, void (*done)(void *self, cream_span), void *self);
 
 /* Scratch of [batch, classes] elements for dlogits or soft targets. */

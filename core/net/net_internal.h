@@ -4,7 +4,7 @@
  *     net_layout.c   where a path's tensors lie in memory
  *     net.c          creating a network: uses both
  *     net_run.c      forward and backward: uses net_layout.c
- *     net_spans.c    gradients and statistics of a path as runs of their blocks
+ *     net_spans.c    statistics of a path as runs of their block
  *     fold.c         folding batch norms, description for exporters: uses net_layout.c
  */
 #ifndef CREAM_CORE_NET_INTERNAL_H

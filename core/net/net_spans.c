@@ -4,16 +4,6 @@ int cream_net_max_spans(const cream_net *net) {
   return net_steps(net) + 1;
 }
 
-int cream_net_gradient_spans(const cream_net *net, const cream_path *path, cream_span *spans) {
-  int n = 0;
-  spans[n++] = net_gradient_span(&net->linear);
-  for (int step = net_steps(net) - 1; step >= net_first_trained(net); step--) {
-    const net_block *block = net_block_at(net, path, step);
-    if (block->n_units > 0) spans[n++] = net_gradient_span(block);
-  }
-  return n;
-}
-
 /* The statistics of a block are one run. */
 static cream_span statistics_of(const net_block *block) {
   cream_span span = {0, 0};

@@ -92,20 +92,19 @@ void search_restore_statistics(cream_search *);
 cream_status search_measure(cream_search *, cream_cluster *, const cream_path *, cream_source *images,
                             cream_score *, cream_error *);
 
-/* Measurements of several paths, of which each rank takes one at a time. */
+/* Measurements of several paths, of which each rank takes one at a time. together: every rank takes every path, and its
+ * share of the images, so that the net is left as search_measure leaves it. */
 typedef struct search_round {
   const cream_path *paths;
   int n, done; /* paths; those before the present round */
   cream_source *images;
-  const char *what;    /* "the evolution"; for the message of an interruption */
-  int count;           /* of the present round */
+  const char *what; /* "the evolution"; for the message of an interruption */
+  bool together;
+  int count;           /* paths of the present round */
   cream_score *scores; /* [count], of paths done .. done + count - 1 */
-  bool
-      together; /* every rank takes every path, and its share of the images: the net is left as search_measure
-                            leaves it */
 } search_round;
-/* Measures the next paths; false: there are none. `round`: zeroed but for paths, n, images and what; search_round_end
- * releases it. CREAM_INTERRUPTED: any rank was stopped. */
+/* Measures the next paths; false: there are none. `round`: zeroed but for paths, n, images, what and together;
+ * search_round_end releases it. CREAM_INTERRUPTED: any rank was stopped. */
 cream_status search_round_next(cream_search *, search_round *, bool *more, cream_error *);
 void search_round_end(search_round *);
 

@@ -248,6 +248,9 @@ cream_status cream_train_check(const cream_skeleton *skeleton, const cream_sourc
     return cream_fail(err, CREAM_BAD_CONFIG, "%s.epochs: got %d, expected at least 1", s->section, s->epochs);
   if (s->batch < 1)
     return cream_fail(err, CREAM_BAD_CONFIG, "%s.batch: got %d, expected at least 1", s->section, s->batch);
+  if (s->accumulate < 1)
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s.accumulate: got %d, expected at least 1", s->section,
+                      s->accumulate);
   if ((size_t)s->batch > source->count)
     return cream_fail(err, CREAM_BAD_CONFIG, "%s.batch: got %d, expected at most the %zu training images",
                       s->section, s->batch, source->count);
