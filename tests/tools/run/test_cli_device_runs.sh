@@ -56,6 +56,18 @@ expect 0 rank --run ranked --paths 2 --epochs 1 --batch 64 --set rank.recalibrat
 contains err '^device +[^ ]'
 exists ranked/rank.json
 
+# Extraction, and a training with inherited weights, a frozen part and a teacher.
+tuned=(retrain --run plain --inherit --teacher trained --resolution 16 --epochs 1 --batch 32 --threads 2
+  --set heldout=0.9 --set retrain.freeze=blocks.1 --set retrain.lr.lr=0.1 --set retrain.lr.warmup_epochs=0
+  --set retrain.ema=0)
+for device in cpu opencl; do
+  expect 0 extract --run plain --batch 64 --device $device --out $device-extracted
+  expect 0 "${tuned[@]}" --device $device --out $device-tuned
+done
+contains err '^device +[^ ]'
+near heldout cpu-extracted/result.json opencl-extracted/result.json 1e-4
+near test cpu-tuned/result.json opencl-tuned/result.json 1e-3
+
 # ---- memory --------------------------------------------------------------------------------------------------
 
 with_memory() { CREAM_OPENCL_MEMORY=$1 "${@:2}"; }
