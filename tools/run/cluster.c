@@ -98,6 +98,8 @@ static cream_status open(cream_error *err) {
   }
   const int size = cluster_ranks()->size;
   if (cluster_ranks()->rank > 0) silence();
+  if (size > CREAM_MAX_RANKS)
+    return cream_fail(err, CREAM_BAD_CONFIG, "%d processes; expected at most %d", size, CREAM_MAX_RANKS);
   if ((size & (size - 1)) == 0) return CREAM_OK;
   return cream_fail(err, CREAM_BAD_CONFIG,
                     "%d processes; expected a power of two (1, 2, 4, 8, ...), by which the "
