@@ -12,6 +12,7 @@ static struct {
   cream_carrier *carrier; /* NULL: alone */
   cream_launch launch;
   const char *command;
+  bool each; /* every process works on its own */
   FILE *err; /* the stderr that the process began with */
 } run;
 
@@ -28,7 +29,7 @@ bool cluster_leads(void) {
 }
 
 bool cluster_reports(void) {
-  return run.carrier ? cluster_ranks()->rank == 0 : run.launch.rank == 0;
+  return run.carrier ? cluster_ranks()->rank == 0 : run.each || run.launch.rank == 0;
 }
 
 /* ---- joining ------------------------------------------------------------------------------------------- */
@@ -59,7 +60,7 @@ static cream_status check_command(const cli_command *command, const cream_launch
   case CLI_RANKS:
     break;
   }
-  if (launch->mpi != CREAM_MPI_COUNT || command->processes == CLI_EACH_PROCESS) return CREAM_OK;
+  if (launch->mpi != CREAM_MPI_COUNT || run.each) return CREAM_OK;
   return cream_fail(
       err, CREAM_BAD_CONFIG,
       "srun started %d processes without an MPI; use srun --mpi=pmix (Open MPI) or --mpi=pmi2 (MPICH), "
@@ -109,14 +110,14 @@ static cream_status open(cream_error *err) {
 
 /* Where processes end without each other, launchers end the rest as soon as one has failed: rank 0 prints first. */
 static cream_status let_rank_0_print(cream_status status) {
-  if (status != CREAM_OK && !run.carrier && run.launch.rank > 0)
-    nanosleep(&(struct timespec){0, 300000000}, NULL);
+  if (status != CREAM_OK && !cluster_reports()) nanosleep(&(struct timespec){0, 300000000}, NULL);
   return status;
 }
 
 cream_status cluster_begin(const cli_command *command, cream_error *err) {
   run.err = stderr;
   run.command = command->name;
+  run.each = command->processes == CLI_EACH_PROCESS;
   cream_status status = cream_launch_find(getenv, &run.launch, err);
   const bool several = run.launch.size > 1 || run.launch.chosen;
   if (status != CREAM_OK || !several) return status;
