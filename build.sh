@@ -44,6 +44,7 @@ declare -A packages=(
   [images]="libwebp-dev=pc:libwebpdemux libtiff-dev=pc:libtiff-4 libgif-dev=/usr/include/gif_lib.h"
   [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang lld=ld.lld libclang-rt-dev=fuzzer
     python3=python3 python3-venv=py:ensurepip python3-pil=py:PIL fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
+  [mpi]="libopenmpi-dev=mpicc.openmpi openmpi-bin=mpirun.openmpi libmpich-dev=mpicc.mpich mpich=mpirun.mpich"
   [browser]="chromium=chromium"
   [opencl]="opencl-headers=/usr/include/CL/cl.h ocl-icd-opencl-dev=pc:OpenCL libclblast-dev=pc:clblast"
   [opencl-long]="libclc-15=/usr/lib/clc/spirv64-mesa3d-.spv clang-15=clang-15"
@@ -160,6 +161,7 @@ test_all() {
     return
   fi
   need build images test opencl opencl-test
+  have mpi || say "without tests of several processes: $problem"
   # Reports are checked in a browser where Debian has one for this machine.
   if apt-cache show chromium >/dev/null 2>&1; then need browser; fi
   local filter=() expression

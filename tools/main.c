@@ -12,6 +12,7 @@
 #include "tools/cli/options.h"
 #include "tools/cli/signals.h"
 #include "tools/commands/commands.h"
+#include "tools/run/cluster.h"
 
 static void usage(FILE *out) {
   fprintf(out, "usage: cream COMMAND [options]\n\n"
@@ -41,12 +42,14 @@ static void fail_command(const char *name) {
 }
 
 static cream_status run(const cli_command *command, int argc, const char **argv) {
-  cli_parsed parsed;
+  cli_parsed parsed = {0};
   cream_error err = {0};
-  cream_status status = cli_parse(command, argc, argv, &parsed, &err);
-  bool begun = status == CREAM_OK;
-  if (begun) status = cli_run(&parsed, &err);
-  if (status != CREAM_OK) fprintf(stderr, "cream %s: %s\n", command->name, err.text);
+  cream_status status = cluster_begin(command, &err);
+  if (status == CREAM_OK) status = cli_parse(command, argc, argv, &parsed, &err);
+  bool begun = status == CREAM_OK && parsed.values;
+  if (status == CREAM_OK) status = cli_run(&parsed, &err);
+  status = cluster_end(status, &err);
+  if (status != CREAM_OK && cluster_reports()) fprintf(stderr, "cream %s: %s\n", command->name, err.text);
   if (begun && status == CREAM_FAILED && command->failed) command->failed(command, parsed.values);
   cli_free(&parsed);
   return status;

@@ -124,6 +124,13 @@ typedef struct cli_subcommand {
   cream_status (*run)(const void *values, cream_error *);
 } cli_subcommand;
 
+/* What a launcher of several processes, as mpirun, does with a command. */
+typedef enum cli_processes {
+  CLI_ONE_PROCESS,  /* the command is refused */
+  CLI_EACH_PROCESS, /* each process runs it on its own */
+  CLI_RANKS         /* they work together (tools/run/cluster.h) */
+} cli_processes;
+
 typedef struct cli_command {
   const char *name, *summary;
   const char *arguments; /* what is expected beside options, as "IMAGE..."; NULL: nothing */
@@ -143,7 +150,8 @@ typedef struct cli_command {
   cream_status (*run)(const void *values, cream_error *);
   void (*failed)(const struct cli_command *,
                  const void *values); /* after a run that ended with CREAM_FAILED; may be NULL */
-  bool hidden;                        /* not listed: for the build */
+  cli_processes processes;
+  bool hidden; /* not listed: for the build */
 } cli_command;
 
 /* Members of a description. */

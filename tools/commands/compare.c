@@ -359,7 +359,7 @@ static const cli_option options[] = {
 COMMAND(
     compare, "run the arms of a study over seeds, and compare them in one table", CLI_OPTIONS(options),
     CLI_VALUES(compare_options, line), .check = check, .run = run, .arguments = "STUDY.yaml",
-    .least_arguments = 1, .most_arguments = 1,
+    .least_arguments = 1, .most_arguments = 1, .processes = CLI_EACH_PROCESS,
     .missing = "no study: expected cream compare STUDY.yaml --out DIR",
     .text =
         "Searches, and as the study says ranks and retrains, every arm at every seed. Finished runs are not\n"

@@ -586,7 +586,7 @@ static const char *const settings[] = {
 COMMAND(
     rank, "measure how well a run's supernet orders its paths", CLI_OPTIONS(options),
     CLI_VALUES(rank_options, run.line), .defaults = run_options_defaults, .check = check, .run = run,
-    .settings = settings,
+    .settings = settings, .processes = CLI_EACH_PROCESS,
     .text =
         "Draws paths inside the run's range, scores each with the supernet's weights on the held-out "
         "images,\n"

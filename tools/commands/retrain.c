@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "io/run/test_result.h"
 #include "tools/run/class_match.h"
+#include "tools/run/cluster.h"
 #include "tools/run/device.h"
 #include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
@@ -80,6 +81,10 @@ static void close_sources(retrain_run *r) {
 static cream_status shrink(retrain_run *r, cream_config *config, int fits, const cream_error *reason,
                            cream_error *err) {
   int batch = config->retrain.batch, part = fits;
+  if (cluster_ranks()) { /* a part of the step on all ranks */
+    *err = *reason;
+    return reason->status;
+  }
   while (part > 1 && batch % part) part--;
   const device_options device = device_options_of(config);
   if (part <= 1 || device_is_cpu(r->backend)) return device_fall_back(&device, &r->backend, reason, err);
@@ -94,6 +99,7 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
 /* Loads config->weights or those of config->inherit, unless a checkpoint replaces them. The data may have other
  * classes. */
 static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
+  if (!cluster_leads()) return CREAM_OK; /* they come from rank 0 */
   if (*config->inherit) return supernet_inherit(config, cream_retrain_net(r->retrain), r->train, err);
   if (!*config->weights) return CREAM_OK;
   cream_weights_report loaded = {0};
@@ -127,18 +133,32 @@ static void warn_of_average(const retrain_run *r, const cream_config *config) {
             steps, 100 * kept, fmax(1 - 10 / steps, 0));
 }
 
+/* That of a resumed run may lie on rank 0's host alone. */
+static cream_status read_arch(retrain_run *r, const cream_config *config, cream_error *err) {
+  cream_status status = cluster_leads() ? run_arch(config, &r->arch, err) : CREAM_OK;
+  return status == CREAM_OK ? cluster_share(&r->arch, sizeof r->arch, err) : status;
+}
+
 /* Images are normalised for the weights that the training starts from. A checkpoint knows how: the file may be gone. */
 static cream_status normalise(retrain_run *r, const run_options *options, cream_error *err) {
   const cream_config *config = &options->config;
   cream_checkpoint_info info;
   cream_error ignored;
   bool found = false;
+  if (!cluster_leads()) return CREAM_OK;
   if (!*config->weights || !options->resume ||
       cream_checkpoints_peek(config->out, &info, &found, &ignored) != CREAM_OK || !found ||
       !info.has_normalisation)
     return run_data_normalise_for(config, &r->data, err);
   run_data_normalise(&r->data, info.mean, info.std);
   return CREAM_OK;
+}
+
+/* The file of weights, and the checkpoint, may lie on rank 0's host alone. */
+static cream_status share_normalisation(retrain_run *r, cream_error *err) {
+  cream_dataset *dataset = r->data.dataset;
+  cream_status status = cluster_share(dataset->mean, sizeof dataset->mean, err);
+  return status == CREAM_OK ? cluster_share(dataset->std, sizeof dataset->std, err) : status;
 }
 
 static cream_status open_parts(retrain_run *r, run_options *options, cream_error *err) {
@@ -148,9 +168,11 @@ static cream_status open_parts(retrain_run *r, run_options *options, cream_error
   if (status == CREAM_OK && *config->inherit && *config->weights)
     status = cream_fail(err, CREAM_BAD_CONFIG,
                         "--inherit and --weights both give the initial weights; expected one of them");
-  if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
+  if (status == CREAM_OK) status = read_arch(r, config, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
+  if (status == CREAM_OK) status = cluster_agree_on_data(config, r->data.dataset, err);
   if (status == CREAM_OK) status = normalise(r, options, err);
+  if (status == CREAM_OK) status = share_normalisation(r, err);
   if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK)
     status = teacher_read(&r->teacher, "retrain.teacher", &config->retrain.teacher, config, &r->data,
@@ -167,6 +189,11 @@ static memory_check size_of(retrain_run *r, const cream_config *config) {
 /* Opens the teacher for the batches of the training, which are known now. */
 static cream_status open_teacher(retrain_run *r, const cream_config *config, bool dry, cream_error *err) {
   const cream_retrain_config *retrain = &config->retrain;
+  if (cluster_ranks() && *retrain->teacher.cache)
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "retrain.teacher.cache: several processes cannot write one file; leave it empty, or fill it with a "
+        "retraining in one process");
   uint64_t parts = (uint64_t)retrain->accumulate;
   const teacher_use use = {.batch = retrain->batch,
                            .mixup = retrain->mixup,
@@ -221,7 +248,8 @@ static cream_status open_session(retrain_run *r, const run_options *options, cre
   int images = config->retrain.batch * config->retrain.accumulate;
   cream_status status = session_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
   if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
-  if (status != CREAM_OK) return status;
+  if (status == CREAM_OK) status = checkpoint_share(&target, r->run.folder.resumed, err);
+  if (status != CREAM_OK || !cluster_leads()) return status;
   warn_of_average(r, config);
   char file[CREAM_MAX_FILE_NAME];
   return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
@@ -244,6 +272,7 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
                                      .skeleton = &r->arch.net,
                                      .train = r->train,
                                      .heldout = r->heldout,
+                                     .cluster = cluster_ranks(),
                                      .listener = session_listener(&r->run),
                                      .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
   if (options->dry_run) {
@@ -252,6 +281,7 @@ static cream_status open_all(retrain_run *r, run_options *options, cream_error *
     r->inputs.checkpointer = (cream_checkpointer){0};
   }
   status = create(r, config, err);
+  if (status == CREAM_OK) status = cluster_agree_on_device(r->backend, err);
   if (status == CREAM_OK) status = open_teacher(r, config, options->dry_run, err);
   if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
@@ -338,6 +368,7 @@ static cream_status train_and_test(retrain_run *r, const run_options *options, c
   device_begin(r->backend, r->train);
   cream_status status = cream_retrain_run(r->retrain, err);
   progress_end(&r->run.progress);
+  if (!cluster_leads()) return status;
   device_report(r->backend, r->run.steps, stderr);
   cream_error save_error;
   if ((status == CREAM_OK || status == CREAM_INTERRUPTED) && save_weights(r, &save_error) != CREAM_OK) {
@@ -352,11 +383,13 @@ static cream_status run(const void *values, cream_error *err) {
   static run_options resolved;
   resolved = *(const run_options *)values;
   memset(&r, 0, sizeof r);
-  cream_status status = open_all(&r, &resolved, err);
+  cream_status status = cluster_agree(&resolved, err);
+  if (status == CREAM_OK) status = open_all(&r, &resolved, err);
   if (status == CREAM_OK && !resolved.dry_run) status = train_and_test(&r, &resolved, err);
   cream_run_result unfinished = {.command = "retrain"};
   status = session_end(&r.run, &resolved, &unfinished, "weights.safetensors holds the weights so far", status,
                        err);
+  cluster_end_failed(status, err);
   cream_retrain_destroy(r.retrain);
   teacher_close(&r.teacher);
   close_sources(&r);
@@ -396,14 +429,14 @@ static const cli_option options[] = {
     TEACHER,
 };
 
-static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",        "weights", "inherit",
-                                       "resolution",        "time_budget", "signals", "on_nan",
-                                       "checkpoint.",       "retrain.",    NULL};
+static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",        "weights",  "inherit",
+                                       "resolution",        "time_budget", "signals",  "on_nan",
+                                       "checkpoint.",       "retrain.",    "cluster.", NULL};
 
 COMMAND(
     retrain, "train one network, from scratch or from weights, and test it", CLI_OPTIONS(options),
     CLI_VALUES(run_options, line), .defaults = run_options_defaults, .check = run_options_check, .run = run,
-    .failed = run_options_restart, .settings = settings,
+    .failed = run_options_restart, .settings = settings, .processes = CLI_RANKS,
     .text =
         "The weights are written to the --out folder. The network is tested once, after the last epoch.\n"
         "SIGINT and SIGTERM end the training after the current step: the weights are written, and the exit\n"

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "tools/cli/board_print.h"
+#include "tools/run/cluster.h"
 #include "tools/run/device.h"
 #include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
@@ -169,6 +170,7 @@ static cream_status open_parts(search_run *s, const run_options *options, cream_
   const cream_config *config = &options->config;
   cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
   if (status == CREAM_OK) status = run_data_open(config, &s->data, err);
+  if (status == CREAM_OK) status = cluster_agree_on_data(config, s->data.dataset, err);
   if (status == CREAM_OK) status = run_supernet(config, s->data.dataset->classes, &s->skeleton, err);
   if (status == CREAM_OK) status = run_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
   if (status == CREAM_OK) status = run_backend(config, &s->backend, err);
@@ -233,6 +235,9 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   if (status != CREAM_OK) return status;
   run_options resolved = *options;
   begin(s, options, &resolved.config);
+  int *start = &resolved.config.search.start_epoch; /* rank 0 has the folder of the run */
+  status = cluster_share(start, sizeof *start, err);
+  if (status != CREAM_OK) return status;
   cream_search_inputs inputs = {.config = &resolved.config,
                                 .skeleton = &s->skeleton,
                                 .range = run_range(config),
@@ -240,6 +245,7 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
                                 .max_ms = config->search.latency.max,
                                 .train = s->train,
                                 .heldout = s->heldout,
+                                .cluster = cluster_ranks(),
                                 .listener = {on_event, s, s->listener.stop},
                                 .checkpointer = checkpoint_hooks(&s->run.checkpoints)};
   if (options->dry_run) {
@@ -251,13 +257,16 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   const device_options device = device_options_of(config);
   s->inputs = &inputs;
   status = create(s, &inputs, &size, &device, err);
+  if (status == CREAM_OK) status = cluster_agree_on_device(s->backend, err);
   const teacher_use use = {.batch = batch};
   if (status == CREAM_OK) status = teacher_open(&s->teacher, s->backend, &use, err);
   if (status != CREAM_OK) return status;
   cream_search_teach(s->search, s->teacher.external);
   if (options->dry_run) return try(s, config, &size, options->json, err);
   const checkpoint_target target = {"search", s->search, state, restored};
-  return session_open(&s->run, &resolved, &s->data, &s->skeleton, batch, &target, err);
+  const int images = batch * config->search.accumulate;
+  status = session_open(&s->run, &resolved, &s->data, &s->skeleton, images, &target, err);
+  return status == CREAM_OK ? checkpoint_share(&target, s->run.folder.resumed, err) : status;
 }
 
 /* Runs the search, and saves what it found; on an interruption too. */
@@ -267,6 +276,7 @@ static cream_status run_and_save(search_run *s, const run_options *options, crea
   cream_status status = cream_search_run(s->search, found, err);
   bool done = status == CREAM_OK;
   progress_end(&s->run.progress);
+  if (!cluster_leads()) return status;
   if (done || status == CREAM_INTERRUPTED) {
     cream_error save_error;
     cream_status saved = save(s, options, done ? found : NULL, &save_error);
@@ -300,17 +310,21 @@ static void describe_left(const search_run *s, char *text, size_t size) {
 }
 
 static cream_status run(const void *values, cream_error *err) {
-  const run_options *options = values;
   static search_run s;
+  static run_options agreed;
+  const run_options *options = &agreed;
   char left[160];
+  agreed = *(const run_options *)values;
   memset(&s, 0, sizeof s);
-  cream_status status = open_all(&s, options, err);
+  cream_status status = cluster_agree(&agreed, err);
+  if (status == CREAM_OK) status = open_all(&s, options, err);
   if (status == CREAM_OK && !options->dry_run) status = run_and_save(&s, options, err);
   describe_left(&s, left, sizeof left);
   cream_run_result unfinished = {.command = "search",
                                  .strategy = cream_strategy_name(options->config.search.strategy)};
   if (s.search) unfinished.meta_updates = cream_search_meta_updates(s.search);
   status = session_end(&s.run, options, &unfinished, left, status, err);
+  cluster_end_failed(status, err);
   cream_search_destroy(s.search);
   teacher_close(&s.teacher);
   cream_source_destroy(s.heldout);
@@ -348,13 +362,14 @@ static const cli_option options[] = {
 };
 
 static const char *const settings[] = {
-    RUN_COMMON_SETTINGS, "space",   "flops",  "resolution",  "depth",   "recalibrate.",
-    "time_budget",       "signals", "on_nan", "checkpoint.", "search.", NULL};
+    RUN_COMMON_SETTINGS, "space",       "flops",   "resolution", "depth",
+    "recalibrate.",      "time_budget", "signals", "on_nan",     "checkpoint.",
+    "search.",           "cluster.",    NULL};
 
 COMMAND(
     search, "train a supernet and choose a network in it", CLI_OPTIONS(options),
     CLI_VALUES(run_options, line), .defaults = run_options_defaults, .check = run_options_check, .run = run,
-    .failed = run_options_restart, .settings = settings,
+    .failed = run_options_restart, .settings = settings, .processes = CLI_RANKS,
     .text =
         "The network, the board and the weights of the supernet are written to the --out folder. SIGINT and\n"
         "SIGTERM end the search after the current step: everything is written, arch.json holds the best "

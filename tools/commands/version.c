@@ -7,6 +7,7 @@
 #include "core/cream.h"
 #include "cpu/cpu.h"
 #include "io/base/json.h"
+#include "io/cluster/mpi_module.h"
 
 /* Vector instructions that the kernels and OpenBLAS can use here, separated by blanks. */
 static const char *cpu_features(char *text, size_t size) {
@@ -42,6 +43,17 @@ static const char *compiler(void) {
 #endif
 }
 
+/* The MPIs that there are modules for, separated by commas; "none". */
+static const char *mpis(char *text, size_t size) {
+  size_t used = 0;
+  snprintf(text, size, "none");
+  for (int i = 0; i < CREAM_MPI_COUNT; i++)
+    if (cream_mpi_present((cream_mpi)i))
+      used +=
+          (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", cream_mpi_title((cream_mpi)i));
+  return text;
+}
+
 typedef struct version_options {
   cli_line line;
   int threads; /* 0: all */
@@ -52,7 +64,7 @@ static cream_status run(const void *values, cream_error *err) {
   const version_options *options = values;
   cream_status status = cream_isa_check(CREAM_ISA_AUTO, err);
   if (status) return status;
-  char features[256];
+  char features[256], mpi[64];
   cpu_features(features, sizeof features);
   int threads = options->threads ? options->threads : cream_cpu_threads();
   if (options->json) {
@@ -64,13 +76,15 @@ static cream_status run(const void *values, cream_error *err) {
     cream_json_string(&json, "kernels", cream_isa_name(cream_isa_best()));
     cream_json_string(&json, "openblas", openblas_get_config());
     cream_json_string(&json, "openblas_core", openblas_get_corename());
+    cream_json_string(&json, "mpi", mpis(mpi, sizeof mpi));
     cream_json_integer(&json, "threads", (uint64_t)threads);
     cream_json_end(&json);
     putchar('\n');
   } else {
-    printf("cream %s\ncompiler  %s\nCPU       %s\nkernels   %s\nOpenBLAS  %s (core %s)\nthreads   %d\n",
+    printf("cream %s\ncompiler  %s\nCPU       %s\nkernels   %s\nOpenBLAS  %s (core %s)\nMPI       "
+           "%s\nthreads   %d\n",
            CREAM_VERSION, compiler(), features, cream_isa_name(cream_isa_best()), openblas_get_config(),
-           openblas_get_corename(), threads);
+           openblas_get_corename(), mpis(mpi, sizeof mpi), threads);
   }
   return CREAM_OK;
 }
@@ -81,4 +95,4 @@ static const cli_option options[] = {
 };
 
 COMMAND(version, "print the versions of this program and its libraries, and the processor's features",
-        CLI_OPTIONS(options), CLI_VALUES(version_options, line), .run = run);
+        CLI_OPTIONS(options), CLI_VALUES(version_options, line), .run = run, .processes = CLI_EACH_PROCESS);

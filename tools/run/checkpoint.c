@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cluster.h"
 #include "core/search/search.h"
 #include "io/config/settings.h"
 #include "old_paths.h"
@@ -19,18 +20,23 @@ static bool due(void *self, uint64_t step, bool epoch_end) {
   return seconds > 0 && progress_now() - c->saved >= seconds && !cream_checkpoints_busy(c->checkpoints);
 }
 
+/* Rank 0 alone writes and reads; the others take part. */
 static cream_status save(void *self, const cream_state *state, cream_error *err) {
   checkpointer *c = self;
-  if (!c->checkpoints) return CREAM_OK;
-  cream_status status = cream_run_mark(c->folder, &c->info, err);
-  if (status == CREAM_OK) status = cream_checkpoints_save(c->checkpoints, state, &c->info, err);
-  c->saved = progress_now();
-  return status;
+  cream_status status = CREAM_OK;
+  if (cluster_leads() && c->checkpoints) {
+    status = cream_run_mark(c->folder, &c->info, err);
+    if (status == CREAM_OK) status = cream_checkpoints_save(c->checkpoints, state, &c->info, err);
+    c->saved = progress_now();
+  }
+  return cluster_share_status(status, err);
 }
 
 static cream_status restore(void *self, const cream_state *state, cream_error *err) {
   checkpointer *c = self;
-  return cream_checkpoints_restore(c->checkpoints, state, err);
+  cream_status status = cluster_leads() ? cream_checkpoints_restore(c->checkpoints, state, err) : CREAM_OK;
+  status = cluster_share_status(status, err);
+  return status == CREAM_OK ? cluster_share_state(state, err) : status;
 }
 
 cream_checkpointer checkpoint_hooks(checkpointer *c) {
@@ -51,13 +57,41 @@ static void print_line(void *self, const char *line) {
   fprintf(stderr, "resume: %s\n", line);
 }
 
-static const char *const free_in_search[] = {
-    "out",    "arch",     "weights", "threads",           "time_budget", "signals", "checkpoint.",
-    "on_nan", "retrain.", "device",  "opencl.parameters", "rank.",       "inherit", NULL};
-static const char *const free_in_retrain[] = {
-    "out",         "arch",   "weights",           "threads",         "time_budget", "signals",
-    "checkpoint.", "on_nan", "search.",           "retrain.weights", "space",       "flops",
-    "depth",       "device", "opencl.parameters", "rank.",           NULL};
+static const char *const free_in_search[] = {"out",
+                                             "arch",
+                                             "weights",
+                                             "threads",
+                                             "time_budget",
+                                             "signals",
+                                             "checkpoint.",
+                                             "cluster.timeout",
+                                             "cluster.check_every",
+                                             "on_nan",
+                                             "retrain.",
+                                             "device",
+                                             "opencl.parameters",
+                                             "rank.",
+                                             "inherit",
+                                             NULL};
+static const char *const free_in_retrain[] = {"out",
+                                              "arch",
+                                              "weights",
+                                              "threads",
+                                              "time_budget",
+                                              "signals",
+                                              "cluster.timeout",
+                                              "cluster.check_every",
+                                              "checkpoint.",
+                                              "on_nan",
+                                              "search.",
+                                              "retrain.weights",
+                                              "space",
+                                              "flops",
+                                              "depth",
+                                              "device",
+                                              "opencl.parameters",
+                                              "rank.",
+                                              NULL};
 
 const char *const *checkpoint_free(const char *command) {
   return strcmp(command, "search") == 0 ? free_in_search : free_in_retrain;
@@ -140,6 +174,15 @@ cream_status checkpoint_resume(checkpointer *c, const checkpoint_target *target,
   fprintf(stderr, "resume: continuing from checkpoint-%09llu.safetensors in %s\n",
           (unsigned long long)found.step, c->folder->dir);
   return CREAM_OK;
+}
+
+cream_status checkpoint_share(const checkpoint_target *target, bool resumed, cream_error *err) {
+  cream_state state;
+  if (cream_cluster_alone(cluster_ranks())) return CREAM_OK;
+  target->state(target->self, &state);
+  cream_status status = cluster_share(&resumed, sizeof resumed, err);
+  if (status == CREAM_OK) status = cluster_share_state(&state, err);
+  return status == CREAM_OK && resumed && !cluster_leads() ? target->restored(target->self, err) : status;
 }
 
 cream_status checkpoint_close(checkpointer *c, cream_status status, cream_error *err) {

@@ -38,6 +38,8 @@ cream_status checkpoint_open(checkpointer *, cream_run *folder, const char *comm
  * skipped. *resumed: false where there is no checkpoint, and the run starts from the beginning. CREAM_BAD_CONFIG where
  * a setting differs that the result depends on. */
 cream_status checkpoint_resume(checkpointer *, const checkpoint_target *, bool *resumed, cream_error *);
+/* Gives every rank the state that rank 0 begins with: its checkpoint, or its initial weights. resumed: on rank 0. */
+cream_status checkpoint_share(const checkpoint_target *, bool resumed, cream_error *);
 /* Waits for the last write. `status` is the run's own: returned where it is a failure. */
 cream_status checkpoint_close(checkpointer *, cream_status status, cream_error *);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cluster.h"
 #include "files.h"
 #include "io/run/checkpoint_rotation.h"
 #include "io/run/origin.h"
@@ -27,6 +28,7 @@ static void count_steps(session *run, const cream_event *event) {
 
 static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
   session *run = self;
+  if (!cluster_leads()) return CREAM_OK;
   progress_event(&run->progress, event);
   count_steps(run, event);
   if (event->kind == CREAM_EVENT_START) run->trained_from = progress_now();
@@ -49,6 +51,7 @@ cream_status session_open(session *run, const run_options *options, const run_da
   run_absolute_paths(&kept);
   memset(run, 0, sizeof *run);
   run->images = images;
+  if (!cluster_leads()) return CREAM_OK; /* rank 0 writes */
   cream_status status = options->resume ? cream_run_reopen(&run->folder, config->out, err)
                                         : cream_run_open(&run->folder, config->out, options->force, err);
   if (status != CREAM_OK) return status;

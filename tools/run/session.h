@@ -26,7 +26,7 @@ cream_status session_check_out(const cream_config *, cream_error *);
 /* Displays the run and writes its metrics; stops at the signals of tools/cli/signals.h. The session must stay where it is, and be open
  * when the first event comes. */
 cream_listener session_listener(session *);
-/* Makes the folder config->out and writes the settings and the split; with --resume, restores the target from its
+/* Alone or on rank 0; on other ranks the session stays closed. Makes the folder config->out and writes the settings and the split; with --resume, restores the target from its
  * newest checkpoint. The skeleton is not copied. images: of a step. */
 cream_status session_open(session *, const run_options *, const run_data *, const cream_skeleton *,
                           int images, const checkpoint_target *, cream_error *);
