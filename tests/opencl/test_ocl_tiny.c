@@ -8,9 +8,10 @@
 static const shape dense[] = {
     {1, 9, 8, 5, 7, 1, 1, 1}, {2, 5, 4, 3, 6, 3, 2, 1}, {3, 1, 1, 21, 9, 1, 1, 1}, {1, 3, 2, 9, 70, 1, 1, 1}};
 static const shape long_rows[] = {{2, 12, 11, 3, 5, 1, 1, 1}};
+/* So many chunks that their sums are merged first: the shape of 260 images, with statistics of the batch. */
 static const shape depthwise[] = {
     {2, 5, 9, 9, 9, 3, 1, 1}, {1, 5, 6, 5, 5, 3, 2, 1}, {1, 6, 6, 4, 4, 5, 1, 1}, {1, 7, 5, 3, 3, 5, 2, 1},
-    {1, 8, 8, 2, 2, 7, 1, 1}, {1, 4, 9, 5, 5, 7, 2, 1}, {1, 6, 5, 3, 3, 3, 1, 2}, {260, 1, 1, 5, 5, 3, 1, 1}};
+    {1, 8, 8, 2, 2, 7, 1, 1}, {1, 4, 9, 5, 5, 7, 2, 1}, {260, 1, 1, 5, 5, 3, 1, 1}, {1, 6, 5, 3, 3, 3, 1, 2}};
 static const shape planes[] = {{2, 9, 8, 9, 9, 1, 1, 1}, {3, 2, 1, 5, 5, 1, 1, 1}};
 /* A work-group has 64 items: more classes than these, and more rows. */
 static const shape rows[] = {{5, 1, 1, 69, 9, 1, 1, 1}, {1, 11, 6, 2, 9, 1, 1, 1}};
