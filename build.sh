@@ -12,7 +12,8 @@ usage: ./build.sh COMMAND [NAME...]
   demo     build, search a network for the bundled digits, train it and test it (under 5 minutes)
   build    build build/cream, the OpenCL module and the library: all that cmake --install installs
   test     build with warnings as errors and run all tests: plain, valgrind, ASan and UBSan, fuzz targets;
-           with NAMEs only the tests that match one of these expressions
+           with NAMEs only the tests that match one of these expressions; `test opencl`: all tests of
+           OpenCL devices on PoCL, Intel's CPU runtime and rusticl, some of which run nowhere else (an hour)
   bench    build and run all benchmarks; `bench peers ...` compares with PyTorch alone,
            `bench onnx ...` a forward pass with ONNX Runtime, other arguments are those of `cream bench`
   lint     clang-format, clang-tidy, and where installed cppcheck and shellcheck; changes nothing
@@ -46,6 +47,7 @@ declare -A packages=(
   [mpi]="libopenmpi-dev=mpicc.openmpi openmpi-bin=mpirun.openmpi libmpich-dev=mpicc.mpich mpich=mpirun.mpich"
   [browser]="chromium=chromium"
   [opencl]="opencl-headers=/usr/include/CL/cl.h ocl-icd-opencl-dev=pc:OpenCL libclblast-dev=pc:clblast"
+  [opencl-long]="libclc-15=/usr/lib/clc/spirv64-mesa3d-.spv clang-15=clang-15"
   [opencl-test]="pocl-opencl-icd=/etc/OpenCL/vendors/pocl.icd oclgrind=oclgrind"
   [format]="clang-format=clang-format"
   [lint]="clang-tidy=clang-tidy"
@@ -143,7 +145,21 @@ run_tests() {
   OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive ctest --test-dir "$1" --output-on-failure -j "$jobs" "${@:2}"
 }
 
+# All tests of devices: also those that are too long for every day.
+test_opencl() {
+  need build images test opencl opencl-test
+  have opencl-long || say "without rusticl and AMD's compiler: $problem"
+  tests/opencl/get_drivers.sh build/opencl-drivers
+  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON
+  compile build all
+  run_tests build -L opencl
+}
+
 test_all() {
+  if [ "$*" = opencl ]; then
+    test_opencl
+    return
+  fi
   need build images test opencl opencl-test
   have mpi || say "without tests of several processes: $problem"
   # Reports are checked in a browser where Debian has one for this machine.
@@ -163,7 +179,7 @@ test_all() {
   compile build-asan unit_tests
   local failed=()
   say "tests"
-  run_tests build "${filter[@]}" || failed+=(build)
+  run_tests build -LE long "${filter[@]}" || failed+=(build)
   say "unit tests under ASan and UBSan"
   run_tests build-asan -L unit "${filter[@]}" || failed+=(build-asan)
   if [ $# -eq 0 ] || [[ "$*" == *fuzz* ]]; then

@@ -14,6 +14,9 @@
 #ifndef CREAM_CORE_BACKEND_OPS_H
 #define CREAM_CORE_BACKEND_OPS_H
 
+/* Buffers of a backend's workspace, at most. */
+enum { CREAM_WORKSPACES = 8 };
+
 /* clang-format off */
 
 /* Memory. `count` counts elements of 4 bytes.
@@ -120,12 +123,14 @@
 
 /* Optional ops.
  *
- * workspace: elements of workspace that `reserve` would take. NULL: little, and in the host's memory.
+ * workspace: raises sizes[i] to the elements that `reserve` would make buffer i of the workspace have. NULL: little,
+ *   and in the host's memory.
  * packed_size, pack_weights (both or neither): a form of the weights for inference. packed_size: elements
  *   that the weights of `conv` take packed, 0 where packing gains nothing. pack_weights: fills `packed`,
  *   which serves as conv->packed until the weights change. */
 #define CREAM_OPTIONAL_OPS(X)                                                                                \
-  X(size_t, workspace, (cream_backend *backend, const cream_conv *conv, int n, int h, int w))                \
+  X(void, workspace,                                                                                         \
+    (cream_backend *backend, const cream_conv *conv, int n, int h, int w, size_t sizes[CREAM_WORKSPACES]))   \
   X(size_t, packed_size, (cream_backend *backend, const cream_conv *conv))                                   \
   X(void, pack_weights, (cream_backend *backend, const cream_conv *conv, cream_buf packed))
 

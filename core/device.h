@@ -19,11 +19,16 @@ typedef struct cream_device {
   char vendor[128]; /* this and the rest: empty or 0 where the driver cannot say */
   char version[128], driver[128], platform[128], platform_version[128];
   uint64_t memory, largest; /* bytes: all (0: the host's memory), and of one buffer */
+  bool shared;              /* the memory is a part of the host's */
   int units, clock;         /* compute units or processors, MHz */
-  bool works;               /* the self-test passed: kernels were built, ran, and gave the right values */
-  char problem[256];        /* why it did not */
-  int compiled, cached;     /* programs of kernels built from source, and loaded from the cache */
-  bool driver_caches;       /* the vendor's driver caches programs; the cache is not used */
+  char bus[24], uuid[40];   /* the card's address on the PCI bus ("0000:03:00.0"), and its UUID */
+  char known[320];          /* a known problem of this driver and what to do about it */
+  bool warn;                /* a run prints it */
+  bool avoid;           /* because of it, the device is used only if its id or a part of its name is given */
+  bool works;           /* the self-test passed: kernels were built, ran, and gave the right values */
+  char problem[400];    /* why it did not */
+  int compiled, cached; /* programs of kernels built from source, and loaded from the cache */
+  bool driver_caches;   /* the vendor's driver caches programs; the cache is not used */
 } cream_device;
 
 /* Whether `part` is in the text, in any case. */
@@ -36,10 +41,35 @@ static inline bool cream_text_has(const char *text, const char *part) {
   return false;
 }
 
-/* Whether `word` is the device's id or a part of the name of the device or its platform, in any case. */
+/* Whether `word` is the device's id, address or UUID, or a part of the name of the device or its platform, in any
+ * case. */
 static inline bool cream_device_is_meant(const cream_device *device, const char *word) {
-  return strcmp(device->id, word) == 0 || cream_text_has(device->name, word) ||
+  return strcmp(device->id, word) == 0 || (*word && strcmp(device->bus, word) == 0) ||
+         (*word && strcmp(device->uuid, word) == 0) || cream_text_has(device->name, word) ||
          cream_text_has(device->platform, word);
+}
+
+/* The order in which devices are tried: 0 for GPUs, 3 for CPUs. */
+static inline int cream_device_rank(const cream_device *device) {
+  static const char *const order[] = {"gpu", "accelerator", "other", "cpu"};
+  int i = 0;
+  while (i < 3 && strcmp(device->type, order[i]) != 0) i++;
+  return i;
+}
+
+/* Of processes that share a host, number `rank` (from 0) takes this device: the index in the list. They take the devices of
+ * the best type in turn; a card that two drivers list counts once, and devices to avoid do not count. -1: there is none. */
+static inline int cream_device_for_local_rank(const cream_device *devices, int count, int rank) {
+  int best = 4, n = 0, usable[64];
+  for (int i = 0; i < count; i++)
+    if (!devices[i].avoid && cream_device_rank(&devices[i]) < best) best = cream_device_rank(&devices[i]);
+  for (int i = 0; i < count && n < 64; i++) {
+    bool known = devices[i].avoid || cream_device_rank(&devices[i]) != best;
+    for (int u = 0; u < n && !known; u++)
+      known = devices[i].bus[0] && strcmp(devices[usable[u]].bus, devices[i].bus) == 0;
+    if (!known) usable[n++] = i;
+  }
+  return n > 0 ? usable[rank % n] : -1;
 }
 
 typedef struct cream_device_options {
@@ -88,15 +118,32 @@ typedef void cream_device_log(void *context, const char *line);
 
 /* ---- drivers ------------------------------------------------------------------------------------------- */
 
+/* The driver of a vendor, which `list` loads. */
+typedef struct cream_vendor {
+  char file[256];    /* that names it, for messages */
+  char library[512]; /* as the loader looks for it */
+} cream_vendor;
+
 typedef struct cream_driver {
   /* Begins the ids of its devices and the names of its backends, up to a ':' or '-'. */
   const char *name;
-  /* All devices; *devices is freed by the caller. test: run the self-test on each. Fails where there is no
-   * device; the message says what to install. */
-  cream_status (*list)(bool test, cream_device **devices, int *count, cream_error *);
+  /* All devices; *devices is freed by the caller. Opening one tests it: `works` and what follows are set for devices
+   * that need no test. Fails where there is no device; the message says what to install. */
+  cream_status (*list)(cream_device **devices, int *count, cream_error *);
   /* The backend owns its memory until backend->destroy. CREAM_BAD_CONFIG for a device that is not there and for bad
    * parameters. */
   cream_status (*open)(const cream_device_options *, cream_backend **, cream_error *);
+
+  /* The next three are NULL in drivers that load no code of vendors. Such code may hang or crash, so programs first list
+   * and test in a process of its own (tools/run/probe.h). They run in the calling process, and load nothing. */
+
+  /* The vendors' drivers that `list` loads; returns how many of `room` there are, -1: other processes must not be used. */
+  int (*vendors)(cream_vendor *, int room);
+  /* Lets `list`, called for the first time afterwards here or in a process that is started from here, load only these. */
+  cream_status (*restrict_to)(const cream_vendor *, int count, cream_error *);
+  /* A number that changes with whatever decides which devices there are and how they behave: the vendors' drivers, the
+   * environment variables they read, the start of the machine. 0: unknown. */
+  uint64_t (*fingerprint)(void);
 
   /* The rest is NULL in drivers of devices that share the host's memory and run at once. */
 
@@ -105,6 +152,8 @@ typedef struct cream_driver {
   void (*stats)(cream_backend *, cream_device_stats *);
   /* Kernels since the last call, longest first; returns how many of `room` were filled. Synchronises. */
   int (*times)(cream_backend *, cream_device_time *, int room);
+  /* What there is to know about the device and the kernels built for it, in lines for a report. */
+  void (*details)(cream_backend *, cream_device_log *, void *context);
   /* Announces a training before its first batch is read: `next` is called when the host is about to wait, so
    * that the next batch is copied while the device works. NULL ends that. */
   void (*prefetch)(cream_backend *, cream_device_next *next, void *context);

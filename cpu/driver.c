@@ -20,8 +20,7 @@ char *cream_cpu_model(char *text, size_t size) {
   return text;
 }
 
-static cream_status list(bool test, cream_device **devices, int *count, cream_error *err) {
-  (void)test;
+static cream_status list(cream_device **devices, int *count, cream_error *err) {
   *count = 0;
   *devices = calloc(1, sizeof **devices);
   if (!*devices) return cream_fail_memory(err, sizeof **devices, "the list of devices");

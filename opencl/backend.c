@@ -136,7 +136,12 @@ cream_status ocl_open(const ocl_choice *choice, const cream_device_options *opti
   ocl->name = ocl->about.name;
   ocl->profile = options->profile;
   ocl->sync_each = is_set("CREAM_OPENCL_SYNC");
-  ocl->base = (cream_backend){.name = "opencl", .memory = ocl->about.memory};
+  const char *groups = getenv("CREAM_OPENCL_GROUPS");
+  ocl->most_groups = groups && atoi(groups) > 0 ? (size_t)atoi(groups) : OCL_MOST_GROUPS;
+  ocl->base = (cream_backend){.name = "opencl",
+                              .memory = ocl->about.memory,
+                              .largest = ocl->about.largest,
+                              .shared = ocl->about.shared};
   read_info(ocl, options);
   set_ops(&ocl->base);
   cream_status status = check_device(ocl, err);

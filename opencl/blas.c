@@ -135,7 +135,7 @@ static void run_own(ocl_runtime *ocl, const product *p) {
                    c->stride);
 }
 
-static void run(ocl_runtime *ocl, const product *p) {
+static void run_once(ocl_runtime *ocl, const product *p) {
   if (p->batch <= 0 || p->m <= 0 || p->n <= 0 || p->k <= 0) return;
   if (ocl->own_blas) {
     run_own(ocl, p);
@@ -151,6 +151,20 @@ static void run(ocl_runtime *ocl, const product *p) {
     code = (cl_int)call(p, &ocl->queue, wanted);
   }
   ocl_queued(ocl, &ocl->products[p->routine], event, code);
+}
+
+/* CLBlast's work-groups along y are tiles of columns of C, of 8 or more: products of more columns than the limit
+ * are several. */
+enum { MOST_COLUMNS = 8 * OCL_MAX_GROUPS_Y };
+static void run(ocl_runtime *ocl, const product *p) {
+  for (int first = 0; first < p->n; first += MOST_COLUMNS) {
+    product part = *p;
+    size_t at = (size_t)first;
+    part.n = p->n - first < MOST_COLUMNS ? p->n - first : MOST_COLUMNS;
+    part.b.at = cream_buf_at(p->b.at, p->b.transposed ? at : at * (size_t)p->b.ld);
+    part.c.at = cream_buf_at(p->c.at, at * (size_t)p->c.ld);
+    run_once(ocl, &part);
+  }
 }
 
 void ocl_gemm(ocl_runtime *ocl, int m, int n, int k, float alpha, ocl_matrix a, ocl_matrix b, float beta,

@@ -20,6 +20,6 @@ ocl_size ocl_chunk_items(const ocl_runtime *ocl) {
 
 ocl_size ocl_chunk_groups(const ocl_runtime *ocl, int c, int chunks) {
   ocl_size items = ocl_chunk_items(ocl);
-  return (ocl_size){ocl_groups((size_t)c, items.x * (size_t)ocl_lanes(ocl)),
-                    ocl_groups((size_t)chunks, items.y), 1};
+  return (ocl_size){
+      ocl_groups((size_t)c, items.x * (size_t)ocl_lanes(ocl)) * ocl_groups((size_t)chunks, items.y), 1, 1};
 }

@@ -14,6 +14,7 @@ enum {
   OCL_VALUES,    /* an input's values written out, or its patches; then gradients of the patches */
   OCL_GRADIENTS, /* a pending gradient written out */
   OCL_PARTIAL,   /* partial sums */
+  OCL_MERGED,    /* fewer of them */
   OCL_SMALL,     /* a few rows of [N,C] */
   OCL_TABLE      /* slices of an optimiser step */
 };
@@ -58,7 +59,7 @@ typedef struct ocl_chunks {
 ocl_chunks ocl_chunks_of(const cream_tensor *, int line);
 #define OCL_CHUNKS(k) (k)->c, (k)->area, (k)->chunks, (k)->parts, (k)->rows
 
-/* Work-groups and items of a CHUNKED kernel. */
+/* Work-groups, all along x, and items of a CHUNKED kernel. */
 ocl_size ocl_chunk_groups(const ocl_runtime *, int c, int chunks);
 ocl_size ocl_chunk_items(const ocl_runtime *);
 /* Work-groups and items of a FLAT kernel. */

@@ -1,7 +1,11 @@
 #include "device.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "identity.h"
+#include "known_drivers.h"
 
 enum { MAX_PLATFORMS = 16, MAX_DEVICES = 32 };
 
@@ -23,12 +27,18 @@ static const char *type_name(cl_device_type type) {
   return type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator" : "other";
 }
 
-/* $CREAM_OPENCL_MEMORY: MB that the device is taken to have. */
-static void limit(cl_ulong *memory, cl_ulong *largest) {
-  const char *text = getenv("CREAM_OPENCL_MEMORY");
+static void limit(const char *variable, cl_ulong *bytes) {
+  const char *text = getenv(variable);
   cl_ulong most = text ? 1000000 * strtoull(text, NULL, 10) : 0;
-  if (most > 0 && most < *memory) *memory = most;
+  if (most > 0 && most < *bytes) *bytes = most;
+}
+
+/* MB that the device and its largest buffer are taken to have. Kernels count the elements of a buffer in ints. */
+static void limit_memory(cl_ulong *memory, cl_ulong *largest) {
+  limit("CREAM_OPENCL_MEMORY", memory);
+  limit("CREAM_OPENCL_BUFFER", largest);
   if (*memory < *largest) *largest = *memory;
+  if (*largest > 4 * (cl_ulong)INT_MAX) *largest = 4 * (cl_ulong)INT_MAX;
 }
 
 static void describe(ocl_choice *choice) {
@@ -46,7 +56,10 @@ static void describe(ocl_choice *choice) {
   cl_ulong memory = 0, largest = 0;
   clGetDeviceInfo(choice->device, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL);
   clGetDeviceInfo(choice->device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof largest, &largest, NULL);
-  limit(&memory, &largest);
+  limit_memory(&memory, &largest);
+  cl_bool shared = CL_FALSE;
+  clGetDeviceInfo(choice->device, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof shared, &shared, NULL);
+  about->shared = shared;
   about->memory = memory;
   about->largest = largest;
   cl_uint units = 0, clock = 0;
@@ -54,6 +67,8 @@ static void describe(ocl_choice *choice) {
   clGetDeviceInfo(choice->device, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof clock, &clock, NULL);
   about->units = (int)units;
   about->clock = (int)clock;
+  ocl_identify(choice->device, about);
+  ocl_set_known(about);
 }
 
 cream_status ocl_choices(ocl_choice **choices, int *count, cream_error *err) {
@@ -90,13 +105,6 @@ static bool is_meant(const char *word, const ocl_choice *choice) {
   return strcmp(word, "opencl") == 0 || cream_device_is_meant(&choice->about, word);
 }
 
-static int rank(const ocl_choice *choice) {
-  static const char *const order[] = {"gpu", "accelerator", "other", "cpu"};
-  int i = 0;
-  while (i < 3 && strcmp(choice->about.type, order[i]) != 0) i++;
-  return i;
-}
-
 cream_status ocl_choose(const char *word, ocl_choice *choices, int *count, cream_error *err) {
   int n = 0, all = *count;
   char names[300] = "";
@@ -109,7 +117,8 @@ cream_status ocl_choose(const char *word, ocl_choice *choices, int *count, cream
     if (!is_meant(word, &choices[i])) continue;
     ocl_choice choice = choices[i];
     int at = n++;
-    for (; at > 0 && rank(&choices[at - 1]) > rank(&choice); at--) choices[at] = choices[at - 1];
+    for (; at > 0 && cream_device_rank(&choices[at - 1].about) > cream_device_rank(&choice.about); at--)
+      choices[at] = choices[at - 1];
     choices[at] = choice;
   }
   *count = n;

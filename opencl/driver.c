@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "driver.h"
+#include "vendors.h"
 
 enum { MAX_PATH = 4096 };
 
@@ -39,18 +40,20 @@ static bool beside_program(char *path, size_t size) {
   return (size_t)snprintf(path, size, "%s/%s", program, file_name) < size;
 }
 
+/* The file of the module, which may not exist. */
+static const char *find_module(void) {
+  static char beside[MAX_PATH];
+  const char *given = getenv("CREAM_OPENCL_MODULE");
+  if (given && *given) return given;
+  if (beside_program(beside, sizeof beside) && access(beside, F_OK) == 0) return beside;
+  return access(CREAM_BUILD_MODULE, F_OK) == 0 ? CREAM_BUILD_MODULE : CREAM_INSTALLED_MODULE;
+}
+
 static cream_status need_module(cream_error *err) {
   if (module) return CREAM_OK;
-  char path[MAX_PATH];
   const char *given = getenv("CREAM_OPENCL_MODULE");
   cream_error found = {CREAM_OK, ""};
-  if (given && *given) {
-    module = load(given, &found);
-  } else {
-    if (beside_program(path, sizeof path)) module = load(path, &found);
-    if (!module && !found.status) module = load(CREAM_BUILD_MODULE, &found);
-    if (!module && !found.status) module = load(CREAM_INSTALLED_MODULE, &found);
-  }
+  module = load(find_module(), &found);
   if (module) return CREAM_OK;
   if (found.status) {
     *err = found;
@@ -62,9 +65,9 @@ static cream_status need_module(cream_error *err) {
                     given && *given ? given : file_name);
 }
 
-static cream_status list(bool test, cream_device **devices, int *count, cream_error *err) {
+static cream_status list(cream_device **devices, int *count, cream_error *err) {
   cream_status status = need_module(err);
-  if (status == CREAM_OK) return module->list(test, devices, count, err);
+  if (status == CREAM_OK) return module->list(devices, count, err);
   *devices = NULL;
   *count = 0;
   return status;
@@ -73,6 +76,10 @@ static cream_status list(bool test, cream_device **devices, int *count, cream_er
 static cream_status open(const cream_device_options *options, cream_backend **out, cream_error *err) {
   cream_status status = need_module(err);
   return status ? status : module->open(options, out, err);
+}
+
+static uint64_t fingerprint(void) {
+  return ocl_fingerprint(find_module());
 }
 
 static bool failed(void) {
@@ -85,6 +92,10 @@ static void stats(cream_backend *backend, cream_device_stats *out) {
 
 static int times(cream_backend *backend, cream_device_time *out, int room) {
   return module->times(backend, out, room);
+}
+
+static void details(cream_backend *backend, cream_device_log *log, void *context) {
+  module->details(backend, log, context);
 }
 
 static void prefetch(cream_backend *backend, cream_device_next *next, void *context) {
@@ -100,9 +111,13 @@ const cream_driver cream_opencl_driver = {
     .name = "opencl",
     .list = list,
     .open = open,
+    .vendors = ocl_vendors,
+    .restrict_to = ocl_restrict_to,
+    .fingerprint = fingerprint,
     .failed = failed,
     .stats = stats,
     .times = times,
+    .details = details,
     .prefetch = prefetch,
     .tune = tune,
 };

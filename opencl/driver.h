@@ -5,8 +5,8 @@
  * The module is looked for at $CREAM_OPENCL_MODULE, or beside the program, in the build folder and in the
  * library folder of the installation.
  *
- * A name of a device (cream_device_options.device) is "opencl", "opencl:PLATFORM:DEVICE", or a part of the name of a
- * device or platform. */
+ * A name of a device (cream_device_options.device) is "opencl", "opencl:PLATFORM:DEVICE", an address or UUID, or a
+ * part of the name of a device or platform. */
 #ifndef CREAM_OPENCL_DRIVER_H
 #define CREAM_OPENCL_DRIVER_H
 
@@ -16,7 +16,7 @@ extern const cream_driver cream_opencl_driver;
 
 /* ---- between program and module ------------------------------------------------------------------------ */
 
-enum { CREAM_OPENCL_INTERFACE = 3 };
+enum { CREAM_OPENCL_INTERFACE = 4 };
 
 /* What the module exports as `cream_opencl_module_table`. */
 typedef struct cream_opencl_module {

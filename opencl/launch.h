@@ -52,8 +52,9 @@ typedef struct ocl_size {
   size_t x, y, z; /* 0 counts as 1 */
 } ocl_size;
 
-/* Queues the kernel called `name`: `groups` work-groups of `local` items in each dimension. A dimension of 0
- * groups in x queues nothing. For the functions of kernels.h alone. */
+/* Queues the kernel called `name`: `groups` work-groups of `local` items in each dimension; 0 in x queue nothing.
+ * More than ocl->most_groups become several launches, one after the other along x: each ends before a display's
+ * watchdog or a driver's time limit. For the functions of kernels.h alone. */
 void ocl_run_args(ocl_runtime *, const char *name, ocl_size groups, ocl_size local, const ocl_arg *, int n);
 
 #include "kernels.h"

@@ -80,7 +80,7 @@ cream_buf ocl_scratch(ocl_runtime *ocl, int slot, size_t count) {
 /* All queued commands have ended. */
 static void settled(ocl_runtime *ocl) {
   ocl->ring.used = 0;
-  ocl->queued = 0;
+  ocl->queued = ocl->unflushed = 0;
 }
 
 /* A blocking write returns when the source may be reused, and may return before it runs: "If blocking_write
@@ -124,7 +124,7 @@ void ocl_upload(cream_backend *backend, cream_buf dst, const void *src, size_t c
  * commands have ended then (section 5.11). */
 cream_status ocl_download_bytes(ocl_runtime *ocl, void *dst, cream_buf src, size_t bytes, cream_error *err) {
   if (!ocl->failed && bytes) {
-    clFlush(ocl->queue);
+    ocl_flush(ocl);
     ocl_stage_prefetch(ocl);
     double started = ocl_now();
     cl_int code = ocl_fault(OCL_FAULT_WAIT, clEnqueueReadBuffer(ocl->queue, ocl_handle(src), CL_TRUE,

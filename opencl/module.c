@@ -4,29 +4,14 @@
 #include "backend.h"
 #include "blas.h"
 #include "cache.h"
+#include "details.h"
 #include "driver.h"
 #include "error.h"
 #include "queue.h"
 #include "stage.h"
 #include "tune.h"
 
-/* Opens the device, which tests it, and records the result. */
-static void test_device(const ocl_choice *choice, cream_device *about) {
-  const cream_device_options options = {0};
-  ocl_runtime *ocl;
-  cream_error problem;
-  about->works = ocl_open(choice, &options, &ocl, &problem) == CREAM_OK;
-  if (!about->works) {
-    snprintf(about->problem, sizeof about->problem, "%.255s", problem.text);
-    return;
-  }
-  about->compiled = ocl->compiled;
-  about->cached = ocl->cached;
-  about->driver_caches = ocl_driver_caches(ocl);
-  ocl_close(ocl);
-}
-
-static cream_status list(bool test, cream_device **devices, int *count, cream_error *err) {
+static cream_status list(cream_device **devices, int *count, cream_error *err) {
   ocl_choice *choices;
   cream_status status = ocl_choices(&choices, count, err);
   if (status) return status;
@@ -35,10 +20,7 @@ static cream_status list(bool test, cream_device **devices, int *count, cream_er
     free(choices);
     return cream_fail_memory(err, (size_t)*count * sizeof **devices, "OpenCL devices");
   }
-  for (int i = 0; i < *count; i++) {
-    (*devices)[i] = choices[i].about;
-    if (test) test_device(&choices[i], &(*devices)[i]);
-  }
+  for (int i = 0; i < *count; i++) (*devices)[i] = choices[i].about;
   free(choices);
   return CREAM_OK;
 }
@@ -101,6 +83,7 @@ const cream_opencl_module cream_opencl_module_table = {
             .failed = ocl_any_failed,
             .stats = stats,
             .times = ocl_times,
+            .details = ocl_details,
             .prefetch = prefetch,
             .tune = ocl_tune,
         },

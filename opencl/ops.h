@@ -13,6 +13,6 @@ void ocl_ops_init(cream_backend *);
 
 /* Slots of cream_backend. */
 cream_status ocl_reserve(cream_backend *, const cream_conv *, int n, int h, int w, cream_error *);
-size_t ocl_workspace(cream_backend *, const cream_conv *, int n, int h, int w);
+void ocl_workspace(cream_backend *, const cream_conv *, int n, int h, int w, size_t sizes[CREAM_WORKSPACES]);
 
 #endif

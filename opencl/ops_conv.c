@@ -23,6 +23,11 @@ static int tiles(int n) {
   return (n + OCL_TILE - 1) / OCL_TILE;
 }
 
+/* Work-groups of a product of n columns, all along x (GROUP of kernels/common.cl). */
+static ocl_size tile_groups(int n, int row_tiles, int chunks) {
+  return (ocl_size){(size_t)tiles(n) * (size_t)row_tiles * (size_t)chunks, 1, 1};
+}
+
 static ocl_size tile_items(const ocl_runtime *ocl) {
   return (ocl_size){ocl->info.cpu ? 1 : 128, 1, 1};
 }
@@ -57,9 +62,9 @@ static void dense_forward(ocl_runtime *ocl, const cream_conv *conv, const cream_
   }
   if (bn && mode != CREAM_BN_RUNNING)
     partial = ocl_scratch(ocl, OCL_PARTIAL, (size_t)row_tiles * 2 * (size_t)y->c);
-  ocl_run_product_forward(ocl, (ocl_size){(size_t)tiles(y->c), (size_t)row_tiles, 1}, tile_items(ocl),
-                          OCL_TENSOR(&matrix), conv->weight, conv->bias, y->raw, partial, rows, matrix.c,
-                          y->c, ocl_area(&matrix), ocl_area(y));
+  ocl_run_product_forward(ocl, tile_groups(y->c, row_tiles, 1), tile_items(ocl), OCL_TENSOR(&matrix),
+                          conv->weight, conv->bias, y->raw, partial, rows, matrix.c, y->c, ocl_area(&matrix),
+                          ocl_area(y));
   if (bn) ocl_norm_forward(ocl, bn, mode, momentum, y, partial, row_tiles, row_tiles, rows, OCL_TILE);
 }
 
@@ -72,10 +77,9 @@ static void backward_weight(ocl_runtime *ocl, const cream_conv *conv, const crea
   if (by_blas(ocl))
     ocl_blas_backward_weight(ocl, matrix, y, dy->g, chunk, out);
   else
-    ocl_run_product_backward_weight(ocl,
-                                    (ocl_size){(size_t)tiles(matrix->c), (size_t)tiles(y->c), (size_t)chunks},
-                                    tile_items(ocl), OCL_TENSOR(y), OCL_GRAD(dy), OCL_TENSOR(matrix), out,
-                                    rows, y->c, matrix->c, ocl_area(y), ocl_area(matrix), chunk);
+    ocl_run_product_backward_weight(ocl, tile_groups(matrix->c, tiles(y->c), chunks), tile_items(ocl),
+                                    OCL_TENSOR(y), OCL_GRAD(dy), OCL_TENSOR(matrix), out, rows, y->c,
+                                    matrix->c, ocl_area(y), ocl_area(matrix), chunk);
   if (chunks > 1) ocl_sum_parts(ocl, out, conv->dweight, 1, (int)size, chunks, 1);
 }
 
@@ -90,8 +94,8 @@ static void product_backward_data(ocl_runtime *ocl, const cream_tensor *y, const
   int rows = ocl_pixels(y), span = ocl_sink_sums(sink) == 5 ? ocl_area(node) : rows;
   int parts = tiles(span), row_tiles = rows / span * parts;
   ocl_sink s = ocl_sink_begin(ocl, sink, row_tiles, parts);
-  ocl_run_product_backward_data(ocl, (ocl_size){(size_t)tiles(n), (size_t)row_tiles, 1}, tile_items(ocl),
-                                OCL_TENSOR(y), OCL_GRAD(dy), weight, OCL_SINK(&s), rows, y->c, n, ocl_area(y),
+  ocl_run_product_backward_data(ocl, tile_groups(n, row_tiles, 1), tile_items(ocl), OCL_TENSOR(y),
+                                OCL_GRAD(dy), weight, OCL_SINK(&s), rows, y->c, n, ocl_area(y),
                                 ocl_area(node), span, parts);
   ocl_sink_end(ocl, &s, row_tiles, parts);
 }
@@ -150,23 +154,25 @@ static void raise(size_t *size, size_t wanted) {
   if (*size < wanted) *size = wanted;
 }
 
-/* Elements of partial sums, `sums` numbers a channel, for any chunks of pixels and tiles of rows. */
-static size_t partial_sums(const cream_tensor *t, size_t sums) {
+/* Partial sums of the tensor, for any chunks of pixels and tiles of rows. */
+static int partial_sums(const cream_tensor *t) {
   ocl_chunks any = ocl_chunks_of(t, 1), lines = ocl_chunks_of(t, t->w);
   int most = any.chunks > lines.chunks ? any.chunks : lines.chunks;
   int row_tiles = t->n * tiles(ocl_area(t));
-  return (size_t)(most > row_tiles ? most : row_tiles) * sums * (size_t)t->c;
+  return most > row_tiles ? most : row_tiles;
 }
 
-/* Elements of each scratch that conv_forward and conv_backward of `conv` on [n,h,w,cin] and what follows them
- * need (their maximum, not their sum). */
+/* Raises the elements of each scratch to those that conv_forward and conv_backward of `conv` on [n,h,w,cin] and what
+ * follows them need. */
 static void scratch_sizes(const ocl_runtime *ocl, const cream_conv *conv, int n, int h, int w,
                           size_t size[OCL_SCRATCHES]) {
   cream_tensor x = {.n = n, .h = h, .w = w, .c = conv->cin};
   cream_tensor y = {.n = n, .h = cream_conv_out(conv, h), .w = cream_conv_out(conv, w), .c = conv->cout};
   size_t in = (size_t)ocl_pixels(&x), out = (size_t)ocl_pixels(&y);
-  raise(&size[OCL_PARTIAL], partial_sums(&x, 5));
-  raise(&size[OCL_PARTIAL], partial_sums(&y, 2));
+  raise(&size[OCL_PARTIAL], (size_t)partial_sums(&x) * 5 * (size_t)x.c);
+  raise(&size[OCL_PARTIAL], (size_t)partial_sums(&y) * 2 * (size_t)y.c);
+  raise(&size[OCL_MERGED], ocl_merged_size(x.c, partial_sums(&x)));
+  raise(&size[OCL_MERGED], ocl_merged_size(y.c, partial_sums(&y)));
   raise(&size[OCL_SMALL], 3 * (size_t)n * (size_t)conv->cout);
   if (conv->depthwise) {
     raise(&size[OCL_VALUES], in * (size_t)ocl_pitch(ocl, x.c));
@@ -194,9 +200,7 @@ cream_status ocl_reserve(cream_backend *backend, const cream_conv *conv, int n, 
   return ocl_status(ocl, err);
 }
 
-size_t ocl_workspace(cream_backend *backend, const cream_conv *conv, int n, int h, int w) {
-  size_t size[OCL_SCRATCHES] = {0}, all = 0;
-  scratch_sizes(ocl_of(backend), conv, n, h, w, size);
-  for (int slot = 0; slot < OCL_SCRATCHES; slot++) all += size[slot];
-  return all;
+void ocl_workspace(cream_backend *backend, const cream_conv *conv, int n, int h, int w,
+                   size_t sizes[CREAM_WORKSPACES]) {
+  scratch_sizes(ocl_of(backend), conv, n, h, w, sizes);
 }

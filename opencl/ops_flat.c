@@ -32,9 +32,11 @@ static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, 
   if (groups > DOT_GROUPS) groups = DOT_GROUPS;
   if (groups == 0) groups = 1;
   cream_buf partial = groups > 1 ? ocl_scratch(ocl, OCL_SMALL, groups) : out;
-  ocl_run_flat_dot(ocl, (ocl_size){groups, 1, 1}, OCL_FLAT_ITEMS, x, y, partial, (int)count);
+  ocl_run_flat_dot(ocl, (ocl_size){groups, 1, 1}, OCL_FLAT_ITEMS, x, y, partial, (int)count,
+                   (int)groups * OCL_FLAT);
   if (groups > 1)
-    ocl_run_flat_dot(ocl, (ocl_size){1, 1, 1}, OCL_FLAT_ITEMS, partial, CREAM_NO_BUF, out, (int)groups);
+    ocl_run_flat_dot(ocl, (ocl_size){1, 1, 1}, OCL_FLAT_ITEMS, partial, CREAM_NO_BUF, out, (int)groups,
+                     OCL_FLAT);
 }
 
 /* ---- optimisers ---------------------------------------------------------------------------------------- */

@@ -2,32 +2,59 @@
 
 #include "memory.h"
 
-enum { COLUMNS = 16, LANES = 16 };
+/* From MERGED_FROM chunks on, sums of MERGED chunks each are made first, by as many items as there are sums: the
+ * second step has few work-groups, one for COLUMNS channels. */
+enum { COLUMNS = 16, LANES = 16, MERGED = 64, MERGED_FROM = 256 };
 #define FINISH_ITEMS ((ocl_size){COLUMNS, LANES, 1})
 
 static ocl_size finish_groups(int c) {
   return (ocl_size){ocl_groups((size_t)c, COLUMNS), 1, 1};
 }
 
+size_t ocl_merged_size(int c, int chunks) {
+  return chunks < MERGED_FROM ? 0 : ocl_groups((size_t)chunks, MERGED) * 2 * (size_t)c;
+}
+
 void ocl_norm_forward(ocl_runtime *ocl, const cream_bn *bn, cream_bn_mode mode, float momentum,
                       const cream_tensor *y, cream_buf partial, int chunks, int parts, int span, int rows) {
+  int block = 1;
   if (mode == CREAM_BN_RUNNING) chunks = 0;
+  if (chunks >= MERGED_FROM) {
+    cream_buf merged = ocl_scratch(ocl, OCL_MERGED, ocl_merged_size(y->c, chunks));
+    size_t items = ocl_groups((size_t)chunks, MERGED) * (size_t)y->c;
+    ocl_run_norm_merge(ocl, ocl_flat_groups(items), OCL_FLAT_ITEMS, partial, merged, y->c, (int)items, chunks,
+                       MERGED, parts, span, rows);
+    partial = merged;
+    block = MERGED;
+  }
   ocl_run_norm_forward(ocl, finish_groups(y->c), FINISH_ITEMS, partial, bn->gamma, bn->beta, bn->running_mean,
-                       bn->running_var, bn->mean, bn->invstd, bn->scale, bn->shift, y->c, chunks, parts, span,
-                       rows, ocl_pixels(y), mode != CREAM_BN_RUNNING, mode == CREAM_BN_TRAIN, momentum,
-                       bn->eps);
+                       bn->running_var, bn->mean, bn->invstd, bn->scale, bn->shift, y->c, chunks, block,
+                       parts, span, rows, ocl_pixels(y), mode != CREAM_BN_RUNNING, mode == CREAM_BN_TRAIN,
+                       momentum, bn->eps);
+}
+
+static void sum_rows(ocl_runtime *ocl, cream_buf partial, cream_buf out, int n, int run, int parts, int total,
+                     float factor) {
+  ocl_run_norm_sum_parts(ocl, ocl_flat_groups((size_t)n * (size_t)run), OCL_FLAT_ITEMS, partial, out, n * run,
+                         run, parts, total, factor);
 }
 
 void ocl_norm_backward(ocl_runtime *ocl, const cream_bn *bn, int c, cream_buf partial, cream_buf gate,
                        cream_buf pool, int chunks, int pixels) {
+  if (!cream_buf_present(gate) && chunks >= MERGED_FROM) {
+    cream_buf merged = ocl_scratch(ocl, OCL_MERGED, ocl_merged_size(c, chunks));
+    int entries = (int)ocl_groups((size_t)chunks, MERGED);
+    sum_rows(ocl, partial, merged, entries, 2 * c, MERGED, chunks, 1);
+    partial = merged;
+    chunks = entries;
+  }
   ocl_run_norm_backward(ocl, finish_groups(c), FINISH_ITEMS, partial, gate, pool, bn->gamma, bn->mean,
                         bn->invstd, bn->dgamma, bn->dbeta, bn->a, bn->b, bn->c, c, chunks, (float)pixels);
 }
 
 void ocl_sum_parts(ocl_runtime *ocl, cream_buf partial, cream_buf out, int n, int run, int parts,
                    float factor) {
-  ocl_run_norm_sum_parts(ocl, ocl_flat_groups((size_t)n * (size_t)run), OCL_FLAT_ITEMS, partial, out, n * run,
-                         run, parts, factor);
+  sum_rows(ocl, partial, out, n, run, parts, n * parts, factor);
 }
 
 void ocl_bias_backward(ocl_runtime *ocl, const cream_tensor *y, const cream_grad *dy, cream_buf dbias) {

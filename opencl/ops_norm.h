@@ -8,6 +8,8 @@
  * in each span of `span`. CREAM_BN_RUNNING needs no partial sums. */
 void ocl_norm_forward(ocl_runtime *, const cream_bn *, cream_bn_mode, float momentum, const cream_tensor *y,
                       cream_buf partial, int chunks, int parts, int span, int rows);
+/* Elements of OCL_MERGED that both take for that many chunks. */
+size_t ocl_merged_size(int c, int chunks);
 /* a, b, c, dgamma, dbeta from partial [chunks][2][C] over `pixels`; where gate is present from gate_sums
  * [n][5][C] with the squeeze's gradient `pool`. */
 void ocl_norm_backward(ocl_runtime *, const cream_bn *, int c, cream_buf partial, cream_buf gate,

@@ -5,8 +5,9 @@
 
 #include "error.h"
 
-/* Most commands that may wait in the queue: some drivers hang on more. */
-enum { MAX_QUEUED = 8192 };
+/* Most commands that may wait in the queue: some drivers hang on more. And most that are not flushed: a driver
+ * need not begin with a command before clFlush (OpenCL 1.2, section 5.13), and rusticl does not. */
+enum { MAX_QUEUED = 8192, MAX_UNFLUSHED = 32 };
 
 cl_event *ocl_timing(ocl_runtime *ocl, cl_event *place) {
   *place = NULL;
@@ -43,18 +44,30 @@ void ocl_wait(ocl_runtime *ocl) {
   double started = ocl_now();
   cl_int code = ocl_fault(OCL_FAULT_WAIT, clFinish(ocl->queue));
   ocl->waited += ocl_now() - started;
-  ocl->queued = 0;
+  ocl->queued = ocl->unflushed = 0;
   if (code)
     ocl_fail(ocl, code, "waiting for its work");
   else if (ocl->profile)
     ocl_harvest(ocl);
 }
 
+void ocl_flush(ocl_runtime *ocl) {
+  if (ocl->failed) return;
+  cl_int code = clFlush(ocl->queue);
+  ocl->unflushed = 0;
+  if (code) ocl_fail(ocl, code, "sending its work");
+}
+
 void ocl_queued(ocl_runtime *ocl, ocl_kernel *kernel, cl_event event, cl_int code) {
   if (code) ocl_fail(ocl, code, kernel->name);
   if (event && (code || !keep_event(ocl, kernel, event))) clReleaseEvent(event);
   ocl->launches++;
-  if (++ocl->queued >= MAX_QUEUED || ocl->sync_each) ocl_wait(ocl);
+  ocl->queued++;
+  ocl->unflushed++;
+  if (ocl->queued >= MAX_QUEUED || ocl->sync_each)
+    ocl_wait(ocl);
+  else if (ocl->unflushed >= MAX_UNFLUSHED)
+    ocl_flush(ocl);
 }
 
 static int by_time(const void *a, const void *b) {

@@ -7,6 +7,9 @@
 /* Waits for all queued commands. */
 void ocl_wait(ocl_runtime *);
 
+/* Hands all queued commands to the device. */
+void ocl_flush(ocl_runtime *);
+
 /* Where a command is to put its event while commands are timed: `place`; else NULL. */
 cl_event *ocl_timing(ocl_runtime *, cl_event *place);
 /* Counts a queued command. `event` (may be NULL) becomes the runtime's, `code` is what queueing returned. */

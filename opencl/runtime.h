@@ -9,9 +9,10 @@
  *     stage, memory, tensor   image batches, buffers and copies, whole tensors
  *     blas        products through CLBlast
  *     chunks, ops_*, ops   the ops of core/backend.h
- *     device, backend, tune, module   which device, opening it, what cream-opencl.so exports
+ *     identity, known_drivers, device   which devices there are
+ *     backend, details, tune, module   opening one, what a report says, what cream-opencl.so exports
  *
- * open.c and absent.c belong to the program, which loads the module (opencl.h).
+ * driver.c, vendors.c and absent.c belong to the program, which loads the module (driver.h).
  *
  * Layout: activations are NHWC without padding, as on the CPU: neighbouring work-items take neighbouring
  * channels, and a 1x1 convolution is one row-major product of N*H*W rows. In CLBlast's column-major terms an
@@ -22,7 +23,7 @@
  * Errors: functions that queue return none. The first failure is kept, everything queued afterwards is
  * dropped, and the next download or synchronise returns the failure.
  *
- * Order: the queue is in order, so a kernel sees what was queued before it. No op waits, reads back or maps.
+ * Order: the queue is in order (OpenCL 1.2, section 5.11), so a kernel sees what was queued before it. No op waits, reads back or maps.
  */
 #ifndef CREAM_OPENCL_RUNTIME_H
 #define CREAM_OPENCL_RUNTIME_H
@@ -39,10 +40,12 @@
 
 /* Every device must offer work-groups and local memory of these sizes. */
 enum { OCL_MAX_GROUP = 256, OCL_MAX_LOCAL_BYTES = 32 << 10 };
+/* Work-groups of a launch: NVIDIA's limit in y and z, and how many are launched at once. */
+enum { OCL_MAX_GROUPS_Y = 65535, OCL_MOST_GROUPS = 8192 };
 enum {
   OCL_KERNEL_SLOTS = 512,
   OCL_MAX_PROGRAMS = 32,
-  OCL_SCRATCHES = 8,
+  OCL_SCRATCHES = CREAM_WORKSPACES,
   OCL_STAGES = 2,
   OCL_RING = 256 << 10
 };
@@ -123,7 +126,8 @@ typedef struct ocl_runtime {
   bool profile, sync_each, own_blas;
   ocl_timed *timed;
   size_t n_timed, timed_room;
-  unsigned queued; /* commands since the host last waited */
+  unsigned queued, unflushed; /* commands since the host last waited, and since the queue was last flushed */
+  size_t most_groups;         /* of a launch */
   uint64_t up_bytes, down_bytes, launches;
   double waited;
 

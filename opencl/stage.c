@@ -31,7 +31,8 @@ static cl_int stage_grow(ocl_runtime *ocl, ocl_stage *stage, size_t bytes) {
   return code;
 }
 
-/* Waits for the kernel that reads the stage's last batch. */
+/* Waits for the kernel that reads the stage's last batch: the event of a marker behind it (OpenCL 1.2, section 5.10). That
+ * kernel came after the copy out of `host`, so both `host` and the device's bytes may be overwritten then. */
 static cl_int wait_for_reader(ocl_runtime *ocl, ocl_stage *stage) {
   if (!stage->read) return CL_SUCCESS;
   double started = ocl_now();
@@ -56,7 +57,8 @@ cl_int ocl_stage_send(ocl_runtime *ocl, const uint8_t *pixels, size_t bytes, ocl
   forget(&stage->written);
   code = clEnqueueWriteBuffer(ocl->transfer, stage->device, CL_FALSE, 0, bytes, stage->host, 0, NULL,
                               &stage->written);
-  if (!code) code = clFlush(ocl->transfer);
+  if (!code)
+    code = clFlush(ocl->transfer); /* or a command of another queue may wait for ever (section 5.13) */
   stage->bytes = bytes;
   ocl->up_bytes += bytes;
   return code;

@@ -13,7 +13,9 @@ enum { MAX_CHANNELS = 4 };
 
 /* ---- image batches ------------------------------------------------------------------------------------- */
 
-/* Queues the kernel that turns the stage's bytes into values and frees the stage. */
+/* Queues the kernel that turns the stage's bytes into values and frees the stage. The queues have no order between
+ * them: a barrier waits for the copy's event, and the marker's event is complete when the kernel has ended (OpenCL 1.2,
+ * section 5.10). */
 static cl_int normalise(ocl_runtime *ocl, ocl_stage *stage, const cream_tensor *dst, size_t bytes,
                         const float *mean, const float *std) {
   float means[MAX_CHANNELS] = {0}, deviations[MAX_CHANNELS] = {1, 1, 1, 1};

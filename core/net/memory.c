@@ -12,9 +12,14 @@ static void refuse(const char *op) {
   abort();
 }
 
+static void note_buffer(cream_counter *counter, size_t count) {
+  if (count * 4 > counter->largest) counter->largest = count * 4;
+}
+
 static cream_status alloc(cream_backend *backend, size_t count, cream_buf *out, cream_error *err) {
   (void)err;
   counter_of(backend)->bytes += count * 4;
+  note_buffer(counter_of(backend), count);
   *out = (cream_buf){backend, 0};
   return CREAM_OK;
 }
@@ -56,8 +61,12 @@ static cream_status reserve(cream_backend *backend, const cream_conv *conv, int 
   (void)err;
   cream_counter *counter = counter_of(backend);
   if (!counter->real->workspace) return CREAM_OK;
-  size_t bytes = 4 * counter->real->workspace(counter->real, conv, n, h, w);
-  if (bytes > counter->workspace) counter->workspace = bytes;
+  counter->real->workspace(counter->real, conv, n, h, w, counter->workspaces);
+  counter->workspace = 0;
+  for (int i = 0; i < CREAM_WORKSPACES; i++) {
+    counter->workspace += 4 * counter->workspaces[i];
+    note_buffer(counter, counter->workspaces[i]);
+  }
   return CREAM_OK;
 }
 static void destroy(cream_backend *backend) {
@@ -85,9 +94,10 @@ static void copy(cream_backend *backend, cream_buf dst, cream_buf src, size_t co
 
 /* ---- optional ops ------------------------------------------------------------------------------------ */
 
-static size_t workspace(cream_backend *backend, const cream_conv *conv, int n, int h, int w) {
+static void workspace(cream_backend *backend, const cream_conv *conv, int n, int h, int w,
+                      size_t sizes[CREAM_WORKSPACES]) {
   cream_backend *real = counter_of(backend)->real;
-  return real->workspace(real, conv, n, h, w);
+  real->workspace(real, conv, n, h, w, sizes);
 }
 static size_t packed_size(cream_backend *backend, const cream_conv *conv) {
   cream_backend *real = counter_of(backend)->real;
@@ -103,7 +113,8 @@ static void pack_weights(cream_backend *backend, const cream_conv *conv, cream_b
 #define SET_OPTIONAL(result, name, parameters) backend->name = real->name ? name : NULL;
 
 void cream_counter_init(cream_counter *counter, cream_backend *real) {
-  *counter = (cream_counter){.real = real, .base = {.name = "count", .no_data = true}};
+  *counter =
+      (cream_counter){.real = real, .base = {.name = "count", .no_data = true, .largest = real->largest}};
   cream_backend *backend = &counter->base;
   CREAM_MEMORY_OPS(CREAM_SET_OP)
   CREAM_COMPUTE_OPS(SET_REFUSED)

@@ -12,7 +12,9 @@ typedef struct cream_counter {
   cream_backend base;  /* its buffers have no memory: uploads, fills and copies do nothing */
   cream_backend *real; /* the backend whose tensor sizes and workspace are counted; not owned */
   size_t bytes;        /* of all buffers */
+  size_t largest;      /* bytes of the largest buffer, of the workspace too */
   size_t workspace;    /* bytes; 0 where `real` has no `workspace` */
+  size_t workspaces[CREAM_WORKSPACES]; /* elements of its buffers */
 } cream_counter;
 
 /* `real` must outlive the counter, which needs no destroy. */

@@ -19,9 +19,26 @@ static size_t kept_of(const net_block_size *size, bool frozen) {
   return frozen ? size->out + size->vectors : size->train;
 }
 
+/* Adds the activations of one step to the last part, or to a new one where they would make it larger than a buffer
+ * may be. Those of frozen steps overwrite each other. */
+static void plan_part(cream_net *net, int step, size_t size, bool frozen) {
+  const size_t most = net->backend->largest ? net->backend->largest / 4 : SIZE_MAX;
+  if (!net->options.train) return;
+  net_part *last = net->n_parts ? &net->parts[net->n_parts - 1] : NULL;
+  if (last && frozen) {
+    last->size = net_max(last->size, size);
+  } else if (last && (last->size == 0 || last->size + size <= most)) {
+    last->size += size;
+  } else {
+    CREAM_ASSERT(net->n_parts < NET_MAX_PARTS);
+    net->parts[net->n_parts++] = (net_part){.size = size, .first_step = step};
+  }
+}
+
 /* Adds one step (the largest of `options` blocks) to the plan; *side becomes its output's. */
-static cream_status plan_step(cream_net *net, const net_block *blocks, int options, bool frozen, int *side,
+static cream_status plan_step(cream_net *net, int step, const net_block *blocks, int options, int *side,
                               cream_error *err) {
+  const bool frozen = step < net_first_trained(net);
   size_t train = 0;
   int out = *side;
   for (int i = 0; i < options; i++) {
@@ -36,28 +53,27 @@ static cream_status plan_step(cream_net *net, const net_block *blocks, int optio
     cream_status status = reserve_block(net, &blocks[i], *side, err);
     if (status) return status;
   }
-  net->train_size = frozen ? net_max(net->train_size, train) : net->train_size + train;
+  plan_part(net, step, train, frozen);
   *side = out;
   return CREAM_OK;
 }
 
 static cream_status plan(cream_net *net, cream_error *err) {
   int side = net->skeleton.resolution, first = net_first_trained(net), n_layers = net->skeleton.n_layers;
-  cream_status status = plan_step(net, &net->stem, 1, first > 0, &side, err);
+  cream_status status = plan_step(net, 0, &net->stem, 1, &side, err);
   for (int l = 0; l < n_layers && !status; l++)
-    status = plan_step(net, net->blocks[l], net->skeleton.layers[l].n_options, first > l + 1, &side, err);
-  if (!status) status = plan_step(net, &net->head, 1, first > n_layers + 1, &side, err);
+    status = plan_step(net, l + 1, net->blocks[l], net->skeleton.layers[l].n_options, &side, err);
+  if (!status) status = plan_step(net, n_layers + 1, &net->head, 1, &side, err);
   for (int i = 0; i < net->linear.n_units && !status; i++) {
     net_block one = {.n_units = 1, .units = {net->linear.units[i]}};
     status = reserve_block(net, &one, 1, err);
   }
-  if (first > n_layers + 1) net->train_size = 0; /* pooling reads the last step at once */
+  if (first > n_layers + 1) net->n_parts = 0; /* pooling reads the last step at once */
   net->tail_size = net_tail_size(net, net->options.batch);
   net->grad[0].size = net_max(net->grad[0].size, net_aligned(net->tail_size));
   net->grad[1].size = net->grad[2].size = net->grad[0].size;
   net->regions[NET_REGION_OTHER_OUT].size = net->regions[NET_REGION_OUT].size;
-  net->train_size += net->tail_size;
-  if (!net->options.train) net->train_size = 0;
+  plan_part(net, net_steps(net), net->tail_size, false);
   return status;
 }
 
@@ -116,7 +132,8 @@ static cream_status allocate_all(cream_net *net, cream_error *err) {
   if (!net->options.train) return CREAM_OK;
   if ((status = allocate(net, logits, &net->dlogits, err))) return status;
   if ((status = allocate(net, net->gradient_count, &net->gradients, err))) return status;
-  if ((status = allocate(net, net->train_size, &net->activations, err))) return status;
+  for (int i = 0; i < net->n_parts; i++)
+    if ((status = allocate(net, net->parts[i].size, &net->parts[i].start, err))) return status;
   size_t pool = (size_t)n * (size_t)net_max((size_t)widest(net), (size_t)net->skeleton.space.head.channels);
   if ((status = allocate(net, 5 * (size_t)n * (size_t)widest(net), &net->gate_sums, err))) return status;
   if (net->options.drop_path > 0 && (status = allocate_drop_path(net, pool, err))) return status;
@@ -149,11 +166,13 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
 
 void cream_net_destroy(cream_net *net) {
   if (!net) return;
-  cream_buf *buffers[] = {&net->packed,      &net->weights,   &net->statistics, &net->gradients,
-                          &net->activations, &net->input,     &net->dlogits,    &net->passing,
-                          &net->gate_sums,   &net->pool_grad, &net->zeros,      &net->discarded};
+  cream_buf *buffers[] = {&net->packed,    &net->weights, &net->statistics, &net->gradients,
+                          &net->input,     &net->dlogits, &net->passing,    &net->gate_sums,
+                          &net->pool_grad, &net->zeros,   &net->discarded};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) net->backend->release(net->backend, *buffers[i]);
+  for (int i = 0; i < net->n_parts; i++)
+    if (cream_buf_present(net->parts[i].start)) net->backend->release(net->backend, net->parts[i].start);
   free(net->drop_gates);
   free(net->params);
   free(net->blocks);

@@ -74,6 +74,15 @@ typedef struct net_region {
   size_t size;
 } net_region;
 
+/* Activations of neighbouring steps in one buffer, no larger than the device allows where a step needs no more. The
+ * step after the last block is that of the tail. */
+typedef struct net_part {
+  cream_buf start;
+  size_t size;
+  int first_step;
+} net_part;
+enum { NET_MAX_PARTS = NET_MAX_STEPS + 1 };
+
 /* Regions of inference: one for each convolution of a block, then two for the outputs of blocks in turn. */
 enum { NET_REGION_OUT = CREAM_MAX_UNITS, NET_REGION_OTHER_OUT, NET_REGIONS };
 
@@ -89,9 +98,10 @@ struct cream_net {
   size_t weight_count, statistic_count, gradient_count;
   cream_buf weights, statistics, gradients;
   cream_buf input, dlogits;
-  cream_buf activations; /* of the training path */
-  cream_buf passing;     /* what no call leaves behind: tensors of inference or gradients of activations */
-  size_t train_size, vectors_size, tail_size;
+  net_part parts[NET_MAX_PARTS]; /* activations of the training path */
+  int n_parts;
+  cream_buf passing; /* what no call leaves behind: tensors of inference or gradients of activations */
+  size_t vectors_size, tail_size;
   net_region regions[NET_REGIONS];        /* inference: outputs of convolutions */
   cream_buf infer_vectors[2], infer_tail; /* other buffers of a block; those after the last block */
   net_region grad[3];                     /* gradients of activations, in turn */

@@ -190,10 +190,19 @@ static int first_kept(const cream_net *net, const cream_path *path) {
   return step;
 }
 
+/* Moves on to the part that holds the activations of a step. */
+static void next_part(const cream_net *net, int step, int *part, net_bump *kept) {
+  while (*part + 1 < net->n_parts && net->parts[*part + 1].first_step <= step) {
+    CREAM_ASSERT(kept->used <= net->parts[*part].size);
+    *kept = (net_bump){.start = net->parts[++*part].start};
+  }
+}
+
 void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, net_layout_kind kind,
                 int first_step, const cream_tensor *input, net_drops drops) {
   bool train = kind == NET_LAYOUT_TRAIN;
-  net_bump kept = {.start = net->activations};
+  net_bump kept = {.start = net->n_parts ? net->parts[0].start : CREAM_NO_BUF};
+  int part = 0;
   int out = NET_REGION_OUT, first_trained = net_first_trained(net), keep_from = first_kept(net, path);
 
   tape->path = *path;
@@ -204,6 +213,7 @@ void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, ne
   for (int i = first_step; i < tape->n_steps; i++) {
     net_step *step = &tape->steps[i];
     bool trained = train && i >= first_trained;
+    next_part(net, i, &part, &kept);
     *step = (net_step){.block = net_block_at(net, path, i), .first = tape->n_records, .in = value};
     if (step->block->n_units > 0) {
       net_bump passing = {.start = net->infer_vectors[out - NET_REGION_OUT], .regions = net->regions};
@@ -219,7 +229,8 @@ void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, ne
     step->out = value;
   }
   net_bump tail = {.start = net->infer_tail};
+  next_part(net, tape->n_steps, &part, &kept);
   kept.regions = NULL;
   lay_tail(net, tape, &value.tensor, train ? &kept : &tail, drops.dropout);
-  CREAM_ASSERT(kept.used <= net->train_size);
+  CREAM_ASSERT(!train || kept.used <= net->parts[part].size);
 }

@@ -137,7 +137,7 @@ static const setting settings[] = {
            "training batches to recalibrate loaded weights with before a test; 0: none"),
     NUMBER(max_bad, 0, 1, "", "largest share of unreadable images; they are reported and skipped"),
     TEXT(seed, "seed of every random draw"),
-    TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, a part of a device's name, or auto"),
+    TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, opencl:local, a part of a device's name, or auto"),
     TEXT(opencl.parameters, "file of CLBlast parameters, written by cream bench --tune"),
     NUMBER(opencl.half, 0, 0, "", "store activations in half precision on an OpenCL device"),
     NUMBER(threads, 0, 1024, "", "threads; 0: all cores that the process may use, within its CPU quota"),

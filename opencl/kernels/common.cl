@@ -25,8 +25,14 @@
 typedef JOIN(float, V) vec;
 typedef JOIN(int, V) ivec;
 
-/* Work-groups of kernels over (vectors of channels, chunks of pixels). On CPUs a group is one item: drivers
- * run the items of a group one after the other there, and keep their variables in memory in between. */
+/* Work-groups lie along x alone: other dimensions have 65,535 of them at most on some devices. A launch of many
+ * is cut into several (ocl_run_args), each with its own offset, so a group's number is this one and not
+ * get_group_id. */
+#define GROUP (get_global_id(0) / get_local_size(0))
+
+/* Work-groups of kernels over (vectors of channels, chunks of pixels), those of the same chunks next to each
+ * other. On CPUs a group is one item: drivers run the items of a group one after the other there, and keep their
+ * variables in memory in between. */
 #ifdef CREAM_CPU
 #define LX 1
 #define LY 1
@@ -40,7 +46,7 @@ typedef JOIN(int, V) ivec;
 #define ITEMS 64
 #define FLAT  __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 #define ROW   FLAT
-#define AT_ROW(x, length) x += x##_0 + get_group_id(0) * (size_t)(length)
+#define AT_ROW(x, length) x += x##_0 + GROUP * (size_t)(length)
 
 #ifndef INLINE
 #define INLINE static inline __attribute__((always_inline))
@@ -407,9 +413,25 @@ typedef struct place {
   int ch, lanes, chunk, image, first, end;
 } place;
 
+/* Groups of a CHUNKED kernel side by side that cover c channels: ocl_chunk_groups. */
+INLINE int groups_across(int c) {
+  return (c + LX * V - 1) / (LX * V);
+}
+
+/* The first channel of the item's group, of the item, and the item's chunk. */
+INLINE int group_channel(int c) {
+  return (int)GROUP % groups_across(c) * (LX * V);
+}
+INLINE int item_channel(int c) {
+  return group_channel(c) + (int)get_local_id(0) * V;
+}
+INLINE int item_chunk(int c) {
+  return (int)GROUP / groups_across(c) * LY + (int)get_local_id(1);
+}
+
 INLINE bool place_of(place *at, CHUNKS) {
-  at->ch = (int)get_global_id(0) * V;
-  at->chunk = (int)get_global_id(1);
+  at->ch = item_channel(c);
+  at->chunk = item_chunk(c);
   if (at->ch >= c || at->chunk >= chunks) return false;
   at->lanes = min(V, c - at->ch);
   at->image = at->chunk / parts;

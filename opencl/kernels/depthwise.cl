@@ -7,7 +7,7 @@ enum { STRIP = 4, SPREAD = LX * V, MAX_TAPS = 7 };
 
 /* The group's weights as taps[tap][channel]. */
 INLINE void load_taps(__local float *taps, __global const float *w, int c, int count) {
-  int first = (int)get_group_id(0) * SPREAD, item = (int)(get_local_id(1) * LX + get_local_id(0));
+  int first = group_channel(c), item = (int)(get_local_id(1) * LX + get_local_id(0));
   for (int i = item; i < count * SPREAD; i += LX * LY) {
     int ch = i / count;
     taps[i % count * SPREAD + ch] = first + ch < c ? w[(size_t)first * count + i] : 0.0f;
@@ -135,13 +135,16 @@ INLINE void backward_chunk(__global const float *dy, const sink *to, __local con
     backward_chunk(dy, &to, taps, at, pitch, ih, iw, oh, ow, pad_h, pad_w, K, S, D);                         \
   }
 
-/* partial [chunk][tap][c], N taps from (ky, kx): over the chunk's rows of y, gradients times values. */
+/* partial [chunk][tap][c], N taps from (ky, kx): over the chunk's rows of y, gradients times values. Loops over
+ * the taps have a constant bound, or AMD's compiler keeps the sums in memory instead of registers. */
+#define EACH_TAP(j, N)                                                                                       \
+  _Pragma("unroll") for (int j = 0; j < MAX_TAPS; j++) if (j < N)
 INLINE void weight_chunk(__global const float *x, __global const float *dy, __global float *partial, int ch,
                          int c, int first, int end, int pitch, int ih, int iw, int oh, int ow, int pad_h,
                          int pad_w, int ky, int kx, const int N, const int S, const int D) {
   vec sums[MAX_TAPS];
 #pragma unroll
-  for (int j = 0; j < N; j++) sums[j] = (vec)(0.0f);
+  for (int j = 0; j < MAX_TAPS; j++) sums[j] = (vec)(0.0f);
   for (int row = first; row < end; row++) {
     int iy = row % oh * S - pad_h + ky * D;
     if (iy < 0 || iy >= ih) continue;
@@ -151,25 +154,24 @@ INLINE void weight_chunk(__global const float *x, __global const float *dy, __gl
       vec d = vec_load(0, from + ox * pitch);
       int ix = ox * S - pad_w + kx * D;
       if (ix >= 0 && ix + (N - 1) * D < iw) {
-#pragma unroll
-        for (int j = 0; j < N; j++) sums[j] += d * vec_load(0, line + (ix + j * D) * pitch);
+        EACH_TAP(j, N)
+          sums[j] += d * vec_load(0, line + (ix + j * D) * pitch);
       } else {
-#pragma unroll
-        for (int j = 0; j < N; j++)
+        EACH_TAP(j, N)
           if (ix + j * D >= 0 && ix + j * D < iw) sums[j] += d * vec_load(0, line + (ix + j * D) * pitch);
       }
     }
   }
-#pragma unroll
-  for (int j = 0; j < N; j++) store_lanes(sums[j], partial + (size_t)j * c, min(V, c - ch));
+  EACH_TAP(j, N)
+    store_lanes(sums[j], partial + (size_t)j * c, min(V, c - ch));
 }
 
 /* N: taps of an item; `total` rows of y in chunks of `rows`. */
 #define BACKWARD_WEIGHT(name, K, S, D, N)                                                                    \
   CHUNKED void name(IN(x), IN(dy), BUF(partial), const int c, const int total, const int chunks,             \
                     const int rows, const int pitch, GEOMETRY) {                                             \
-    int ch = (int)get_global_id(0) * V, items = (K) * (K) / (N), chunk = (int)get_global_id(1) / items;      \
-    int tap = (int)get_global_id(1) % items * (N);                                                           \
+    int ch = item_channel(c), items = (K) * (K) / (N), chunk = item_chunk(c) / items;                        \
+    int tap = item_chunk(c) % items * (N);                                                                   \
     if (ch >= c || chunk >= chunks) return;                                                                  \
     AT(x);                                                                                                   \
     AT(dy);                                                                                                  \

@@ -24,13 +24,12 @@ FLAT void flat_axpy(IN(x), BUF(y), const int count, const float alpha) {
   store_lanes(load_lanes(y + at, lanes) + alpha * load_lanes(x + at, lanes), y + at, lanes);
 }
 
-/* out [group] = over the group's elements, <x, y>; without y, the sum of x. */
-FLAT void flat_dot(IN(x), IN(y), BUF(out), const int count) {
+/* out [group] = over the group's elements, <x, y>; without y, the sum of x. `stride`: items in all. */
+FLAT void flat_dot(IN(x), IN(y), BUF(out), const int count, const int stride) {
   __local float space[ITEMS];
   AT(x);
   AT(y);
   AT_ROW(out, 1);
-  int stride = (int)get_global_size(0);
   float sum = 0.0f;
   for (int i = (int)get_global_id(0); i < count; i += stride) sum += y ? x[i] * y[i] : x[i];
   sum = group_sum(space, sum);

@@ -25,5 +25,5 @@ __attribute__((reqd_work_group_size(256, 1, 1))) __kernel void self_test(IN(x), 
     if (l < s) part[l] += part[l + s];
     barrier(CLK_LOCAL_MEM_FENCE);
   }
-  if (l == 0) sums[get_group_id(0)] = part[0];
+  if (l == 0) sums[GROUP] = part[0];
 }

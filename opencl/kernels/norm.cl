@@ -22,12 +22,43 @@ INLINE spread merge(spread a, spread b) {
   return s;
 }
 
-/* Statistics, scale and shift from partial [chunk][2][c], chunks of `rows` pixels in spans of `span` (parts
- * chunks each). Unless `measured`, the running statistics are used and partial is absent; `moves`: the batch's
+/* Pixels of the chunks before chunk k, for chunks of `rows` pixels in spans of `span` (parts chunks each). */
+INLINE int pixels_before(int k, int parts, int span, int rows) {
+  return k / parts * span + min(k % parts * rows, span);
+}
+
+/* Entry k of statistics [entry][2][c], which has `block` chunks, the last one those that are left. */
+INLINE spread entry_of(__global const float *partial, int k, int ch, int c, int chunks, int block, int parts,
+                       int span, int rows) {
+  __global const float *from = partial + (size_t)k * 2 * c + ch;
+  int pixels = pixels_before(min((k + 1) * block, chunks), parts, span, rows) -
+               pixels_before(k * block, parts, span, rows);
+  spread s = {(float)pixels, from[0], from[c]};
+  return s;
+}
+
+/* merged [entry][2][c]: the statistics of `block` chunks of partial [chunk][2][c] each, in `items` items. */
+FLAT void norm_merge(IN(partial), BUF(merged), const int c, const int items, const int chunks, const int block,
+                     const int parts, const int span, const int rows) {
+  int i = (int)get_global_id(0), ch = i % c, entry = i / c;
+  if (i >= items) return;
+  AT(partial);
+  AT(merged);
+  spread s;
+  s.count = s.mean = s.squares = 0.0f;
+  for (int k = entry * block; k < min((entry + 1) * block, chunks); k++)
+    s = merge(s, entry_of(partial, k, ch, c, chunks, 1, parts, span, rows));
+  merged += (size_t)entry * 2 * c + ch;
+  merged[0] = s.mean;
+  merged[c] = s.squares;
+}
+
+/* Statistics, scale and shift from partial [entry][2][c], entries of `block` chunks of `rows` pixels in spans of
+ * `span` (parts chunks each). Unless `measured`, the running statistics are used and partial is absent; `moves`: the batch's
  * statistics move the running ones. */
 FINISH void norm_forward(IN(partial), IN(gamma), IN(beta), BUF(running_mean), BUF(running_var), BUF(mean),
-                         BUF(invstd), BUF(scale), BUF(shift), const int c, const int chunks, const int parts,
-                         const int span, const int rows, const int count, const int measured,
+                         BUF(invstd), BUF(scale), BUF(shift), const int c, const int chunks, const int block,
+                         const int parts, const int span, const int rows, const int count, const int measured,
                          const int moves, const float momentum, const float eps) {
   __local float counts[LANES * COLUMNS], means[LANES * COLUMNS], squares[LANES * COLUMNS];
   AT(partial);
@@ -43,11 +74,8 @@ FINISH void norm_forward(IN(partial), IN(gamma), IN(beta), BUF(running_mean), BU
   spread s;
   s.count = s.mean = s.squares = 0.0f;
   if (ch < c)
-    for (int k = lane; k < chunks; k += LANES) {
-      __global const float *from = partial + (size_t)k * 2 * c + ch;
-      spread more = {(float)min(rows, span - k % parts * rows), from[0], from[c]};
-      s = merge(s, more);
-    }
+    for (int k = lane; k * block < chunks; k += LANES)
+      s = merge(s, entry_of(partial, k, ch, c, chunks, block, parts, span, rows));
   counts[at] = s.count;
   means[at] = s.mean;
   squares[at] = s.squares;
@@ -159,14 +187,16 @@ FINISH void norm_bias(TENSOR(y), GRAD(dy), BUF(dbias), const int c, const int ro
   if (lane == 0 && lanes > 0) store_lanes(vec_load(0, sums + at), dbias + ch, lanes);
 }
 
-/* out [i / run][i % run] = factor * sum over k < parts of partial [i / run][k][i % run]. */
+/* out [i / run][i % run] = factor * sum over k < parts of partial [i / run][k][i % run], of which there are
+ * `total` rows in all. */
 FLAT void norm_sum_parts(IN(partial), BUF(out), const int count, const int run, const int parts,
-                         const float factor) {
+                         const int total, const float factor) {
   int i = (int)get_global_id(0);
   if (i >= count) return;
   AT(partial);
   AT(out);
   float sum = 0.0f;
-  for (int k = 0; k < parts; k++) sum += partial[((size_t)(i / run) * parts + k) * run + i % run];
+  int first = i / run * parts, end = min(first + parts, total);
+  for (int k = first; k < end; k++) sum += partial[(size_t)k * run + i % run];
   out[i] = sum * factor;
 }

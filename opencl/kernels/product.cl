@@ -118,8 +118,13 @@ typedef struct tile {
   int row, row_end, column, column_end, step, step_end;
 } tile;
 
+INLINE int tiles(int n) {
+  return (n + TILE - 1) / TILE;
+}
+
+/* The group's tile; those of the same rows are next to each other. */
 INLINE tile tile_of(int row, int row_end, int column_end, int step, int step_end) {
-  tile t = {row, row_end, (int)get_group_id(0) * TILE, column_end, step, step_end};
+  tile t = {row, row_end, (int)GROUP % tiles(column_end) * TILE, column_end, step, step_end};
   return t;
 }
 
@@ -159,8 +164,8 @@ PRODUCT void product_forward(TENSOR(x), IN(w), IN(bias), BUF(y), BUF(partial), c
   AT(partial);
   const tensor t = TENSOR_OF(x, k, area);
   const source left = values_of(t), right = weights_of(w, k);
-  const tile at = tile_of((int)get_group_id(1) * TILE, rows, n, 0, k);
-  int item = (int)get_local_id(0);
+  int item = (int)get_local_id(0), row_tile = (int)GROUP / tiles(n);
+  const tile at = tile_of(row_tile * TILE, rows, n, 0, k);
   cell cells[SHARE];
   product(a, b, &left, false, &right, false, &at, cells);
   EACH_CELL(mine, group, row, column) {
@@ -195,7 +200,7 @@ PRODUCT void product_forward(TENSOR(x), IN(w), IN(bias), BUF(y), BUF(partial), c
       spread += squares[g * TILE + i] + delta * delta * (float)taken * share;
       taken += more;
     }
-    __global float *out = partial + (uint)get_group_id(1) * 2 * n + at.column + i;
+    __global float *out = partial + (uint)row_tile * 2 * n + at.column + i;
     out[0] = all;
     out[n] = spread;
   }
@@ -212,7 +217,7 @@ PRODUCT void product_backward_data(TENSOR(y), GRAD(dy), IN(w), SINK(s), const in
   const grad d = GRAD_OF(dy);
   const source left = gradients_of(t, d), right = weights_of(w, n);
   const sink to = SINK_OF(s, n, area);
-  int item = (int)get_local_id(0), row_tile = (int)get_group_id(1);
+  int item = (int)get_local_id(0), row_tile = (int)GROUP / tiles(n);
   int first_row = row_tile / parts * span + row_tile % parts * TILE;
   int end = min(min(first_row + TILE, (row_tile / parts + 1) * span), rows);
   const tile at = tile_of(first_row, end, n, 0, k);
@@ -256,11 +261,11 @@ PRODUCT void product_backward_weight(TENSOR(y), GRAD(dy), TENSOR(x), BUF(out), c
   const tensor t = TENSOR_OF(y, m, y_area), u = TENSOR_OF(x, n, area);
   const grad d = GRAD_OF(dy);
   const source left = gradients_of(t, d), right = values_of(u);
-  int item = (int)get_local_id(0), first = (int)get_group_id(2) * chunk;
-  const tile at = tile_of((int)get_group_id(1) * TILE, m, n, first, min(first + chunk, rows));
+  int item = (int)get_local_id(0), group = (int)GROUP / tiles(n), part = group / tiles(m), first = part * chunk;
+  const tile at = tile_of(group % tiles(m) * TILE, m, n, first, min(first + chunk, rows));
   cell cells[SHARE];
   product(a, b, &left, true, &right, true, &at, cells);
-  out += (size_t)get_group_id(2) * m * n;
+  out += (size_t)part * m * n;
   EACH_CELL(mine, group, row, column) {
     int ch = at.column + column, lanes = min(V, n - ch);
     if (lanes <= 0) continue;

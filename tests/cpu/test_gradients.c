@@ -1,7 +1,7 @@
 /* Every backward op of the plain backend against central differences of its forward ops, through the
  * chains that a network makes of them.
  */
-#include "ops.h"
+#include "tools/bench/parity_ops.h"
 
 enum { PARAMS = 32, SAMPLES = 40 };
 #define TOLERANCE 3e-3

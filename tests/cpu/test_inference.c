@@ -1,7 +1,7 @@
 /* Convolutions of networks for inference: bias and activation applied as the output is written, weights
  * packed beforehand. Every instruction set against the plain kernels, 1e-5 relative to the largest value.
  */
-#include "ops.h"
+#include "tools/bench/parity_ops.h"
 
 typedef struct inference_case {
   int n, h, w, cin, cout, kernel, stride;

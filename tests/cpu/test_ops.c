@@ -1,5 +1,5 @@
 /* The plain backend's forward ops, losses, optimisers and memory against direct formulas. */
-#include "ops.h"
+#include "tools/bench/parity_ops.h"
 
 static cream_backend *backend;
 

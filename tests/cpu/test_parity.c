@@ -1,7 +1,7 @@
 /* Tuned kernels against the plain ones, on every instruction set that this machine has, with any number of
  * threads. An argument is a filter on test names, as in `test_parity 'conv_*'`.
  */
-#include "parity_tables.h"
+#include "tools/bench/parity_tables.h"
 
 /* With sanitizers, one thread and three, once. */
 enum { THREADS = 3, STEP = CREAM_SLOW_CHECKER ? 2 : 1, REPEATS = CREAM_SLOW_CHECKER ? 1 : 2 };

@@ -1,7 +1,7 @@
 /* The sigmoid of every instruction set against libm's in double: within the error that cpu/kernels/math.h
  * states.
  */
-#include "ops.h"
+#include "tools/bench/parity_ops.h"
 
 enum { POINTS = 1 << 16 };
 

@@ -3,7 +3,7 @@
  */
 #include "complete.h"
 #include "core/net/memory.h"
-#include "ops.h"
+#include "tools/bench/parity_ops.h"
 /* Part of the program, not of a library. */
 #include "tools/bench/profiled.c"
 

@@ -1,10 +1,10 @@
-/* Golden data for an `ops` (tests/cpu/ops.h): inputs by name, and comparison with expected values. Names are
+/* Golden data for an `ops` (tools/bench/parity_ops.h): inputs by name, and comparison with expected values. Names are
  * printf formats; in the file they follow `part.`.
  */
 #ifndef CREAM_TESTS_GOLDEN_GOLDEN_H
 #define CREAM_TESTS_GOLDEN_GOLDEN_H
 
-#include "tests/cpu/ops.h"
+#include "tools/bench/parity_ops.h"
 
 #include "io/weights/safetensors.h"
 

@@ -31,7 +31,7 @@ static inline void device_need(void) {
   cream_device *devices;
   cream_error err;
   int count;
-  if (cream_opencl_driver.list(false, &devices, &count, &err)) {
+  if (cream_opencl_driver.list(&devices, &count, &err)) {
     puts(err.text);
     exit(77);
   }

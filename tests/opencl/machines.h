@@ -1,8 +1,8 @@
-/* The device with each set of kernels and products, as machines of parity.h; and the tests on them. */
+/* The device with each set of kernels and products, as machines of parity_cases.h; and the tests on them. */
 #ifndef CREAM_TESTS_OPENCL_MACHINES_H
 #define CREAM_TESTS_OPENCL_MACHINES_H
 
-#include "tests/cpu/parity_tables.h"
+#include "tools/bench/parity_tables.h"
 
 #include "device.h"
 

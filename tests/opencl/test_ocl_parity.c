@@ -1,6 +1,6 @@
 /* Every op on an OpenCL device against the plain CPU kernels, twice, with each set of kernels and products. An
  * argument is a filter on test names. */
-#include "tests/cpu/parity_tables.h"
+#include "tools/bench/parity_tables.h"
 
 #include "machines.h"
 

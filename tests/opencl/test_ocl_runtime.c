@@ -72,73 +72,14 @@ static void test_copies(void **state) {
   ocl_close(ocl);
 }
 
-/* ---- a driver that delays writes ------------------------------------------------------------------------ */
-
-/* While `delays`, writes run as late as OpenCL allows: at the next read or clFinish. A blocking one returns at
- * once, having copied its source. The linker puts these functions in place of OpenCL's. */
-typedef struct delayed_write {
-  cl_mem mem;
-  size_t offset, size;
-  const void *src;
-  void *copy; /* of a blocking write's source */
-} delayed_write;
-enum { MAX_DELAYED = 16 };
-static bool delays;
-static delayed_write delayed[MAX_DELAYED];
-static int n_delayed;
-
-cl_int __real_clEnqueueWriteBuffer(cl_command_queue, cl_mem, cl_bool, size_t, size_t, const void *, cl_uint,
-                                   const cl_event *, cl_event *);
-cl_int __wrap_clEnqueueWriteBuffer(cl_command_queue, cl_mem, cl_bool, size_t, size_t, const void *, cl_uint,
-                                   const cl_event *, cl_event *);
-cl_int __real_clEnqueueReadBuffer(cl_command_queue, cl_mem, cl_bool, size_t, size_t, void *, cl_uint,
-                                  const cl_event *, cl_event *);
-cl_int __wrap_clEnqueueReadBuffer(cl_command_queue, cl_mem, cl_bool, size_t, size_t, void *, cl_uint,
-                                  const cl_event *, cl_event *);
-cl_int __real_clFinish(cl_command_queue);
-cl_int __wrap_clFinish(cl_command_queue);
-
-static void run_delayed(cl_command_queue queue) {
-  for (int i = 0; i < n_delayed; i++) {
-    const delayed_write *w = &delayed[i];
-    assert_int_equal(
-        __real_clEnqueueWriteBuffer(queue, w->mem, CL_TRUE, w->offset, w->size, w->src, 0, NULL, NULL), 0);
-    free(w->copy);
-  }
-  n_delayed = 0;
-}
-
-cl_int __wrap_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking, size_t offset,
-                                   size_t size, const void *src, cl_uint n, const cl_event *wait,
-                                   cl_event *event) {
-  if (!delays) return __real_clEnqueueWriteBuffer(queue, mem, blocking, offset, size, src, n, wait, event);
-  assert_true(n_delayed < MAX_DELAYED);
-  delayed_write *w = &delayed[n_delayed++];
-  *w = (delayed_write){mem, offset, size, src, blocking ? malloc(size) : NULL};
-  if (w->copy) w->src = memcpy(w->copy, src, size);
-  return CL_SUCCESS;
-}
-
-cl_int __wrap_clEnqueueReadBuffer(cl_command_queue queue, cl_mem mem, cl_bool blocking, size_t offset,
-                                  size_t size, void *dst, cl_uint n, const cl_event *wait, cl_event *event) {
-  run_delayed(queue);
-  return __real_clEnqueueReadBuffer(queue, mem, blocking, offset, size, dst, n, wait, event);
-}
-
-cl_int __wrap_clFinish(cl_command_queue queue) {
-  run_delayed(queue);
-  return __real_clFinish(queue);
-}
-
-/* A large upload does not free the memory that queued small ones still read. */
-static void test_delayed_copies(void **state) {
+/* A large upload does not free the memory that queued small ones still read (under late_commands.c). */
+static void test_order_copies(void **state) {
   (void)state;
   enum { SMALL = 1000, LARGE = 40000, ROUNDS = 3, EACH = 2 * SMALL + LARGE, COUNT = ROUNDS * EACH };
   static float values[COUNT], got[COUNT];
   ocl_runtime *ocl = open_runtime(false);
   cream_buf buf = alloc(ocl, COUNT);
   fill(values, COUNT, 3);
-  delays = true;
   for (size_t r = 0; r < ROUNDS; r++) {
     const size_t at = r * EACH;
     ocl->base.upload(&ocl->base, cream_buf_at(buf, at), values + at, SMALL);
@@ -146,7 +87,6 @@ static void test_delayed_copies(void **state) {
     ocl->base.upload(&ocl->base, cream_buf_at(buf, at + SMALL + LARGE), values + at + SMALL + LARGE, SMALL);
   }
   get(ocl, got, buf, COUNT);
-  delays = false;
   assert_memory_equal(got, values, sizeof got);
   ocl->base.release(&ocl->base, buf);
   ocl_close(ocl);
@@ -196,7 +136,7 @@ static const uint8_t *next(void *context, size_t *bytes) {
 }
 
 /* Prefetched images are not sent again, unless they have changed since. */
-static void test_prefetch(void **state) {
+static void test_order_prefetch(void **state) {
   (void)state;
   enum { N = 3, SIDE = 5, COUNT = N * SIDE * SIDE * 3 };
   const float mean[] = {0.5f, 0.25f, 0}, std[] = {0.25f, 0.5f, 1};
@@ -221,6 +161,27 @@ static void test_prefetch(void **state) {
     assert_int_equal(f.asked, round + 1);
   }
   ocl->base.release(&ocl->base, x.raw);
+  ocl_close(ocl);
+}
+
+/* Batches that are uploaded while earlier ones are still queued: the host does not overwrite what they read. */
+static void test_order_images(void **state) {
+  (void)state;
+  enum { SIDE = 4, COUNT = SIDE * SIDE * 3, BATCHES = 6 };
+  const float mean[] = {0, 0, 0}, std[] = {1, 1, 1};
+  uint8_t pixels[COUNT];
+  float got[BATCHES * COUNT];
+  ocl_runtime *ocl = open_runtime(false);
+  cream_buf all = alloc(ocl, BATCHES * COUNT);
+  for (int b = 0; b < BATCHES; b++) {
+    cream_tensor x = {.n = 1, .h = SIDE, .w = SIDE, .c = 3, .raw = cream_buf_at(all, (size_t)b * COUNT)};
+    for (int i = 0; i < COUNT; i++) pixels[i] = (uint8_t)(i * 5 + b * 31);
+    ocl->base.upload_pixels(&ocl->base, &x, pixels, mean, std);
+  }
+  get(ocl, got, all, BATCHES * COUNT);
+  for (int i = 0; i < BATCHES * COUNT; i++)
+    assert_float_equal(got[i], (float)(uint8_t)(i % COUNT * 5 + i / COUNT * 31) / 255, 1e-6f);
+  ocl->base.release(&ocl->base, all);
   ocl_close(ocl);
 }
 
@@ -386,6 +347,8 @@ static void test_cache(void **state) {
   (void)state;
   ocl_runtime *ocl = open_runtime(false);
   char folder[] = "/tmp/cream-cache-XXXXXX", path[256];
+  const char *home = getenv("XDG_CACHE_HOME");
+  char *before = home ? strdup(home) : NULL;
   assert_non_null(mkdtemp(folder));
   setenv("XDG_CACHE_HOME", folder, 1);
   setenv("CREAM_OPENCL_CACHE", "1", 1);
@@ -426,16 +389,25 @@ static void test_cache(void **state) {
   assert_int_equal(rmdir(path), 0);
   assert_int_equal(rmdir(folder), 0);
   unsetenv("CREAM_OPENCL_CACHE");
+  unsetenv("XDG_CACHE_HOME");
+  if (before) setenv("XDG_CACHE_HOME", before, 1);
+  free(before);
   ocl_close(ocl);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   device_need();
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_copies),    cmocka_unit_test(test_delayed_copies),
-      cmocka_unit_test(test_half),      cmocka_unit_test(test_prefetch),
-      cmocka_unit_test(test_products),  cmocka_unit_test(test_warming),
-      cmocka_unit_test(test_too_large), cmocka_unit_test(test_cache),
+      cmocka_unit_test(test_copies),
+      cmocka_unit_test(test_order_copies),
+      cmocka_unit_test(test_half),
+      cmocka_unit_test(test_order_prefetch),
+      cmocka_unit_test(test_order_images),
+      cmocka_unit_test(test_products),
+      cmocka_unit_test(test_warming),
+      cmocka_unit_test(test_too_large),
+      cmocka_unit_test(test_cache),
       cmocka_unit_test(test_lost), /* last: a lost device fails all later tests */
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* Every kernel on tiny shapes, for a checker of memory and races that is slow (Oclgrind): the cases of
- * parity.h, once; no kernel may be left out. */
-#include "tests/cpu/parity_tables.h"
+ * parity_cases.h, once; no kernel may be left out. */
+#include "tools/bench/parity_tables.h"
 
 #include "machines.h"
 #include "opencl/launch.h"
@@ -10,13 +10,13 @@ static const shape dense[] = {
 static const shape long_rows[] = {{2, 12, 11, 3, 5, 1, 1, 1}};
 static const shape depthwise[] = {
     {2, 5, 9, 9, 9, 3, 1, 1}, {1, 5, 6, 5, 5, 3, 2, 1}, {1, 6, 6, 4, 4, 5, 1, 1}, {1, 7, 5, 3, 3, 5, 2, 1},
-    {1, 8, 8, 2, 2, 7, 1, 1}, {1, 4, 9, 5, 5, 7, 2, 1}, {1, 6, 5, 3, 3, 3, 1, 2}};
+    {1, 8, 8, 2, 2, 7, 1, 1}, {1, 4, 9, 5, 5, 7, 2, 1}, {1, 6, 5, 3, 3, 3, 1, 2}, {260, 1, 1, 5, 5, 3, 1, 1}};
 static const shape planes[] = {{2, 9, 8, 9, 9, 1, 1, 1}, {3, 2, 1, 5, 5, 1, 1, 1}};
 /* A work-group has 64 items: more classes than these, and more rows. */
 static const shape rows[] = {{5, 1, 1, 69, 9, 1, 1, 1}, {1, 11, 6, 2, 9, 1, 1, 1}};
 static const shape points[] = {{1, 3, 2, 9, 5, 1, 1, 1}};
 static const shape blocks[] = {{2, 3, 2, 9, 9, 1, 1, 1}, {1, 25, 25, 8, 8, 1, 1, 1}};
-/* The first variants of each table of parity.h that together run every part of a kernel. */
+/* The first variants of each table of parity_cases.h that together run every part of a kernel. */
 static const variant forward[] = {{MAP | GATE | BN, CREAM_ACT_SWISH, CREAM_BN_TRAIN},
                                   {BIAS | BN, CREAM_ACT_NONE, CREAM_BN_RUNNING}};
 static const variant backward[] = {

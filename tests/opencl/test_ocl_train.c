@@ -1,4 +1,5 @@
-/* Whole training steps on an OpenCL device against the plain CPU kernels, and the traffic of a step. */
+/* Whole training steps on an OpenCL device against the plain CPU kernels, and the traffic of a step. An argument is a
+ * filter on test names. */
 #include "micro.h"
 
 #include "core/train/train.h"
@@ -247,8 +248,9 @@ static void test_traffic(void **state) {
   device->destroy(device);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   device_need();
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_step_sgd),    cmocka_unit_test(test_step_rmsprop),
       cmocka_unit_test(test_step_frozen), cmocka_unit_test(test_half),

@@ -356,9 +356,10 @@ static void upload_tensor(cream_backend *backend, const cream_tensor *dst, const
   inner->upload_tensor(inner, dst, src);
 }
 
-static size_t workspace(cream_backend *backend, const cream_conv *conv, int n, int h, int w) {
+static void workspace(cream_backend *backend, const cream_conv *conv, int n, int h, int w,
+                      size_t sizes[CREAM_WORKSPACES]) {
   cream_backend *inner = profiled_of(backend)->inner;
-  return inner->workspace(inner, conv, n, h, w);
+  inner->workspace(inner, conv, n, h, w, sizes);
 }
 
 static size_t packed_size(cream_backend *backend, const cream_conv *conv) {
@@ -396,7 +397,11 @@ cream_status profiled_create(cream_backend *inner, cream_backend **out, cream_er
   }
   p->inner = inner;
   cream_backend *backend = &p->base;
-  *backend = (cream_backend){.name = inner->name, .no_data = inner->no_data, .memory = inner->memory};
+  *backend = (cream_backend){.name = inner->name,
+                             .no_data = inner->no_data,
+                             .memory = inner->memory,
+                             .largest = inner->largest,
+                             .shared = inner->shared};
   CREAM_REQUIRED_OPS(CREAM_SET_OP)
 #define SET_OPTIONAL(result, name, parameters) backend->name = inner->name ? name : NULL;
   CREAM_OPTIONAL_OPS(SET_OPTIONAL)

@@ -25,6 +25,7 @@
   X(predict)                                                                                                 \
   X(export)                                                                                                  \
   X(docs)                                                                                                    \
+  X(probe)                                                                                                   \
   X(version)
 
 #define COMMAND_DECLARE(name_) extern const cli_command command_##name_;

@@ -9,6 +9,7 @@
 #include "io/base/file.h"
 #include "io/dataset/loader.h"
 #include "measure.h"
+#include "probe.h"
 
 #define DRIVER(driver) &driver,
 static const cream_driver *const drivers[] = {CREAM_DRIVERS(DRIVER)};
@@ -35,7 +36,8 @@ static bool has_device(const cream_driver *driver, const char *word) {
   cream_device *devices;
   cream_error absent;
   int count;
-  if (driver->list(false, &devices, &count, &absent) != CREAM_OK) return false;
+  if (probe_prepare(driver, &absent) != CREAM_OK || driver->list(&devices, &count, &absent) != CREAM_OK)
+    return false;
   bool found = false;
   for (int i = 0; i < count; i++) found = found || cream_device_is_meant(&devices[i], word);
   free(devices);
@@ -59,8 +61,23 @@ const char *device_driver_name(int driver) {
   return drivers[driver]->name;
 }
 
-cream_status device_list(int driver, bool test, cream_device **devices, int *count, cream_error *err) {
-  return drivers[driver]->list(test, devices, count, err);
+cream_status device_list(int driver, cream_device **devices, int *count, cream_error *err) {
+  return probe_all(drivers[driver], devices, count, err);
+}
+
+const probe_left_out *device_left_out(int driver, int *count) {
+  return probe_left_out_of(drivers[driver], count);
+}
+
+const cream_driver *device_driver(int driver) {
+  return drivers[driver];
+}
+
+const cream_driver *device_driver_of(const char *name, cream_error *err) {
+  for (int d = 0; d < N_DRIVERS; d++)
+    if (strcmp(drivers[d]->name, name) == 0) return drivers[d];
+  cream_fail(err, CREAM_BAD_CONFIG, "there is no driver \"%.60s\"", name);
+  return NULL;
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
@@ -87,7 +104,7 @@ static cream_status open_on(const cream_driver *driver, const device_options *op
                                        .parameters_name = options->parameters,
                                        .half = options->half,
                                        .profile = options->profile};
-  status = driver->open(&wanted, backend, err);
+  status = probe_open(driver, &wanted, backend, err);
   free(parameters);
   return status;
 }

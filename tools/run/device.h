@@ -6,6 +6,7 @@
 #include "core/base/config.h"
 #include "core/base/data.h"
 #include "core/device.h"
+#include "probe.h"
 
 typedef struct device_options {
   /* "cpu"; "auto": the fastest of the CPU and the first device of each other driver that works; else an id or a
@@ -22,8 +23,13 @@ device_options device_options_of(const cream_config *);
 /* The drivers, by number; the CPU's is 0. */
 int device_drivers(void);
 const char *device_driver_name(int driver);
-/* As cream_driver.list. */
-cream_status device_list(int driver, bool test, cream_device **devices, int *count, cream_error *);
+const cream_driver *device_driver(int driver);
+/* The driver's devices, each tested; freed by the caller. Fails where there is none; the message says what to install. */
+cream_status device_list(int driver, cream_device **devices, int *count, cream_error *);
+/* The vendors' drivers that device_list left out; the list is the callee's. */
+const probe_left_out *device_left_out(int driver, int *count);
+/* The driver of this name; NULL with *err where there is none. */
+const cream_driver *device_driver_of(const char *name, cream_error *);
 
 /* With "auto", prints the choice and its reason on stderr, in one line. */
 cream_status device_open(const device_options *, cream_backend **, cream_error *);

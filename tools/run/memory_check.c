@@ -1,5 +1,6 @@
 #include "memory_check.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "io/base/memory.h"
@@ -7,9 +8,9 @@
 /* The program, its libraries and workspaces. */
 static const size_t margin = 64u << 20;
 
-/* Bytes of the host, and of a device with memory of its own. */
+/* Bytes of the host, of a device, and of the device's largest buffer. */
 typedef struct need {
-  size_t host, device;
+  size_t host, device, buffer;
 } need;
 
 static cream_status measure(const memory_check *m, int batch, need *needed, cream_error *err) {
@@ -26,10 +27,11 @@ static cream_status measure(const memory_check *m, int batch, need *needed, crea
       m->make(m->self, batch, &counter.base, &train, m->heldout ? &heldout : NULL, &needed->host, err);
   needed->host += (size_t)(m->heldout ? 2 : 1) * (size_t)(m->workers + 3) * images;
   size_t tensors = counter.bytes + counter.workspace;
-  if (m->backend->memory)
+  if (m->backend->memory) {
     needed->device = tensors + 2 * images; /* two batches in transfer */
-  else
-    needed->host += tensors;
+    needed->buffer = counter.largest;
+  }
+  if (!m->backend->memory || m->backend->shared) needed->host += tensors;
   free(labels);
   return status;
 }
@@ -44,11 +46,12 @@ cream_status memory_check_measure(const memory_check *m, size_t *host, size_t *d
 
 /* Free memory; of a device, the part that its driver and the screen leave. */
 static need available(const memory_check *m) {
-  return (need){cream_memory_available(), m->backend->memory / 10 * 9};
+  const size_t largest = m->backend->largest;
+  return (need){cream_memory_available(), m->backend->memory / 10 * 9, largest ? largest : SIZE_MAX};
 }
 
 static bool suffices(need has, need needed) {
-  return needed.host <= has.host && needed.device <= has.device;
+  return needed.host <= has.host && needed.device <= has.device && needed.buffer <= has.buffer;
 }
 
 /* The largest batch below m->batch that fits; 0: none. */
@@ -70,6 +73,19 @@ static double gigabytes(size_t bytes) {
   return (double)bytes / 1e9;
 }
 
+/* What is needed and what there is, of the first that does not suffice. */
+static void describe_lack(need has, need needed, char *text, size_t size) {
+  if (needed.host > has.host)
+    snprintf(text, size, "about %.2f GB of memory and %.2f GB are free", gigabytes(needed.host),
+             gigabytes(has.host));
+  else if (needed.device > has.device)
+    snprintf(text, size, "about %.2f GB of the device's memory and %.2f GB are free",
+             gigabytes(needed.device), gigabytes(has.device));
+  else
+    snprintf(text, size, "a buffer of %.2f GB and the device allows %.2f GB for one",
+             gigabytes(needed.buffer), gigabytes(has.buffer));
+}
+
 cream_status memory_check_run(const memory_check *m, int *fits, cream_error *err) {
   need needed, has = available(m);
   cream_error ignored;
@@ -77,20 +93,14 @@ cream_status memory_check_run(const memory_check *m, int *fits, cream_error *err
   /* Other errors come again, and are reported, when the run is made. */
   if (measure(m, m->batch, &needed, &ignored) != CREAM_OK || suffices(has, needed)) return CREAM_OK;
   *fits = largest_batch(m, has);
-  bool host = needed.host > has.host;
-  const char *whose = host ? "memory" : "the device's memory";
-  double wanted = gigabytes(host ? needed.host : needed.device),
-         free_now = gigabytes(host ? has.host : has.device);
+  char lacking[160];
+  describe_lack(has, needed, lacking, sizeof lacking);
   if (*fits == 0)
-    return cream_fail(
-        err, CREAM_FAILED,
-        "this run needs about %.2f GB of %s and %.2f GB are free; no batch is small enough, choose a smaller "
-        "network or resolution",
-        wanted, whose, free_now);
-  return cream_fail(
-      err, CREAM_FAILED,
-      "%s: a batch of %d needs about %.2f GB of %s and %.2f GB are free; %d is the largest that fits", m->key,
-      m->batch, wanted, whose, free_now, *fits);
+    return cream_fail(err, CREAM_FAILED,
+                      "this run needs %s; no batch is small enough, choose a smaller network or resolution",
+                      lacking);
+  return cream_fail(err, CREAM_FAILED, "%s: a batch of %d needs %s; %d is the largest that fits", m->key,
+                    m->batch, lacking, *fits);
 }
 
 cream_status memory_check_or_fall_back(memory_check *m, const device_options *options,

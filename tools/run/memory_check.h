@@ -19,7 +19,7 @@ typedef struct memory_check {
                        size_t *bytes, cream_error *);
 } memory_check;
 
-/* Bytes that the run needs: of the host, and of a device with memory of its own. */
+/* Bytes that the run needs: of the host, and of a device. Memory that a device shares with the host counts in both. */
 cream_status memory_check_measure(const memory_check *, size_t *host, size_t *device, cream_error *);
 /* CREAM_FAILED, naming the largest batch that fits, where the run needs more memory than is free. *fits is that
  * batch, 0 where none fits. */

@@ -80,7 +80,7 @@ extern const char *const run_options_on_nan[]; /* words of --on-nan */
   RUN_SETTING(DEVICE, "threads", "threads", "N", "CPU threads; 0: all that the process may use")
 #define RUN_DEVICE                                                                                           \
   RUN_SETTING(DEVICE, "device", "device", "NAME",                                                            \
-              "cpu, opencl, opencl:PLATFORM:DEVICE, a part of a device's name, or auto")
+              "cpu, opencl, opencl:PLATFORM:DEVICE, opencl:local, a part of a device's name, or auto")
 #define RUN_TIME_BUDGET                                                                                      \
   RUN_SETTING(METHOD, "time-budget", "time_budget", "MINUTES",                                               \
               "stop training after so many minutes; 0: no limit")

@@ -82,6 +82,12 @@ with_memory 8 expect 0 search "${small[@]}" --batch "$fits" --device opencl --ou
 with_memory 1 refuse 1 'no batch is small enough' search "${small[@]}" --device opencl --out none
 absent none
 
+# The largest buffer of the device has a limit of its own.
+CREAM_OPENCL_BUFFER=30 refuse 1 \
+  'search.batch: a batch of 512 needs a buffer of [0-9.]+ GB and the device allows 0.03 GB for one; [0-9]+ is the largest' \
+  search "${small[@]}" --batch 512 --device opencl --out none
+absent none
+
 # A retraining accumulates smaller batches, as if that had been asked for.
 with_memory 3 expect 0 retrain --run plain "${long[@]}" --batch 120 --device opencl --out small
 contains err '^retrain.batch: a batch of 120 needs about .* of the device.s memory .*; so [0-9]+ batches of'

@@ -1,8 +1,8 @@
 /* A case of every op, run on the plain kernels and on other backends. The shapes are in parity_tables.h. */
-#ifndef CREAM_TESTS_CPU_PARITY_H
-#define CREAM_TESTS_CPU_PARITY_H
+#ifndef CREAM_TOOLS_PARITY_CASES_H
+#define CREAM_TOOLS_PARITY_CASES_H
 
-#include "ops.h"
+#include "parity_ops.h"
 
 #define EXACT 1e-5f /* elementwise */
 #define SUM   1e-4f /* reductions */
@@ -401,12 +401,14 @@ static void add_machine(const char *name, cream_backend *backend, bool leads, in
   snprintf(m->name, sizeof m->name, "%.30s:", name);
 }
 
+#ifndef PARITY_IN_PROGRAM /* where the machines are the caller's */
 static int close_machines(void **state) {
   (void)state;
   oracle->destroy(oracle);
   for (int m = 0; m < machine_count; m++) machines[m].backend->destroy(machines[m].backend);
   return 0;
 }
+#endif
 
 static void describe(char text[WHAT], const op_case *in, const char *where) {
   const shape *s = &in->shape;

@@ -1,6 +1,7 @@
-/* Random inputs and guarded outputs for tests of a backend's ops. */
-#ifndef CREAM_TESTS_CPU_OPS_H
-#define CREAM_TESTS_CPU_OPS_H
+/* Random inputs and guarded outputs for tests of a backend's ops. Failed checks are cmocka's; with PARITY_IN_PROGRAM they are
+ * reports of the program (parity_fail.h). */
+#ifndef CREAM_TOOLS_PARITY_OPS_H
+#define CREAM_TOOLS_PARITY_OPS_H
 
 #include <math.h>
 #include <setjmp.h>
@@ -9,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef PARITY_IN_PROGRAM
+#include "parity_fail.h"
+#else
 #include <cmocka.h>
+#endif
 
 #include "core/base/rng.h"
 #include "cpu/cpu.h"
