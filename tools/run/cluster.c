@@ -92,8 +92,7 @@ static cream_status open(cream_error *err) {
   status = check_size(err);
   if (status != CREAM_OK) { /* these processes know nothing of each other */
     const cream_error reason = *err;
-    if (cluster_ranks()->size == 1) (void)cream_carrier_end(run.carrier, CREAM_OK, err);
-    if (cluster_ranks()->size == 1) run.carrier = NULL;
+    if (cluster_ranks()->size == 1) (void)cluster_end(CREAM_OK, err);
     *err = reason;
     return status;
   }
