@@ -28,7 +28,8 @@ static const cream_driver *load(const char *path, cream_error *err) {
   return NULL;
 }
 
-static bool beside_program(char *path, size_t size) {
+/* The module in a folder relative to the program's. */
+static bool from_program(const char *folder, char *path, size_t size) {
   char program[MAX_PATH];
   ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
   if (length < 0) return false;
@@ -36,7 +37,7 @@ static bool beside_program(char *path, size_t size) {
   char *slash = strrchr(program, '/');
   if (!slash) return false;
   *slash = '\0';
-  return (size_t)snprintf(path, size, "%s/%s", program, file_name) < size;
+  return (size_t)snprintf(path, size, "%s/%s/%s", program, folder, file_name) < size;
 }
 
 static cream_status need_module(cream_error *err) {
@@ -47,7 +48,9 @@ static cream_status need_module(cream_error *err) {
   if (given && *given) {
     module = load(given, &found);
   } else {
-    if (beside_program(path, sizeof path)) module = load(path, &found);
+    if (from_program(".", path, sizeof path)) module = load(path, &found);
+    if (!module && !found.status && from_program(CREAM_MODULES_FROM_PROGRAM, path, sizeof path))
+      module = load(path, &found);
     if (!module && !found.status) module = load(CREAM_BUILD_MODULE, &found);
     if (!module && !found.status) module = load(CREAM_INSTALLED_MODULE, &found);
   }
