@@ -63,7 +63,7 @@ cream_status cream_classifier_read(cream_classifier *, const char *image, uint8_
 /* The same for a decoded image rgb[height, width, 3]. CREAM_BAD_DATA: it has no or too many pixels. */
 cream_status cream_classifier_prepare(cream_classifier *, const uint8_t *rgb, int height, int width,
                                       uint8_t *pixels, cream_error *);
-/* pixels[n, side, side, 3] to logits[n, classes]; n: 1 to info.batch. An image's logits do not depend on the others. */
+/* pixels[n, side, side, 3] to logits[n, classes]; n: 1 to info.batch. Their last bits may depend on n. */
 cream_status cream_classifier_forward(cream_classifier *, int n, const uint8_t *pixels, float *logits,
                                       cream_error *);
 /* logits[n, classes] to probabilities[n, classes], those of cream_classifier_run. */
