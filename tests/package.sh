@@ -72,7 +72,8 @@ inside "cd /tmp && cc -std=gnu11 /usr/share/doc/cream-nas/docs/examples/search.c
 say "the wheel and the Python example"
 cp "$source/docs/python.ipynb" "$source/tests/tools/python/notebook.py" "$root/tmp"
 inside "cd /tmp && python3 -m venv --system-site-packages venv && venv/bin/pip install -q --no-index --no-deps packages/*.whl \
-  && venv/bin/python notebook.py python.ipynb >notebook.log 2>&1 || { tail -n 5 notebook.log; exit 1; }"
+  && mkdir installed && cd installed \
+  && ../venv/bin/python ../notebook.py ../python.ipynb >notebook.log 2>&1 || { tail -n 5 notebook.log; exit 1; }"
 
 say "removal"
 inside "apt-get -q -y purge --auto-remove cream-nas libcream0 libcream-dev cream-nas-opencl \
@@ -92,5 +93,6 @@ inside "cd /tmp && mkdir 'a folder' && tar -C 'a folder' -xzf packages/cream-*.t
   && cd 'a folder' && PATH=\$PWD/moved/bin:\$PATH && cream version && cream data show --data digits >/dev/null \
   && ln -s \$PWD/moved/bin/cream /tmp/link && /tmp/link data show --data digits >/dev/null \
   && { cream devices >/tmp/devices 2>&1 || true; ! grep -q 'no OpenCL module' /tmp/devices; } \
-  && CREAM_LIBRARY=\$(find \$PWD/moved -name libcream.so.0) /tmp/venv/bin/python /tmp/notebook.py /tmp/python.ipynb >/dev/null"
+  && mkdir /tmp/untarred && export CREAM_LIBRARY=\$(find \$PWD/moved -name libcream.so.0) && cd /tmp/untarred \
+  && ../venv/bin/python ../notebook.py ../python.ipynb >/dev/null"
 say "all of it works, and nothing is left behind"

@@ -16,7 +16,6 @@ from cream_nas import Arch, CreamError, Network, Run
 ROOT = sys.argv[1]
 IMAGES = [os.path.join(ROOT, 'tests/golden/images', name) for name in ('rgb-444.jpg', 'grey8.png', 'cmyk-adobe.jpg')]
 PROGRAM = os.environ['CREAM_PROGRAM']
-SMALL = {'threads': 2, 'settings': {'search.recalibrate': 2}}
 
 
 def raises(kind, text, function, *args, **options):
@@ -43,49 +42,45 @@ def write_bmp(path, rgb):
                                0, 0, 0, 0) + data)
 
 
-def check_jobs():
-    """A search and a training, with their callbacks."""
-    lines = []
-    found = cream_nas.search('found', data='digits', space='micro', flops=(3, 5), epochs=1, batch=64,
-                             callback=lines.append, **SMALL)
-    assert not found.interrupted and found.finished and found.result['command'] == 'search'
-    assert lines == found.metrics() and lines[0]['kind'] == 'start', 'the callback gets every line once'
-    assert {'step', 'epoch', 'select'} <= {line['kind'] for line in lines}
+def check_runs():
+    """The search and the training of the notebook."""
+    found, trained = Run('found'), Run('trained')
+    assert found.finished and found.result['command'] == 'search' and 'batch: 128' in found.config
+    assert {'start', 'step', 'epoch', 'select'} <= {line['kind'] for line in found.metrics()}
     assert 3e6 <= found.arch().flops <= 5e6 and found.board()['entries']
     with open('found/arch.json') as file:
         assert Arch('found/arch.json').text == file.read() == found.arch().text
-    assert 'batch: 64' in found.config
-
-    trained = cream_nas.retrain('trained', run=found, epochs=1, batch=64, threads=2)
     assert trained.result['test']['count'] == 360 and trained.test['confusions'] is not None
     tests = [line['accuracy'] for line in trained.metrics('eval') if line['split'] == 'test']
     assert tests == [trained.result['test']['top1']]
+    return trained
 
-    def stop(line):
-        return line['kind'] != 'epoch' or line['epoch'] < 1
 
-    more = {'arch': 'found/arch.json', 'data': 'digits', 'batch': 64, 'threads': 2}
-    stopped = cream_nas.retrain('stopped', epochs=500, callback=stop, **more)
-    assert stopped.interrupted and not stopped.finished
-    steps = len(stopped.metrics('step'))
-    resumed = []
-    again = cream_nas.retrain('stopped', resume=True, callback=lambda line: resumed.append(line) or len(resumed) < 40)
-    assert again.interrupted and resumed and resumed[0] in again.metrics()
-    assert [line['step'] for line in resumed if line['kind'] == 'step'][0] <= steps + 1
-    replaced = []
-    cream_nas.retrain('stopped', epochs=1, force=True, callback=replaced.append, **more)
-    assert replaced == Run('stopped').metrics() and replaced[0]['kind'] == 'start'
+def check_callbacks():
+    """A training that its callback ends by an exception, resumed, ended by False, and replaced."""
+    more = {'arch': 'found/arch.json', 'data': 'digits', 'batch': 256, 'threads': 2}
 
     def fail(line):
-        raise KeyError('from the callback')
+        if line['kind'] == 'epoch':
+            raise KeyError('from the callback')
 
-    raises(KeyError, 'from the callback', cream_nas.retrain, 'failed', epochs=500, callback=fail, **more)
-    assert not Run('failed').finished
+    raises(KeyError, 'from the callback', cream_nas.retrain, 'run', epochs=500, callback=fail, **more)
+    run = Run('run')
+    assert not run.finished and len(run.metrics('epoch')) >= 1
+    step = run.metrics('step')[-1]['step']
+    lines = []
+    run = cream_nas.retrain('run', resume=True, callback=lambda line: lines.append(line) or line['kind'] != 'epoch')
+    assert run.interrupted and not run.finished
+    assert lines[0] in run.metrics() and all(0 <= line['step'] - step <= 20 for line in lines[:2]), lines[:2]
+    lines = []
+    run = cream_nas.retrain('run', epochs=1, force=True, callback=lines.append, **more)
+    assert run.finished and not run.interrupted
+    assert lines == run.metrics() and lines[0]['kind'] == 'start', 'the callback gets every line once'
+
     error = raises(CreamError, 'no such setting', cream_nas.search, 'bad', data='digits', settings={'search.bord': 1})
     code, _, text = command('search', '--data', 'digits', '--set', 'search.bord=1', '--out', 'bad')
     assert (error.status, 'cream search: %s\n' % error) == (code, text), text
     raises(CreamError, 'absent: no run folder', Run, 'absent')
-    return trained
 
 
 def check_predictions(trained):
@@ -258,7 +253,8 @@ def check_torch(network, many, whole):
 
 
 def main():
-    trained = check_jobs()
+    trained = check_runs()
+    check_callbacks()
     network, many, whole = check_predictions(trained)
     check_fold(network, many, whole)
     check_errors(network)

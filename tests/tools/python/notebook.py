@@ -1,4 +1,4 @@
-"""Runs the code of a notebook in an empty folder: notebook.py FILE [--write], which stores the outputs in the file.
+"""Runs the code of a notebook in the current folder: notebook.py FILE [--write], which stores the outputs in the file.
 
 It needs neither Jupyter nor IPython: cells are plain Python.
 """
@@ -6,9 +6,7 @@ import ast
 import contextlib
 import io
 import json
-import os
 import sys
-import tempfile
 
 
 def run(source, namespace):
@@ -29,26 +27,22 @@ def run(source, namespace):
 
 
 def main(path, write):
-    path = os.path.abspath(path)
     with open(path) as file:
         notebook = json.load(file)
     namespace = {'__name__': '__main__'}
     count = 0
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for cell in notebook['cells']:
-            if cell['cell_type'] != 'code':
-                continue
-            count += 1
-            source = ''.join(cell['source'])
-            print('[%d] %s' % (count, source))
-            outputs = run(source, namespace)
-            for output in outputs:
-                if output['output_type'] == 'execute_result':
-                    output['execution_count'] = count
-                print(''.join(output.get('text') or output['data']['text/plain']))
-            cell['execution_count'], cell['outputs'] = count, outputs
-        os.chdir(os.path.dirname(path))
+    for cell in notebook['cells']:
+        if cell['cell_type'] != 'code':
+            continue
+        count += 1
+        source = ''.join(cell['source'])
+        print('[%d] %s' % (count, source))
+        outputs = run(source, namespace)
+        for output in outputs:
+            if output['output_type'] == 'execute_result':
+                output['execution_count'] = count
+            print(''.join(output.get('text') or output['data']['text/plain']))
+        cell['execution_count'], cell['outputs'] = count, outputs
     if write:
         with open(path, 'w') as file:
             json.dump(notebook, file, indent=1, ensure_ascii=False)

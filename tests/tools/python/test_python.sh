@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Python module on libcream and the program of the build folder: check_python.py, and the notebook of the
-# documentation. CREAM_PYTHON names the interpreter.
+# The Python module on libcream and the program of the build folder: the notebook of the
+# documentation, then check_python.py on the runs that it leaves. CREAM_PYTHON names the interpreter.
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
@@ -19,11 +19,12 @@ done
 }
 export PYTHONPATH=$root/tools/python PYTHONDONTWRITEBYTECODE=1 CREAM_PROGRAM=$cream
 export CREAM_LIBRARY=$build/tools/lib/libcream.so.0
-"$python" "$root/tests/tools/python/check_python.py" "$root" || fail "check_python.py"
 "$python" "$root/tests/tools/python/notebook.py" "$root/docs/python.ipynb" >notebook.log 2>&1 || {
   tail -n 5 notebook.log
   fail "docs/python.ipynb"
+  finish
 }
+"$python" "$root/tests/tools/python/check_python.py" "$root" || fail "check_python.py"
 # What the notebook shows are the outputs of a run.
 "$python" - "$root/docs/python.ipynb" <<'PYTHON' || fail "docs/python.ipynb has cells without outputs"
 import json, sys
