@@ -1,4 +1,5 @@
 """Checks the Python module in the current folder: check_python.py SOURCE. test_python.sh sets the environment."""
+import ctypes
 import json
 import os
 import pickle
@@ -11,7 +12,7 @@ import time
 import numpy as np
 
 import cream_nas
-from cream_nas import Arch, CreamError, Network, Run
+from cream_nas import Arch, CreamError, Network, Run, _library
 
 ROOT = sys.argv[1]
 IMAGES = [os.path.join(ROOT, 'tests/golden/images', name) for name in ('rgb-444.jpg', 'grey8.png', 'cmyk-adobe.jpg')]
@@ -240,6 +241,18 @@ def check_arch():
     assert command('--version')[1] == 'cream %s\n' % cream_nas.__version__
 
 
+def check_layout():
+    """The structures of the module are those of the headers."""
+    lines = ['#include <stddef.h>', '#include "tools/lib/classifier.h"']
+    for structure, name in ((_library.Error, 'cream_error'), (_library.Options, 'cream_classifier_options'),
+                            (_library.Info, 'cream_classifier_info')):
+        lines.append('_Static_assert(sizeof(%s) == %d, "size of %s");' % (name, ctypes.sizeof(structure), name))
+        lines += ['_Static_assert(offsetof(%s, %s) == %d, "%s");' % (name, field, getattr(structure, field).offset, field)
+                  for field, _ in structure._fields_]
+    subprocess.run(['cc', '-std=gnu11', '-fsyntax-only', '-I', ROOT, '-x', 'c', '-'], input='\n'.join(lines).encode(),
+                   check=True)
+
+
 def check_torch(network, many, whole):
     try:
         import torch
@@ -262,6 +275,7 @@ def main():
     check_threads(network, many, whole)
     check_fork(network, many, whole)
     check_arch()
+    check_layout()
     check_torch(network, many, whole)
 
 
