@@ -44,7 +44,7 @@ declare -A packages=(
     libprotobuf-c-dev=pc:libprotobuf-c protobuf-c-compiler=protoc-c libzip-dev=pc:libzip
     libutf8proc-dev=pc:libutf8proc"
   [images]="libwebp-dev=pc:libwebpdemux libtiff-dev=pc:libtiff-4 libgif-dev=/usr/include/gif_lib.h"
-  [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang libclang-rt-dev=fuzzer
+  [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang lld=ld.lld libclang-rt-dev=fuzzer
     python3=python3 python3-venv=py:ensurepip python3-pil=py:PIL python3-numpy=py:numpy fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
   [browser]="chromium=chromium"
   [opencl]="opencl-headers=/usr/include/CL/cl.h ocl-icd-opencl-dev=pc:OpenCL libclblast-dev=pc:clblast"
@@ -160,11 +160,11 @@ test_all() {
     )
     filter=(-R "$expression")
   fi
-  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON
+  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON ${CREAM_QUICK_ISAS:+-DCREAM_QUICK_ISAS=ON}
   compile build all
   configure build-asan -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON -DCREAM_SANITIZE=address,undefined \
     "-DCREAM_POCL_CACHE=$PWD/build/pocl"
-  compile build-asan all
+  compile build-asan unit_tests
   local failed=()
   say "tests"
   run_tests build "${filter[@]}" || failed+=(build)

@@ -5,6 +5,7 @@
 static const cream_search_config search_defaults = {
     .epochs = 120,
     .batch = 128,
+    .accumulate = 1,
     .lr = {.lr = 0.5,
            .schedule = CREAM_SCHEDULE_LINEAR,
            .decay_rate = 0.973,
@@ -89,6 +90,8 @@ void cream_config_defaults(cream_config *config) {
   strcpy(config->signals, "HUP,USR1,USR2,XCPU");
   config->checkpoint.every_minutes = 5;
   config->checkpoint.keep = 3;
+  config->cluster.check_every = 100;
+  config->cluster.timeout = 600;
   config->search = search_defaults;
   config->retrain = retrain_defaults;
   config->rank = rank_defaults;

@@ -64,6 +64,13 @@ typedef enum cream_final_weights {
   CREAM_FINAL_COUNT
 } cream_final_weights;
 
+/* How gradients travel between processes that train one network together (core/cluster/cluster.h). */
+typedef enum cream_exchange {
+  CREAM_EXCHANGE_FLOAT,
+  CREAM_EXCHANGE_HALF,
+  CREAM_EXCHANGE_COUNT
+} cream_exchange;
+
 typedef enum cream_on_nan { CREAM_ON_NAN_STOP, CREAM_ON_NAN_ROLLBACK, CREAM_ON_NAN_COUNT } cream_on_nan;
 
 /* Learning rate: `lr` is for a batch of 1,024 and scales linearly with the batch. */
@@ -96,6 +103,7 @@ static inline bool cream_external_given(const cream_external_config *config) {
 typedef struct cream_search_config {
   cream_strategy strategy;
   int epochs, batch;
+  int accumulate; /* batches of one step, its parts (core/cluster/parts.h) */
   cream_lr lr;
   double momentum, weight_decay, smoothing, clip;
   cream_sampling sampling;
@@ -164,7 +172,7 @@ typedef struct cream_rank_config {
 /* Training of one network (docs/method.md, section 3). */
 typedef struct cream_retrain_config {
   int epochs, batch;
-  int accumulate; /* batches of one update, which then covers batch * accumulate images */
+  int accumulate; /* batches of one update, its parts; it covers batch * accumulate images */
   cream_optim_kind optim;
   cream_lr lr;
   double momentum, weight_decay, smoothing, clip;
@@ -235,6 +243,11 @@ typedef struct cream_config {
     double every_minutes; /* minutes between them; 0: only by steps */
     int keep;             /* number of latest checkpoints to keep, besides the best */
   } checkpoint;
+  struct {
+    cream_exchange exchange;
+    int check_every; /* steps between comparisons of the ranks' weights; 0: only at checkpoints */
+    int timeout;     /* seconds to wait for the other ranks; 0: no limit */
+  } cluster;         /* processes that train one network together */
   cream_search_config search;
   cream_retrain_config retrain;
   cream_rank_config rank;

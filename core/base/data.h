@@ -27,6 +27,9 @@ typedef struct cream_source {
   cream_status (*pick)(struct cream_source *, const uint32_t *indices, int n, cream_batch *, cream_error *);
   void (*destroy)(struct cream_source *);
   double waited; /* seconds spent in read() and pick() waiting for images, in all */
+  /* Set by the reader, for prefetching: of every `parts` batches of an epoch, only those from the `first` one on, `own` of
+   * them, will be read. parts 0: all of them. */
+  int parts, first, own;
 } cream_source;
 
 /* Batches of an epoch: whole ones of a training source (drop_last), else all. */

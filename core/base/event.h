@@ -36,6 +36,7 @@ typedef struct cream_event {
   double top5, eval_loss;          /* of an evaluation */
   double images_per_second;        /* since the start of the epoch */
   double waited;                   /* seconds spent waiting for images, held-out ones too, since the start */
+  double waited_network;           /* seconds spent waiting for other ranks, since the start; 0: alone */
   double meta_gradient;            /* norm, before clipping */
   const char *split;               /* "heldout", "test", "heldout-ema" ... of an evaluation */
   const struct cream_board *board; /* BOARD, EPOCH, SELECT of a search */

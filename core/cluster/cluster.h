@@ -3,10 +3,10 @@
  * of `batch` images, and rank r of R owns the parts r * P/R to (r+1) * P/R - 1. Sums over parts follow one binary tree
  * whatever R is (core/cluster/parts.h), so that R does not change a bit of the result.
  *
- * This is the interface to whatever carries the messages: `io/cluster/` implements it with MPI, tests/core/cluster with threads. Messages
- * between two ranks arrive in the order of their calls. All functions are called by one thread of each rank, and by all
- * ranks in the same order. A failure ends the run of every rank: the carrier ends those that wait (an error line names rank, host and
- * cause).
+ * This is the interface to whatever carries the messages: `io/cluster/` implements it with MPI, tests/core/cluster with
+ * threads. Messages between two ranks arrive in the order of their calls. All functions are called by one thread of each
+ * rank, and by all ranks in the same order. A failure ends the run of every rank: one that has failed calls no function any
+ * more, and the carrier ends those that wait for it (an error line names rank, host and cause).
  */
 #ifndef CREAM_CORE_CLUSTER_H
 #define CREAM_CORE_CLUSTER_H
@@ -42,6 +42,12 @@ typedef struct cream_cluster {
 /* One rank and no messages. */
 static inline bool cream_cluster_alone(const cream_cluster *cluster) {
   return !cluster || cluster->size == 1;
+}
+static inline int cream_cluster_size(const cream_cluster *cluster) {
+  return cluster ? cluster->size : 1;
+}
+static inline int cream_cluster_rank(const cream_cluster *cluster) {
+  return cluster ? cluster->rank : 0;
 }
 
 #endif

@@ -82,6 +82,16 @@ int cream_net_slices(const cream_net *, const cream_path *, cream_slice *slices)
 /* The same of everything but the classifier, and of the classifier. */
 int cream_net_backbone_slices(const cream_net *, const cream_path *, cream_slice *slices);
 int cream_net_classifier_slices(const cream_net *, cream_slice *slices);
+/* A run of elements of a block. */
+typedef struct cream_span {
+  size_t at, count;
+} cream_span;
+int cream_net_max_spans(const cream_net *);
+/* The running statistics that a training step of a path moves, as spans of the statistics block; returns
+ * their number. spans[] has room for cream_net_max_spans(). Frozen parts have none. */
+int cream_net_statistic_spans(const cream_net *, const cream_path *, cream_span *spans);
+/* Elements of these spans, of the path that has most. */
+size_t cream_net_path_statistics(const cream_net *);
 /* Elements at the start of the statistics block that belong to frozen parts. */
 size_t cream_net_frozen_statistics(const cream_net *);
 
@@ -110,6 +120,10 @@ void cream_net_set_mark(cream_net *, void (*mark)(void *self), void *self);
 /* Writes (=) the gradients of the path of the last forward_train into the gradient block, from dlogits; those of
  * frozen parts are 0. May be called again with other dlogits. */
 void cream_net_backward(cream_net *, cream_buf dlogits);
+
+/* Makes every later cream_net_backward call done(self, span) as soon as a span of the gradient block is complete: that of
+ * the linear layers first, then those of the path's blocks up to the input, without frozen ones. NULL: no calls. */
+void cream_net_set_done(cream_net *, void (*done)(void *self, cream_span), void *self);
 
 /* Scratch of [batch, classes] elements for dlogits or soft targets. */
 cream_buf cream_net_dlogits(cream_net *);

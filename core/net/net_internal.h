@@ -4,6 +4,7 @@
  *     net_layout.c   where a path's tensors lie in memory
  *     net.c          creating a network: uses both
  *     net_run.c      forward and backward: uses net_layout.c
+ *     net_spans.c    statistics of a path as runs of their block
  *     fold.c         folding batch norms, description for exporters: uses net_layout.c
  */
 #ifndef CREAM_CORE_NET_INTERNAL_H
@@ -106,6 +107,8 @@ struct cream_net {
   net_tape infer_tape;      /* of the last inference */
   void (*mark)(void *self); /* between parts of a forward pass; may be NULL */
   void *mark_self;
+  void (*done)(void *self, cream_span); /* after each span of gradients; may be NULL */
+  void *done_self;
 };
 
 /* ---- net_params.c ------------------------------------------------------------------------------------ */
@@ -187,6 +190,11 @@ static inline const net_block *net_block_at(const cream_net *net, const cream_pa
   if (step == 0) return &net->stem;
   if (step == net_steps(net) - 1) return &net->head;
   return &net->blocks[step - 1][path->choice[step - 1]];
+}
+
+/* The gradients of a block. */
+static inline cream_span net_gradient_span(const net_block *block) {
+  return (cream_span){block->g, block->decayed + block->plain};
 }
 
 #endif

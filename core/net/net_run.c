@@ -196,6 +196,15 @@ static cream_grad complete_dropped(cream_net *net, const net_record *record, cre
   return grad_value(g, CREAM_NO_BUF, record);
 }
 
+void cream_net_set_done(cream_net *net, void (*done)(void *self, cream_span), void *self) {
+  net->done = done;
+  net->done_self = self;
+}
+
+static void report_done(const cream_net *net, const net_block *block) {
+  if (net->done && block->n_units > 0) net->done(net->done_self, net_gradient_span(block));
+}
+
 void cream_net_backward(cream_net *net, cream_buf dlogits) {
   cream_backend *backend = net->backend;
   const net_tape *tape = &net->tape;
@@ -206,6 +215,7 @@ void cream_net_backward(cream_net *net, cream_buf dlogits) {
     net->gradient_path = tape->path;
   }
   const cream_buf dpooled = backward_linear(net, dlogits);
+  report_done(net, &net->linear);
   if (!cream_buf_present(dpooled)) return;
   cream_grad grad = backward_pooling(net, dpooled);
   /* held: the buffer, of three, with the gradient of the step's output. */
@@ -233,5 +243,6 @@ void cream_net_backward(cream_net *net, cream_buf dlogits) {
     } else {
       backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
     }
+    report_done(net, step->block);
   }
 }

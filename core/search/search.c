@@ -99,11 +99,12 @@ static cream_status check_int(const char *key, int value, int low, int high, cre
   return cream_fail(err, CREAM_BAD_CONFIG, "%s: got %d, expected %d to %d", key, value, low, high);
 }
 
-static cream_status check(const cream_search *search, cream_error *err) {
+static cream_status check(const cream_search *search, const cream_cluster *cluster, cream_error *err) {
   const cream_search_config *config = &search->config.search;
+  const cream_train_settings settings = {"search", config->epochs, config->batch, config->accumulate,
+                                         cluster};
   int least = search->config.recalibrate.mode == CREAM_RECALIBRATION_RESET;
-  cream_status status = cream_train_check(&search->skeleton, search->train_source, config->epochs,
-                                          config->batch, "search", err);
+  cream_status status = cream_train_check(&search->skeleton, search->train_source, &settings, err);
   if (!status) status = check_int("search.board.size", config->board.size, 1, CREAM_MAX_BOARD, err);
   if (!status && config->board.rule == CREAM_BOARD_PARETO)
     status = check_int("search.board.buckets", config->board.buckets, 1, config->board.size, err);
@@ -140,6 +141,11 @@ static cream_status create_state(cream_search *search, const cream_search_inputs
   cream_train_options train = {.skeleton = &search->skeleton,
                                .net = {.batch = batch, .train = true, .seed = search->config.seed},
                                .batch = config->batch,
+                               .accumulate = config->accumulate,
+                               .paths = strategy->batch_paths(config, &search->skeleton),
+                               .cluster = inputs->cluster,
+                               .half = search->config.cluster.exchange == CREAM_EXCHANGE_HALF,
+                               .check_every = search->config.cluster.check_every,
                                .time_budget = search->config.time_budget,
                                .listener = inputs->listener,
                                .checkpointer = inputs->checkpointer,
@@ -163,9 +169,10 @@ cream_status cream_search_create(cream_backend *backend, const cream_search_inpu
   search->heldout = inputs->heldout;
   search->strategy = search_strategy_at(search->config.search.strategy);
   cream_costs_init(&search->costs, &search->skeleton, search->skeleton.resolution);
-  cream_status status = check(search, err);
+  cream_status status = check(search, inputs->cluster, err);
   if (!status) {
-    search->per_epoch = cream_source_steps(search->train_source, true);
+    search->per_epoch =
+        cream_source_steps(search->train_source, true) / (uint64_t)search->config.search.accumulate;
     search->steps = search->per_epoch * (uint64_t)search->config.search.epochs;
     status = create_targets(search, inputs, err);
   }
@@ -224,16 +231,40 @@ cream_optim search_optim(const cream_search *search, const cream_event *event) {
                        .nesterov = true};
 }
 
-cream_status search_learn(cream_search *search, const cream_loss *loss, cream_buf logits, int n,
-                          cream_event *event, cream_error *err) {
+cream_status search_begin_part(cream_search *search, int part, const cream_event *event, cream_error *err) {
   cream_train *train = &search->train;
+  cream_source *source = search->train_source;
+  cream_batch batch;
+  if (part == 0) cream_train_begin_step(train);
+  cream_train_begin_part(train, part);
+  uint64_t at = cream_train_batch_number(train, search->step % search->per_epoch);
+  cream_status status = source->read(source, (uint64_t)event->epoch, at, &batch, err);
+  if (!status && search->teacher)
+    status =
+        cream_external_run(search->teacher, &batch, cream_train_batch_number(train, search->step), 1, err);
+  if (!status) search->x = cream_train_upload(train, source, &batch);
+  return status;
+}
+
+cream_buf search_forward(cream_search *search) {
+  return cream_train_forward(&search->train, &search->path, &search->x, 0, 0, 0);
+}
+
+void search_learn(cream_search *search, const cream_loss *loss, cream_buf logits) {
+  cream_train *train = &search->train;
+  const int n = search->x.n;
   if (search->teacher)
     cream_external_loss(search->teacher, loss, logits, n, cream_net_dlogits(train->net), train->result);
   else
     cream_train_loss(train, loss, logits, n);
-  cream_net_backward(train->net, cream_net_dlogits(train->net));
+  cream_train_backward(train);
+}
+
+cream_status search_update(cream_search *search, cream_event *event, cream_error *err) {
+  cream_train *train = &search->train;
   cream_optim optim = search_optim(search, event);
-  cream_status status = cream_train_clip(train, &search->path, search->config.search.clip, err);
+  cream_status status = cream_train_end_step(train, err);
+  if (!status) status = cream_train_clip(train, &search->path, search->config.search.clip, err);
   if (status) return status;
   cream_train_update(train, &search->path, &optim);
   return cream_train_result(train, event, "search.lr.lr", err);
@@ -323,19 +354,13 @@ static cream_status run_step(cream_search *search, cream_event *epoch_event, cre
   const cream_search_config *config = &search->config.search;
   cream_train *train = &search->train;
   cream_event event = *epoch_event;
-  cream_batch batch;
-  cream_status status = search->train_source->read(search->train_source, (uint64_t)event.epoch,
-                                                   search->step % search->per_epoch, &batch, err);
-  if (status) return status;
-  if (search->teacher && (status = cream_external_run(search->teacher, &batch, search->step, 1, err)))
-    return status;
-  cream_tensor x = cream_train_upload(train, search->train_source, &batch);
   event.step = search->step;
   event.path = &search->path;
   event.rho = -1;
-  event.lr = search->train.lr_scale *
-             cream_lr_at(&config->lr, search->step, event.steps, search->per_epoch, config->batch);
-  if ((status = search->strategy->step(search, &x, &event, err))) return status;
+  event.lr = search->train.lr_scale * cream_lr_at(&config->lr, search->step, event.steps, search->per_epoch,
+                                                  config->batch * config->accumulate);
+  cream_status status = search->strategy->step(search, &event, err);
+  if (status) return status;
   search->step++;
   event.waited = waited(search);
   *epoch_event = event;
@@ -343,7 +368,7 @@ static cream_status run_step(cream_search *search, cream_event *epoch_event, cre
   event.step = search->step;
   event.kind = CREAM_EVENT_STEP;
   if ((status = cream_train_emit(train, &event, err))) return status;
-  return search->strategy->after ? search->strategy->after(search, &x, &event, err) : CREAM_OK;
+  return search->strategy->after ? search->strategy->after(search, &event, err) : CREAM_OK;
 }
 
 static cream_status end_epoch(cream_search *search, cream_event event, cream_error *err) {
@@ -365,10 +390,15 @@ static cream_status train_supernet(cream_search *search, cream_error *err) {
       .phase = "search", .steps = search->steps, .epochs = search->config.search.epochs, .rho = -1};
   event.kind = CREAM_EVENT_START;
   event.step = search->step;
-  cream_status status = cream_train_emit(&search->train, &event, err);
+  cream_status status = cream_train_compare(&search->train, search->step, err);
+  if (!status) status = cream_train_emit(&search->train, &event, err);
   cream_train_begin_epoch(&search->train, search->step);
-  while (!status && search->step < event.steps && !cream_train_out_of_time(&search->train)) {
-    if (cream_train_stopped(&search->train)) {
+  cream_train_announce(&search->train, search->train_source);
+  while (!status && search->step < event.steps) {
+    cream_train_ending ending;
+    bool due = false;
+    if ((status = cream_train_ends(&search->train, search->step, &ending, err)) || ending.late) break;
+    if (ending.stopped) {
       status = checkpoint(search, err);
       return status ? status
                     : cream_fail(err, CREAM_INTERRUPTED, "interrupted after step %llu",
@@ -378,7 +408,8 @@ static cream_status train_supernet(cream_search *search, cream_error *err) {
     status = run_step(search, &event, err);
     bool epoch_end = search->step % search->per_epoch == 0;
     if (!status && epoch_end) status = end_epoch(search, event, err);
-    if (!status && cream_train_due(&search->train, search->step, epoch_end)) status = checkpoint(search, err);
+    if (!status) status = cream_train_due(&search->train, search->step, epoch_end, &due, err);
+    if (!status && due) status = checkpoint(search, err);
     if (status && cream_train_may_roll_back(&search->train)) status = roll_back(search, err);
   }
   if (!status && search->step < event.steps)

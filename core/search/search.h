@@ -6,6 +6,7 @@
 #include "core/base/config.h"
 #include "core/base/data.h"
 #include "core/base/event.h"
+#include "core/cluster/cluster.h"
 #include "core/net/net.h"
 #include "core/net/state.h"
 #include "core/space/budget.h"
@@ -33,6 +34,7 @@ typedef struct cream_search_inputs {
   cream_source *train, *heldout;    /* not owned; the same batch size as config->search.batch */
   cream_listener listener;
   cream_checkpointer checkpointer; /* may be zeroed */
+  cream_cluster *cluster;          /* ranks that search together, not owned; NULL: alone */
 } cream_search_inputs;
 
 typedef struct cream_search_result {

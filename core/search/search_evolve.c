@@ -73,17 +73,33 @@ static bool breed(const cream_search *search, const search_target *target, const
   return false;
 }
 
-static cream_status evaluate(cream_search *search, archive *seen, const cream_path *path, cream_error *err) {
-  if (cream_train_stopped(&search->train))
-    return cream_fail(err, CREAM_INTERRUPTED, "interrupted during the evolution");
-  individual *added = &seen->all[seen->n++];
-  cream_status status = search_measure(search, path, seen->images, &added->score, err);
-  if (status) return status;
-  cream_board_entry candidate = search_entry(search, path, &added->score);
-  added->path = *path;
-  added->flops = candidate.flops;
-  cream_event event = {.phase = "search", .step = search->step, .rho = -1};
-  return search_emit_score(search, &candidate, &event, err);
+/* Evaluates the paths of `seen` from place `first` on. */
+static cream_status evaluate(cream_search *search, archive *seen, int first, cream_error *err) {
+  const int n = seen->n - first;
+  cream_path *paths = malloc((size_t)n * sizeof *paths + 1);
+  search_round round = {.paths = paths, .n = n, .images = seen->images, .what = "the evolution"};
+  cream_status status = CREAM_OK;
+  if (!paths) status = cream_fail_memory(err, (size_t)n * sizeof *paths, "the evolution");
+  for (int i = 0; i < n && !status; i++) paths[i] = seen->all[first + i].path;
+  for (bool more = true; !status && more;) {
+    status = search_round_next(search, &round, &more, err);
+    for (int i = 0; !status && i < round.count; i++) {
+      individual *added = &seen->all[first + round.done + i];
+      added->score = round.scores[i];
+      cream_board_entry candidate = search_entry(search, &added->path, &added->score);
+      cream_event event = {.phase = "search", .step = search->step, .rho = -1};
+      status = search_emit_score(search, &candidate, &event, err);
+    }
+  }
+  search_round_end(&round);
+  free(paths);
+  return status;
+}
+
+/* Adds a path that is not evaluated yet. */
+static void add(const cream_search *search, archive *seen, const cream_path *path) {
+  const cream_cost cost = cream_costs_path(&search->costs, path);
+  seen->all[seen->n++] = (individual){.path = *path, .flops = cream_cost_flops(&cost)};
 }
 
 /* Evaluates the paths of generation `g` of a target. A path is drawn where none can be bred; the generation ends when no
@@ -94,15 +110,17 @@ static cream_status generation(cream_search *search, int t, int g, archive *seen
   int crossed = (int)(config->evolution.crossover * config->evolution.population + 0.5);
   uint64_t draw = (uint64_t)t * (uint64_t)(config->evolution.generations + 1) + (uint64_t)g;
   cream_rng rng = cream_rng_at(search->config.seed, CREAM_RNG_EVOLUTION, draw);
+  const int first = seen->n;
   for (int i = 0; i < config->evolution.population; i++) {
     cream_path child;
     origin how = g == 0 ? DRAWN : i < crossed ? CROSSED : MUTATED;
     if (!breed(search, target, seen, how, &rng, &child) &&
         (how == DRAWN || !breed(search, target, seen, DRAWN, &rng, &child)))
       break;
-    cream_status status = evaluate(search, seen, &child, err);
-    if (status) return status;
+    add(search, seen, &child);
   }
+  cream_status status = evaluate(search, seen, first, err);
+  if (status) return status;
   qsort(seen->all, (size_t)seen->n, sizeof *seen->all, by_fitness);
   seen->ranked = seen->n;
   return CREAM_OK;

@@ -35,11 +35,12 @@ typedef struct search_strategy {
   /* Releases it, also after an `open` that failed or was never called. */
   void (*close)(cream_search *);
 
-  /* One training step on the uploaded batch x [batch,H,W,3]: forward pass to update. Sets search->path, and loss, hard,
-   * soft and accuracy (and rho where there was a teacher) of the event, whose lr is that of the schedule. */
-  cream_status (*step)(cream_search *, const cream_tensor *x, cream_event *, cream_error *);
+  /* One training step: draws paths, runs them on each own part of the step (search_begin_part), and updates the weights.
+   * Sets search->path, and loss, hard, soft and accuracy (and rho where there was a teacher) of the event, whose lr is that
+   * of the schedule. All ranks draw the same paths. */
+  cream_status (*step)(cream_search *, cream_event *, cream_error *);
   /* After the step was counted and its event emitted. */
-  cream_status (*after)(cream_search *, const cream_tensor *x, cream_event *, cream_error *);
+  cream_status (*after)(cream_search *, cream_event *, cream_error *);
   /* At the end of an epoch. */
   cream_status (*epoch)(cream_search *, cream_error *);
   /* The step after which a path can first enter a board; NULL: boards are made by `finish`. */

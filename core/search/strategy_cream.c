@@ -9,6 +9,8 @@ typedef struct prioritized {
   cream_meta meta;
   cream_buf soft;                 /* [batch, classes]: probabilities of the teacher */
   cream_buf heldout_x, heldout_y; /* the meta network's held-out slice */
+  cream_buf first_x, first_y;     /* with several parts, on rank 0: images and labels of the first one */
+  float *theta;                   /* [inputs + 1], on the host: the meta network on its way to other ranks */
   cream_teaching teaching;        /* of the present step */
   int start_epoch, board_epoch;   /* the first epochs with a teacher and with a board */
 } prioritized;
@@ -28,6 +30,26 @@ static int net_batch(const cream_search *search) {
   return cream_match_batch(&options, config->board.size, config->batch);
 }
 
+/* Rank 0 updates the meta network, on the images of the first part. */
+static bool updates_meta(const cream_search *search) {
+  return cream_cluster_rank(search->train.cluster) == 0;
+}
+
+/* What the meta network takes where a step has several parts. */
+static cream_status open_parts(cream_search *search, cream_error *err) {
+  prioritized *self = search->strategy_state;
+  cream_backend *backend = search->backend;
+  const size_t batch = (size_t)search->config.search.batch;
+  const size_t theta = (self->match.inputs + 1) * sizeof *self->theta;
+  cream_status status = CREAM_OK;
+  if (!search_has_parts(search)) return CREAM_OK;
+  self->theta = malloc(theta);
+  if (!self->theta) return cream_fail_memory(err, theta, "the meta network");
+  if (!updates_meta(search)) return CREAM_OK;
+  status = backend->alloc(backend, batch * self->match.image, &self->first_x, err);
+  return status ? status : backend->alloc(backend, batch, &self->first_y, err);
+}
+
 static cream_status open(cream_search *search, cream_error *err) {
   prioritized *self = search->strategy_state;
   const cream_search_config *config = &search->config.search;
@@ -42,16 +64,17 @@ static cream_status open(cream_search *search, cream_error *err) {
   if (!status) status = backend->alloc(backend, (size_t)config->batch * classes, &self->soft, err);
   if (!status) status = backend->alloc(backend, slice * self->match.image, &self->heldout_x, err);
   if (!status) status = backend->alloc(backend, slice, &self->heldout_y, err);
-  return status;
+  return status ? status : open_parts(search, err);
 }
 
 static void close(cream_search *search) {
   prioritized *self = search->strategy_state;
-  cream_buf *buffers[] = {&self->soft, &self->heldout_x, &self->heldout_y};
+  cream_buf *buffers[] = {&self->soft, &self->heldout_x, &self->heldout_y, &self->first_x, &self->first_y};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) search->backend->release(search->backend, *buffers[i]);
   cream_meta_destroy(&self->meta);
   cream_match_destroy(&self->match);
+  free(self->theta);
 }
 
 /* ---- one step ---------------------------------------------------------------------------------------- */
@@ -63,70 +86,125 @@ static void teach(cream_search *search, const cream_board_entry *teacher, int n)
   search->backend->softmax(search->backend, logits, n, search->skeleton.classes, self->soft);
 }
 
-/* Steps 1 to 4: forward pass, matching, distillation, backward pass, update. */
-static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
+/* Chooses the teacher of the step's path. */
+static cream_status match(cream_search *search, const cream_event *event, cream_error *err) {
   prioritized *self = search->strategy_state;
-  const cream_search_config *config = &search->config.search;
-  cream_train *train = &search->train;
-  cream_teaching *teaching = &self->teaching;
-  cream_rng rng = search_begin_draw(search);
-  search_draw(search, &rng);
   const cream_board *board = &search->targets[search->target].board;
-  cream_buf logits =
-      cream_net_forward_train(train->net, &search->path, x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM, 0, 0, 0);
-  *teaching = (cream_teaching){-1, 1};
-  if (event->epoch >= self->start_epoch && board->count > 0) {
-    cream_status status = cream_match_teacher(&self->match, board, &search->path, config->teacher,
-                                              search->config.seed, search->step, teaching, err);
-    if (status) return status;
-  }
+  self->teaching = (cream_teaching){-1, 1};
+  if (event->epoch < self->start_epoch || board->count == 0) return CREAM_OK;
+  return cream_match_teacher(&self->match, board, &search->path, search->config.search.teacher,
+                             search->config.seed, search->step, &self->teaching, err);
+}
+
+/* Whether step `step` (from 1) updates the meta network. */
+static bool meta_due(const cream_search *search, uint64_t step) {
+  const prioritized *self = search->strategy_state;
+  const cream_search_config *config = &search->config.search;
+  return step % (uint64_t)config->meta.every == 0 && self->teaching.entry >= 0 &&
+         config->teacher == CREAM_TEACHER_META;
+}
+
+/* Stores the images of the first part, which later parts overwrite. */
+static void store_first(cream_search *search) {
+  prioritized *self = search->strategy_state;
+  const size_t n = (size_t)search->x.n;
+  search->backend->copy(search->backend, self->first_x, search->x.raw, n * self->match.image);
+  search->backend->copy(search->backend, self->first_y, search->train.labels, n);
+}
+
+static cream_status train_part(cream_search *search, int part, cream_event *event, cream_error *err) {
+  prioritized *self = search->strategy_state;
+  const cream_board *board = &search->targets[search->target].board;
+  const cream_teaching *teaching = &self->teaching;
+  cream_status status = search_begin_part(search, part, event, err);
+  if (status) return status;
+  cream_buf logits = search_forward(search);
+  if (!search_has_parts(search)) status = match(search, event, err);
+  if (status) return status;
   cream_loss loss = search_label_loss(search);
   if (teaching->entry >= 0) {
-    teach(search, &board->entries[teaching->entry], x->n);
+    teach(search, &board->entries[teaching->entry], search->x.n);
     loss.soft = (float)(teaching->rho / 2);
     loss.hard = (float)(1 - teaching->rho / 2);
     loss.target = self->soft;
     event->rho = teaching->rho;
   }
-  return search_learn(search, &loss, logits, x->n, event, err);
+  if (part == 0 && cream_buf_present(self->first_x) && meta_due(search, search->step + 1))
+    store_first(search);
+  search_learn(search, &loss, logits);
+  return CREAM_OK;
+}
+
+/* Steps 1 to 4: forward pass, matching, distillation, backward pass, update. Several parts share one teacher, which is
+ * chosen by the statistics that the last step has left. */
+static cream_status step(cream_search *search, cream_event *event, cream_error *err) {
+  cream_rng rng = search_begin_draw(search);
+  search_draw(search, &rng);
+  cream_status status = search_has_parts(search) ? match(search, event, err) : CREAM_OK;
+  for (int part = 0; part < search_own_parts(search) && !status; part++)
+    status = train_part(search, part, event, err);
+  return status ? status : search_update(search, event, err);
 }
 
 /* ---- after it ---------------------------------------------------------------------------------------- */
 
-/* Step 5, on the first images of the batch and a held-out slice drawn for this step. */
-static cream_status update_meta(cream_search *search, const cream_tensor *x, cream_event *event,
-                                cream_error *err) {
+/* Step 5 on rank 0. `teaching`: by the present weights. */
+static cream_status descend(cream_search *search, const cream_teaching *teaching, cream_event *event,
+                            cream_error *err) {
   prioritized *self = search->strategy_state;
   const cream_search_config *config = &search->config.search;
-  const cream_board *board = &search->targets[search->target].board;
-  cream_match *match = &self->match;
-  const cream_path *path = &search->path;
-  int slice = config->meta.slice < x->n ? config->meta.slice : x->n;
-  cream_teaching teaching;
-  /* The weights have changed since the step's matching: match again. */
-  cream_status status = cream_match_teacher(match, board, path, CREAM_TEACHER_META, search->config.seed,
-                                            search->step, &teaching, err);
-  if (status) return status;
-  if (teaching.entry != self->teaching.entry) {
-    cream_net_forward_train(search->train.net, path, x, CREAM_BN_BATCH, 0, 0, 0, 0);
-    teach(search, &board->entries[teaching.entry], x->n);
-  }
-  cream_meta_problem problem = {.path = path,
-                                .x_train = *x,
+  const cream_board_entry *teacher = &search->targets[search->target].board.entries[teaching->entry];
+  cream_meta_problem problem = {.path = &search->path,
+                                .x_train = search->x,
                                 .y_train = search->train.labels,
                                 .target = self->soft,
                                 .y_heldout = self->heldout_y,
                                 .lr = (float)event->lr,
                                 .smoothing = (float)config->smoothing,
-                                .rho = (float)teaching.rho};
-  problem.x_train.n = slice;
-  status = cream_match_heldout(match, search->heldout, search->config.seed, search->step, self->heldout_x,
-                               self->heldout_y, &problem.x_heldout, err);
+                                .rho = (float)teaching->rho};
+  if (search_has_parts(search)) {
+    problem.x_train.raw = self->first_x;
+    problem.y_train = self->first_y;
+  }
+  if (search_has_parts(search) || teaching->entry != self->teaching.entry) {
+    cream_net_forward_train(search->train.net, &search->path, &problem.x_train, CREAM_BN_BATCH, 0, 0, 0, 0);
+    teach(search, teacher, problem.x_train.n);
+  }
+  if (config->meta.slice < problem.x_train.n) problem.x_train.n = config->meta.slice;
+  cream_status status = cream_match_heldout(&self->match, search->heldout, search->config.seed, search->step,
+                                            self->heldout_x, self->heldout_y, &problem.x_heldout, err);
   double slope;
   if (!status) status = cream_meta_slope(&self->meta, &problem, &slope, NULL, err);
-  if (!status)
-    status = cream_meta_descend(&self->meta, match, board->entries[teaching.entry].slot, slope, teaching.rho,
-                                config->meta.lr, config->meta.clip, &event->meta_gradient, err);
+  if (status) return status;
+  return cream_meta_descend(&self->meta, &self->match, teacher->slot, slope, teaching->rho, config->meta.lr,
+                            config->meta.clip, &event->meta_gradient, err);
+}
+
+/* Rank 0's meta network and gradient norm become those of all ranks. */
+static cream_status share_meta(cream_search *search, cream_event *event, cream_error *err) {
+  prioritized *self = search->strategy_state;
+  cream_backend *backend = search->backend;
+  cream_cluster *cluster = search->train.cluster;
+  const size_t count = self->match.inputs + 1;
+  cream_status status = CREAM_OK;
+  if (cream_cluster_alone(cluster)) return CREAM_OK;
+  if (updates_meta(search)) status = backend->download(backend, self->theta, self->match.theta, count, err);
+  if (!status) status = cluster->broadcast(cluster, self->theta, count * sizeof *self->theta, err);
+  if (!status) status = cluster->broadcast(cluster, &event->meta_gradient, sizeof event->meta_gradient, err);
+  if (!status && !updates_meta(search)) backend->upload(backend, self->match.theta, self->theta, count);
+  return status;
+}
+
+/* Step 5, on the first images of the batch and a held-out slice drawn for this step. */
+static cream_status update_meta(cream_search *search, cream_event *event, cream_error *err) {
+  prioritized *self = search->strategy_state;
+  const cream_board *board = &search->targets[search->target].board;
+  cream_teaching teaching;
+  /* The weights have changed since the step's matching: match again. */
+  cream_status status = cream_match_teacher(&self->match, board, &search->path, CREAM_TEACHER_META,
+                                            search->config.seed, search->step, &teaching, err);
+  if (!status && updates_meta(search)) status = descend(search, &teaching, event, err);
+  if (!status) status = share_meta(search, event, err);
   if (status) return status;
   search->meta_updates++;
   event->kind = CREAM_EVENT_META;
@@ -150,7 +228,7 @@ static cream_status offer(cream_search *search, int target, const cream_board_en
 static cream_status update_boards(cream_search *search, const cream_path *path, cream_event *event,
                                   cream_error *err) {
   prioritized *self = search->strategy_state;
-  bool takes[CREAM_MAX_BUDGETS], any = false;
+  bool takes[CREAM_MAX_BUDGETS] = {false}, any = false;
   for (int t = 0; t < search->n_targets; t++) {
     takes[t] = search->n_targets == 1 || cream_limits_hold(&search->targets[t].limits, &search->costs, path);
     any |= takes[t];
@@ -165,13 +243,10 @@ static cream_status update_boards(cream_search *search, const cream_path *path, 
   return status;
 }
 
-static cream_status after(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
+static cream_status after(cream_search *search, cream_event *event, cream_error *err) {
   prioritized *self = search->strategy_state;
   const cream_search_config *config = &search->config.search;
-  cream_status status = CREAM_OK;
-  bool meta_due = search->step % (uint64_t)config->meta.every == 0;
-  if (meta_due && self->teaching.entry >= 0 && config->teacher == CREAM_TEACHER_META)
-    status = update_meta(search, x, event, err);
+  cream_status status = meta_due(search, search->step) ? update_meta(search, event, err) : CREAM_OK;
   if (!status && event->epoch >= self->board_epoch && search->step % (uint64_t)config->board.every == 0)
     status = update_boards(search, &search->path, event, err);
   return status;

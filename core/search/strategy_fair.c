@@ -27,10 +27,8 @@ static void close(cream_search *search) {
   search_gather_destroy(&self->gather, search);
 }
 
-static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
-  fair *self = search->strategy_state;
+static void draw(cream_search *search, cream_path *drawn, int paths) {
   const cream_skeleton *skeleton = &search->skeleton;
-  const int paths = batch_paths(&search->config.search, skeleton);
   uint32_t order[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
   cream_rng rng = cream_rng_at(search->config.seed, CREAM_RNG_PATH, search->step);
   for (int l = 0; l < skeleton->n_layers; l++) {
@@ -38,17 +36,27 @@ static cream_status step(cream_search *search, const cream_tensor *x, cream_even
     for (int i = 0; i < n; i++) order[l][i] = (uint32_t)i;
     cream_rng_shuffle(&rng, order[l], (size_t)n);
   }
-  cream_loss loss = search_label_loss(search);
-  search_gather_begin(&self->gather, search);
-  search->path = (cream_path){.n_layers = skeleton->n_layers};
   for (int k = 0; k < paths; k++) {
+    drawn[k] = (cream_path){.n_layers = skeleton->n_layers};
     for (int l = 0; l < skeleton->n_layers; l++)
-      search->path.choice[l] = (uint8_t)order[l][k % skeleton->layers[l].n_options];
-    cream_buf logits = cream_net_forward_train(search->train.net, &search->path, x, CREAM_BN_TRAIN,
-                                               CREAM_BN_MOMENTUM, 0, 0, 0);
-    search_gather_add(&self->gather, search, &loss, logits, x->n);
+      drawn[k].choice[l] = (uint8_t)order[l][k % skeleton->layers[l].n_options];
   }
-  return search_gather_update(&self->gather, search, event, err);
+}
+
+static cream_status step(cream_search *search, cream_event *event, cream_error *err) {
+  fair *self = search->strategy_state;
+  search_gather *gather = &self->gather;
+  cream_loss loss = search_label_loss(search);
+  draw(search, gather->drawn, gather->paths);
+  search_gather_begin(gather, search);
+  for (int part = 0; part < search_own_parts(search); part++) {
+    cream_status status = search_begin_part(search, part, event, err);
+    if (status) return status;
+    for (int k = 0; k < gather->paths; k++)
+      search_gather_add(gather, search, k, &loss, search_gather_forward(gather, search, k));
+    search_gather_end_part(gather, search);
+  }
+  return search_gather_update(gather, search, event, err);
 }
 
 SEARCH_STRATEGY(fair, "every choice of every layer on every batch, then evolution", batch_paths, step,

@@ -88,7 +88,7 @@ static void set_net(cream_search *search, cream_buf weights, cream_buf statistic
                         cream_net_statistic_count(net));
 }
 
-static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
+static cream_status step(cream_search *search, cream_event *event, cream_error *err) {
   random_search *self = search->strategy_state;
   const cream_search_config *config = &search->config.search;
   cream_train *train = &search->train;
@@ -104,11 +104,14 @@ static cream_status step(cream_search *search, const cream_tensor *x, cream_even
   /* Every path runs through the whole schedule, with shorter epochs. */
   uint64_t per_epoch = search->per_epoch / (uint64_t)config->random.paths;
   event->lr = train->lr_scale * cream_lr_at(&config->lr, search->step - first, length,
-                                            per_epoch ? per_epoch : 1, config->batch);
-  cream_buf logits =
-      cream_net_forward_train(net, &search->path, x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM, 0, 0, 0);
+                                            per_epoch ? per_epoch : 1, config->batch * config->accumulate);
   cream_loss loss = search_label_loss(search);
-  return search_learn(search, &loss, logits, x->n, event, err);
+  for (int part = 0; part < search_own_parts(search); part++) {
+    cream_status status = search_begin_part(search, part, event, err);
+    if (status) return status;
+    search_learn(search, &loss, search_forward(search));
+  }
+  return search_update(search, event, err);
 }
 
 /* Measures path `i` with the net's weights and offers it to the board of its target. */
@@ -118,7 +121,7 @@ static cream_status rank(cream_search *search, int i, cream_event *event, cream_
   cream_board *board = &search->targets[t].board;
   const cream_path *path = &self->paths[i];
   cream_score score;
-  cream_status status = search_measure(search, path, search->heldout, &score, err);
+  cream_status status = search_measure(search, search->train.cluster, path, search->heldout, &score, err);
   if (status) return status;
   cream_board_entry candidate = search_entry(search, path, &score);
   if ((status = search_emit_score(search, &candidate, event, err))) return status;
@@ -136,8 +139,7 @@ static cream_status rank(cream_search *search, int i, cream_event *event, cream_
   return search_emit_board(search, t, at, event, err);
 }
 
-static cream_status after(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
-  (void)x;
+static cream_status after(cream_search *search, cream_event *event, cream_error *err) {
   int i = path_at(search, search->step - 1);
   if (search->step != first_step(search, i + 1)) return CREAM_OK;
   search_save_statistics(search);

@@ -43,25 +43,36 @@ static void close(cream_search *search) {
   if (cream_buf_present(self->soft)) search->backend->release(search->backend, self->soft);
 }
 
-static cream_status step(cream_search *search, const cream_tensor *x, cream_event *event, cream_error *err) {
+/* The largest path's probabilities on the images of a part are the targets of the others. */
+static void train_part(cream_search *search) {
   sandwich *self = search->strategy_state;
-  cream_net *net = search->train.net;
-  const int paths = batch_paths(&search->config.search, &search->skeleton);
-  cream_rng rng = search_begin_draw(search);
+  search_gather *gather = &self->gather;
   cream_loss loss = search_label_loss(search);
-  search_gather_begin(&self->gather, search);
-  for (int k = 0; k < paths; k++) {
-    if (k < 2)
-      search->path = self->extremes[k];
-    else
-      search_draw(search, &rng);
-    cream_buf logits =
-        cream_net_forward_train(net, &search->path, x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM, 0, 0, 0);
-    if (k == 0) search->backend->softmax(search->backend, logits, x->n, search->skeleton.classes, self->soft);
-    search_gather_add(&self->gather, search, &loss, logits, x->n);
+  for (int k = 0; k < gather->paths; k++) {
+    cream_buf logits = search_gather_forward(gather, search, k);
+    if (k == 0)
+      search->backend->softmax(search->backend, logits, search->x.n, search->skeleton.classes, self->soft);
+    search_gather_add(gather, search, k, &loss, logits);
     loss = (cream_loss){.soft = 1, .labels = search->train.labels, .target = self->soft};
   }
-  return search_gather_update(&self->gather, search, event, err);
+  search_gather_end_part(gather, search);
+}
+
+static cream_status step(cream_search *search, cream_event *event, cream_error *err) {
+  sandwich *self = search->strategy_state;
+  search_gather *gather = &self->gather;
+  cream_rng rng = search_begin_draw(search);
+  for (int k = 0; k < gather->paths; k++) {
+    if (k >= 2) search_draw(search, &rng);
+    gather->drawn[k] = k < 2 ? self->extremes[k] : search->path;
+  }
+  search_gather_begin(gather, search);
+  for (int part = 0; part < search_own_parts(search); part++) {
+    cream_status status = search_begin_part(search, part, event, err);
+    if (status) return status;
+    train_part(search);
+  }
+  return search_gather_update(gather, search, event, err);
 }
 
 SEARCH_STRATEGY(sandwich, "largest, smallest and drawn paths on every batch, then evolution", batch_paths,

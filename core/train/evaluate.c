@@ -13,29 +13,56 @@ int cream_score_order(const cream_score *a, double flops_a, const cream_score *b
   return by_loss ? by_loss : order(flops_a, flops_b);
 }
 
-void cream_score_add(cream_score *score, const float *logits, const int32_t *labels, int n, int k) {
-  double top1 = score->top1 * (double)score->count, top5 = score->top5 * (double)score->count;
-  double loss = score->loss * (double)score->count;
-  for (int i = 0; i < n; i++) {
-    const float *z = logits + (size_t)i * (size_t)k;
-    int label = labels[i], above = 0;
-    float most = z[0];
-    bool finite = true;
-    for (int j = 0; j < k; j++) {
-      finite &= isfinite(z[j]) != 0;
-      if (z[j] > most) most = z[j];
-      above += z[j] > z[label] || (j < label && z[j] == z[label]);
-    }
-    double sum = 0;
-    for (int j = 0; j < k; j++) sum += exp((double)z[j] - most);
-    loss += log(sum) + most - z[label];
-    top1 += finite && above < 1;
-    top5 += finite && above < 5;
+/* What one image adds to a score. */
+typedef struct judgement {
+  double loss;
+  int32_t top1, top5; /* 0 or 1 */
+} judgement;
+
+static judgement judge(const float *z, int label, int k) {
+  int above = 0;
+  float most = z[0];
+  bool finite = true;
+  for (int j = 0; j < k; j++) {
+    finite &= isfinite(z[j]) != 0;
+    if (z[j] > most) most = z[j];
+    above += z[j] > z[label] || (j < label && z[j] == z[label]);
   }
-  score->count += (size_t)n;
-  score->top1 = top1 / (double)score->count;
-  score->top5 = top5 / (double)score->count;
-  score->loss = loss / (double)score->count;
+  double sum = 0;
+  for (int j = 0; j < k; j++) sum += exp((double)z[j] - most);
+  return (judgement){log(sum) + most - z[label], finite && above < 1, finite && above < 5};
+}
+
+/* Sums over the images of a score, of which `count` were added since `open`. */
+typedef struct sums {
+  double top1, top5, loss;
+  size_t count;
+} sums;
+
+static sums open_sums(const cream_score *score) {
+  const double count = (double)score->count;
+  return (sums){score->top1 * count, score->top5 * count, score->loss * count, score->count};
+}
+
+static void add(sums *all, const judgement *image) {
+  all->loss += image->loss;
+  all->top1 += image->top1;
+  all->top5 += image->top5;
+  all->count++;
+}
+
+static void close_sums(const sums *all, cream_score *score) {
+  const double count = (double)all->count;
+  *score = (cream_score){all->top1 / count, all->top5 / count, all->loss / count, all->count};
+}
+
+void cream_score_add(cream_score *score, const float *logits, const int32_t *labels, int n, int k) {
+  sums all = open_sums(score);
+  for (int i = 0; i < n; i++) {
+    judgement image = judge(logits + (size_t)i * (size_t)k, labels[i], k);
+    add(&all, &image);
+  }
+  close_sums(&all, score);
 }
 
 static cream_tensor upload_batch(cream_net *net, const cream_source *source, const cream_batch *batch,
@@ -84,6 +111,87 @@ cream_status cream_evaluate_confusion(cream_net *net, const cream_path *path, cr
   return status;
 }
 
+/* ---- shared by ranks ----------------------------------------------------------------------------------- */
+
+/* The batches of a rank, and images of all of them. */
+typedef struct shard {
+  uint64_t first, end;
+  size_t images;
+} shard;
+
+static shard shard_of(const cream_source *source, int rank, int ranks) {
+  const uint64_t batches = cream_source_steps(source, false), all = (uint64_t)ranks;
+  const size_t batch = (size_t)source->batch;
+  shard own = {batches * (uint64_t)rank / all, batches * ((uint64_t)rank + 1) / all, 0};
+  size_t from = own.first * batch, to = own.end * batch < source->count ? own.end * batch : source->count;
+  own.images = own.end > own.first ? to - from : 0;
+  return own;
+}
+
+/* Judges the images of a shard. logits: room for a batch. */
+static cream_status judge_shard(cream_net *net, const cream_path *path, cream_source *source,
+                                cream_bn_mode mode, const shard *own, float *logits, judgement *images,
+                                cream_error *err) {
+  cream_backend *backend = cream_net_backend(net);
+  const int k = cream_net_skeleton(net)->classes;
+  size_t left = own->images;
+  for (uint64_t step = own->first; step < own->end; step++) {
+    cream_batch batch;
+    cream_status status = source->read(source, 0, step, &batch, err);
+    if (status) return status;
+    int n = left < (size_t)source->batch ? (int)left : source->batch;
+    CREAM_ASSERT(batch.n >= n);
+    batch.n = n;
+    cream_tensor x = upload_batch(net, source, &batch, backend);
+    cream_buf out = cream_net_forward(net, path, &x, mode, 0);
+    if ((status = backend->download(backend, logits, out, (size_t)n * (size_t)k, err))) return status;
+    for (int i = 0; i < n; i++) *images++ = judge(logits + (size_t)i * (size_t)k, batch.labels[i], k);
+    left -= (size_t)n;
+  }
+  return CREAM_OK;
+}
+
+/* The score of the images of all shards, `room` apart: batch by batch, as cream_evaluate adds them. */
+static cream_score add_shards(const cream_source *source, int ranks, const judgement *images, size_t room) {
+  cream_score score = {0};
+  for (int r = 0; r < ranks; r++) {
+    const shard part = shard_of(source, r, ranks);
+    for (size_t from = 0; from < part.images; from += (size_t)source->batch) {
+      sums all = open_sums(&score);
+      for (size_t i = from; i < part.images && i < from + (size_t)source->batch; i++)
+        add(&all, &images[(size_t)r * room + i]);
+      close_sums(&all, &score);
+    }
+  }
+  return score;
+}
+
+cream_status cream_evaluate_shared(cream_cluster *cluster, cream_net *net, const cream_path *path,
+                                   cream_source *source, cream_bn_mode mode, cream_score *score,
+                                   cream_error *err) {
+  if (cream_cluster_alone(cluster) || source->count == 0)
+    return cream_evaluate(net, path, source, mode, score, err);
+  const int ranks = cluster->size;
+  const shard own = shard_of(source, cluster->rank, ranks);
+  const size_t batch = (size_t)source->batch;
+  const size_t most = (cream_source_steps(source, false) + (size_t)ranks - 1) / (size_t)ranks;
+  const size_t room = most * batch, outputs = batch * (size_t)cream_net_skeleton(net)->classes;
+  float *logits = malloc(outputs * sizeof *logits);
+  judgement *images = calloc(room * ((size_t)ranks + 1), sizeof *images), *all = images + room;
+  cream_status status = CREAM_OK;
+  if (!logits || !images)
+    status = cream_fail_memory(err, outputs * sizeof *logits + room * ((size_t)ranks + 1) * sizeof *images,
+                               "the scores of images");
+  if (!status) status = judge_shard(net, path, source, mode, &own, logits, images, err);
+  if (!status) status = cluster->gather(cluster, images, room * sizeof *images, all, err);
+  if (!status) *score = add_shards(source, ranks, all, room);
+  free(images);
+  free(logits);
+  return status;
+}
+
+/* ---- recalibration --------------------------------------------------------------------------------------- */
+
 /* Batch-norm momentum of batch i (from 0) of a recalibration. */
 static float momentum_of(cream_recalibration mode, int i) {
   switch (mode) {
@@ -96,8 +204,8 @@ static float momentum_of(cream_recalibration mode, int i) {
   return CREAM_BN_MOMENTUM;
 }
 
-cream_status cream_recalibrate(cream_net *net, const cream_path *path, cream_source *train, uint64_t epoch,
-                               cream_recalibration mode, int batches, cream_error *err) {
+static cream_status recalibrate(cream_net *net, const cream_path *path, cream_source *train, uint64_t epoch,
+                                cream_recalibration mode, int batches, cream_error *err) {
   cream_backend *backend = cream_net_backend(net);
   uint64_t per_epoch = cream_source_steps(train, true);
   if (batches > 0 && per_epoch == 0)
@@ -113,4 +221,13 @@ cream_status cream_recalibrate(cream_net *net, const cream_path *path, cream_sou
     cream_net_forward(net, path, &x, CREAM_BN_TRAIN, momentum_of(mode, i));
   }
   return backend->synchronise(backend, err);
+}
+
+cream_status cream_recalibrate(cream_net *net, const cream_path *path, cream_source *train, uint64_t epoch,
+                               cream_recalibration mode, int batches, cream_error *err) {
+  const int parts = train->parts;
+  train->parts = 0; /* every batch is read */
+  cream_status status = recalibrate(net, path, train, epoch, mode, batches, err);
+  train->parts = parts;
+  return status;
 }

@@ -4,6 +4,7 @@
 
 #include "core/base/config.h"
 #include "core/base/data.h"
+#include "core/cluster/cluster.h"
 #include "core/net/net.h"
 
 typedef struct cream_score {
@@ -19,6 +20,10 @@ int cream_score_order(const cream_score *a, double flops_a, const cream_score *b
  * The net must take batches of source->batch. */
 cream_status cream_evaluate(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode,
                             cream_score *, cream_error *);
+
+/* cream_evaluate by all ranks, with the same result: each evaluates a run of batches. NULL: alone. */
+cream_status cream_evaluate_shared(cream_cluster *, cream_net *, const cream_path *, cream_source *,
+                                   cream_bn_mode mode, cream_score *, cream_error *);
 
 /* cream_evaluate that also counts predictions: confusion[label][prediction], [classes of the net] each, is overwritten.
  * Of equal logits the lower class is predicted. NULL: nothing is counted. */

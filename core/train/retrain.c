@@ -50,17 +50,16 @@ cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_in
                                  .ema = ema,
                                  .batch = config->batch,
                                  .accumulate = config->accumulate,
+                                 .cluster = inputs->cluster,
+                                 .half = run->config.cluster.exchange == CREAM_EXCHANGE_HALF,
+                                 .check_every = run->config.cluster.check_every,
                                  .time_budget = run->config.time_budget,
                                  .listener = inputs->listener,
                                  .checkpointer = inputs->checkpointer,
                                  .on_nan = run->config.on_nan};
-  if (!status)
-    status =
-        cream_train_check(&run->skeleton, run->train_source, config->epochs, config->batch, "retrain", err);
-  if (!status && cream_source_steps(run->train_source, true) < (size_t)config->accumulate)
-    status = cream_fail(err, CREAM_BAD_CONFIG,
-                        "retrain.accumulate: got %d batches of %d, expected at most the %zu training images",
-                        config->accumulate, config->batch, run->train_source->count);
+  const cream_train_settings settings = {"retrain", config->epochs, config->batch, config->accumulate,
+                                         inputs->cluster};
+  if (!status) status = cream_train_check(&run->skeleton, run->train_source, &settings, err);
   if (!status) status = cream_train_init(&run->train, backend, &options, err);
   if (!status && config->mixup > 0)
     status =
@@ -124,7 +123,8 @@ static cream_status evaluate_both(cream_retrain *run, const cream_event *event, 
   for (int kind = 0; kind < (has_average(run) ? CREAM_RETRAIN_KINDS : 1) && !status; kind++) {
     cream_score *score = &run->choice.heldout[kind];
     cream_retrain_use(run, (cream_retrain_kind)kind);
-    status = cream_evaluate(run->train.net, &run->path, run->heldout, CREAM_BN_RUNNING, score, err);
+    status = cream_evaluate_shared(run->train.cluster, run->train.net, &run->path, run->heldout,
+                                   CREAM_BN_RUNNING, score, err);
     if (status || !event) continue;
     cream_event scored = *event;
     scored.kind = CREAM_EVENT_EVAL;
@@ -196,12 +196,12 @@ static void average_statistics(cream_retrain *run, double decay) {
   run->backend->axpy(run->backend, average, part, cream_buf_at(cream_net_statistics(net), first), count);
 }
 
-/* Gradients of batch `part` of this step's update. */
-static cream_status run_batch(cream_retrain *run, uint64_t per_epoch, int epoch, int part, cream_error *err) {
+/* Gradients of the present part of this step. */
+static cream_status run_part(cream_retrain *run, uint64_t per_epoch, int epoch, cream_error *err) {
   const cream_retrain_config *config = &run->config.retrain;
   cream_train *train = &run->train;
-  uint64_t parts = (uint64_t)config->accumulate, draw = run->step * parts + (uint64_t)part;
-  uint64_t at = run->step % per_epoch * parts + (uint64_t)part;
+  uint64_t draw = cream_train_batch_number(train, run->step);
+  uint64_t at = cream_train_batch_number(train, run->step % per_epoch);
   cream_batch batch;
   cream_status status = run->train_source->read(run->train_source, (uint64_t)epoch, at, &batch, err);
   if (status) return status;
@@ -211,14 +211,13 @@ static cream_status run_batch(cream_retrain *run, uint64_t per_epoch, int epoch,
   cream_tensor x = cream_train_upload(train, run->train_source, &batch);
   cream_loss loss = {.hard = 1, .smoothing = (float)config->smoothing, .labels = train->labels};
   if (config->mixup > 0) cream_mixup_apply(&run->mixup, draw, &x, batch.labels, &loss);
-  cream_buf logits = cream_net_forward_train(train->net, &run->path, &x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM,
-                                             (float)config->dropout, run->config.seed, draw);
+  cream_buf logits =
+      cream_train_forward(train, &run->path, &x, (float)config->dropout, run->config.seed, draw);
   if (run->teacher)
     cream_external_loss(run->teacher, &loss, logits, x.n, cream_net_dlogits(train->net), train->result);
   else
     cream_train_loss(train, &loss, logits, x.n);
-  cream_net_backward(train->net, cream_net_dlogits(train->net));
-  cream_train_gather(train, part);
+  cream_train_backward(train);
   return CREAM_OK;
 }
 
@@ -249,8 +248,12 @@ static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event
   const cream_retrain_config *config = &run->config.retrain;
   cream_train *train = &run->train;
   cream_status status = CREAM_OK;
-  for (int part = 0; part < config->accumulate && !status; part++)
-    status = run_batch(run, per_epoch, event->epoch, part, err);
+  cream_train_begin_step(train);
+  for (int part = 0; part < train->parts.own && !status; part++) {
+    cream_train_begin_part(train, part);
+    status = run_part(run, per_epoch, event->epoch, err);
+  }
+  if (!status) status = cream_train_end_step(train, err);
   if (!status) status = cream_train_clip(train, &run->path, config->clip, err);
   if (status) return status;
   event->lr = train->lr_scale * cream_lr_at(&config->lr, run->step, event->steps, per_epoch,
@@ -343,10 +346,15 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
   if (run->step == 0 && config->ema > 0) /* the weights may be loaded ones */
     copy_values(run, train->blocks.ema, run->ema_statistics, train->blocks.w,
                 cream_net_statistics(train->net));
-  cream_status status = cream_train_emit(train, &event, err);
+  cream_status status = cream_train_compare(train, run->step, err);
+  if (!status) status = cream_train_emit(train, &event, err);
   cream_train_begin_epoch(train, run->step);
-  while (!status && run->step < event.steps && !cream_train_out_of_time(train)) {
-    if (cream_train_stopped(train)) {
+  cream_train_announce(train, run->train_source);
+  while (!status && run->step < event.steps) {
+    cream_train_ending ending;
+    bool due = false;
+    if ((status = cream_train_ends(train, run->step, &ending, err)) || ending.late) break;
+    if (ending.stopped) {
       if ((status = checkpoint(run, err))) return status;
       finish(run, false, err);
       return cream_fail(err, CREAM_INTERRUPTED, "interrupted after step %llu", (unsigned long long)run->step);
@@ -355,7 +363,8 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
     status = run_step(run, per_epoch, &event, err);
     bool epoch_end = run->step % per_epoch == 0;
     if (!status && epoch_end) status = end_epoch(run, &event, err);
-    if (!status && cream_train_due(train, run->step, epoch_end)) status = checkpoint(run, err);
+    if (!status) status = cream_train_due(train, run->step, epoch_end, &due, err);
+    if (!status && due) status = checkpoint(run, err);
     if (status && cream_train_may_roll_back(train)) status = roll_back(run, err);
   }
   if (!status && run->step < event.steps) status = cream_train_emit_budget(train, &event, run->step, err);

@@ -5,6 +5,7 @@
 #include "core/base/config.h"
 #include "core/base/data.h"
 #include "core/base/event.h"
+#include "core/cluster/cluster.h"
 #include "core/net/net.h"
 #include "core/net/state.h"
 #include "evaluate.h"
@@ -19,6 +20,7 @@ typedef struct cream_retrain_inputs {
   cream_source *heldout;          /* may be NULL */
   cream_listener listener;
   cream_checkpointer checkpointer; /* may be zeroed */
+  cream_cluster *cluster;          /* ranks that train the network together, not owned; NULL: alone */
 } cream_retrain_inputs;
 
 cream_status cream_retrain_create(cream_backend *, const cream_retrain_inputs *, cream_retrain **,

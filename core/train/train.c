@@ -1,4 +1,4 @@
-#include "train.h"
+#include "train_internal.h"
 
 #include <math.h>
 #include <time.h>
@@ -9,42 +9,53 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-cream_status cream_train_init(cream_train *train, cream_backend *backend, const cream_train_options *options,
-                              cream_error *err) {
-  *train = (cream_train){.backend = backend,
-                         .listener = options->listener,
-                         .time_budget = options->time_budget,
-                         .batch = options->batch,
-                         .accumulate = options->accumulate ? options->accumulate : 1,
-                         .checkpointer = options->checkpointer,
-                         .on_nan = options->on_nan,
-                         .lr_scale = 1};
-  cream_status status = cream_net_create(backend, options->skeleton, &options->net, &train->net, err);
-  if (status) return status;
+/* The moments and averages of the weights. */
+static cream_status alloc_blocks(cream_train *train, const cream_train_options *options, cream_error *err) {
+  cream_backend *backend = train->backend;
+  const size_t weights = cream_net_weight_count(train->net);
   train->blocks.w = cream_net_weights(train->net);
   train->blocks.g = cream_net_gradients(train->net);
-  size_t weights = cream_net_weight_count(train->net);
-  if (!status) status = backend->alloc(backend, weights, &train->blocks.m, err);
+  cream_status status = backend->alloc(backend, weights, &train->blocks.m, err);
   bool squares = options->optim != CREAM_OPTIM_SGD;
   if (!status && squares) status = backend->alloc(backend, weights, &train->blocks.v, err);
   if (!status && options->ema) status = backend->alloc(backend, weights, &train->blocks.ema, err);
-  if (!status) status = backend->alloc(backend, (size_t)options->net.batch, &train->labels, err);
+  return status;
+}
+
+static cream_status alloc_step(cream_train *train, const cream_train_options *options, cream_error *err) {
+  cream_backend *backend = train->backend;
+  cream_status status = backend->alloc(backend, (size_t)options->net.batch, &train->labels, err);
   if (!status) status = backend->alloc(backend, 4, &train->result, err);
-  if (!status && train->accumulate > 1) {
-    status = backend->alloc(backend, cream_net_gradient_count(train->net), &train->sum, err);
-    if (!status) status = backend->alloc(backend, 4, &train->total, err);
-    train->blocks.g = train->sum;
-  }
+  if (!status) status = train_init_parts(train, options, err);
   size_t slices = (size_t)cream_net_max_slices(train->net);
   if (!status) status = backend->alloc(backend, slices, &train->norms, err);
   train->slices = malloc(slices * sizeof *train->slices);
   train->host_norms = malloc(slices * sizeof *train->host_norms);
   if (!status && (!train->slices || !train->host_norms))
     status = cream_fail_memory(err, slices * sizeof *train->slices, "the slices of a path");
+  return status;
+}
+
+cream_status cream_train_init(cream_train *train, cream_backend *backend, const cream_train_options *options,
+                              cream_error *err) {
+  *train = (cream_train){.backend = backend,
+                         .listener = options->listener,
+                         .time_budget = options->time_budget,
+                         .batch = options->batch,
+                         .cluster = options->cluster,
+                         .check_every = options->check_every,
+                         .checkpointer = options->checkpointer,
+                         .on_nan = options->on_nan,
+                         .lr_scale = 1};
+  cream_status status = cream_net_create(backend, options->skeleton, &options->net, &train->net, err);
+  if (status) return status;
+  status = alloc_blocks(train, options, err);
+  if (!status) status = alloc_step(train, options, err);
   if (status) {
     cream_train_destroy(train);
     return status;
   }
+  size_t weights = cream_net_weight_count(train->net);
   if (options->optim == CREAM_OPTIM_RMSPROP_TF) backend->fill(backend, train->blocks.v, weights, 1);
   if (options->ema) backend->copy(backend, train->blocks.ema, train->blocks.w, weights);
   train->fingerprint = cream_net_fingerprint(train->net);
@@ -53,10 +64,11 @@ cream_status cream_train_init(cream_train *train, cream_backend *backend, const 
 }
 
 void cream_train_destroy(cream_train *train) {
-  cream_buf *buffers[] = {&train->blocks.m, &train->blocks.v, &train->blocks.ema, &train->labels,
-                          &train->result,   &train->sum,      &train->total,      &train->norms};
+  cream_buf *buffers[] = {&train->blocks.m, &train->blocks.v, &train->blocks.ema,
+                          &train->labels,   &train->result,   &train->norms};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) train->backend->release(train->backend, *buffers[i]);
+  train_destroy_parts(train);
   cream_net_destroy(train->net);
   free(train->slices);
   free(train->host_norms);
@@ -142,8 +154,9 @@ cream_status cream_train_result(cream_train *train, cream_event *event, const ch
 cream_status cream_train_emit(cream_train *train, cream_event *event, cream_error *err) {
   double seconds = now() - train->epoch_started;
   uint64_t steps = event->step - train->epoch_first_step;
-  event->images_per_second = seconds > 0 ? (double)steps * train->batch * train->accumulate / seconds : 0;
-  if (!train->listener.on_event) return CREAM_OK;
+  event->images_per_second = seconds > 0 ? (double)steps * train->batch * train->parts.count / seconds : 0;
+  event->waited_network = train->cluster ? train->cluster->waited : 0;
+  if (!train->listener.on_event || cream_cluster_rank(train->cluster) > 0) return CREAM_OK;
   return train->listener.on_event(train->listener.self, event, err);
 }
 
@@ -191,13 +204,11 @@ cream_status cream_train_restored(cream_train *train, cream_error *err) {
   return cream_fail(err, CREAM_BAD_DATA, "the checkpoint belongs to a different network");
 }
 
-bool cream_train_due(const cream_train *train, uint64_t step, bool epoch_end) {
-  return train->checkpointer.due && train->checkpointer.due(train->checkpointer.self, step, epoch_end);
-}
-
 cream_status cream_train_save(cream_train *train, const cream_state *state, cream_error *err) {
   if (!train->checkpointer.save) return CREAM_OK;
-  cream_status status = train->checkpointer.save(train->checkpointer.self, state, err);
+  cream_status status = cream_train_compare(train, state->step, err);
+  if (status) return status;
+  status = train->checkpointer.save(train->checkpointer.self, state, err);
   if (status != CREAM_BAD_DATA) return status;
   train->diverged = true;
   if (err) err->status = CREAM_FAILED;
@@ -227,26 +238,29 @@ cream_status cream_train_roll_back(cream_train *train, const cream_state *state,
   return cream_train_emit(train, &event, err);
 }
 
-bool cream_train_out_of_time(const cream_train *train) {
+bool train_out_of_time(const cream_train *train) {
   return train->time_budget > 0 && now() - train->started > 60 * train->time_budget;
 }
 
-bool cream_train_stopped(const cream_train *train) {
-  return train->listener.stop && *train->listener.stop;
-}
-
-cream_status cream_train_check(const cream_skeleton *skeleton, const cream_source *source, int epochs,
-                               int batch, const char *section, cream_error *err) {
-  if (epochs < 1)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%s.epochs: got %d, expected at least 1", section, epochs);
-  if (batch < 1)
-    return cream_fail(err, CREAM_BAD_CONFIG, "%s.batch: got %d, expected at least 1", section, batch);
-  if ((size_t)batch > source->count)
+cream_status cream_train_check(const cream_skeleton *skeleton, const cream_source *source,
+                               const cream_train_settings *s, cream_error *err) {
+  if (s->epochs < 1)
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s.epochs: got %d, expected at least 1", s->section, s->epochs);
+  if (s->batch < 1)
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s.batch: got %d, expected at least 1", s->section, s->batch);
+  if (s->accumulate < 1)
+    return cream_fail(err, CREAM_BAD_CONFIG, "%s.accumulate: got %d, expected at least 1", s->section,
+                      s->accumulate);
+  if ((size_t)s->batch > source->count)
     return cream_fail(err, CREAM_BAD_CONFIG, "%s.batch: got %d, expected at most the %zu training images",
-                      section, batch, source->count);
+                      s->section, s->batch, source->count);
   if (skeleton->classes != source->classes)
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "classes: the network has %d and the data %d; they must be the same", skeleton->classes,
                       source->classes);
-  return CREAM_OK;
+  if (cream_source_steps(source, true) < (size_t)s->accumulate)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s.accumulate: got %d batches of %d, expected at most the %zu training images",
+                      s->section, s->accumulate, s->batch, source->count);
+  return cream_parts_check(s->section, s->accumulate, s->cluster, err);
 }

@@ -2,20 +2,6 @@
 
 #include "train.h"
 
-void cream_train_gather(cream_train *train, int part) {
-  if (train->accumulate == 1) return;
-  cream_backend *backend = train->backend;
-  size_t count = cream_net_gradient_count(train->net);
-  float share = 1.0f / (float)train->accumulate;
-  if (part == 0) {
-    backend->fill(backend, train->sum, count, 0);
-    backend->fill(backend, train->total, 4, 0);
-  }
-  backend->axpy(backend, train->sum, share, cream_net_gradients(train->net), count);
-  backend->axpy(backend, train->total, share, train->result, 4);
-  if (part == train->accumulate - 1) backend->copy(backend, train->result, train->total, 4);
-}
-
 void cream_gradient_scale(cream_backend *backend, const cream_gradient *gradient, int i, double factor) {
   cream_buf part = cream_buf_at(gradient->g, gradient->slices[i].g);
   backend->axpy(backend, part, (float)(factor - 1), part, gradient->slices[i].count);

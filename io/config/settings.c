@@ -55,6 +55,9 @@ static CREAM_WORDS(interpolations, CREAM_INTERPOLATION_COUNT, INTERPOLATIONS);
 #define ON_NANS(X) X(CREAM_ON_NAN_STOP, "stop") X(CREAM_ON_NAN_ROLLBACK, "rollback")
 static CREAM_WORDS(on_nan_words, CREAM_ON_NAN_COUNT, ON_NANS);
 
+#define EXCHANGES(X) X(CREAM_EXCHANGE_FLOAT, "float") X(CREAM_EXCHANGE_HALF, "half")
+static CREAM_WORDS(exchanges, CREAM_EXCHANGE_COUNT, EXCHANGES);
+
 #define FINAL_WEIGHTS(X)                                                                                     \
   X(CREAM_FINAL_BEST, "best")                                                                                \
   X(CREAM_FINAL_TRAINED, "trained") X(CREAM_FINAL_AVERAGED, "averaged")
@@ -102,6 +105,8 @@ static CREAM_WORDS(spreads, CREAM_SPREAD_COUNT, SPREADS);
       NUMBER(part.smoothing, 0, 1, "", "label smoothing"),                                                   \
       NUMBER(part.clip, 0, 1e6, "", "largest norm of the gradient of all weights; 0: no clipping")
 
+#define PARTS_HELP "batches of one step, its parts; their images count as one batch, and ranks share them out"
+
 #define EXTERNAL(part)                                                                                       \
   TEXT(part.run, "trained network that teaches: the run folder of a retraining; empty: none"),               \
       TEXT(part.arch, "instead of the run folder: its architecture, as for arch"),                           \
@@ -146,6 +151,12 @@ static const setting settings[] = {
     NUMBER(checkpoint.every_minutes, 0, 1e6, "minutes",
            "interval between checkpoints, half of it at the end of an epoch; 0: only by steps"),
     NUMBER(checkpoint.keep, 1, 1e6, "files", "number of latest checkpoints to keep, besides the best one"),
+    WORD(cluster.exchange, exchanges,
+         "how gradients travel between the ranks of a run: in single precision, or half as many bytes"),
+    NUMBER(cluster.check_every, 0, 1e9, "steps",
+           "interval between comparisons of the ranks' weights; 0: only at checkpoints"),
+    NUMBER(cluster.timeout, 0, 1e6, "seconds",
+           "seconds to wait for the other ranks before the run ends; 0: no limit"),
     NUMBER(augment.enabled, 0, 0, "",
            "augment training images at random; the digits have their own augmentation"),
     NUMBER(augment.scale_min, 0, 1, "", "random crop: smallest share of the area"),
@@ -166,6 +177,7 @@ static const setting settings[] = {
      .help = "how paths are trained and candidates are found",
      .values = "a strategy of [strategies.md](strategies.md)",
      .summary = strategy_summary},
+    NUMBER(search.accumulate, 1, 65536, "batches", PARTS_HELP),
     WORD(search.sampling, samplings, "draw paths inside the range, or anywhere in the supernet"),
     TEXT(search.budgets, "one network is selected for each: M FLOPs (14,43,114) or milliseconds (6ms,12ms)"),
     NUMBER(search.budget_share, 0, 0.99, "", "smallest share of a budget that its network must use"),
@@ -208,8 +220,7 @@ static const setting settings[] = {
                      "factor of the learning rate of everything but the classifier")),
     TEXT(retrain.freeze,
          "what is not trained, from the input on: none, stem, blocks.S, blocks.S.B, head, or backbone"),
-    NUMBER(retrain.accumulate, 1, 65536, "batches",
-           "batches accumulated for one update; their images count as one batch"),
+    NUMBER(retrain.accumulate, 1, 65536, "batches", PARTS_HELP),
     WORD(retrain.optim, optimisers, "optimiser"),
     NUMBER(retrain.nesterov, 0, 0, "", "Nesterov momentum (sgd)"),
     NUMBER(retrain.alpha, 0, 0.999999, "",

@@ -10,7 +10,8 @@
 
 enum { CHANNELS = 3, MAX_WORKERS = 256 };
 
-/* Batches have the number epoch * steps + step. Batch b is stored in slot b % n_slots. */
+/* Batches have the number epoch * steps + step. Batch b is stored in slot b % n_slots; where some batches are skipped,
+ * those that are read are counted instead. */
 typedef enum slot_state { SLOT_EMPTY, SLOT_FILLING, SLOT_READY } slot_state;
 
 typedef struct loader_slot {
@@ -56,8 +57,10 @@ typedef struct loader {
   pthread_mutex_t lock;
   pthread_cond_t moved;  /* `first` has changed, or the loader is being destroyed */
   pthread_cond_t filled; /* a slot is ready */
-  uint64_t first;        /* workers fill the batches first .. first + n_slots - 1 */
-  bool started, ending;  /* a batch has been read; the loader is being destroyed */
+  uint64_t first;        /* workers fill n_slots batches from this one on */
+  bool skipping; /* of every `parts` batches only `own`, from own_first on, are read (cream_source.parts) */
+  uint64_t parts, own_first, own;
+  bool started, ending; /* a batch has been read; the loader is being destroyed */
   int n_slots, n_threads;
   loader_slot *slots;
   worker *workers; /* [options.workers + 1]; the first has the buffers of the calling thread */
@@ -165,6 +168,40 @@ static cream_status deliver(const loader *self, const loader_slot *slot, cream_b
   return CREAM_OK;
 }
 
+/* ---- the order of reading ---------------------------------------------------------------------------- */
+
+/* Takes over what the source announces, for a reader that is at batch `number`. The caller holds the lock. */
+static void heed(loader *self, const cream_source *source, uint64_t number) {
+  self->parts = (uint64_t)source->parts;
+  self->own_first = (uint64_t)source->first;
+  self->own = (uint64_t)source->own;
+  self->skipping = false;
+  if (self->parts == 0 || self->own == self->parts || self->parts > self->steps) return;
+  const uint64_t step = number % self->steps, part = step % self->parts;
+  self->skipping = part >= self->own_first && part < self->own_first + self->own &&
+                   step / self->parts < self->steps / self->parts;
+}
+
+/* The place of a batch in the order of reading. */
+static uint64_t place_of(const loader *self, uint64_t number) {
+  if (!self->skipping) return number;
+  const uint64_t groups = self->steps / self->parts, step = number % self->steps;
+  return (number / self->steps * groups + step / self->parts) * self->own + step % self->parts -
+         self->own_first;
+}
+
+/* The batch that is read `i` batches after the first one. */
+static uint64_t batch_after(const loader *self, uint64_t i) {
+  if (!self->skipping) return self->first + i;
+  const uint64_t groups = self->steps / self->parts, place = place_of(self, self->first) + i;
+  const uint64_t group = place / self->own;
+  return group / groups * self->steps + group % groups * self->parts + self->own_first + place % self->own;
+}
+
+static loader_slot *slot_of(const loader *self, uint64_t number) {
+  return &self->slots[place_of(self, number) % (uint64_t)self->n_slots];
+}
+
 /* ---- workers ------------------------------------------------------------------------------------- */
 
 /* Claims the first batch of the window that is neither being filled nor ready; NULL if there is none. A slot that is
@@ -172,8 +209,8 @@ static cream_status deliver(const loader *self, const loader_slot *slot, cream_b
 static loader_slot *claim_next(loader *self) {
   if (!self->started) return NULL;
   for (int i = 0; i < self->n_slots; i++) {
-    uint64_t batch = self->first + (uint64_t)i;
-    loader_slot *slot = &self->slots[batch % (uint64_t)self->n_slots];
+    uint64_t batch = batch_after(self, (uint64_t)i);
+    loader_slot *slot = slot_of(self, batch);
     if (slot->state == SLOT_FILLING || (slot->state == SLOT_READY && slot->batch == batch)) continue;
     claim(self, slot, batch);
     return slot;
@@ -216,7 +253,8 @@ static cream_status loader_read(cream_source *source, uint64_t epoch, uint64_t s
   double start = now();
   pthread_mutex_lock(&self->lock);
   uint64_t number = number_of(self, epoch, step);
-  loader_slot *slot = &self->slots[number % (uint64_t)self->n_slots];
+  heed(self, source, number);
+  loader_slot *slot = slot_of(self, number);
   self->first = number;
   self->started = true;
   if (self->n_threads) {
@@ -236,8 +274,8 @@ const uint8_t *cream_loader_prefetch(void *source, size_t *bytes) {
   loader *self = ((cream_source *)source)->self;
   size_t image_bytes = (size_t)self->options.side * (size_t)self->options.side * CHANNELS;
   pthread_mutex_lock(&self->lock);
-  uint64_t number = self->first + 1;
-  const loader_slot *slot = &self->slots[number % (uint64_t)self->n_slots];
+  uint64_t number = batch_after(self, 1);
+  const loader_slot *slot = slot_of(self, number);
   bool ready = self->n_threads && self->started && slot->state == SLOT_READY && slot->batch == number &&
                slot->status == CREAM_OK;
   *bytes = ready ? (size_t)slot->n * image_bytes : 0;

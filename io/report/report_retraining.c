@@ -69,6 +69,9 @@ static const cream_curve *memory_of(const report_run *run) {
 static const cream_curve *waiting_of(const report_run *run) {
   return &run->metrics.waiting;
 }
+static const cream_curve *waiting_network_of(const report_run *run) {
+  return &run->metrics.waiting_network;
+}
 
 bool report_resources(FILE *out, const report *r) {
   report_plots_begin(out);
@@ -79,11 +82,16 @@ bool report_resources(FILE *out, const report *r) {
   cream_plot waiting =
       cream_plot_of("resources-waiting", "Waiting for images", "time (minutes)", "share of the time (%)",
                     "Share of the time since the start of the run in which training waited for the loader.");
+  cream_plot network =
+      cream_plot_of("resources-network", "Waiting for other ranks", "time (minutes)", "share of the time (%)",
+                    "Share of the time since the start of the run in which rank 0 waited for gradients and "
+                    "decisions of the others.");
   cream_plot memory = cream_plot_of("resources-memory", "Memory", "time (minutes)", "MB",
                                     "Peak resident memory of the process so far, data included.");
-  speed.y.min = waiting.y.min = memory.y.min = 0;
+  speed.y.min = waiting.y.min = network.y.min = memory.y.min = 0;
   bool any = report_overlay(out, r, &speed, speed_of, false);
   any |= report_overlay(out, r, &waiting, waiting_of, false);
+  any |= report_overlay(out, r, &network, waiting_network_of, false);
   any |= report_overlay(out, r, &memory, memory_of, false);
   report_plots_end(out);
   return any || report_missing(out, "No step was logged.", "Let the run continue.");

@@ -12,10 +12,11 @@
 #include "io/base/file.h"
 #include "io/config/settings.h"
 #include "io/weights/safetensors.h"
+#include "io/weights/weights_info.h"
 
 static const char format[] = "cream-checkpoint", checksum_name[] = "checksum";
 
-enum { MOST_PAIRS = 7 + CREAM_LOGS, NUMBER = 32 };
+enum { MOST_PAIRS = 9 + CREAM_LOGS, NUMBER = 32 };
 
 static cream_st_dtype dtype_of(cream_state_kind kind) {
   switch (kind) {
@@ -39,6 +40,7 @@ typedef struct metadata {
   char texts[MOST_PAIRS][NUMBER];
   char names[CREAM_LOGS][80];
   char *config;
+  cream_weights_metadata normalisation;
 } metadata;
 
 static void put(metadata *m, const char *key, const char *value) {
@@ -55,9 +57,25 @@ static void put_number(metadata *m, const char *key, const char *number_format, 
   put(m, key, m->texts[m->n]);
 }
 
-/* The caller frees m->config. */
+/* The mean and the standard deviation, as in the metadata of weights. */
+static cream_status put_normalisation(metadata *m, const cream_checkpoint_info *info, cream_error *err) {
+  cream_weights_info weights = {.has_normalisation = info->has_normalisation};
+  memcpy(weights.mean, info->mean, sizeof weights.mean);
+  memcpy(weights.std, info->std, sizeof weights.std);
+  cream_status status = cream_weights_metadata_init(&m->normalisation, &weights, err);
+  for (int i = 0; i < m->normalisation.count; i++)
+    if (strcmp(m->normalisation.pairs[i].key, "format")) m->pairs[m->n++] = m->normalisation.pairs[i];
+  return status;
+}
+
+static void free_metadata(metadata *m) {
+  cream_weights_metadata_free(&m->normalisation);
+  free(m->config);
+}
+
+/* The caller ends it with free_metadata, also after a failure. */
 static cream_status describe(metadata *m, const cream_checkpoint_info *info, cream_error *err) {
-  m->n = 0;
+  *m = (metadata){0};
   m->config = cream_settings_text(&info->config);
   if (!m->config) return cream_fail_memory(err, sizeof info->config, "the settings of a checkpoint");
   put(m, "format", format);
@@ -71,7 +89,7 @@ static cream_status describe(metadata *m, const cream_checkpoint_info *info, cre
     put_number(m, m->names[i], "%" PRIu64, info->logs[i].bytes);
   }
   put(m, "config", m->config);
-  return CREAM_OK;
+  return put_normalisation(m, info, err);
 }
 
 /* The order of the parts in the file, as indices: elements of eight bytes first, so that all are aligned. */
@@ -118,7 +136,10 @@ cream_status cream_checkpoint_write(const char *path, const cream_state *state, 
 
   metadata m;
   cream_status status = describe(&m, info, err);
-  if (status) return status;
+  if (status) {
+    free_metadata(&m);
+    return status;
+  }
   char *head = NULL;
   size_t head_size;
   cream_file file;
@@ -145,7 +166,7 @@ cream_status cream_checkpoint_write(const char *path, const cream_state *state, 
 done:
   XXH3_freeState(out.hash);
   free(head);
-  free(m.config);
+  free_metadata(&m);
   return status;
 }
 
@@ -173,6 +194,21 @@ static bool parse_count(const char *text, uint64_t *out) {
   errno = 0;
   *out = strtoull(text, NULL, 10);
   return errno == 0;
+}
+
+/* The mean and the standard deviation, if there are any. */
+static cream_status read_normalisation(const char *path, const cream_st_file *file,
+                                       cream_checkpoint_info *info, cream_error *err) {
+  float *const channels[] = {info->mean, info->std};
+  const char *const keys[] = {"mean", "std"};
+  for (int i = 0; i < 2; i++) {
+    const char *text = cream_st_metadata(file, keys[i]);
+    if (!text) return CREAM_OK;
+    if (!cream_weights_info_channels(text, i == 1, channels[i]))
+      return broken(err, path, "its mean and std are not valid");
+  }
+  info->has_normalisation = true;
+  return CREAM_OK;
 }
 
 static cream_status read_info(const char *path, const cream_st_file *file, cream_checkpoint_info *info,
@@ -208,7 +244,8 @@ static cream_status read_info(const char *path, const cream_st_file *file, cream
     info->n_logs++;
   }
   cream_config_defaults(&info->config);
-  return cream_settings_parse(&info->config, path, config, strlen(config), err);
+  cream_status status = cream_settings_parse(&info->config, path, config, strlen(config), err);
+  return status ? status : read_normalisation(path, file, info, err);
 }
 
 /* The parts in the file have to be those of the state. */

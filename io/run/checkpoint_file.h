@@ -21,8 +21,10 @@ typedef struct cream_checkpoint_info {
   char command[16];    /* "search", "retrain" */
   cream_config config; /* as resolved */
   uint64_t step;
-  double seconds; /* that the run had taken; 0: not known */
-  double score;   /* accuracy of the last evaluation, 0 to 1; NaN: none */
+  double seconds;         /* that the run had taken; 0: not known */
+  double score;           /* accuracy of the last evaluation, 0 to 1; NaN: none */
+  bool has_normalisation; /* given where the run started from a file of weights, which may be gone */
+  float mean[3], std[3];  /* of pixel/255, by channel; only with has_normalisation */
   int n_logs;
   cream_checkpoint_log logs[CREAM_LOGS];
 } cream_checkpoint_info;

@@ -146,6 +146,7 @@ static void take_epoch(cream_metrics *m, const json_t *line) {
   take(&m->peak_memory, number(line, "peak_memory"));
   cream_curve_add(&m->memory, minutes, number(line, "peak_memory") / 1e6);
   cream_curve_add(&m->waiting, minutes, 100 * number(line, "waited") / here);
+  cream_curve_add(&m->waiting_network, minutes, 100 * number(line, "waited_network") / here);
   take_board(m, line);
 }
 

@@ -40,7 +40,8 @@ typedef struct cream_metrics {
   double before;                                 /* seconds before the last start */
   uint64_t first_step;                           /* steps done before the last start */
   cream_curve loss, hard, soft, lr, accuracy, rho, meta_gradient;
-  cream_curve speed, memory, waiting;       /* images/s, MB, % of the time; x: minutes */
+  cream_curve speed, memory;                /* images/s, MB; x: minutes */
+  cream_curve waiting, waiting_network;     /* for images, for ranks: % of the time; x: minutes */
   cream_curve heldout, heldout_ema;         /* of a retraining; x: epoch */
   double test, test_trained, test_averaged; /* NaN: not tested */
   uint64_t rho_bins[CREAM_METRICS_BINS];    /* matching degrees from 0 to 1 */

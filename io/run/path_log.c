@@ -21,8 +21,8 @@ static const char format[] = "cream-paths", expected_head[] = "the first line of
 
 /* ---- reading ----------------------------------------------------------------------------------------- */
 
-static cream_status fail_line(const cream_path_log *log, int line, cream_error *err, const char *expected) {
-  return cream_fail(err, CREAM_BAD_DATA, "%s:%d: expected %s", log->name, line, expected);
+static cream_status fail_line(const char *name, int line, cream_error *err, const char *expected) {
+  return cream_fail(err, CREAM_BAD_DATA, "%s:%d: expected %s", name, line, expected);
 }
 
 static bool read_score(const json_t *json, cream_score *score) {
@@ -62,15 +62,21 @@ static cream_status add(cream_path_log *log, const cream_path_scores *scores, cr
   return CREAM_OK;
 }
 
-static cream_status read_scores(cream_path_log *log, const json_t *json, int line,
-                                const cream_skeleton *skeleton, cream_error *err) {
+static cream_status read_scores(const char *name, const json_t *json, int line,
+                                const cream_skeleton *skeleton, cream_path_scores *scores, cream_error *err) {
+  if (!read_choices(json_object_get(json, "path"), skeleton, &scores->path))
+    return fail_line(name, line, err, "a path of the supernet, with a choice for every layer");
+  if (!read_score(json_object_get(json, "heldout"), &scores->heldout) ||
+      !read_score(json_object_get(json, "test"), &scores->test))
+    return fail_line(name, line, err, "scores with top1, top5, loss and count");
+  return CREAM_OK;
+}
+
+static cream_status read_line(cream_path_log *log, const json_t *json, int line,
+                              const cream_skeleton *skeleton, cream_error *err) {
   cream_path_scores scores;
-  if (!read_choices(json_object_get(json, "path"), skeleton, &scores.path))
-    return fail_line(log, line, err, "a path of the supernet, with a choice for every layer");
-  if (!read_score(json_object_get(json, "heldout"), &scores.heldout) ||
-      !read_score(json_object_get(json, "test"), &scores.test))
-    return fail_line(log, line, err, "scores with top1, top5, loss and count");
-  return add(log, &scores, err);
+  cream_status status = read_scores(log->name, json, line, skeleton, &scores, err);
+  return status ? status : add(log, &scores, err);
 }
 
 /* Checks in the first line that the scores belong to the owner. */
@@ -79,8 +85,9 @@ static cream_status read_owner(const cream_path_log *log, const json_t *json,
   const char *kind = json_string_value(json_object_get(json, "format"));
   const char *text = json_string_value(json_object_get(json, "config"));
   const char *hash = json_string_value(json_object_get(json, "supernet"));
-  if (!kind || strcmp(kind, format) || !text || !hash) return fail_line(log, 1, err, expected_head);
-  if (json_integer_value(json_object_get(json, "version")) != 1) return fail_line(log, 1, err, "version 1");
+  if (!kind || strcmp(kind, format) || !text || !hash) return fail_line(log->name, 1, err, expected_head);
+  if (json_integer_value(json_object_get(json, "version")) != 1)
+    return fail_line(log->name, 1, err, "version 1");
   cream_config *config = malloc(sizeof *config);
   if (!config) return cream_fail_memory(err, sizeof *config, "settings");
   cream_config_defaults(config);
@@ -115,14 +122,14 @@ cream_status cream_path_log_parse(cream_path_log *log, const char *text, size_t 
   for (int line = 1; (end = memchr(text + *whole, '\n', size - *whole)); line++) {
     size_t length = (size_t)(end - text) - *whole;
     json_t *json = json_loadb(text + *whole, length, 0, NULL);
-    cream_status status = !json_is_object(json) ? fail_line(log, line, err, "a JSON object")
+    cream_status status = !json_is_object(json) ? fail_line(log->name, line, err, "a JSON object")
                           : line == 1           ? read_owner(log, json, owner, weights, err)
-                                                : read_scores(log, json, line, owner->skeleton, err);
+                                                : read_line(log, json, line, owner->skeleton, err);
     json_decref(json);
     if (status != CREAM_OK) return status;
     *whole += length + 1;
   }
-  return *whole ? CREAM_OK : fail_line(log, 1, err, expected_head);
+  return *whole ? CREAM_OK : fail_line(log->name, 1, err, expected_head);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
@@ -150,36 +157,61 @@ static cream_status begin(const char *name, const cream_path_log_owner *owner, u
   return status;
 }
 
+/* Reads the lines; *whole: bytes up to the end of the last complete one. */
+static cream_status read_log(cream_path_log *log, const cream_path_log_owner *owner, uint64_t weights,
+                             size_t *whole, cream_error *err) {
+  char *text;
+  size_t size;
+  cream_status status = cream_file_read(log->name, MOST_BYTES, &text, &size, err);
+  if (status != CREAM_OK) return status;
+  status = cream_path_log_parse(log, text, size, owner, weights, whole, err);
+  free(text);
+  return status;
+}
+
 /* Opens and locks the file, reads its lines and cuts off an incomplete one. */
 static cream_status resume(cream_path_log *log, const cream_path_log_owner *owner, uint64_t weights,
                            cream_error *err) {
-  char *text;
-  size_t size, whole;
+  size_t whole;
   log->fd = open(log->name, O_RDWR | O_APPEND | O_CLOEXEC);
   if (log->fd < 0) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
   if (flock(log->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
     return cream_fail(err, CREAM_BAD_CONFIG, "%s is in use by another ranking; wait until it ends",
                       log->name);
-  cream_status status = cream_file_read(log->name, MOST_BYTES, &text, &size, err);
-  if (status != CREAM_OK) return status;
-  status = cream_path_log_parse(log, text, size, owner, weights, &whole, err);
-  free(text);
+  cream_status status = read_log(log, owner, weights, &whole, err);
   if (!status && ftruncate(log->fd, (off_t)whole))
     status = cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
   return status;
 }
 
-cream_status cream_path_log_open(cream_path_log *log, const char *name, const cream_path_log_owner *owner,
-                                 bool overwrite, cream_error *err) {
-  uint64_t weights = 0;
+/* *weights: the hash of the owner's. */
+static cream_status name_log(cream_path_log *log, const char *name, const cream_path_log_owner *owner,
+                             uint64_t *weights, cream_error *err) {
+  *weights = 0;
   *log = (cream_path_log){.fd = -1};
   if ((size_t)snprintf(log->name, sizeof log->name, "%s", name) >= sizeof log->name)
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "%.60s...: the name is longer than %zu bytes; choose a shorter one", name,
                       sizeof log->name - 1);
-  cream_status status = owner->weights ? cream_file_hash(owner->weights, &weights, err) : CREAM_OK;
+  return owner->weights ? cream_file_hash(owner->weights, weights, err) : CREAM_OK;
+}
+
+cream_status cream_path_log_open(cream_path_log *log, const char *name, const cream_path_log_owner *owner,
+                                 bool overwrite, cream_error *err) {
+  uint64_t weights;
+  cream_status status = name_log(log, name, owner, &weights, err);
   if (!status && (overwrite || access(name, F_OK))) status = begin(name, owner, weights, err);
   if (!status) status = resume(log, owner, weights, err);
+  if (status) cream_path_log_close(log);
+  return status;
+}
+
+cream_status cream_path_log_read(cream_path_log *log, const char *name, const cream_path_log_owner *owner,
+                                 cream_error *err) {
+  uint64_t weights;
+  size_t whole;
+  cream_status status = name_log(log, name, owner, &weights, err);
+  if (!status && !access(name, F_OK)) status = read_log(log, owner, weights, &whole, err);
   if (status) cream_path_log_close(log);
   return status;
 }
@@ -190,10 +222,12 @@ const cream_path_scores *cream_path_log_find(const cream_path_log *log, const cr
   return NULL;
 }
 
-cream_status cream_path_log_append(cream_path_log *log, const cream_path_scores *scores, cream_error *err) {
-  char line[2048];
-  FILE *stream = fmemopen(line, sizeof line, "w");
-  if (!stream) return cream_fail_memory(err, sizeof line, "a line");
+enum { LINE = 2048 };
+
+static cream_status write_line(const cream_path_scores *scores, char line[LINE], size_t *size,
+                               cream_error *err) {
+  FILE *stream = fmemopen(line, LINE, "w");
+  if (!stream) return cream_fail_memory(err, LINE, "a line");
   cream_json json = cream_json_to(stream);
   cream_json_object(&json, NULL, false);
   cream_json_array(&json, "path", false);
@@ -203,10 +237,40 @@ cream_status cream_path_log_append(cream_path_log *log, const cream_path_scores 
   cream_json_score(&json, "test", scores->test.count ? &scores->test : NULL);
   cream_json_end(&json);
   fputc('\n', stream);
-  long size = ftell(stream);
+  long length = ftell(stream);
   fclose(stream);
-  CREAM_ASSERT(size > 0 && (size_t)size < sizeof line);
-  if (write(log->fd, line, (size_t)size) != size || fsync(log->fd))
+  CREAM_ASSERT(length > 0 && length < LINE);
+  *size = (size_t)length;
+  return CREAM_OK;
+}
+
+cream_status cream_path_scores_write(const char *name, const cream_path_scores *scores, cream_error *err) {
+  char line[LINE];
+  size_t size;
+  cream_status status = write_line(scores, line, &size, err);
+  return status ? status : cream_file_write(name, line, size, err);
+}
+
+cream_status cream_path_scores_read(const char *name, const cream_skeleton *skeleton,
+                                    cream_path_scores *scores, cream_error *err) {
+  char *text;
+  size_t size;
+  cream_status status = cream_file_read(name, LINE, &text, &size, err);
+  if (status) return status;
+  json_t *json = json_loadb(text, size, 0, NULL);
+  free(text);
+  status = json_is_object(json) ? read_scores(name, json, 1, skeleton, scores, err)
+                                : fail_line(name, 1, err, "a JSON object");
+  json_decref(json);
+  return status;
+}
+
+cream_status cream_path_log_append(cream_path_log *log, const cream_path_scores *scores, cream_error *err) {
+  char line[LINE];
+  size_t size;
+  cream_status status = write_line(scores, line, &size, err);
+  if (status) return status;
+  if (write(log->fd, line, size) != (ssize_t)size || fsync(log->fd))
     return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
   return add(log, scores, err);
 }

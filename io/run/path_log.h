@@ -32,11 +32,19 @@ typedef struct cream_path_log {
  * CREAM_BAD_DATA: a line is not valid; the error names it. The caller ends it with cream_path_log_close. */
 cream_status cream_path_log_open(cream_path_log *, const char *name, const cream_path_log_owner *,
                                  bool overwrite, cream_error *);
+/* The same for a process that only reads: the file is not locked, and where there is none the log is empty. */
+cream_status cream_path_log_read(cream_path_log *, const char *name, const cream_path_log_owner *,
+                                 cream_error *);
 /* The scores of the path; NULL: there are none. */
 const cream_path_scores *cream_path_log_find(const cream_path_log *, const cream_path *);
 /* Appends a line in one write and syncs it. */
 cream_status cream_path_log_append(cream_path_log *, const cream_path_scores *, cream_error *);
 void cream_path_log_close(cream_path_log *); /* also a zeroed log */
+
+/* A file with the line of one path. Writes it atomically; reads it, CREAM_BAD_DATA where it is no such line. */
+cream_status cream_path_scores_write(const char *name, const cream_path_scores *, cream_error *);
+cream_status cream_path_scores_read(const char *name, const cream_skeleton *, cream_path_scores *,
+                                    cream_error *);
 
 /* Parses `size` bytes at `text` into log->lines; log->name is used in errors, log->fd is not used. *whole:
  * number of bytes up to the end of the last complete line. weights: the hash of the owner's weights. */

@@ -38,6 +38,8 @@ typedef struct cream_run {
 cream_status cream_run_open(cream_run *, const char *dir, bool force, cream_error *);
 /* The same for a run that will be resumed: every file stays. */
 cream_status cream_run_reopen(cream_run *, const char *dir, cream_error *);
+/* The same for processes that share the folder: they lock out only one that uses it alone, which locks them out. */
+cream_status cream_run_join(cream_run *, const char *dir, cream_error *);
 /* Prepares a reopened folder for the run to continue from a checkpoint: removes result.json and test.json and truncates
  * the logs to their lengths at the checkpoint. Later events are appended, their seconds count from the
  * checkpoint's, and a START is not logged again. A log that is shorter than at the checkpoint stays as it is,
@@ -46,7 +48,7 @@ cream_status cream_run_rewind(cream_run *, const cream_checkpoint_info *, char *
                               cream_error *);
 /* Flushes the logs and stores their lengths and the score of the last evaluation in `info`. */
 cream_status cream_run_mark(cream_run *, cream_checkpoint_info *info, cream_error *err);
-/* Whether a run is using the folder now. */
+/* Whether a run, or a shard of a ranking or study, is using the folder now. */
 bool cream_run_locked(const char *dir);
 /* Closes the logs and releases the lock. Fails if a log could not be written. */
 cream_status cream_run_close(cream_run *, cream_error *);
@@ -115,8 +117,8 @@ void cream_json_score(cream_json *, const char *key, const cream_score *);
 cream_status cream_run_on_event(void *self, const cream_event *, cream_error *);
 
 /* The part that appends to metrics.jsonl; `self` is a cream_run. Every line ends with `seconds` and
- * `images_per_second`, and that of an epoch also with `waited` and `peak_memory`: these are the only fields
- * that differ between two runs with the same settings. */
+ * `images_per_second`, and that of an epoch also with `waited`, `waited_network` (of several ranks) and
+ * `peak_memory`: these are the only fields that differ between two runs with the same settings. */
 cream_status cream_metrics_on_event(void *self, const cream_event *, cream_error *);
 
 #endif

@@ -5,9 +5,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "checkpoint_rotation.h"
+#include "claims.h"
 #include "run_logs.h"
 #include "usage.h"
 
@@ -38,13 +40,18 @@ static cream_status make_folder(const char *dir, cream_error *err) {
   return cream_make_directories(dir, err);
 }
 
-/* On a file system without locks the run is unprotected. */
-static cream_status lock_folder(cream_run *run, cream_error *err) {
+/* On a file system without locks the run is unprotected. A command that looks whether the folder is locked (cream watch)
+ * holds the lock for a moment, so a few attempts are made. */
+static cream_status lock_folder(cream_run *run, bool shared, cream_error *err) {
+  enum { ATTEMPTS = 5, PAUSE = 20000000 };
   char path[CREAM_MAX_FILE_NAME];
   run->lock = open(cream_run_file(run, CREAM_RUN_LOCK, path), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (run->lock < 0)
     return cream_fail(err, CREAM_FAILED, "cannot write to run folder %s: %s", run->dir, strerror(errno));
-  if (!flock(run->lock, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK) return CREAM_OK;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    if (!flock(run->lock, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) || errno != EWOULDBLOCK) return CREAM_OK;
+    nanosleep(&(struct timespec){.tv_nsec = PAUSE}, NULL);
+  }
   close(run->lock);
   return cream_fail(err, CREAM_BAD_CONFIG,
                     "run folder %s is in use by another run; wait until it ends, or choose another folder",
@@ -52,13 +59,14 @@ static cream_status lock_folder(cream_run *run, cream_error *err) {
 }
 
 bool cream_run_locked(const char *dir) {
-  char path[CREAM_MAX_FILE_NAME];
+  char path[CREAM_MAX_FILE_NAME], holder[128];
   snprintf(path, sizeof path, "%s/%s", dir, CREAM_RUN_LOCK);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   bool locked = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
   close(fd);
-  return locked;
+  snprintf(path, sizeof path, "%s/" CREAM_CLAIMS_FOLDER, dir);
+  return locked || cream_claims_held(path, holder, sizeof holder);
 }
 
 static cream_status remove_file(const cream_run *run, const char *name, cream_error *err) {
@@ -73,15 +81,21 @@ static cream_status remove_result(const cream_run *run, cream_error *err) {
   return status ? status : remove_file(run, CREAM_RUN_TEST, err);
 }
 
+/* The folder is locked, and everything else as in a run that has not begun. */
+static cream_status lock_run(cream_run *run, const char *dir, bool shared, cream_error *err) {
+  *run = (cream_run){.start = cream_usage_monotonic(),
+                     .wall = cream_usage_wall(),
+                     .heldout = NAN,
+                     .heldout_ema = NAN,
+                     .score = NAN};
+  strcpy(run->dir, dir);
+  return lock_folder(run, shared, err);
+}
+
 /* clear: the run starts from the beginning. */
 static cream_status open_folder(cream_run *run, const char *dir, bool clear, cream_error *err) {
-  cream_run opened = {.start = cream_usage_monotonic(),
-                      .wall = cream_usage_wall(),
-                      .heldout = NAN,
-                      .heldout_ema = NAN,
-                      .score = NAN};
-  strcpy(opened.dir, dir);
-  cream_status status = lock_folder(&opened, err);
+  cream_run opened;
+  cream_status status = lock_run(&opened, dir, false, err);
   if (status) return status;
   if (clear) status = remove_result(&opened, err);
   if (!status) status = cream_checkpoints_clear(dir, !clear, err);
@@ -108,6 +122,14 @@ cream_status cream_run_open(cream_run *run, const char *dir, bool force, cream_e
 cream_status cream_run_reopen(cream_run *run, const char *dir, cream_error *err) {
   cream_status status = make_folder(dir, err);
   return status ? status : open_folder(run, dir, false, err);
+}
+
+cream_status cream_run_join(cream_run *run, const char *dir, cream_error *err) {
+  cream_run opened;
+  cream_status status = make_folder(dir, err);
+  if (!status) status = lock_run(&opened, dir, true, err);
+  if (!status) *run = opened;
+  return status;
 }
 
 cream_status cream_run_close(cream_run *run, cream_error *err) {

@@ -117,6 +117,8 @@ cream_status cream_metrics_on_event(void *self, const cream_event *event, cream_
   cream_json_number(&json, "images_per_second", floor(event->images_per_second * 10) / 10);
   if (event->kind == CREAM_EVENT_EPOCH) {
     cream_json_number(&json, "waited", floor(event->waited * 1000) / 1000);
+    if (event->waited_network > 0)
+      cream_json_number(&json, "waited_network", floor(event->waited_network * 1000) / 1000);
     cream_json_number(&json, "peak_memory", cream_usage_peak_memory());
   }
   cream_json_end(&json);

@@ -70,7 +70,7 @@ static double number_of(const char *text) {
   return end == text || *end || !isfinite(value) ? NAN : value;
 }
 
-static bool read_channels(const char *text, bool positive, float values[3]) {
+bool cream_weights_info_channels(const char *text, bool positive, float values[3]) {
   json_t *list = json_loads(text, 0, NULL);
   bool good = json_is_array(list) && json_array_size(list) == 3;
   for (size_t c = 0; good && c < 3; c++) {
@@ -146,9 +146,9 @@ cream_status cream_weights_info_read(const char *path, const cream_st_file *file
     read.resolution = (int)value;
   }
   const char *mean = cream_st_metadata(file, key_mean), *std = cream_st_metadata(file, key_std);
-  if (mean && !read_channels(mean, false, read.mean))
+  if (mean && !cream_weights_info_channels(mean, false, read.mean))
     return wrong(err, path, key_mean, mean, "[RED, GREEN, BLUE]");
-  if (std && !read_channels(std, true, read.std))
+  if (std && !cream_weights_info_channels(std, true, read.std))
     return wrong(err, path, key_std, std, "[RED, GREEN, BLUE], all above 0");
   if (!mean != !std)
     return cream_fail(err, CREAM_BAD_DATA, "%s: metadata: got `%s` without `%s`, expected both or neither",

@@ -36,6 +36,8 @@ cream_status cream_weights_info_read(const char *path, const cream_st_file *, co
                                      cream_weights_info *info, cream_error *);
 /* The same for a file by its path. */
 cream_status cream_weights_info_load(const char *path, cream_weights_info *info, cream_error *);
+/* Reads the value of `mean` or `std`: a JSON list of three numbers, all above 0 if `positive`. false: it is another text. */
+bool cream_weights_info_channels(const char *text, bool positive, float values[3]);
 /* CREAM_BAD_DATA, with both, if the metadata of the weights file `path` has another padding or epsilon than the network. */
 cream_status cream_weights_info_check(const char *path, const cream_weights_info *, const cream_space *,
                                       cream_error *);

@@ -5,6 +5,8 @@
 #include "synthetic.h"
 
 enum { SEARCHING_MAX_SCORES = 256, SEARCHING_MAX_STATISTICS = 4096, SEARCHING_HELDOUT = 40 };
+/* Sanitizers see as much in batches of 4; only what a network learns depends on the size. */
+enum { SEARCHING_BATCH = CREAM_SLOW_CHECKER ? 4 : 16, SEARCHING_IMAGES = 8 * SEARCHING_BATCH };
 
 typedef struct searching_log {
   int boards, metas, epochs, selects, steps, taught;
@@ -79,7 +81,7 @@ static inline cream_config searching_config(void) {
   cream_config_defaults(&config);
   config.seed = 11;
   config.search.epochs = 5;
-  config.search.batch = 16;
+  config.search.batch = SEARCHING_BATCH;
   config.search.lr.lr = 2.0;
   config.search.start_epoch = 2;
   config.search.board.size = 4;
@@ -115,7 +117,7 @@ typedef struct searching_options {
   double max_ms;
   int threads;
   uint64_t stop_at;
-  size_t images; /* of training; 0: 128 */
+  size_t images; /* of training; 0: SEARCHING_IMAGES */
 } searching_options;
 
 /* Runs a search. The caller frees `weights`. */
@@ -124,8 +126,8 @@ static inline searching search_with(const cream_config *config, searching_option
   cream_backend *backend = synthetic_backend(false, options.threads);
   cream_skeleton skeleton = synthetic_skeleton();
   synthetic train, heldout;
-  synthetic_open(&train, options.images ? options.images : 128, 16, 16, 21);
-  synthetic_open(&heldout, SEARCHING_HELDOUT, 16, 16, 22);
+  synthetic_open(&train, options.images ? options.images : SEARCHING_IMAGES, SEARCHING_BATCH, 16, 21);
+  synthetic_open(&heldout, SEARCHING_HELDOUT, SEARCHING_BATCH, 16, 22);
   heldout.shown = out.shown;
   out.log = (searching_log){.limits = {options.range, {0, options.max_ms}, options.latencies},
                             .stop_at = options.stop_at,

@@ -114,13 +114,13 @@ static const variant optim_variants[] = {{MAP, 0, 0},
 static const variant one_variant[] = {{0, 0, 0}};
 
 /* Too large for every variant in a quick test. */
-static bool is_large(const shape *s, bool depthwise) {
+static inline bool is_large(const shape *s, bool depthwise) {
   return s->n * s->h * s->w * s->cin > 8000 || (!depthwise && s->cin * s->cout > 8000);
 }
 
 /* Every shape with every variant; large shapes with every third, in turn. */
-static void check_table(run_case *run, bool depthwise, const shape *shapes, int shape_count,
-                        const variant *variants, int variant_count) {
+static inline void check_table(run_case *run, bool depthwise, const shape *shapes, int shape_count,
+                               const variant *variants, int variant_count) {
   for (int s = 0; s < shape_count; s++)
     for (int v = 0; v < variant_count; v++) {
       if (is_large(&shapes[s], depthwise) && (s + v) % 3 != 0) continue;

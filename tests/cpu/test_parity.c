@@ -3,7 +3,8 @@
  */
 #include "parity_tables.h"
 
-enum { THREADS = 3 };
+/* With sanitizers, one thread and three, once. */
+enum { THREADS = 3, STEP = CREAM_SLOW_CHECKER ? 2 : 1, REPEATS = CREAM_SLOW_CHECKER ? 1 : 2 };
 
 PARITY_TESTS(PARITY_TEST)
 
@@ -12,14 +13,14 @@ static int open_machines(void **state) {
   oracle = ops_backend(true, CREAM_ISA_AUTO, 2);
   assert_non_null(oracle);
   for (cream_isa isa = CREAM_ISA_GENERIC; isa < CREAM_ISA_COUNT; isa++)
-    for (int threads = 1; threads <= THREADS; threads++) {
+    for (int threads = 1; threads <= THREADS; threads += STEP) {
       cream_backend *backend = ops_backend(false, isa, threads);
       if (!backend) break;
       char name[32];
       snprintf(name, sizeof name, "%s, %d threads", cream_isa_name(isa), threads);
-      add_machine(name, backend, threads == 1, threads == THREADS ? 2 : 1);
+      add_machine(name, backend, threads == 1, threads == THREADS ? REPEATS : 1);
     }
-  assert_true(machine_count >= THREADS);
+  assert_true(machine_count >= THREADS / STEP);
   return 0;
 }
 

@@ -1,4 +1,4 @@
-/* The device with each set of kernels and products, as machines of parity.h. */
+/* The device with each set of kernels and products, as machines of parity.h; and the tests on them. */
 #ifndef CREAM_TESTS_OPENCL_MACHINES_H
 #define CREAM_TESTS_OPENCL_MACHINES_H
 
@@ -19,5 +19,13 @@ static inline void device_machines(int repeats) {
       add_machine(name, device_open_with(&(cream_device_options){.profile = true}), true, repeats);
     }
 }
+
+/* The two ways of products differ in dense convolutions alone: all else runs once with each set of kernels. */
+#define DEVICE_TEST(name, run, depthwise, shapes, variants)                                                  \
+  static void name(void **state) {                                                                           \
+    (void)state;                                                                                             \
+    machine_step = !(depthwise) && ((run) == run_conv_forward || (run) == run_conv_backward) ? 1 : 2;        \
+    DEVICE_TABLE(run, depthwise, shapes, variants);                                                          \
+  }
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "machines.h"
 
-PARITY_TESTS(PARITY_TEST)
+#define DEVICE_TABLE CHECK_TABLE
+PARITY_TESTS(DEVICE_TEST)
 
 static int open_machines(void **state) {
   (void)state;

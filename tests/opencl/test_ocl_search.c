@@ -1,8 +1,8 @@
-/* A search of 200 steps on an OpenCL device and on the CPU with the same seed: the same losses and the same
+/* A search of 80 steps on an OpenCL device and on the CPU with the same seed: the same losses and the same
  * board; and a checkpoint of one device resumes on the other. */
 #include "micro.h"
 
-enum { STEPS = 200, EPOCHS = 10, BATCH = 16, IMAGES = STEPS / EPOCHS * BATCH, HELDOUT = 64 };
+enum { STEPS = 80, EPOCHS = 4, BATCH = 16, IMAGES = STEPS / EPOCHS * BATCH, HELDOUT = 64 };
 #define TOLERANCE 1e-3
 
 /* At a rate of 1 rounding grows tenfold in about ten steps: the CPU's own plain and tuned kernels part by
@@ -53,7 +53,7 @@ static outcome run(cream_backend *backend, watch *w) {
   config.search.epochs = EPOCHS;
   config.search.batch = BATCH;
   config.search.lr.lr = RATE;
-  config.search.start_epoch = 3;
+  config.search.start_epoch = 1;
   config.search.board.size = 4;
   config.search.board.images = HELDOUT;
   config.search.meta.every = 7;

@@ -69,6 +69,18 @@ keep_pocl_cache() {
   mkdir -p "$POCL_CACHE_DIR"
 }
 
+# use_oclgrind: from here on Oclgrind is the OpenCL driver, where it is installed.
+use_oclgrind() {
+  local library
+  for library in /usr/lib{,64,/*}/oclgrind/liboclgrind-rt-icd.so /usr/local/lib/oclgrind/liboclgrind-rt-icd.so; do
+    [ -f "$library" ] || continue
+    mkdir -p "$work/vendors"
+    echo "$library" >"$work/vendors/oclgrind.icd"
+    export OCL_ICD_VENDORS=$work/vendors OCLGRIND_BUILD_OPTIONS="-cl-opt-disable -DINLINE=static"
+    return
+  done
+}
+
 # need_device: ends the script as skipped where there is no OpenCL device.
 need_device() {
   "$cream" devices >out 2>err && grep -q '^opencl:0:0' out && return
@@ -88,7 +100,7 @@ find_onnx() {
     flock 9 # another test may be installing them
     if ! onnx_usable && [ -z "${CREAM_ONNX_PYTHON:-}" ]; then
       rm -rf "$venv"
-      { python3 -m venv "$venv" && timeout 400 "$venv/bin/pip" install -q onnx onnxruntime pillow; } >>"$log" 2>&1 ||
+      { python3 -m venv "$venv" && timeout 400 "$venv/bin/pip" install -q --no-compile onnx onnxruntime pillow; } >>"$log" 2>&1 ||
         rm -rf "$venv"
     fi
   ) 9>"$venv.lock"
@@ -98,5 +110,7 @@ find_onnx() {
   return 1
 }
 
-# A search of a few steps.
-small=(--data digits --space micro --flops 3:5 --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2)
+# A space and a range of FLOPs for scripts to which any network will do; and a search of a few steps.
+space=$root/tests/tools/small.yaml
+flops=0.16:0.25
+small=(--data digits --space "$space" --flops "$flops" --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2)

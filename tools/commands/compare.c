@@ -1,13 +1,13 @@
 /* cream compare: the arms of a study over seeds, each in a run folder of its own, and one table. */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "commands.h"
+#include "compare.h"
 #include "core/search/search.h"
 #include "io/config/settings.h"
 #include "io/run/metrics_read.h"
@@ -23,64 +23,7 @@
 #include "tools/run/old_paths.h"
 #include "tools/run/run_options.h"
 
-typedef struct compare {
-  cream_study study;
-  const char *dir;
-  int processes, threads; /* of the options; 0: one for each thread, all */
-  int share;              /* threads of a process */
-  bool force;
-  cream_run folder;
-  bool locked;
-  cream_study_run *runs; /* [rows][seeds] */
-  int *todo, n_todo;     /* indices of the runs that the phase works on */
-  const struct phase *phase;
-} compare;
-
-/* Work on every run, which is finished before the next phase starts. */
-typedef struct phase {
-  const char *name;
-  bool by_arm; /* once for all budgets of an arm */
-  bool alone;  /* one run at a time, because its work starts processes itself */
-  bool (*due)(const compare *, int run);
-  cream_status (*work)(const compare *, int run, cream_error *);
-} phase;
-
-static const cream_study_row *row_of(const compare *c, int run) {
-  return &c->study.rows[run / c->study.n_seeds];
-}
-
-static uint64_t seed_of(const compare *c, int run) {
-  return c->study.seeds[run % c->study.n_seeds];
-}
-
-static const cream_config *config_of(const compare *c, int run) {
-  return &c->study.arms[row_of(c, run)->arm].config;
-}
-
-/* DIR/ARM-SEED and what follows. */
-static char *folder_of(const compare *c, int run, const char *suffix, char *text, size_t size) {
-  snprintf(text, size, "%s/%s%s", c->dir, c->runs[run].dir, suffix);
-  return text;
-}
-
-static char *trained_folder(const compare *c, int run, char *text, size_t size) {
-  const char *budget = row_of(c, run)->budget;
-  char suffix[64];
-  snprintf(suffix, sizeof suffix, "%s%s-trained", *budget ? "-" : "", budget);
-  return folder_of(c, run, suffix, text, size);
-}
-
-static bool has(const char *folder, const char *name) {
-  char path[CREAM_MAX_FILE_NAME + 64];
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  return !access(path, F_OK);
-}
-
 /* ---- the phases, each run in a process of its own ---------------------------------------------------- */
-
-static bool rank_due(const compare *c, int run) {
-  return c->study.rank && cream_strategy_has_supernet(config_of(c, run)->search.strategy);
-}
 
 static char *trained_table(const compare *c, int run, char *text, size_t size) {
   snprintf(text, size, "%s/trained-%s.jsonl", c->dir, c->runs[run].dir);
@@ -95,7 +38,7 @@ static cream_status discard(const char *name, cream_error *err) {
 /* Before the first ranking, so that arms that share a table find it empty. */
 static cream_status discard_ranking(const compare *c, int run, cream_error *err) {
   char name[CREAM_MAX_FILE_NAME];
-  cream_status status = discard(folder_of(c, run, "/" CREAM_RANK_SUPERNET, name, sizeof name), err);
+  cream_status status = discard(compare_folder(c, run, "/" CREAM_RANK_SUPERNET, name, sizeof name), err);
   return status ? status : discard(trained_table(c, run, name, sizeof name), err);
 }
 
@@ -111,18 +54,18 @@ static cream_status load_config(const char *folder, cream_config *config, cream_
 
 static bool search_due(const compare *c, int run) {
   char folder[CREAM_MAX_FILE_NAME];
-  return c->force || !has(folder_of(c, run, "", folder, sizeof folder), CREAM_RUN_RESULT);
+  return c->force || !compare_has(compare_folder(c, run, "", folder, sizeof folder), CREAM_RUN_RESULT);
 }
 
 static cream_status search(const compare *c, int run, cream_error *err) {
   static run_options options;
-  options = (run_options){.config = *config_of(c, run), .force = c->force};
+  options = (run_options){.config = *compare_config(c, run), .force = c->force};
   cream_config *config = &options.config;
-  folder_of(c, run, "", config->out, sizeof config->out);
-  config->seed = seed_of(c, run);
+  compare_folder(c, run, "", config->out, sizeof config->out);
+  config->seed = compare_seed(c, run);
   config->threads = c->share;
-  options.resume = !c->force && has(config->out, CREAM_RUN_CONFIG);
-  cream_status status = c->force && rank_due(c, run) ? discard_ranking(c, run, err) : CREAM_OK;
+  options.resume = !c->force && compare_has(config->out, CREAM_RUN_CONFIG);
+  cream_status status = c->force && compare_ranks(c, run) ? discard_ranking(c, run, err) : CREAM_OK;
   return status ? status : command_search.run(&options, err);
 }
 
@@ -133,10 +76,10 @@ static cream_status find_table(const compare *c, int run, const cream_config *co
   static cream_config other;
   for (int i = run % c->study.n_seeds; i <= run; i += c->study.n_seeds) {
     char folder[CREAM_MAX_FILE_NAME];
-    if (c->runs[i].error[0] || !rank_due(c, i)) continue;
-    cream_status status = load_config(folder_of(c, i, "", folder, sizeof folder), &other, err);
+    if (c->runs[i].error[0] || !compare_ranks(c, i)) continue;
+    cream_status status = load_config(compare_folder(c, i, "", folder, sizeof folder), &other, err);
     if (status != CREAM_OK) return status;
-    other.rank = config_of(c, i)->rank;
+    other.rank = compare_config(c, i)->rank;
     if (!rank_may_share(config, &other)) continue;
     trained_table(c, i, name, size);
     return CREAM_OK;
@@ -144,15 +87,19 @@ static cream_status find_table(const compare *c, int run, const cream_config *co
   return CREAM_OK; /* its own table is the last one */
 }
 
+static bool rank_due(const compare *c, int run) {
+  return compare_ranks(c, run);
+}
+
 static cream_status rank(const compare *c, int run, cream_error *err) {
-  static run_options options;
-  options = (run_options){0};
-  folder_of(c, run, "", options.run, sizeof options.run);
-  cream_config *config = &options.config;
-  cream_status status = load_config(options.run, config, err);
+  static rank_options options;
+  options = (rank_options){0};
+  compare_folder(c, run, "", options.run.run, sizeof options.run.run);
+  cream_config *config = &options.run.config;
+  cream_status status = load_config(options.run.run, config, err);
   if (status != CREAM_OK) return status;
   config->out[0] = '\0';
-  config->rank = config_of(c, run)->rank;
+  config->rank = compare_config(c, run)->rank;
   config->rank.paths = c->study.rank;
   config->rank.jobs = c->processes;
   config->threads = c->threads;
@@ -163,7 +110,7 @@ static cream_status rank(const compare *c, int run, cream_error *err) {
 static bool retrain_due(const compare *c, int run) {
   char folder[CREAM_MAX_FILE_NAME];
   return c->study.retrain &&
-         (c->force || !has(trained_folder(c, run, folder, sizeof folder), CREAM_RUN_RESULT));
+         (c->force || !compare_has(compare_trained_folder(c, run, folder, sizeof folder), CREAM_RUN_RESULT));
 }
 
 static cream_status retrain(const compare *c, int run, cream_error *err) {
@@ -171,30 +118,30 @@ static cream_status retrain(const compare *c, int run, cream_error *err) {
   char folder[CREAM_MAX_FILE_NAME], name[CREAM_MAX_FILE_NAME];
   options = (run_options){.force = c->force};
   cream_config *config = &options.config;
-  folder_of(c, run, "", folder, sizeof folder);
+  compare_folder(c, run, "", folder, sizeof folder);
   cream_status status = load_config(folder, config, err);
   if (status != CREAM_OK) return status;
-  config->retrain = config_of(c, run)->retrain;
+  config->retrain = compare_config(c, run)->retrain;
   config->threads = c->share;
   config->time_budget = 0;
-  trained_folder(c, run, config->out, sizeof config->out);
-  const char *budget = row_of(c, run)->budget;
+  compare_trained_folder(c, run, config->out, sizeof config->out);
+  const char *budget = compare_row(c, run)->budget;
   status = files_join(config->arch, sizeof config->arch, folder,
                       cream_run_budget_name(CREAM_RUN_ARCH, *budget ? budget : NULL, name), err);
-  options.resume = !c->force && has(config->out, CREAM_RUN_CONFIG);
+  options.resume = !c->force && compare_has(config->out, CREAM_RUN_CONFIG);
   return status ? status : command_retrain.run(&options, err);
 }
 
-static const phase phases[] = {
-    {"search", true, false, search_due, search},
-    {"rank", true, true, rank_due, rank},
-    {"retrain", false, false, retrain_due, retrain},
+const compare_phase compare_phases[COMPARE_PHASES] = {
+#define PHASE(phase, name, by_arm, alone) [COMPARE_##phase] = {#name, by_arm, alone, name##_due, name},
+    COMPARE_PHASE_LIST(PHASE)
+#undef PHASE
 };
 
 /* The output of the commands goes to DIR/ARM-SEED.log. */
 static cream_status redirect(const compare *c, int run, cream_error *err) {
   char name[CREAM_MAX_FILE_NAME];
-  folder_of(c, run, ".log", name, sizeof name);
+  compare_folder(c, run, ".log", name, sizeof name);
   int fd = open(name, O_WRONLY | O_CREAT | O_APPEND, 0666);
   if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
     return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", name, strerror(errno));
@@ -202,9 +149,13 @@ static cream_status redirect(const compare *c, int run, cream_error *err) {
   return CREAM_OK;
 }
 
+static int run_of(const compare *c, int job) {
+  return c->shared ? compare_shard_run(c, job) : c->todo[job];
+}
+
 static cream_status work(void *self, int job, jobs_sender *sender, cream_error *err) {
   const compare *c = self;
-  int run = c->todo[job];
+  int run = run_of(c, job);
   double started = progress_now();
   cream_status status = redirect(c, run, err);
   if (status == CREAM_OK) status = c->phase->work(c, run, err);
@@ -213,31 +164,27 @@ static cream_status work(void *self, int job, jobs_sender *sender, cream_error *
 }
 
 static cream_status take(void *self, int job, const void *record, cream_error *err) {
-  const compare *c = self;
-  (void)err;
+  compare *c = self;
   double seconds;
   memcpy(&seconds, record, sizeof seconds);
-  fprintf(stderr, "%s of %s: %.1f s\n", c->phase->name, c->runs[c->todo[job]].dir, seconds);
-  return CREAM_OK;
+  fprintf(stderr, "%s of %s: %.1f s\n", c->phase->name, c->runs[run_of(c, job)].dir, seconds);
+  return c->shared ? compare_shard_done(c, job, err) : CREAM_OK;
 }
 
-/* The other runs continue. All rows of an arm share its search. */
+/* The other runs continue. */
 static cream_status failed(void *self, int job, const cream_error *failure, cream_error *err) {
   compare *c = self;
-  (void)err;
-  int run = c->todo[job];
+  int run = run_of(c, job);
   fprintf(stderr, "%s of %s failed: %s\n", c->phase->name, c->runs[run].dir, failure->text);
-  for (int i = run % c->study.n_seeds; i < c->study.n_rows * c->study.n_seeds; i += c->study.n_seeds)
-    if (i == run || (c->phase->by_arm && row_of(c, i)->arm == row_of(c, run)->arm))
-      snprintf(c->runs[i].error, sizeof c->runs[i].error, "%s: %.480s", c->phase->name, failure->text);
-  return CREAM_OK;
+  compare_set_error(c, c->phase, run, failure->text);
+  return c->shared ? compare_shard_failed(c, job, failure->text, err) : CREAM_OK;
 }
 
-static cream_status run_phase(compare *c, const phase *p, cream_error *err) {
+static cream_status run_phase(compare *c, const compare_phase *p, cream_error *err) {
   c->phase = p;
   c->n_todo = 0;
-  for (int run = 0; run < c->study.n_rows * c->study.n_seeds; run++) {
-    bool first = run < c->study.n_seeds || row_of(c, run - c->study.n_seeds)->arm != row_of(c, run)->arm;
+  for (int run = 0; run < compare_runs(c); run++) {
+    bool first = compare_search_of(c, run) == run;
     if (!c->runs[run].error[0] && (first || !p->by_arm) && p->due(c, run)) c->todo[c->n_todo++] = run;
   }
   if (c->n_todo == 0) return CREAM_OK;
@@ -284,7 +231,7 @@ static cream_status give_budget(compare *c, cream_error *err) {
 static cream_status check_folder(const char *folder, const char *command, const cream_config *mine,
                                  cream_error *err) {
   static cream_config found, wanted;
-  if (!has(folder, CREAM_RUN_CONFIG)) return CREAM_OK;
+  if (!compare_has(folder, CREAM_RUN_CONFIG)) return CREAM_OK;
   cream_status status = load_config(folder, &found, err);
   if (status != CREAM_OK) return status;
   wanted = *mine;
@@ -304,155 +251,30 @@ static cream_status check_folder(const char *folder, const char *command, const 
 static cream_status check_run(const compare *c, int run, cream_error *err) {
   static cream_config config;
   char folder[CREAM_MAX_FILE_NAME];
-  config = *config_of(c, run);
-  config.seed = seed_of(c, run);
+  config = *compare_config(c, run);
+  config.seed = compare_seed(c, run);
   if (c->force) return CREAM_OK;
-  cream_status status = check_folder(folder_of(c, run, "", folder, sizeof folder), "search", &config, err);
+  cream_status status =
+      check_folder(compare_folder(c, run, "", folder, sizeof folder), "search", &config, err);
   if (status != CREAM_OK || !c->study.retrain) return status;
-  return check_folder(trained_folder(c, run, folder, sizeof folder), "retrain", &config, err);
+  return check_folder(compare_trained_folder(c, run, folder, sizeof folder), "retrain", &config, err);
 }
 
 static cream_status prepare(compare *c, cream_error *err) {
-  int n = c->study.n_rows * c->study.n_seeds;
+  int n = compare_runs(c);
   c->runs = calloc((size_t)n, sizeof *c->runs);
   c->todo = calloc((size_t)n, sizeof *c->todo);
   if (!c->runs || !c->todo) return cream_fail_memory(err, (size_t)n * sizeof *c->runs, "the runs of a study");
   cream_status status = give_budget(c, err);
   for (int run = 0; run < n && status == CREAM_OK; run++) {
-    snprintf(c->runs[run].dir, sizeof c->runs[run].dir, "%s-%llu", c->study.arms[row_of(c, run)->arm].name,
-             (unsigned long long)seed_of(c, run));
+    snprintf(c->runs[run].dir, sizeof c->runs[run].dir, "%s-%llu",
+             c->study.arms[compare_row(c, run)->arm].name, (unsigned long long)compare_seed(c, run));
     for (int m = 0; m < CREAM_STUDY_MEASURES; m++) c->runs[run].values[m] = NAN;
     status = check_run(c, run, err);
   }
-  if (status == CREAM_OK) status = cream_run_reopen(&c->folder, c->dir, err);
-  c->locked = status == CREAM_OK;
-  return status;
-}
-
-/* ---- after: results ---------------------------------------------------------------------------- */
-
-static double number_at(const json_t *object, const char *key, double scale) {
-  const json_t *value = json_object_get(object, key);
-  return json_is_number(value) ? scale * json_number_value(value) : NAN;
-}
-
-static json_t *load(const char *folder, const char *name) {
-  char path[CREAM_MAX_FILE_NAME + 64];
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  return json_load_file(path, 0, NULL);
-}
-
-/* The part of a search's result that a row is about. */
-static const json_t *network_of(const json_t *result, const char *budget) {
-  const json_t *budgets = json_object_get(result, "budgets"), *item;
-  size_t i;
-  if (!*budget) return result;
-  json_array_foreach(budgets, i, item) {
-    const char *label = json_string_value(json_object_get(item, "budget"));
-    if (label && !strcmp(label, budget)) return item;
-  }
-  return NULL;
-}
-
-static void collect_search(const compare *c, int run, double *values) {
-  char folder[CREAM_MAX_FILE_NAME];
-  json_t *result = load(folder_of(c, run, "", folder, sizeof folder), CREAM_RUN_RESULT);
-  const json_t *network = network_of(result, row_of(c, run)->budget);
-  values[CREAM_STUDY_SUPERNET] = number_at(json_object_get(network, "heldout"), "top1", 100);
-  values[CREAM_STUDY_FLOPS] = number_at(network, "flops", 1e-6);
-  values[CREAM_STUDY_PARAMS] = number_at(network, "params", 1e-6);
-  values[CREAM_STUDY_LATENCY] = number_at(network, "ms", 1);
-  values[CREAM_STUDY_TIME] = number_at(result, "seconds", 1);
-  values[CREAM_STUDY_MEMORY] = number_at(result, "peak_memory", 1e-6);
-  json_decref(result);
-}
-
-/* Losses and board over the steps of the search. Without a supernet there is no loss of one. */
-static cream_status collect_metrics(const compare *c, int run, double *values, cream_error *err) {
-  static cream_metrics metrics;
-  char folder[CREAM_MAX_FILE_NAME];
-  bool grown;
-  cream_metrics_init(&metrics);
-  cream_status status =
-      cream_metrics_read(&metrics, folder_of(c, run, "", folder, sizeof folder), &grown, err);
-  if (status != CREAM_OK) return status;
-  double steps = (double)metrics.step;
-  if (cream_strategy_has_supernet(config_of(c, run)->search.strategy)) {
-    values[CREAM_STUDY_LOSS_HALF] = cream_curve_mean(&metrics.hard, 0.4 * steps, 0.5 * steps);
-    values[CREAM_STUDY_LOSS_END] = cream_curve_mean(&metrics.hard, 0.9 * steps, steps + 1);
-  }
-  for (int b = 0; b < metrics.n_boards; b++) {
-    const cream_board_curves *board = &metrics.boards[b];
-    if (strcmp(board->name, row_of(c, run)->budget) != 0) continue;
-    values[CREAM_STUDY_BOARD_FULL] = board->flops_full;
-    values[CREAM_STUDY_BOARD_HALF] = cream_curve_hold(&board->flops, 0.5 * steps);
-    values[CREAM_STUDY_BOARD_END] = board->flops_end;
-  }
-  return CREAM_OK;
-}
-
-static bool is_text(const json_t *object, const char *key, const char *expected) {
-  const char *text = json_string_value(json_object_get(object, key));
-  return text && !strcmp(text, expected);
-}
-
-static void collect_correlation(const json_t *item, size_t n, double *values) {
-  json_int_t best = json_integer_value(json_object_get(item, "best"));
-  double tau = number_at(json_object_get(item, "tau"), "value", 1);
-  bool all = (size_t)best == n, accuracy = is_text(item, "measure", "top1");
-  if (!is_text(item, "by", "supernet")) return;
-  if (!is_text(item, "split", "heldout")) {
-    if (all) values[CREAM_STUDY_TAU_TEST] = tau;
-    return;
-  }
-  if (!accuracy) {
-    if (all) values[CREAM_STUDY_TAU_LOSS] = tau;
-    return;
-  }
-  if (best == 10) values[CREAM_STUDY_TAU10] = tau;
-  if (best == 20) values[CREAM_STUDY_TAU20] = tau;
-  if (!all) return;
-  values[CREAM_STUDY_TAU] = tau;
-  values[CREAM_STUDY_RHO] = number_at(json_object_get(item, "rho"), "value", 1);
-}
-
-static void collect_rank(const compare *c, int run, double *values) {
-  char folder[CREAM_MAX_FILE_NAME];
-  if (!rank_due(c, run)) return;
-  json_t *found = load(folder_of(c, run, "", folder, sizeof folder), CREAM_RANK_FILE), *item;
-  size_t i, n = json_array_size(json_object_get(found, "paths"));
-  json_array_foreach(json_object_get(found, "correlations"), i, item) collect_correlation(item, n, values);
-  json_decref(found);
-}
-
-static void collect_retrain(const compare *c, int run, double *values) {
-  char folder[CREAM_MAX_FILE_NAME];
-  if (!c->study.retrain) return;
-  json_t *result = load(trained_folder(c, run, folder, sizeof folder), CREAM_RUN_RESULT);
-  values[CREAM_STUDY_TRAINED] = number_at(json_object_get(result, "test"), "top1", 100);
-  json_decref(result);
-}
-
-static cream_status report(compare *c, bool json, cream_error *err) {
-  int failures = 0, n = c->study.n_rows * c->study.n_seeds;
-  cream_status status = CREAM_OK;
-  for (int run = 0; run < n && status == CREAM_OK; run++) {
-    if (c->runs[run].error[0]) {
-      failures++;
-      continue;
-    }
-    collect_search(c, run, c->runs[run].values);
-    status = collect_metrics(c, run, c->runs[run].values, err);
-    collect_rank(c, run, c->runs[run].values);
-    collect_retrain(c, run, c->runs[run].values);
-  }
-  char file[CREAM_MAX_FILE_NAME];
-  if (status == CREAM_OK) status = cream_study_write(c->dir, &c->study, c->runs, err);
   if (status == CREAM_OK)
-    status = files_print(cream_run_file(&c->folder, json ? CREAM_STUDY_FILE : CREAM_STUDY_TABLE, file), err);
-  if (status == CREAM_OK && failures)
-    status = cream_fail(err, CREAM_FAILED, "%d of %d runs failed; the reasons are in %s/%s", failures, n,
-                        c->dir, CREAM_STUDY_FILE);
+    status = c->shared ? cream_run_join(&c->folder, c->dir, err) : cream_run_reopen(&c->folder, c->dir, err);
+  c->locked = status == CREAM_OK;
   return status;
 }
 
@@ -471,13 +293,23 @@ static cream_status choose_signals(const compare *c, cream_error *err) {
   return status;
 }
 
-static cream_status run_study(compare *c, const char *file, bool json, cream_error *err) {
+static cream_status run_alone(compare *c, bool json, cream_error *err) {
+  char folder[CREAM_MAX_FILE_NAME];
+  cream_status status = shard_none_at_work(c->dir, err);
+  if (status == CREAM_OK) cream_claims_remove(shard_file(c->dir, "", folder));
+  for (size_t p = 0; p < COMPARE_PHASES && status == CREAM_OK; p++)
+    status = run_phase(c, &compare_phases[p], err);
+  return status == CREAM_OK ? compare_report(c, json, err) : status;
+}
+
+static cream_status run_study(compare *c, const char *file, const shard_options *shards, bool json,
+                              cream_error *err) {
+  jobs all = {.record = sizeof(double), .self = c, .work = work, .take = take, .failed = failed};
   cream_status status = cream_study_load(file, &c->study, err);
   if (status == CREAM_OK) status = choose_signals(c, err);
   if (status == CREAM_OK) status = prepare(c, err);
-  for (size_t p = 0; p < sizeof phases / sizeof *phases && status == CREAM_OK; p++)
-    status = run_phase(c, &phases[p], err);
-  if (status == CREAM_OK) status = report(c, json, err);
+  if (status == CREAM_OK)
+    status = c->shared ? compare_run_shard(c, shards, &all, json, err) : run_alone(c, json, err);
   if (c->locked) cream_run_close(&c->folder, NULL);
   free(c->runs);
   free(c->todo);
@@ -490,22 +322,26 @@ static cream_status run_study(compare *c, const char *file, bool json, cream_err
 typedef struct compare_options {
   cli_line line;
   const char *out;
+  shard_options shards;
   int jobs, threads;
   bool force, json;
 } compare_options;
 
 static cream_status check(void *values, cream_error *err) {
   const compare_options *options = values;
-  if (options->out && *options->out) return CREAM_OK;
+  if (options->out && *options->out) return shard_check(&options->shards, options->force, err);
   return cream_fail(err, CREAM_BAD_CONFIG, "no folder: expected --out DIR, a folder for the study's runs");
 }
 
 static cream_status run(const void *values, cream_error *err) {
   const compare_options *options = values;
   static compare c;
-  c = (compare){
-      .dir = options->out, .processes = options->jobs, .threads = options->threads, .force = options->force};
-  return run_study(&c, options->line.arguments[0], options->json, err);
+  c = (compare){.dir = options->out,
+                .processes = options->jobs,
+                .threads = options->threads,
+                .force = options->force,
+                .shared = options->shards.shard != NULL};
+  return run_study(&c, options->line.arguments[0], &options->shards, options->json, err);
 }
 
 static const cli_option options[] = {
@@ -515,6 +351,7 @@ static const cli_option options[] = {
               "runs in parallel, each in a process of its own; 0: one for each thread", CLI_AT_LEAST(0)),
     CLI_VALUE(compare_options, threads, DEVICE, "threads", "N", "CPU threads of all runs together; 0: all",
               CLI_AT_LEAST(0)),
+    SHARD_ROWS(compare_options),
     CLI_VALUE(compare_options, force, RUN, "force", NULL, "run again what is finished"),
     CLI_VALUE(compare_options, json, OUTPUT, "json", NULL, "print study.json on stdout instead of the table"),
 };
@@ -528,4 +365,7 @@ COMMAND(
         "Searches, and as the study says ranks and retrains, every arm at every seed. Finished runs are not\n"
         "repeated, and interrupted runs are resumed. The table is in DIR/study.md and study.json, the "
         "output\n"
-        "of the runs in DIR/ARM-SEED.log. Examples are in docs/studies; the format is in docs/ranking.md.\n");
+        "of the runs in DIR/ARM-SEED.log. Examples are in docs/studies; the format is in docs/ranking.md. "
+        "With\n"
+        "--shard, processes on one or many machines that share DIR divide the runs among themselves\n"
+        "(docs/guide.md).\n");

@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "core/search/search.h"
 #include "core/train/retrain.h"
+#include "io/base/file_hash.h"
 #include "io/config/settings.h"
 #include "io/run/path_log.h"
 #include "io/run/run.h"
@@ -18,6 +20,7 @@
 #include "tools/run/jobs.h"
 #include "tools/run/network.h"
 #include "tools/run/run_options.h"
+#include "tools/run/shard.h"
 #include "tools/run/supernet.h"
 #include "tools/run/trained.h"
 
@@ -39,6 +42,9 @@ typedef struct rank_run {
   int chunks; /* processes in which the supernet scores, each every chunks-th path */
   int done;   /* of this run, for the remaining time */
   double started;
+  bool shared; /* with --shard */
+  shard shards;
+  int trained_before; /* paths, when this shard began */
 } rank_run;
 
 /* ---- the supernet's scores --------------------------------------------------------------------------- */
@@ -84,12 +90,13 @@ static cream_status score_path(const rank_run *r, supernet *s, cream_path_scores
   return cream_evaluate(s->net, &scores->path, s->heldout, CREAM_BN_RUNNING, &scores->heldout, err);
 }
 
+/* Every chunks-th path of the list. */
 static cream_status score(void *self, int chunk, jobs_sender *sender, cream_error *err) {
   const rank_run *r = self;
   const volatile sig_atomic_t *stop = signals_catch();
   supernet s = {0};
   cream_status status = open_supernet(r, &s, err);
-  if (status == CREAM_OK && chunk == 0) device_print(s.backend);
+  if (status == CREAM_OK && chunk == 0 && (!r->shared || r->todo[0] == 0)) device_print(s.backend);
   for (int i = chunk; status == CREAM_OK && i < r->n_todo && !*stop; i += r->chunks) {
     cream_path_scores scores = {.path = r->paths[r->todo[i]]};
     status = score_path(r, &s, &scores, err);
@@ -162,16 +169,137 @@ static cream_status train(void *self, int job, jobs_sender *sender, cream_error 
   return status;
 }
 
+/* trained: paths in all; since: those since this process began; others: those of other shards. */
+static void print_trained(const rank_run *r, const cream_path_scores *scores, int trained, int since,
+                          int others) {
+  fprintf(stderr, "path %d of %d: held out %.2f %%, test %.2f %%", trained, r->n, 100 * scores->heldout.top1,
+          100 * scores->test.top1);
+  if (others) fprintf(stderr, "; %d by other shards", others);
+  if (trained < r->n)
+    fprintf(stderr, "; about %.0f s left", (progress_now() - r->started) / since * (r->n - trained));
+  fputc('\n', stderr);
+}
+
 static cream_status take_trained(void *self, int job, const void *record, cream_error *err) {
   rank_run *r = self;
   (void)job;
   const cream_path_scores *scores = record;
-  int left = r->n_todo - ++r->done;
-  fprintf(stderr, "path %d of %d: held out %.2f %%, test %.2f %%", r->n - left, r->n,
-          100 * scores->heldout.top1, 100 * scores->test.top1);
-  if (left) fprintf(stderr, "; about %.0f s left", (progress_now() - r->started) / r->done * left);
-  fputc('\n', stderr);
+  r->done++;
+  print_trained(r, scores, r->n - r->n_todo + r->done, r->done, 0);
   return cream_path_log_append(&r->trained, scores, err);
+}
+
+/* ---- shards ------------------------------------------------------------------------------------------ */
+
+/* The jobs of shards: groups of paths to be scored, for which the supernet is read once; then paths to be trained. A
+ * path's scores are a file of their own until all are there. */
+enum { GROUP = 4 };
+
+typedef enum rank_part { SCORED, TRAINED } rank_part;
+
+static int group_count(const rank_run *r) {
+  return (r->n + GROUP - 1) / GROUP;
+}
+
+static char *part_file(const rank_run *r, rank_part part, int path, char name[CREAM_MAX_FILE_NAME]) {
+  char file[64];
+  snprintf(file, sizeof file, "%s-%04d.json", part == SCORED ? "scored" : "trained", path + 1);
+  return shard_file(r->folder.dir, file, name);
+}
+
+static bool has_scores(const rank_run *r, rank_part part, int path) {
+  char name[CREAM_MAX_FILE_NAME];
+  return cream_path_log_find(part == SCORED ? &r->scored : &r->trained, &r->paths[path]) ||
+         access(part_file(r, part, path, name), F_OK) == 0;
+}
+
+/* The paths of a job that have no scores. */
+static void list_job(rank_run *r, int job) {
+  int groups = group_count(r);
+  int first = job < groups ? job * GROUP : job - groups, end = job < groups ? first + GROUP : first + 1;
+  r->n_todo = 0;
+  for (int i = first; i < end && i < r->n; i++)
+    if (!has_scores(r, job < groups ? SCORED : TRAINED, i)) r->todo[r->n_todo++] = i;
+}
+
+static void name_job(const void *self, int job, char text[128]) {
+  int groups = group_count(self);
+  if (job < groups)
+    snprintf(text, 128, "score-%04d", job * GROUP + 1);
+  else
+    snprintf(text, 128, "train-%04d", job - groups + 1);
+}
+
+static shard_state job_state(const void *self, int job) {
+  const rank_run *r = self;
+  int groups = group_count(r);
+  if (job >= groups) return has_scores(r, TRAINED, job - groups) ? SHARD_DONE : SHARD_READY;
+  for (int i = job * GROUP; i < (job + 1) * GROUP && i < r->n; i++)
+    if (!has_scores(r, SCORED, i)) return SHARD_READY;
+  return SHARD_DONE;
+}
+
+/* In a process of its own: the list is that process's. */
+static cream_status shard_work(void *self, int job, jobs_sender *sender, cream_error *err) {
+  rank_run *r = self;
+  list_job(r, job);
+  r->chunks = 1;
+  if (r->n_todo == 0) return CREAM_OK;
+  return job < group_count(r) ? score(r, 0, sender, err) : train(r, 0, sender, err);
+}
+
+static int count_trained(const rank_run *r) {
+  int trained = 0;
+  for (int i = 0; i < r->n; i++) trained += has_scores(r, TRAINED, i);
+  return trained;
+}
+
+static cream_status shard_take(void *self, int job, const void *record, cream_error *err) {
+  rank_run *r = self;
+  const cream_path_scores *scores = record;
+  rank_part part = job < group_count(r) ? SCORED : TRAINED;
+  char name[CREAM_MAX_FILE_NAME];
+  int path = 0;
+  while (!cream_path_equal(&r->paths[path], &scores->path)) path++;
+  cream_status status = cream_path_scores_write(part_file(r, part, path, name), scores, err);
+  if (status != CREAM_OK || part == SCORED) return status;
+  int trained = count_trained(r), since = trained - r->trained_before;
+  r->done++;
+  print_trained(r, scores, trained, since > 0 ? since : 1, since - r->done > 0 ? since - r->done : 0);
+  return CREAM_OK;
+}
+
+/* What a shard may set for itself. */
+static const char *const free_of_shards[] = {"out",         "arch",     "weights",   "inherit", "threads",
+                                             "time_budget", "signals",  "on_nan",    "device",  "opencl.",
+                                             "checkpoint.", "cluster.", "rank.jobs", NULL};
+
+/* All shards rank the same paths of the same supernet. */
+static cream_status compare_shards(rank_run *r, cream_error *err) {
+  uint64_t hash;
+  char text[32];
+  cream_status status = shard_compare(&r->shards, "settings", &r->search, free_of_shards, "", err);
+  if (status == CREAM_OK) status = cream_file_hash(r->supernet, &hash, err);
+  if (status != CREAM_OK) return status;
+  snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
+  return shard_compare_value(&r->shards, "supernet", text, err);
+}
+
+/* Appends to the logs what shards have left, in the order of the paths. */
+static cream_status collect(rank_run *r, rank_part part, cream_error *err) {
+  cream_path_log *log = part == SCORED ? &r->scored : &r->trained;
+  cream_status status = CREAM_OK;
+  for (int i = 0; i < r->n && status == CREAM_OK; i++) {
+    cream_path_scores scores;
+    char name[CREAM_MAX_FILE_NAME];
+    if (cream_path_log_find(log, &r->paths[i]) || access(part_file(r, part, i, name), F_OK)) continue;
+    status = cream_path_scores_read(name, &r->skeleton, &scores, err);
+    if (status == CREAM_OK && !cream_path_equal(&scores.path, &r->paths[i]))
+      status =
+          cream_fail(err, CREAM_BAD_DATA, "%s: expected the scores of another path; remove the file", name);
+    if (status == CREAM_OK) status = cream_path_log_append(log, &scores, err);
+  }
+  return status;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------- */
@@ -181,9 +309,10 @@ static cream_status open_folder(rank_run *r, const run_options *options, cream_e
     return cream_fail(err, CREAM_BAD_CONFIG, "no run: expected --run DIR, the folder of a search");
   cream_status status = supernet_find(options->run, &options->config, r->supernet, err);
   if (status != CREAM_OK) return status;
-  status = cream_run_reopen(&r->folder, options->run, err);
+  status = r->shared ? cream_run_join(&r->folder, options->run, err)
+                     : cream_run_reopen(&r->folder, options->run, err);
   r->locked = status == CREAM_OK;
-  return status;
+  return status != CREAM_OK || r->shared ? status : shard_none_at_work(options->run, err);
 }
 
 static const char *const free_of_trained[] = {"out",
@@ -225,16 +354,49 @@ bool rank_may_share(const cream_config *a, const cream_config *b) {
   return cream_settings_differ(&x, &y, free_of_trained) == NULL;
 }
 
-static cream_status open_logs(rank_run *r, bool fresh, cream_error *err) {
+/* read: for a shard, which does not change the logs. */
+static cream_status open_logs(rank_run *r, bool read, bool fresh, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
   const cream_path_log_owner scored = {&r->search, free_of_scores, r->supernet, &r->skeleton};
   const cream_path_log_owner trained = {&r->config, free_of_trained, NULL, &r->skeleton};
   const char *table = r->search.rank.table;
-  cream_status status = cream_path_log_open(&r->scored, cream_run_file(&r->folder, CREAM_RANK_SUPERNET, file),
-                                            &scored, fresh, err);
+  cream_run_file(&r->folder, CREAM_RANK_SUPERNET, file);
+  cream_status status = read ? cream_path_log_read(&r->scored, file, &scored, err)
+                             : cream_path_log_open(&r->scored, file, &scored, fresh, err);
   if (status != CREAM_OK) return status;
   if (!*table) table = cream_run_file(&r->folder, CREAM_RANK_TRAINED, file);
-  return cream_path_log_open(&r->trained, table, &trained, fresh, err);
+  return read ? cream_path_log_read(&r->trained, table, &trained, err)
+              : cream_path_log_open(&r->trained, table, &trained, fresh, err);
+}
+
+static void close_logs(rank_run *r) {
+  cream_path_log_close(&r->trained);
+  cream_path_log_close(&r->scored);
+}
+
+/* The folder of the shards, where there is one or this process is one. */
+static cream_status open_shards(rank_run *r, const rank_options *options, cream_error *err) {
+  char name[CREAM_MAX_FILE_NAME];
+  shard_file(r->folder.dir, "", name);
+  if (!r->shared && options->run.force) cream_claims_remove(name);
+  if (!r->shared && access(name, F_OK)) return CREAM_OK;
+  r->shards.self = r;
+  r->shards.name = name_job;
+  r->shards.state = job_state;
+  cream_status status = shard_open(&r->shards, &options->shards, r->folder.dir, group_count(r) + r->n, err);
+  if (status == CREAM_OK) status = compare_shards(r, err);
+  if (status == CREAM_OK) status = open_logs(r, true, false, err);
+  r->trained_before = status == CREAM_OK ? count_trained(r) : 0;
+  return status;
+}
+
+/* With the scores that shards have left. */
+static cream_status open_results(rank_run *r, bool fresh, cream_error *err) {
+  close_logs(r);
+  cream_status status = open_logs(r, false, fresh, err);
+  if (status != CREAM_OK || !r->shards.slots) return status;
+  status = collect(r, SCORED, err);
+  return status == CREAM_OK ? collect(r, TRAINED, err) : status;
 }
 
 static cream_status open_all(rank_run *r, const run_options *options, cream_error *err) {
@@ -254,7 +416,6 @@ static cream_status open_all(rank_run *r, const run_options *options, cream_erro
   if (status == CREAM_OK && r->n < 2)
     status =
         cream_fail(err, CREAM_BAD_CONFIG, "flops: the range has a single path; expected at least 2 to rank");
-  if (status == CREAM_OK) status = open_logs(r, options->force, err);
   if (status == CREAM_OK && r->n < r->search.rank.paths)
     fprintf(stderr, "found %d paths in the range, fewer than the %d of rank.paths\n", r->n,
             r->search.rank.paths);
@@ -329,16 +490,63 @@ static cream_status report(const rank_run *r, const run_options *options, cream_
   return CREAM_OK;
 }
 
+static cream_status run_alone(rank_run *r, const run_options *options, cream_error *err) {
+  cream_status status = open_results(r, options->force, err);
+  if (status != CREAM_OK) return status;
+  if (r->shards.slots) shard_remove(&r->shards);
+  status = run_all(r, err);
+  return status == CREAM_OK ? report(r, options, err) : status;
+}
+
+/* Works on jobs until there are none for this shard. */
+static cream_status run_shared(rank_run *r, cream_error *err) {
+  jobs work = {.record = sizeof(cream_path_scores), .self = r, .work = shard_work, .take = shard_take};
+  const job_source source = shard_source(&r->shards);
+  int share, taken;
+  work.parallel = jobs_share(r->search.threads, r->search.rank.jobs, r->n, &share);
+  r->config.threads = share;
+  if (r->data.workers > share) r->data.workers = share;
+  r->started = progress_now();
+  do {
+    taken = r->shards.taken;
+    cream_status status = jobs_run_from(&work, &source, err);
+    if (status != CREAM_OK) return status;
+  } while (r->shards.taken > taken && !r->shards.gone);
+  return CREAM_OK;
+}
+
+static cream_status run_shard(rank_run *r, const run_options *options, cream_error *err) {
+  bool last;
+  fprintf(stderr, "shard %s: %d paths, %d of them trained already\n", r->shards.claims.shard, r->n,
+          r->trained_before);
+  cream_status status = run_shared(r, err);
+  if (status == CREAM_OK) status = shard_finish(&r->shards, &last, err);
+  if (status != CREAM_OK) return status;
+  if (!last) {
+    fprintf(stderr, "nothing is left for this shard; %s\n",
+            r->shards.gone ? "another one has written the results"
+                           : "others are at work, and the last one writes the results");
+    return CREAM_OK;
+  }
+  r->config.threads = r->search.threads; /* the logs begin with the settings */
+  status = open_results(r, false, err);
+  if (status == CREAM_OK) status = report(r, options, err);
+  if (status == CREAM_OK) shard_remove(&r->shards);
+  return status;
+}
+
 static cream_status run(const void *values, cream_error *err) {
-  const run_options *options = values;
+  const rank_options *options = values;
   static rank_run r;
   memset(&r, 0, sizeof r);
+  r.shared = options->shards.shard != NULL;
   signals_catch();
-  cream_status status = open_all(&r, options, err);
-  if (status == CREAM_OK) status = run_all(&r, err);
-  if (status == CREAM_OK) status = report(&r, options, err);
-  cream_path_log_close(&r.trained);
-  cream_path_log_close(&r.scored);
+  cream_status status = open_all(&r, &options->run, err);
+  if (status == CREAM_OK) status = open_shards(&r, options, err);
+  if (status == CREAM_OK)
+    status = r.shared ? run_shard(&r, &options->run, err) : run_alone(&r, &options->run, err);
+  close_logs(&r);
+  shard_close(&r.shards);
   run_data_close(&r.data);
   cream_error late;
   if (r.locked && cream_run_close(&r.folder, &late) != CREAM_OK && status == CREAM_OK) {
@@ -346,6 +554,12 @@ static cream_status run(const void *values, cream_error *err) {
     status = late.status;
   }
   return status;
+}
+
+static cream_status check(void *values, cream_error *err) {
+  const rank_options *options = values;
+  cream_status status = run_options_check(values, err);
+  return status ? status : shard_check(&options->shards, options->run.force, err);
 }
 
 static const cli_option options[] = {
@@ -357,6 +571,7 @@ static const cli_option options[] = {
     RUN_BATCH("rank"),
     RUN_SETTING(DEVICE, "jobs", "rank.jobs", "N",
                 "paths trained in parallel, each in a process of its own; 0: one for each thread"),
+    SHARD_ROWS(rank_options),
     RUN_THREADS,
     RUN_DEVICE,
     RUN_JSON,
@@ -370,7 +585,7 @@ static const char *const settings[] = {
 
 COMMAND(
     rank, "measure how well a run's supernet orders its paths", CLI_OPTIONS(options),
-    CLI_VALUES(run_options, line), .defaults = run_options_defaults, .check = run_options_check, .run = run,
+    CLI_VALUES(rank_options, run.line), .defaults = run_options_defaults, .check = check, .run = run,
     .settings = settings,
     .text =
         "Draws paths inside the run's range, scores each with the supernet's weights on the held-out "
@@ -380,4 +595,5 @@ COMMAND(
         "in\n"
         "the run folder holds all results. After an interruption the same command continues, a larger "
         "--paths\n"
-        "adds paths, and --force starts from the beginning.\n");
+        "adds paths, and --force starts from the beginning. With --shard, several processes on one or many\n"
+        "machines that share the folder divide the paths among themselves (docs/guide.md).\n");

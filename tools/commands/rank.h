@@ -2,7 +2,14 @@
 #ifndef CREAM_TOOLS_RANK_H
 #define CREAM_TOOLS_RANK_H
 
-#include "core/base/config.h"
+#include "tools/run/run_options.h"
+#include "tools/run/shard.h"
+
+/* Values of the command. */
+typedef struct rank_options {
+  run_options run;
+  shard_options shards;
+} rank_options;
 
 /* Whether rankings with these settings can share a file of trained paths (rank.table). */
 bool rank_may_share(const cream_config *, const cream_config *);

@@ -127,6 +127,20 @@ static void warn_of_average(const retrain_run *r, const cream_config *config) {
             steps, 100 * kept, fmax(1 - 10 / steps, 0));
 }
 
+/* Images are normalised for the weights that the training starts from. A checkpoint knows how: the file may be gone. */
+static cream_status normalise(retrain_run *r, const run_options *options, cream_error *err) {
+  const cream_config *config = &options->config;
+  cream_checkpoint_info info;
+  cream_error ignored;
+  bool found = false;
+  if (!*config->weights || !options->resume ||
+      cream_checkpoints_peek(config->out, &info, &found, &ignored) != CREAM_OK || !found ||
+      !info.has_normalisation)
+    return run_data_normalise_for(config, &r->data, err);
+  run_data_normalise(&r->data, info.mean, info.std);
+  return CREAM_OK;
+}
+
 static cream_status open_parts(retrain_run *r, run_options *options, cream_error *err) {
   cream_config *config = &options->config;
   cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
@@ -136,7 +150,7 @@ static cream_status open_parts(retrain_run *r, run_options *options, cream_error
                         "--inherit and --weights both give the initial weights; expected one of them");
   if (status == CREAM_OK) status = run_arch(config, &r->arch, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
-  if (status == CREAM_OK) status = run_data_normalise_for(config, &r->data, err);
+  if (status == CREAM_OK) status = normalise(r, options, err);
   if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK)
     status = teacher_read(&r->teacher, "retrain.teacher", &config->retrain.teacher, config, &r->data,

@@ -194,7 +194,7 @@ static cream_status try(search_run *s, const cream_config *config, const memory_
                        .latencies = s->has_latencies ? &s->latencies : NULL,
                        .memory = size,
                        .batch = config->search.batch,
-                       .accumulate = 1,
+                       .accumulate = config->search.accumulate,
                        .backend = s->backend,
                        .clock = s->clock};
   return dry_run_print(&dry, json, err);

@@ -31,6 +31,7 @@ typedef struct worker {
 
 typedef struct pool {
   const jobs *jobs;
+  const job_source *source;
   worker *workers;
   int running;
   bool stopping; /* nothing new starts */
@@ -125,6 +126,7 @@ static void start(pool *p, int job) {
   if (pid < 0) {
     cream_fail(&err, CREAM_FAILED, "cannot start a process: %s", strerror(errno));
     if (piped) close(ends[0]);
+    p->source->ended(p->source->self, job);
     fail(p, &err);
   } else {
     p->workers[p->running++] = (worker){pid, job, ends[0], false};
@@ -144,23 +146,27 @@ static bool get(int fd, void *bytes, size_t size) {
   return true;
 }
 
-/* The worker's pipe has come to its end. */
-static void end(pool *p, int which) {
-  worker *w = &p->workers[which];
-  int code;
-  while (waitpid(w->pid, &code, 0) < 0 && errno == EINTR) {
-  }
-  close(w->fd);
-  int job = w->job;
-  bool reported = w->reported;
-  *w = p->workers[--p->running];
-  if (reported || (WIFEXITED(code) && WEXITSTATUS(code) == 0)) return;
+/* A worker that ended with this code of waitpid() and has reported no failure. */
+static void check_end(pool *p, int job, int code) {
   cream_error err;
+  if (WIFEXITED(code) && WEXITSTATUS(code) == 0) return;
   if (WIFSIGNALED(code))
     cream_fail(&err, CREAM_FAILED, "the process of a job crashed: %s", strsignal(WTERMSIG(code)));
   else
     cream_fail(&err, CREAM_FAILED, "the process of a job ended early, exit code %d", WEXITSTATUS(code));
   fail_job(p, job, &err);
+}
+
+/* The worker's pipe has come to its end. */
+static void end(pool *p, int which) {
+  worker w = p->workers[which];
+  int code;
+  while (waitpid(w.pid, &code, 0) < 0 && errno == EINTR) {
+  }
+  close(w.fd);
+  p->workers[which] = p->workers[--p->running];
+  if (!w.reported) check_end(p, w.job, code);
+  p->source->ended(p->source->self, w.job);
 }
 
 static void receive(pool *p, int which, void *record) {
@@ -189,20 +195,43 @@ static void wait_for_some(pool *p, struct pollfd *polled, void *record) {
     if (polled[i].revents) receive(p, i, record);
 }
 
-cream_status jobs_run(const jobs *all, int n, cream_error *err) {
+static void renew(pool *p) {
+  int lost = -1;
+  if (p->source->renew) p->source->renew(p->source->self, &lost);
+  for (int i = 0; i < p->running && lost >= 0; i++)
+    if (p->workers[i].job == lost) {
+      p->workers[i].reported = true;
+      kill(p->workers[i].pid, SIGKILL);
+    }
+}
+
+/* Starts jobs while there are some and room for them; *more: there may be others. */
+static void start_some(pool *p, bool *more) {
+  cream_error err;
+  while (*more && p->running < p->jobs->parallel && !p->stopping) {
+    int job = -1;
+    if (p->source->next(p->source->self, &job, &err) != CREAM_OK) fail(p, &err);
+    *more = job >= 0;
+    if (*more) start(p, job);
+  }
+}
+
+cream_status jobs_run_from(const jobs *all, const job_source *source, cream_error *err) {
   const volatile sig_atomic_t *stop = signals_catch();
   size_t parallel = (size_t)all->parallel;
   worker *workers = calloc(parallel, sizeof *workers);
   struct pollfd *polled = calloc(parallel, sizeof *polled);
   void *record = malloc(all->record + 1);
-  pool p = {.jobs = all, .workers = workers, .err = err};
+  pool p = {.jobs = all, .source = source, .workers = workers, .err = err};
+  bool more = true;
   if (!workers || !polled || !record)
     p.status = cream_fail_memory(err, parallel * sizeof *workers, "processes");
-  for (int next = 0; p.status == CREAM_OK && (next < n || p.running);) {
+  while (p.status == CREAM_OK && (more || p.running)) {
     if (*stop) stop_all(&p);
-    while (next < n && p.running < all->parallel && !p.stopping) start(&p, next++);
+    start_some(&p, &more);
     if (p.stopping && !p.running) break;
     if (p.running) wait_for_some(&p, polled, record);
+    renew(&p);
   }
   while (p.running) wait_for_some(&p, polled, record); /* after a failure: the others are being stopped */
   free(record);
@@ -212,6 +241,29 @@ cream_status jobs_run(const jobs *all, int n, cream_error *err) {
     return cream_fail(err, CREAM_INTERRUPTED,
                       "interrupted; finished work is saved, run the same command again to continue");
   return p.status;
+}
+
+/* ---- jobs in order ----------------------------------------------------------------------------------- */
+
+typedef struct counted {
+  int next, n;
+} counted;
+
+static cream_status count_next(void *self, int *job, cream_error *err) {
+  counted *c = self;
+  (void)err;
+  *job = c->next < c->n ? c->next++ : -1;
+  return CREAM_OK;
+}
+
+static void count_ended(void *self, int job) {
+  (void)self, (void)job;
+}
+
+cream_status jobs_run(const jobs *all, int n, cream_error *err) {
+  counted c = {0, n};
+  const job_source source = {.self = &c, .next = count_next, .ended = count_ended};
+  return jobs_run_from(all, &source, err);
 }
 
 int jobs_share(int threads, int wanted, int most, int *share) {

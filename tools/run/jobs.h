@@ -25,6 +25,21 @@ typedef struct jobs {
 /* Runs jobs 0..n-1, started in this order. The signals of tools/cli/signals.h end the jobs in order (SIGTERM); returns CREAM_INTERRUPTED
  * then. All processes have ended when it returns. */
 cream_status jobs_run(const jobs *, int n, cream_error *);
+/* Where jobs come from: a count, a folder that several machines share (shard.h), or messages between processes of many
+ * machines (core/cluster/cluster.h): `next` and `ended` are then a question to rank 0 and its answer. All of it is called
+ * in the process that waits. */
+typedef struct job_source {
+  void *self;
+  /* *job: the next job; -1: there is none now, and jobs_run_from returns when those that run have ended. */
+  cream_status (*next)(void *self, int *job, cream_error *);
+  /* All records of the job have been taken, or it failed or was stopped. */
+  void (*ended)(void *self, int job);
+  /* At least twice a second. *lost: a running job that another process has taken over, which ends here without a
+   * failure; -1: none. NULL: nothing to do. */
+  void (*renew)(void *self, int *lost);
+} job_source;
+
+cream_status jobs_run_from(const jobs *, const job_source *, cream_error *);
 /* Sends a record. */
 cream_status jobs_send(jobs_sender *, const void *record, cream_error *);
 

@@ -143,19 +143,22 @@ cream_status run_data_relabel(run_data *data, const int *label_of, const char *c
 
 /* ---- normalisation ----------------------------------------------------------------------------------- */
 
+void run_data_normalise(run_data *data, const float mean[3], const float std[3]) {
+  memcpy(data->dataset->mean, mean, sizeof data->dataset->mean);
+  memcpy(data->dataset->std, std, sizeof data->dataset->std);
+}
+
 cream_status run_data_normalise_for(const cream_config *config, run_data *data, cream_error *err) {
-  cream_dataset *dataset = data->dataset;
+  const cream_dataset *dataset = data->dataset;
   cream_weights_info info;
   if (!*config->weights) return CREAM_OK;
   cream_status status = cream_weights_info_load(config->weights, &info, err);
   if (status) return status;
-  if (info.has_normalisation && (memcmp(dataset->mean, info.mean, sizeof info.mean) ||
-                                 memcmp(dataset->std, info.std, sizeof info.std))) {
+  if (info.has_normalisation &&
+      (memcmp(dataset->mean, info.mean, sizeof info.mean) || memcmp(dataset->std, info.std, sizeof info.std)))
     fprintf(stderr, "data: images are normalised with the mean and std of %s, not with those of the data\n",
             config->weights);
-    memcpy(dataset->mean, info.mean, sizeof info.mean);
-    memcpy(dataset->std, info.std, sizeof info.std);
-  }
+  if (info.has_normalisation) run_data_normalise(data, info.mean, info.std);
   cream_weights_info_free(&info);
   return CREAM_OK;
 }

@@ -33,6 +33,8 @@ cream_status run_data_relabel(run_data *, const int *label_of, const char *const
 /* Normalises the images with the mean and the deviation that are in the metadata of config->weights, if there are any; a line
  * on stderr says so where the data has others. Before sources are made. */
 cream_status run_data_normalise_for(const cream_config *, run_data *, cream_error *);
+/* The same with a mean and a deviation that are known. */
+void run_data_normalise(run_data *, const float mean[3], const float std[3]);
 /* Makes the relative paths of data, space, weights and tables absolute, so that the settings of a run have the same
  * meaning in any current folder. */
 void run_absolute_paths(cream_config *);

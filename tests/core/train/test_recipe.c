@@ -75,35 +75,55 @@ static double loss_of(fixture *f, const cream_tensor *x, bool backward) {
   return value;
 }
 
-static void test_accumulation(void **state) {
-  (void)state;
-  enum { PARTS = 3 };
-  fixture f;
-  open_fixture(&f, false, PARTS, 0);
-  size_t count = cream_net_gradient_count(f.train.net);
+/* Gradients and results of a step of several parts are the means of those of its parts, added in a fixed tree; running
+ * statistics move by those of each part in turn. */
+static void check_accumulation(int parts) {
+  fixture f, alone;
+  open_fixture(&f, false, parts, 0);
+  open_fixture(&alone, false, 1, 0);
+  size_t count = cream_net_gradient_count(f.train.net), moved = cream_net_statistic_count(f.train.net);
   double *sum = calloc(count, sizeof *sum), losses = 0;
   assert_non_null(sum);
-  for (int part = 0; part < PARTS; part++) {
+  cream_train_begin_step(&f.train);
+  for (int part = 0; part < parts; part++) {
     cream_batch batch;
-    cream_tensor x = show(&f, (uint64_t)part, &batch);
-    losses += loss_of(&f, &x, true);
-    float *g = fetch(&f, cream_net_gradients(f.train.net), count);
+    cream_tensor x = show(&alone, (uint64_t)part, &batch);
+    losses += loss_of(&alone, &x, true);
+    float *g = fetch(&alone, cream_net_gradients(alone.train.net), count);
     for (size_t i = 0; i < count; i++) sum[i] += g[i];
     free(g);
-    cream_train_gather(&f.train, part);
+    cream_train_begin_part(&f.train, part);
+    x = show(&f, (uint64_t)part, &batch);
+    cream_loss loss = {.hard = 1, .labels = f.train.labels};
+    cream_train_loss(&f.train, &loss, cream_train_forward(&f.train, &f.path, &x, 0, 7, 3), x.n);
+    cream_train_backward(&f.train);
   }
+  cream_error err;
+  assert_int_equal(cream_train_end_step(&f.train, &err), CREAM_OK);
   float *mean = fetch(&f, f.train.blocks.g, count), *result = fetch(&f, f.train.result, 4);
   double norm = 0, off = 0;
   for (size_t i = 0; i < count; i++) {
-    norm += sum[i] / PARTS * (sum[i] / PARTS);
-    off += (mean[i] - sum[i] / PARTS) * (mean[i] - sum[i] / PARTS);
+    norm += sum[i] / parts * (sum[i] / parts);
+    off += (mean[i] - sum[i] / parts) * (mean[i] - sum[i] / parts);
   }
   assert_true(norm > 0 && sqrt(off / norm) < 1e-6);
-  assert_true(fabs(result[0] - losses / PARTS) < 1e-6 && result[3] >= 0 && result[3] <= BATCH);
+  assert_true(fabs(result[0] - losses / parts) < 1e-6 && result[3] >= 0 && result[3] <= BATCH);
+  float *these = fetch(&f, cream_net_statistics(f.train.net), moved);
+  float *those = fetch(&alone, cream_net_statistics(alone.train.net), moved);
+  for (size_t i = 0; i < moved; i++) assert_true(fabs(these[i] - those[i]) <= 1e-6 * fmax(1, fabs(those[i])));
+  free(these);
+  free(those);
   free(sum);
   free(mean);
   free(result);
   close_fixture(&f);
+  close_fixture(&alone);
+}
+
+static void test_accumulation(void **state) {
+  (void)state;
+  const int parts[] = {2, 3, 7, 8};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) check_accumulation(parts[i]);
 }
 
 static double path_norm(fixture *f) {

@@ -1,6 +1,7 @@
 #include "tests/io/scratch.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "io/dataset/loader.h"
 
@@ -13,11 +14,14 @@ typedef struct fake {
   int broken; /* index of an image that cannot be decoded; -1: none */
 } fake;
 
+static atomic_int decoded; /* images, in all */
+
 static cream_status fake_decode(const cream_dataset *dataset, cream_part part, size_t index, int side,
                                 cream_rng *augment, uint8_t *pixels, cream_error *err) {
   const fake *self = (const fake *)dataset;
   if ((int)index == self->broken) return cream_fail(err, CREAM_BAD_DATA, "image %zu is damaged", index);
   if (index % 17 == 0) usleep(300);
+  decoded++;
   memset(pixels, (int)index, (size_t)side * (size_t)side * 3);
   pixels[0] = (uint8_t)part;
   if (augment) {
@@ -94,6 +98,30 @@ static void jumps(void **state) {
     cream_source *none = make(&data, training(0)), *some = make(&data, training(workers[w]));
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
       assert_same(none, some, places[i][0], places[i][1]);
+    cream_source_destroy(none);
+    cream_source_destroy(some);
+  }
+}
+
+/* A rank that reads its share of every step: the same batches, and no others are decoded. */
+static void skips_batches_of_others(void **state) {
+  (void)state;
+  enum { PARTS = 5, FIRST = 1, OWN = 2, EPOCHS = 3, AHEAD = 4 };
+  fake data = fake_dataset();
+  for (int workers = 0; workers <= 1; workers++) {
+    cream_source *none = make(&data, training(0)), *some = make(&data, training(workers));
+    const uint64_t groups = cream_source_steps(none, 1) / PARTS; /* and a rest */
+    some->parts = PARTS;
+    some->first = FIRST;
+    some->own = OWN;
+    decoded = 0;
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++)
+      for (uint64_t i = 0; i < groups * OWN; i++)
+        assert_same(none, some, epoch, i / OWN * PARTS + FIRST + i % OWN);
+    some->parts = 0; /* from here on, any batch */
+    for (uint64_t step = 0; step < 6; step++) assert_same(none, some, EPOCHS, step);
+    const int read = (int)(EPOCHS * groups * OWN + 6) * BATCH;
+    assert_in_range(decoded, 2 * read, 2 * read + (workers ? 3 * AHEAD * BATCH : 0));
     cream_source_destroy(none);
     cream_source_destroy(some);
   }
@@ -292,6 +320,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(same_for_any_workers),
       cmocka_unit_test(jumps),
+      cmocka_unit_test(skips_batches_of_others),
       cmocka_unit_test(epochs_differ),
       cmocka_unit_test(in_order),
       cmocka_unit_test(picks),

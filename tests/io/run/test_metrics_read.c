@@ -126,7 +126,7 @@ static void boards_and_tests(cream_metrics *m) {
       "{\"kind\": \"board\", \"phase\": \"search\", \"step\": 2, \"budget\": \"14\", \"score\": 0.5, "
       "\"board_scores\": [0.5], \"board_flops\": [2e6], \"seconds\": 2}\n"
       "{\"kind\": \"epoch\", \"phase\": \"search\", \"step\": 10, \"epoch\": 1, \"board_scores\": [1], "
-      "\"board_flops\": [5e6], \"seconds\": 4, \"waited\": 1, \"peak_memory\": 5e7}\n"
+      "\"board_flops\": [5e6], \"seconds\": 4, \"waited\": 1, \"waited_network\": 2, \"peak_memory\": 5e7}\n"
       "{\"kind\": \"select\", \"phase\": \"search\", \"step\": 20, \"accuracy\": 0.5, \"loss\": 1, "
       "\"flops\": 3e6, "
       "\"params\": 1e6, \"entered\": 7, \"seconds\": 4}\n"
@@ -144,7 +144,8 @@ static void boards_and_tests(cream_metrics *m) {
               board->flops.points[0].high == 4);
   assert_true(board->flops_full == 3 && board->flops_end == 5); /* two entries, then one */
   assert_true(board->entered.count == 1 && board->best.points[1].x == 10 && board->best.points[1].y == 100);
-  assert_true(m->epoch == 1 && m->waiting.points[0].y == 25 && m->memory.points[0].y == 50);
+  assert_true(m->epoch == 1 && m->waiting.points[0].y == 25 && m->waiting_network.points[0].y == 50 &&
+              m->memory.points[0].y == 50);
   assert_true(m->n_selected == 1 && m->selected[0].top1 == 50 && m->selected[0].entered == 7);
   assert_string_equal(m->notes[0], "a <b>");
   assert_true(m->test == 87.5 && m->step == 20 && m->seconds == 4);

@@ -3,7 +3,7 @@
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
-tiny=(--space micro --resolution 32 --batch 4 --threads 2 --rounds 2 --warmup 1 --seconds 0.01)
+tiny=(--space "$space" --resolution 16 --batch 4 --threads 2 --rounds 2 --warmup 1 --seconds 0.01)
 
 # check NAME EXPRESSION...: every Python expression on the document r in the file out holds.
 check() {

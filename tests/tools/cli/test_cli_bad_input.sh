@@ -7,7 +7,7 @@ source "$(dirname "$0")/../lib.sh" "$1"
 search() {
   local code=$1 pattern=$2
   shift 2
-  refuse "$code" "$pattern" search "${small[@]}" --out run "$@"
+  refuse "$code" "$pattern" search "${small[@]}" --space micro --flops 3:5 --out run "$@"
   absent run
 }
 

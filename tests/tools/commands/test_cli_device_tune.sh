@@ -22,7 +22,7 @@ grep -v '^#' tuned >lines || grep -q '^# its own are the fastest$' tuned || fail
 # Products go to CLBlast here; the search is the same with any parameters, but for rounding. Some that do not compile
 # show that the file's parameters are the ones in use.
 export CREAM_OPENCL_PRODUCTS=clblast
-small+=(--epochs 1 --device opencl)
+small+=(--epochs 1 --set heldout=0.5 --set search.board.size=2 --set search.board.images=16 --device opencl)
 for file in own tuned; do
   expect 0 search "${small[@]}" --set opencl.parameters="$file" --out "$file.run"
   contains err "^device .* host waited [0-9.]+ s for the device, and [0-9.]+ of [0-9.]+ s for CLBlast's compilation; "

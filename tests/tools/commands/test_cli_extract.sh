@@ -38,14 +38,14 @@ expect 0 extract --run run --path "$line" --out numbers --force
 same numbers/weights.safetensors before.safetensors
 
 # The best path of the board inside a limit; where there is none, evolution, the same each time.
-expect 0 extract --run run --flops 3:5 --out limit
+expect 0 extract --run run --flops "$flops" --out limit
 contains err '^extract: 3 paths of the board inside the limit$'
 same found/weights.safetensors limit/weights.safetensors
-evolution=(--flops 5.06:5.2 --set search.evolution.population=2 --set search.evolution.generations=1
+evolution=(--flops 0.261:0.269 --set search.evolution.population=2 --set search.evolution.generations=1
   --set search.evolution.images=32)
 expect 0 extract --run run "${evolution[@]}" --out evolved
 contains err '^extract: no path of the board is inside the limit; 2 generations of 2 paths are evolved$'
-contains out ' 5\.062 M FLOPs '
+contains out ' 0\.26[0-9]+ M FLOPs '
 expect 0 extract --run run "${evolution[@]}" --threads 1 --out evolved2
 same evolved/weights.safetensors evolved2/weights.safetensors
 
@@ -62,16 +62,16 @@ no 2 'layer 1 of stage 2: got k9e6, expected one of k3e4, k3e6, k5e4, k5e6, or 0
   --run run --path 'ds3 k3e4-k3e4 k3e6-k9e6 k3e4-k3e4'
 no 2 'layer 0 of stage 1: got -1, expected' --run run --path '[[0],[-1,0],[1,2],[0,1]]'
 no 2 'layer 0 of stage 1: got 4, expected' --run run --path '[[0],[4,0],[1,2],[0,1]]'
-no 2 'no path lies in 1:2 M; this supernet reaches ' --run run --flops 1:2
-no 2 '--flops: expected MAX or MIN:MAX' --run run --flops 5:3
+no 2 'no path lies in 0.05:0.1 M; this supernet reaches ' --run run --flops 0.05:0.1
+no 2 '--flops: expected MAX or MIN:MAX' --run run --flops 0.25:0.16
 no 2 '--flops: expected MAX or MIN:MAX' --run run --flops some
-no 2 '--path and --flops both choose' --run run --flops 4 --path '[0]'
+no 2 '--path and --flops both choose' --run run --flops 0.2 --path '[0]'
 no 2 'no search: expected --run DIR'
 no 1 'nowhere/config.yaml' --run nowhere
 no 2 'found has no supernet.safetensors: .* a single network, whose weights are in found/weights' --run found
 cp -r run broken
 sed -i 's/"ds3"/"ds9"/' broken/board.json
-no 3 'broken/board.json: entries\[0\].path: expected a path of the supernet$' --run broken --flops 4
+no 3 'broken/board.json: entries\[0\].path: expected a path of the supernet$' --run broken --flops 0.2
 refuse 2 'no run folder: expected --out' extract --run run
 refuse 2 '--out found already has a network or a run; .*--force' extract --run run --out found
 refuse 2 '--out run/ is the folder of the search' extract --run run --out run/ --force

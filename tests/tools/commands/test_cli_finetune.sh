@@ -26,19 +26,28 @@ expect 0 search "${small[@]}" --epochs 1 --set heldout=0.9 --set search.recalibr
 expect 0 retrain --arch found/arch.json "${micro[@]}" --epochs 1 --set retrain.ema=0 --out base
 tune=(retrain --arch found/arch.json "${micro[@]}" --weights base/weights.safetensors --epochs 2 --set retrain.ema=0.8
   --set retrain.lr.warmup_epochs=0 --set retrain.eval_every=0)
-expect 0 "${tune[@]}" --set retrain.freeze=backbone --out head
+# Weights with a normalisation of their own.
+expect 0 convert base/weights.safetensors other.safetensors --arch found/arch.json --mean 0.5 --std 0.25
+other=("${tune[@]}" --weights other.safetensors --set retrain.freeze=backbone)
+expect 0 "${other[@]}" --out head
+contains err '^data: images are normalised with the mean and std of other\.safetensors'
+contains head/weights.safetensors '"mean": "\[0\.5, 0\.5, 0\.5\]", "std": "\[0\.25, 0\.25, 0\.25\]"'
 changed base/weights.safetensors head/weights.safetensors 'classifier\.'
 # At another resolution than the weights'.
 expect 0 "${tune[@]}" --epochs 1 --resolution 24 --set retrain.freeze=blocks.0 --set retrain.lr.backbone=0.1 --out partly
 changed base/weights.safetensors partly/weights.safetensors '(?!conv_stem\.|bn1\.|blocks\.0\.)'
 
-# A training that is continued has the same bytes.
-expect 0 "${tune[@]}" --epochs 1 --set retrain.freeze=backbone --out resumed
+# A training that is continued has the same bytes, also where the file of the weights is gone.
+expect 0 "${other[@]}" --epochs 1 --out resumed
+rm other.safetensors
 expect 0 retrain --resume --epochs 2 --out resumed
 same resumed/weights.safetensors head/weights.safetensors
 
 refuse 2 'retrain.freeze: got "blocks.99", expected none, stem, blocks.0 \(1 block\), .*or backbone' \
   "${tune[@]}" --set retrain.freeze=blocks.99 --out none
+absent none/weights.safetensors
+refuse 3 'base/weights.safetensors.*does not match the network' retrain --arch cream-14 "${micro[@]}" --epochs 1 \
+  --weights base/weights.safetensors --set retrain.freeze=backbone --out none
 absent none/weights.safetensors
 refuse 2 'retrain.freeze: got "backbone" without weights.*--weights FILE' \
   retrain --arch found/arch.json "${micro[@]}" --set retrain.freeze=backbone --out none

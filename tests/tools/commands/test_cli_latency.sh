@@ -76,11 +76,11 @@ refuse 2 '--device: got gpu, but the table ones.json was measured on cpu' latenc
 refuse 1 'nowhere.json' latency net --arch run/arch.json --table nowhere.json
 
 refuse 2 'resolution' search --data digits --space micro --set resolution=48 --latency 9 --latency-table ones.json --out run6
-refuse 2 'more than|no path|takes' search "${small[@]}" --latency 1 --latency-table ones.json --out run2
-refuse 2 'needs a table of latencies' search "${small[@]}" --latency 1 --out run3
+refuse 2 'more than|no path|takes' search "${small[@]}" --space micro --flops 3:5 --latency 1 --latency-table ones.json --out run2
+refuse 2 'needs a table of latencies' search "${small[@]}" --space micro --flops 3:5 --latency 1 --out run3
 refuse 2 '10 classes, expected 26|measured for the space' search --data digits --space cream --set resolution=32 \
   --epochs 1 --latency 5 --latency-table table.json --out run4
-refuse 1 'ones2.json' search "${small[@]}" --latency 1 --latency-table ones2.json --out run5
+refuse 1 'ones2.json' search "${small[@]}" --space micro --flops 3:5 --latency 1 --latency-table ones2.json --out run5
 absent run2/arch.json run3/arch.json run4/arch.json run5/arch.json run6
 
 refuse 2 'expected a subcommand: build, check, net or show' latency

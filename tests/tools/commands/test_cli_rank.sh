@@ -63,9 +63,9 @@ same run/rank.json more/rank.json
 # Killed when the second path is done, in the middle of the third; a line that was not ended does not count.
 "$cream" "${rank[@]}" --run killed --jobs 1 --threads 1 >out 2>err </dev/null &
 pid=$!
-for _ in $(seq 600); do
+for _ in $(seq 3000); do
   [ -e killed/rank-trained.jsonl ] && [ "$(wc -l <killed/rank-trained.jsonl)" -ge 3 ] && break
-  sleep 0.05
+  sleep 0.01
 done
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null
@@ -96,7 +96,7 @@ expect 0 "${rank[@]}" --run jobs
 same run/rank.json jobs/rank.json
 
 # SIGTERM to the process that scores, alone: that ends the ranking too, before anything is trained.
-"$cream" "${rank[@]}" --run stopped --jobs 1 --threads 1 --set rank.recalibrate=60 >out 2>err </dev/null &
+"$cream" "${rank[@]}" --run stopped --jobs 1 --threads 1 --set rank.recalibrate=300 >out 2>err </dev/null &
 pid=$!
 for _ in $(seq 600); do
   [ -e stopped/rank-supernet.jsonl ] && [ "$(wc -l <stopped/rank-supernet.jsonl)" -ge 2 ] && break

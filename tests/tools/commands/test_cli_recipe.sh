@@ -58,6 +58,7 @@ expect 0 retrain --resume --out young --set retrain.weights=averaged --json
   fail "no hint at chance"
 [ "$(grep -c '"kind": *"step"\|"event": *"step"' trained/metrics.jsonl)" -gt 0 ] || fail "no steps in the metrics"
 refuse 2 'retrain\.accumulate' retrain "${recipe[@]}" --set retrain.accumulate=1000 --out no
+refuse 2 'search\.accumulate' search "${small[@]}" --set search.accumulate=1000 --out no
 
 exists trained/test.json
 cp trained/test.json trained-test.json
@@ -107,7 +108,7 @@ contains b/weights.safetensors '"class_names": '
 contains b/weights.safetensors '"resolution": "64"'
 
 # All training images, and so no curve.
-expect 0 retrain --arch b/arch.json --data digits --epochs 1 --batch 718 --set heldout=0 --set retrain.ema=0 \
+expect 0 retrain --arch found/arch.json --data digits --epochs 1 --batch 718 --set heldout=0 --set retrain.ema=0 \
   --threads 1 --out whole
 lacks whole/metrics.jsonl '"split": "heldout'
 contains whole/metrics.jsonl '"kind": "step".*"step": 2,'
@@ -116,9 +117,9 @@ contains whole/result.json '"images_per_second": [0-9.]*[1-9]'
 # From the weights of a file: at a rate of next to nothing they stay what they are; --run names settings alone.
 still=(--data digits --epochs 1 --batch 256 --set retrain.optim=sgd --set retrain.lr.warmup_epochs=0
   --set retrain.lr.lr=1e-20 --set retrain.weight_decay=0 --set retrain.ema=0.5 --threads 1)
-expect 0 retrain --arch b/arch.json "${still[@]}" --weights whole/weights.safetensors --out still
+expect 0 retrain --arch found/arch.json "${still[@]}" --weights whole/weights.safetensors --out still
 expect 0 retrain --run whole "${still[@]}" --out fresh
-expect 0 retrain --arch b/arch.json "${still[@]}" --out unnamed
+expect 0 retrain --arch found/arch.json "${still[@]}" --out unnamed
 refuse 3 'absent|missing|no ' retrain --arch cream-43 "${still[@]}" --weights whole/weights.safetensors --out other
 absent other
 "${CREAM_PYTHON:-python3}" - whole still fresh unnamed <<'PY' || fail "the weights that a training starts from"

@@ -43,7 +43,7 @@ contains out '^report +report.html: 1 runs, 0 studies'
 page report.html
 contains report.html 'Search again with --set search.teacher=none'
 contains report.html 'cream rank --run DIR'
-contains report.html 'cream search --data digits --space micro' # the command line
+contains report.html 'cream search --data digits --space [^ ]*small.yaml' # the command line
 contains report.html 'fingerprint <code>[0-9a-f]{32}</code>'
 contains report.html '^ +size: 4$' # the settings
 lacks report.html 'A rollback after|dark cell' # a warm-up that ends is none; strong cells are light in dark mode
@@ -194,13 +194,13 @@ contains two-seeds.html '<figure id="arms-retraining-0">'
 lacks two-seeds.html '<figure id="(convergence-loss|board-size)">'
 
 # A network and a board for each of several budgets.
-expect 0 search --data digits --space micro --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2 \
-  --set search.start_epoch=1 --set search.board.every=2 --set search.board.images=32 --set search.budgets=3,5 \
+expect 0 search --data digits --space "$space" --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2 \
+  --set search.start_epoch=1 --set search.board.every=2 --set search.board.images=32 --set search.budgets=0.16,0.25 \
   --out budgets
 expect 0 report budgets --out budgets.html
 page budgets.html
-for text in '<b>3:</b> [0-9.]+ %, <b>5:</b> [0-9.]+ %' 'A network for each budget' 'Network of budgets, budget 3' \
-  'Scores on the board, budget 5' 'id="choices-board-0"'; do
+for text in '<b>0.16:</b> [0-9.]+ %, <b>0.25:</b> [0-9.]+ %' 'A network for each budget' 'Network of budgets, budget 0.16' \
+  'Scores on the board, budget 0.25' 'id="choices-board-0"'; do
   contains budgets.html "$text"
 done
 

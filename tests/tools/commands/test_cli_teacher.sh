@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Retraining and searching with an external teacher: resuming, the cache of its outputs, classes by name, refusals.
+random_weights=$(realpath "$3")
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
@@ -58,6 +59,10 @@ bad 2 'retrain.teacher: got arch without weights' "${student[@]}" --set retrain.
 bad 2 'retrain.teacher: resolution: got 4, expected 8 to 4096' "${taught[@]}" --set retrain.teacher.resolution=4
 bad 3 'retrain.teacher: .*tensors' "${student[@]}" --set retrain.teacher.arch=cream-14 \
   --set retrain.teacher.weights=teacher/weights.safetensors
+mkdir large
+"$random_weights" cream-14 1 32 large plain || fail "random_weights"
+bad 3 'retrain.teacher: large/weights.safetensors has 1000 classes, the data \(digits\) 10; expected a network of the same' \
+  "${student[@]}" --set retrain.teacher.arch=large/arch.json --set retrain.teacher.weights=large/weights.safetensors
 
 # Classes are matched by name: a teacher that has them in another order teaches the same.
 if command -v python3 >/dev/null; then

@@ -10,13 +10,13 @@ for kilobytes in 150000 450000; do
   got=0
   (
     ulimit -v "$kilobytes"
-    exec timeout -s KILL 20 "$cream" search "${small[@]}" --out limited
+    exec timeout -s KILL 100 "$cream" search "${small[@]}" --out limited
   ) >out 2>err </dev/null || got=$?
   [ "$got" -ne 137 ] || fail "hangs with $kilobytes kB of address space"
   [ "$kilobytes" -ne 150000 ] || contains err '^cream search: (the address space is limited|threads: 2 need)'
 done
 # Every signal of a batch system ends the run in order; a repeated one changes nothing.
-long=(search --data digits --space micro --flops 3:5 --epochs 4000 --batch 16 --threads 1 --set search.recalibrate=2
+long=(search --data digits --space "$space" --flops "$flops" --epochs 4000 --batch 16 --threads 1 --set search.recalibrate=2
   --set search.board.images=16)
 start() { # FOLDER ARGUMENT...
   local folder=$1
@@ -52,8 +52,8 @@ sleep 0.3
 kill -s TERM "$pid" || fail "a run under nohup ended with its terminal"
 wait "$pid"
 # A study and a ranking too.
-cat >long.yaml <<'END'
-{data: digits, space: micro, flops: 3:5, threads: 1, search: {epochs: 4000, batch: 16, recalibrate: 2, board: {images: 16}}}
+cat >long.yaml <<END
+{data: digits, space: $space, flops: $flops, threads: 1, search: {epochs: 4000, batch: 16, recalibrate: 2, board: {images: 16}}}
 END
 study() { # SIGNALS CODE SIGNAL
   printf 'name: s\nconfig: long.yaml\nsettings: {signals: "%s"}\nretrain: false\nseeds: [1]\narms: {a: {}}\n' "$1" >study.yaml

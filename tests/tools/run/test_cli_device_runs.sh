@@ -56,22 +56,34 @@ expect 0 rank --run ranked --paths 2 --epochs 1 --batch 64 --set rank.recalibrat
 contains err '^device +[^ ]'
 exists ranked/rank.json
 
+# Extraction, and a training with inherited weights, a frozen part and a teacher.
+tuned=(retrain --run plain --inherit --teacher trained --resolution 16 --epochs 1 --batch 32 --threads 2
+  --set heldout=0.9 --set retrain.freeze=blocks.1 --set retrain.lr.lr=0.1 --set retrain.lr.warmup_epochs=0
+  --set retrain.ema=0)
+for device in cpu opencl; do
+  expect 0 extract --run plain --batch 64 --device $device --out $device-extracted
+  expect 0 "${tuned[@]}" --device $device --out $device-tuned
+done
+contains err '^device +[^ ]'
+near heldout cpu-extracted/result.json opencl-extracted/result.json 1e-4
+near test cpu-tuned/result.json opencl-tuned/result.json 1e-3
+
 # ---- memory --------------------------------------------------------------------------------------------------
 
 with_memory() { CREAM_OPENCL_MEMORY=$1 "${@:2}"; }
 
 # A search is refused, with the largest batch that fits: with that one it would go.
-with_memory 80 refuse 1 '^cream search: search.batch: a batch of 64 needs about [0-9.]+ GB of the device.s memory' \
+with_memory 8 refuse 1 '^cream search: search.batch: a batch of 64 needs about [0-9.]+ GB of the device.s memory' \
   search "${small[@]}" --device opencl --out none
 fits=$(grep -oE '[0-9]+ is the largest' err | cut -d' ' -f1)
 [[ "${fits:-0}" -gt 1 && "$fits" -lt 64 ]] || fail "the largest batch is ${fits:-none}"
-with_memory 80 refuse 1 ' a batch of [0-9]+ needs ' search "${small[@]}" --batch $((fits + 1)) --device opencl --out none
-with_memory 80 expect 0 search "${small[@]}" --batch "$fits" --device opencl --out fitting
+with_memory 8 refuse 1 ' a batch of [0-9]+ needs ' search "${small[@]}" --batch $((fits + 1)) --device opencl --out none
+with_memory 8 expect 0 search "${small[@]}" --batch "$fits" --device opencl --out fitting
 with_memory 1 refuse 1 'no batch is small enough' search "${small[@]}" --device opencl --out none
 absent none
 
 # A retraining accumulates smaller batches, as if that had been asked for.
-with_memory 20 expect 0 retrain --run plain "${long[@]}" --batch 120 --device opencl --out small
+with_memory 3 expect 0 retrain --run plain "${long[@]}" --batch 120 --device opencl --out small
 contains err '^retrain.batch: a batch of 120 needs about .* of the device.s memory .*; so [0-9]+ batches of'
 times=$(grep -oE 'so [0-9]+ batches' err | grep -oE '[0-9]+')
 part=$(grep -oE 'batches of [0-9]+' err | grep -oE '[0-9]+')

@@ -19,7 +19,7 @@ interrupt() {
   contains err 'interrupted'
 }
 
-options=(search --data digits --space micro --flops 3:5 --epochs 4000 --batch 32 --threads 2 --set search.start_epoch=0
+options=(search --data digits --space "$space" --flops "$flops" --epochs 4000 --batch 32 --threads 2 --set search.start_epoch=0
   --set search.board.images=32)
 for signal in INT TERM; do
   interrupt "$signal" "search-$signal" "${options[@]}"
@@ -39,7 +39,7 @@ expect 0 test --run train
 # Before the board opens: no network, and the line and the JSON say so and how to continue. --force removes the network
 # of the search that it replaces.
 cp -r search-INT early && rm early/metrics.jsonl
-interrupt INT early search --data digits --space micro --flops 3:5 --epochs 4000 --batch 32 --threads 2 --json --force
+interrupt INT early search --data digits --space "$space" --flops "$flops" --epochs 4000 --batch 32 --threads 2 --json --force
 contains err '^cream search: interrupted after step [0-9]+; there is no network yet, .* until step [0-9]+; continue with cream search --resume --out early$'
 absent early/arch.json early/result.json
 "${CREAM_PYTHON:-python3}" - <<'PY' || fail "the JSON of an interrupted search: $(cat out)"
@@ -52,7 +52,7 @@ assert "supernet.safetensors" in end["files"] and "arch.json" not in end["files"
 PY
 
 # A time budget that ends before the board opens leaves a measured network, and says why it was drawn.
-short=(--data digits --space micro --flops 3:5 --epochs 60 --batch 64 --threads 2 --time-budget 0.001)
+short=(--data digits --space "$space" --flops "$flops" --epochs 60 --batch 64 --threads 2 --time-budget 0.001)
 for strategy in cream spos random; do
   expect 0 search "${short[@]}" --set search.strategy=$strategy --set search.evolution.population=2 \
     --set search.evolution.generations=0 --set search.recalibrate=1 --set search.board.size=2 --out "$strategy" --json

@@ -8,7 +8,7 @@ kills=${CREAM_KILLS:-50}
 RANDOM=${CREAM_KILL_SEED:-20}
 small=(--data digits --batch 32 --threads 1 --seed 5 --set heldout=0.1 --set checkpoint.keep=2
   --set checkpoint.every_steps=3 --set checkpoint.every_minutes=0)
-search=(search "${small[@]}" --space micro --flops 3:5 --epochs 2 --set search.start_epoch=1
+search=(search "${small[@]}" --space "$space" --flops "$flops" --epochs 2 --set search.start_epoch=1
   --set search.meta.every=3 --set search.board.images=32 --set search.board.size=4 --set search.recalibrate=2 --set search.prior=board)
 training=(retrain "${small[@]}" --epochs 2 --set retrain.ema=0.9 --set retrain.dropout=0.2)
 
@@ -35,7 +35,7 @@ kill_often() {
   while [ "$n" -lt "$times" ]; do
     setsid "$cream" "$@" --out "$folder" --resume >out 2>err </dev/null &
     local pid=$!
-    sleep "$(printf '%d.%03d' 0 $((RANDOM % most + 1)))"
+    sleep "$(printf '0.%03d' $((RANDOM % most + 1)))"
     if [ $((n % 2)) -eq 0 ]; then
       for _ in $(seq 400); do
         compgen -G "$folder/checkpoint-*.tmp-*" >/dev/null && break
@@ -56,7 +56,7 @@ kill_often() {
 }
 
 expect 0 "${search[@]}" --out search
-kill_often search-killed 900 $((kills / 2)) "${search[@]}"
+kill_often search-killed 300 $((kills / 2)) "${search[@]}"
 for file in supernet.safetensors board.json arch.json split.json; do
   same "search/$file" "search-killed/$file"
 done
@@ -64,7 +64,7 @@ same_metrics search search-killed
 same_summary search search-killed
 
 expect 0 "${training[@]}" --arch search/arch.json --out train
-kill_often train-killed 600 $((kills - kills / 2)) "${training[@]}" --arch search/arch.json
+kill_often train-killed 200 $((kills - kills / 2)) "${training[@]}" --arch search/arch.json
 for file in weights.safetensors arch.json split.json; do same "train/$file" "train-killed/$file"; done
 same_metrics train train-killed
 same_summary train train-killed

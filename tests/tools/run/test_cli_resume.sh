@@ -4,7 +4,7 @@
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
-small=(search --data digits --space micro --flops 3:5 --epochs 2 --batch 64 --threads 1 --seed 5
+small=(search --data digits --space "$space" --flops "$flops" --epochs 2 --batch 64 --threads 1 --seed 5
   --set search.recalibrate=2 --set search.board.images=32 --set search.board.size=4 --set search.start_epoch=1)
 often=(--set checkpoint.every_steps=5 --set checkpoint.every_minutes=0)
 
@@ -15,16 +15,18 @@ exists plain/summary.csv plain/events.out.tfevents.0.cream
 [ "$(find plain -name 'checkpoint-*' | wc -l)" -eq 1 ] || fail "expected one checkpoint, of the end"
 
 # A run that is stopped (SIGTERM) writes a checkpoint and is resumed from it, with the settings of its folder.
-"$cream" "${small[@]}" "${often[@]}" --out stopped >out 2>err </dev/null &
+"$cream" "${small[@]}" "${often[@]}" --out stopped >running 2>&1 </dev/null &
 pid=$!
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
   [ "$(grep -c '"step"' stopped/metrics.jsonl 2>/dev/null)" -gt 3 ] 2>/dev/null && break
   sleep 0.02
 done
+kill -STOP "$pid" # it is at work until the next lines are done
 refuse 2 'run folder stopped is in use by another run' "${small[@]}" --out stopped --force
 expect 0 runs .
 contains out '^stopped +search +running'
 kill -TERM "$pid"
+kill -CONT "$pid"
 got=0
 wait "$pid" || got=$?
 [ "$got" -eq 130 ] || fail "exit code $got after SIGTERM, expected 130"
@@ -115,7 +117,7 @@ expect 0 "${small[@]}" --out full --set checkpoint.every_steps=8
 # A folder that is gone.
 "$cream" "${small[@]}" "${often[@]}" --out gone >out 2>err </dev/null &
 pid=$!
-for _ in $(seq 200); do
+for _ in $(seq 1000); do
   [ -n "$(last gone 2>/dev/null)" ] && break
   sleep 0.02
 done

@@ -3,8 +3,9 @@
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
-options=("${small[@]}" --seed 7 --set search.start_epoch=1 --set search.meta.every=4
-  --set search.board.images=64 --set search.board.every=2 --set search.board.size=4)
+# Images of 32 pixels and 24 channels or more, so that there is work for several threads; a fifth of the images.
+options=("${small[@]}" --space micro --flops 3:5 --batch 32 --set heldout=0.8 --seed 7 --set search.start_epoch=1
+  --set search.meta.every=4 --set search.board.images=64 --set search.board.every=2 --set search.board.size=2)
 for run in 1:a 2:b 3:c 2:d; do
   expect 0 search "${options[@]}" --threads "${run%:*}" --out "search-${run#*:}"
 done
@@ -21,7 +22,7 @@ done
 expect 0 search "${options[@]}" --seed 8 --out other
 ! cmp -s search-a/supernet.safetensors other/supernet.safetensors || fail "another seed gave the same weights"
 
-training=(--arch search-a/arch.json --data digits --epochs 2 --batch 64 --seed 3)
+training=(--arch search-a/arch.json --data digits --epochs 2 --batch 32 --set heldout=0.8 --set retrain.eval_every=0 --seed 3)
 for run in 1:a 2:b 3:c 2:d; do
   expect 0 retrain "${training[@]}" --threads "${run%:*}" --out "train-${run#*:}"
 done
