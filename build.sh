@@ -18,7 +18,10 @@ usage: ./build.sh COMMAND [NAME...]
            `bench onnx ...` a forward pass with ONNX Runtime, other arguments are those of `cream bench`
   lint     clang-format, clang-tidy, and where installed cppcheck and shellcheck; changes nothing
   format   reformat the C files in place
-  clean    remove build/, build-asan/ and build-fuzz/
+  package  make Debian packages, a relocatable tarball and the Python wheel in build-package/packages;
+           `package test` also installs them in a bare Debian root (as root, with Debian's mirror) and
+           removes them again
+  clean    remove build/, build-asan/, build-fuzz/ and build-package/
   help     this text
 
 Packages that are missing are installed with apt-get where that is allowed (root, or sudo without a
@@ -43,7 +46,8 @@ declare -A packages=(
     libutf8proc-dev=pc:libutf8proc"
   [images]="libwebp-dev=pc:libwebpdemux libtiff-dev=pc:libtiff-4 libgif-dev=/usr/include/gif_lib.h"
   [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang lld=ld.lld libclang-rt-dev=fuzzer
-    python3=python3 python3-venv=py:ensurepip python3-pil=py:PIL fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
+    python3=python3 python3-venv=py:ensurepip python3-pil=py:PIL python3-numpy=py:numpy
+    fonts-dejavu-core=/usr/share/fonts/truetype/dejavu"
   [mpi]="libopenmpi-dev=mpicc.openmpi openmpi-bin=mpirun.openmpi libmpich-dev=mpicc.mpich mpich=mpirun.mpich"
   [browser]="chromium=chromium"
   [opencl]="opencl-headers=/usr/include/CL/cl.h ocl-icd-opencl-dev=pc:OpenCL libclblast-dev=pc:clblast"
@@ -51,6 +55,9 @@ declare -A packages=(
   [opencl-test]="pocl-opencl-icd=/etc/OpenCL/vendors/pocl.icd oclgrind=oclgrind"
   [format]="clang-format=clang-format"
   [lint]="clang-tidy=clang-tidy"
+  [package]="dpkg-dev=dpkg-shlibdeps file=file lintian=lintian python3-pip=py:pip python3-setuptools=py:setuptools
+    python3-wheel=py:wheel"
+  [package-test]="debootstrap=debootstrap"
 )
 
 present() {
@@ -210,6 +217,53 @@ bench() {
   fi
 }
 
+# The wheel needs no network: setuptools is Debian's. It leaves files beside its source, so it gets a copy.
+wheel() {
+  local copy
+  copy=$(mktemp -d)
+  cp -r tools/python "$copy"
+  /usr/bin/python3 -m pip wheel --quiet --no-deps --no-build-isolation --no-cache-dir -w "$1" "$copy/python" >&2
+  rm -rf "$copy"
+}
+
+# What `build` installs, in a folder that can be anywhere.
+tarball() {
+  local name stage
+  name=cream-$(sed -n 's/^project(cream VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)-$(uname -s | tr "[:upper:]" "[:lower:]")-$(uname -m)
+  stage=$(mktemp -d)
+  cmake --install build --prefix "$stage/$name" --strip >/dev/null
+  find "$stage" -name libcream.a -exec strip --strip-debug {} +
+  tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner -czf "$1/$name.tar.gz" "$name"
+  rm -rf "$stage"
+}
+
+# tools/package/CMakeLists.txt describes the Debian packages.
+package() {
+  local out=build-package/packages
+  build
+  need package
+  local args=(-DCREAM_OPENCL=ON)
+  have opencl || args=(-DCREAM_OPENCL=OFF)
+  configure build-package -DCMAKE_INSTALL_PREFIX=/usr -DCREAM_DEBIAN=ON -DBUILD_TESTING=OFF "${args[@]}"
+  compile build-package installed
+  rm -rf "$out"
+  mkdir -p "$out"
+  say "packages"
+  (umask 022 && cpack --config build-package/CPackConfig.cmake -B "$PWD/$out") >build-package/cpack.log 2>&1 || {
+    tail -n 20 build-package/cpack.log >&2
+    die "CPack could not make the packages"
+  }
+  rm -rf "$out/_CPack_Packages"
+  tarball "$out"
+  wheel "$out"
+  say "lintian"
+  lintian --allow-root --fail-on error "$out"/*.deb >&2 || die "lintian found errors"
+  ls -l "$out" >&2
+  [ "${1:-}" = test ] || return 0
+  need package-test
+  tests/package.sh "$out"
+}
+
 c_files() { find core cpu opencl io tools tests -name '*.[ch]' 2>/dev/null | sort; }
 
 lint() {
@@ -251,7 +305,8 @@ main() {
       need format
       c_files | xargs clang-format -i
       ;;
-    clean) rm -rf build build-asan build-fuzz ;;
+    package) package "$@" ;;
+    clean) rm -rf build build-asan build-fuzz build-package ;;
     help | -h | --help) usage ;;
     *)
       usage >&2

@@ -4,10 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/module.h"
 #include "driver.h"
 #include "vendors.h"
-
-enum { MAX_PATH = 4096 };
 
 static const char file_name[] = "cream-opencl.so";
 static const cream_driver *module;
@@ -29,24 +28,10 @@ static const cream_driver *load(const char *path, cream_error *err) {
   return NULL;
 }
 
-static bool beside_program(char *path, size_t size) {
-  char program[MAX_PATH];
-  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  if (length < 0) return false;
-  program[length] = '\0';
-  char *slash = strrchr(program, '/');
-  if (!slash) return false;
-  *slash = '\0';
-  return (size_t)snprintf(path, size, "%s/%s", program, file_name) < size;
-}
-
 /* The file of the module, which may not exist. */
 static const char *find_module(void) {
-  static char beside[MAX_PATH];
-  const char *given = getenv("CREAM_OPENCL_MODULE");
-  if (given && *given) return given;
-  if (beside_program(beside, sizeof beside) && access(beside, F_OK) == 0) return beside;
-  return access(CREAM_BUILD_MODULE, F_OK) == 0 ? CREAM_BUILD_MODULE : CREAM_INSTALLED_MODULE;
+  static char path[CREAM_MODULE_PATH];
+  return cream_module_find(file_name, "CREAM_OPENCL_MODULE", path) ? path : "";
 }
 
 static cream_status need_module(cream_error *err) {

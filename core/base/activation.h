@@ -1,4 +1,4 @@
-/* Activations: X(name, word), `word` being their name in spaces, architectures and docs/torch_model.py. All
+/* Activations: X(name, word), `word` being their name in spaces, architectures and torch_model.py. All
  * backends, the readers of files and the ONNX export are made from this list or switch over it. The OpenCL
  * kernels include this header too: outside `#ifndef __OPENCL_VERSION__` it must be valid OpenCL C.
  */

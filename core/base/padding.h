@@ -1,5 +1,5 @@
 /* How convolutions pad their input with zeros: X(name, word), `word` being the name in spaces, architectures
- * and docs/torch_model.py. */
+ * and tools/python (torch_model.py). */
 #ifndef CREAM_CORE_PADDING_H
 #define CREAM_CORE_PADDING_H
 

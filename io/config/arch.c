@@ -123,27 +123,23 @@ cream_cost cream_arch_cost(const cream_skeleton *fixed) {
   return cream_costs_path(&costs, &path);
 }
 
-cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, const char *space_hash,
-                             cream_error *err) {
+static cream_status name_space(const cream_skeleton *fixed, const char *space_hash, arch_space *space,
+                               cream_error *err) {
   CREAM_ASSERT(fixed->fixed);
-  arch_space space = {0};
-  strcpy(space.name, fixed->space.name);
-  if (space_hash) {
-    snprintf(space.hash, sizeof space.hash, "%s", space_hash);
-  } else {
-    cream_status status = cream_space_hash(&fixed->space, space.hash, err);
-    if (status) return status;
-  }
-  cream_cost cost = cream_arch_cost(fixed);
+  memset(space, 0, sizeof *space);
+  strcpy(space->name, fixed->space.name);
+  if (!space_hash) return cream_space_hash(&fixed->space, space->hash, err);
+  snprintf(space->hash, sizeof space->hash, "%s", space_hash);
+  return CREAM_OK;
+}
 
-  cream_file file;
-  cream_status status = cream_file_create(&file, path, err);
-  if (status) return status;
-  cream_json json = cream_json_to(file.stream);
+static void print(FILE *stream, const cream_skeleton *fixed, const arch_space *space) {
+  cream_cost cost = cream_arch_cost(fixed);
+  cream_json json = cream_json_to(stream);
   cream_json_object(&json, NULL, true);
   cream_json_string(&json, "format", format);
   cream_json_number(&json, "version", VERSION);
-  cream_fields_json_object(&json, "space", name_fields, COUNT(name_fields), &space);
+  cream_fields_json_object(&json, "space", name_fields, COUNT(name_fields), space);
   cream_json_number(&json, "resolution", fixed->resolution);
   cream_json_number(&json, "classes", fixed->classes);
   for (int f = 0; f < CREAM_NET_FIELDS; f++)
@@ -157,8 +153,43 @@ cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, cons
   cream_json_number(&json, "macs", cost.macs);
   cream_json_number(&json, "params", cost.params);
   cream_json_end(&json);
-  fputc('\n', file.stream);
+  fputc('\n', stream);
+}
+
+cream_status cream_arch_save(const char *path, const cream_skeleton *fixed, const char *space_hash,
+                             cream_error *err) {
+  arch_space space;
+  cream_file file;
+  cream_status status = name_space(fixed, space_hash, &space, err);
+  if (status == CREAM_OK) status = cream_file_create(&file, path, err);
+  if (status) return status;
+  print(file.stream, fixed, &space);
   return cream_file_commit(&file, err);
+}
+
+cream_status cream_arch_text(const char *path, char **text, cream_error *err) {
+  cream_arch *arch = malloc(sizeof *arch);
+  if (!arch) return cream_fail_memory(err, sizeof *arch, "an architecture");
+  arch_space space;
+  cream_status status = cream_arch_load(path, arch, err);
+  if (status == CREAM_OK)
+    status = name_space(&arch->net, *arch->space_hash ? arch->space_hash : NULL, &space, err);
+  char *bytes = NULL;
+  size_t size = 0;
+  FILE *stream = status == CREAM_OK ? open_memstream(&bytes, &size) : NULL;
+  bool whole = false;
+  if (stream) {
+    print(stream, &arch->net, &space);
+    whole = !ferror(stream);
+    whole = !fclose(stream) && whole;
+  }
+  free(arch);
+  if (status == CREAM_OK && !whole) status = cream_fail_memory(err, size, "an architecture");
+  if (status == CREAM_OK)
+    *text = bytes;
+  else
+    free(bytes);
+  return status;
 }
 
 /* ---- reading: by the YAML reader, which reports lines; this JSON is also YAML ----------------------- */

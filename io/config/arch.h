@@ -27,6 +27,10 @@ const char *const *cream_arch_names(void);
  * a file gives are not compared: they follow from the other keys. */
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *);
 
+/* Loads a network as cream_arch_load does, and sets *text to the bytes of its file as cream_arch_save writes them, ended by
+ * 0; the caller frees it. `text` is unchanged on error. */
+cream_status cream_arch_text(const char *path, char **text, cream_error *);
+
 /* Changes the side of the input images, 8 to 4096 pixels. */
 void cream_arch_set_resolution(cream_arch *, int side);
 

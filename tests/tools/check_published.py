@@ -26,8 +26,8 @@ import torchvision
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'docs'))
-from torch_model import load_safetensors  # noqa: E402
+sys.path.insert(0, str(ROOT / 'tools/python'))
+from cream_nas.torch_model import load_safetensors  # noqa: E402
 
 TIMM = {'efficientnet-b%d' % i: 'efficientnet_b%d' % i for i in range(5)}
 TIMM.update({'efficientnet-lite%d' % i: 'efficientnet_lite%d' % i for i in range(5)})

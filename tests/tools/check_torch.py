@@ -1,4 +1,4 @@
-"""What test_cli_convert.sh does with PyTorch and docs/torch_model.py: check_torch.py COMMAND ARGUMENT..."""
+"""What test_cli_convert.sh does with PyTorch and cream_nas.torch_model: check_torch.py COMMAND ARGUMENT..."""
 import argparse
 import collections
 import json
@@ -8,8 +8,8 @@ import sys
 
 import torch
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / 'docs'))
-import torch_model  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / 'tools/python'))
+from cream_nas import torch_model  # noqa: E402
 
 
 def is_weight(name):

@@ -36,6 +36,7 @@ foreach(file README.md CHANGELOG.md CONTRIBUTING.md LICENSE io/dataset/data/READ
   file(COPY ${source}/${file} DESTINATION ${staging}/${folder})
 endforeach()
 file(COPY ${source}/docs DESTINATION ${staging})
+file(COPY ${source}/tools/python DESTINATION ${staging}/tools PATTERN __pycache__ EXCLUDE)
 file(GLOB_RECURSE pages RELATIVE ${staging} ${staging}/*.md)
 foreach(page IN LISTS pages)
   unlink_source(${page})

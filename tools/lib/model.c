@@ -62,11 +62,16 @@ cream_status cream_model_read(cream_model *m, const char *weights, const cream_a
   return status == CREAM_OK ? complete_info(m, weights, augment, err) : status;
 }
 
-cream_status cream_model_load(cream_model *m, const char *weights, int batch, cream_weights_report *report,
-                              cream_error *err) {
+cream_status cream_model_load_unfolded(cream_model *m, const char *weights, int batch,
+                                       cream_weights_report *report, cream_error *err) {
   const cream_net_options options = {.batch = batch};
   cream_status status = cream_net_create(m->backend, &m->arch.net, &options, &m->net, err);
-  if (status == CREAM_OK) status = cream_weights_load(weights, m->backend, m->net, report, err);
+  return status == CREAM_OK ? cream_weights_load(weights, m->backend, m->net, report, err) : status;
+}
+
+cream_status cream_model_load(cream_model *m, const char *weights, int batch, cream_weights_report *report,
+                              cream_error *err) {
+  const cream_status status = cream_model_load_unfolded(m, weights, batch, report, err);
   return status == CREAM_OK ? cream_net_fold(m->net, err) : status;
 }
 

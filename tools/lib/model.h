@@ -28,6 +28,9 @@ cream_status cream_model_read(cream_model *m, const char *weights, const cream_a
  * which tensors were not used. */
 cream_status cream_model_load(cream_model *m, const char *weights, int batch, cream_weights_report *report,
                               cream_error *);
+/* The same without folding. */
+cream_status cream_model_load_unfolded(cream_model *m, const char *weights, int batch,
+                                       cream_weights_report *report, cream_error *);
 /* Frees everything, the backend too; also after a failure. */
 void cream_model_close(cream_model *m);
 

@@ -63,7 +63,7 @@ static void assert_words(const char *path, char quote) {
 
 static void test_words_elsewhere(void **state) {
   (void)state;
-  assert_words("docs/torch_model.py", '\'');
+  assert_words("tools/python/cream_nas/torch_model.py", '\'');
   assert_words("docs/formats.md", '`');
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/cream.h"
+#include "io/base/file.h"
 #include "io/config/arch.h"
 #include "io/config/space_yaml.h"
 
@@ -78,6 +79,29 @@ static void round_trip(void **state) {
 }
 
 /* Padding and epsilon are in the file only where they are not the defaults, and come back. */
+/* The text of an architecture is its file. */
+static void text(void **state) {
+  (void)state;
+  cream_arch arch;
+  cream_error error;
+  char *built, *read, *absent = NULL;
+  if (cream_arch_load("cream-14", &arch, &error)) fail_msg("%s", error.text);
+  assert_int_equal(cream_arch_save(scratch("a"), &arch.net, arch.space_hash, &error), CREAM_OK);
+  assert_int_equal(cream_arch_text("cream-14", &built, &error), CREAM_OK);
+  assert_int_equal(cream_arch_text(scratch("a"), &read, &error), CREAM_OK);
+  char *saved;
+  size_t size;
+  assert_int_equal(cream_file_read(scratch("a"), 1 << 20, &saved, &size, &error), CREAM_OK);
+  assert_int_equal(size, strlen(built));
+  assert_string_equal(built, saved);
+  assert_string_equal(read, saved);
+  assert_int_equal(cream_arch_text("absent.json", &absent, &error), CREAM_FAILED);
+  assert_null(absent);
+  free(built);
+  free(read);
+  free(saved);
+}
+
 static void padding_and_epsilon(void **state) {
   (void)state;
   cream_skeleton net = network();
@@ -388,6 +412,7 @@ static void lists(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(text, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(padding_and_epsilon, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(bad_files, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(edited, scratch_setup, scratch_teardown),

@@ -10,7 +10,7 @@ DESTDIR=$work/stage cmake --install "$build" --prefix /opt/cream >install.log 2>
 prefix=$work/stage/opt/cream
 doc=$prefix/share/doc/cream
 exists "$doc"/{README.md,LICENSE,CHANGELOG.md,tools/demo.yaml,docs/guide.md,docs/configs/cream-14.yaml} \
-  "$doc"/docs/{studies/components.yaml,examples/search.c,examples/classify.c,torch_model.py} \
+  "$doc"/docs/{studies/components.yaml,examples/search.c,examples/classify.c,python.ipynb} \
   "$prefix"/share/man/man1/cream.1 "$prefix"/share/bash-completion/completions/cream
 
 for command in $("$cream" --help | awk '/^  [a-z]/ {print $1}'); do "$cream" "$command" --help; done >help.txt

@@ -1,6 +1,7 @@
 """The network of an arch.json as a PyTorch module; reading and writing of safetensors files.
 
-Needs only PyTorch (1.11 or later). Names and shapes are those of cream's weights files and of timm.
+Needs only PyTorch (1.11 or later), and works as a file of its own too. Names and shapes are those of cream's weights
+files and of timm.
 """
 import json
 import struct
