@@ -76,7 +76,7 @@ for ((i = 0; i < 300; i++)); do
   sleep 0.1
 done
 pgrep -f "^$cream .*--out $work/cut\$" >/dev/null && fail "ranks are left 30 s after the network was cut"
-pkill -9 -P "$launcher" 2>/dev/null
+pkill -9 -f -- "--out $work/cut\$" # mpirun, which waits for its other half
 wait "$launcher" 2>/dev/null
 contains cut.err '^cream search: rank 0 \(node-a\): cluster.timeout: 2 s without a message; did not arrive: rank 1 \(node-b'
 
