@@ -4,10 +4,10 @@
  *     waited   = max(exchange - overlap, tail) + gather
  *     exchange = 2 (R - 1) / R * gradient / bandwidth + 2 log2 R * sums * latency
  *
- * The gradient sets off in sums of 1 MB (CREAM_PARTS_BUCKET) while the last own part computes the rest of it. The tail is
- * what can set off only at its end: half of such a sum on average, and the results. The gather is that of the statistics of
- * all parts, and of whether a rank was asked to stop. What sums take of the processors, and nodes that wait for a slower one, are not
- * in it.
+ * The gradient sets off in sums of 1 MB (CREAM_PARTS_BUCKET) while the last own part computes the rest of it. The tail
+ * is what can set off only at its end: half of such a sum on average, and the results. The gather is that of the
+ * statistics of all parts, and of whether a rank was asked to stop. What sums take of the processors, and nodes that
+ * wait for a slower one, are not in it.
  */
 #ifndef CREAM_CORE_PLAN_H
 #define CREAM_CORE_PLAN_H
