@@ -1,8 +1,5 @@
 #include "parts.h"
 
-/* Elements that travel at once: 1 MB. */
-enum { BUCKET = 1 << 18 };
-
 cream_status cream_parts_check(const char *section, int count, const cream_cluster *cluster,
                                cream_error *err) {
   const int ranks = cream_cluster_size(cluster), own = count / ranks;
@@ -86,7 +83,7 @@ static void pack(cream_parts *parts, cream_buf values, size_t at, size_t count, 
   parts->packed += count;
   if (exact)
     flush(parts, false);
-  else if (parts->packed - parts->begun >= BUCKET)
+  else if (parts->packed - parts->begun >= CREAM_PARTS_BUCKET)
     flush(parts, parts->half);
 }
 

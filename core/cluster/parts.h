@@ -14,7 +14,11 @@
 #include "cluster.h"
 #include "core/backend.h"
 
-enum { CREAM_MAX_PARTS = 65536, CREAM_PARTS_LEVELS = 16 };
+enum {
+  CREAM_MAX_PARTS = 65536,
+  CREAM_PARTS_LEVELS = 16,
+  CREAM_PARTS_BUCKET = 1 << 18 /* elements that set off together: 1 MB */
+};
 
 /* Values of the last own part that were added: `values` on the device, [at, at + count) of the sums. */
 typedef struct cream_parts_piece {

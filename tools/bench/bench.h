@@ -42,6 +42,10 @@ typedef struct bench_options {
   int sets;                               /* of parameters that --tune tries */
   bool half;
   bool serve, json;
+  bool plan; /* what follows is of the search that is planned */
+  int epochs, images, parts, part_images;
+  double latency; /* microseconds */
+  double price;   /* of an hour of a node; 0: unknown */
 } bench_options;
 
 /* ---- peaks (bench_peaks.c) ----------------------------------------------------------------------- */
@@ -152,5 +156,6 @@ cream_status bench_tune(const bench_options *, cream_error *);        /* bench_d
 cream_status bench_ops(const void *values, cream_error *);            /* bench_ops.c */
 cream_status bench_peaks_run(const void *values, cream_error *);      /* bench_peaks.c */
 cream_status bench_scaling(const void *values, cream_error *);        /* bench_scaling.c */
+cream_status bench_cluster(const void *values, cream_error *);        /* bench_cluster.c */
 
 #endif

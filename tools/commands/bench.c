@@ -8,6 +8,7 @@
 #include "cpu/cpu.h"
 #include "io/config/arch.h"
 #include "io/config/space_yaml.h"
+#include "tools/run/cluster.h"
 
 static bool on_device(const bench_options *options) {
   return strcmp(options->device, "cpu") != 0;
@@ -25,8 +26,8 @@ static cream_status run_tune(const void *values, cream_error *err) {
   return bench_tune(values, err);
 }
 
-enum { STEP, OPS, PEAKS, SCALING };
-enum { OF_STEP = 1 << STEP };
+enum { STEP, OPS, PEAKS, SCALING, CLUSTER };
+enum { OF_STEP = 1 << STEP, OF_CLUSTER = 1 << CLUSTER };
 
 static const cli_subcommand subcommands[] = {
     [STEP] = {"step", "measure whole steps: time, memory, and a table by kind of op", run_step},
@@ -37,6 +38,9 @@ static const cli_subcommand subcommands[] = {
          "measure how time depends on threads, batch and size of the network, and what a search adds to its "
          "kernels",
          bench_scaling},
+    [CLUSTER] = {"cluster",
+                 "measure a distilled step of one rank, or of several under mpirun, and its messages",
+                 bench_cluster},
 };
 
 /* "2,2,3,3,3": the stages whose depth is open, in order. */
@@ -69,6 +73,25 @@ static void defaults(void *values) {
   options->seconds = 0.5;
   options->device = "cpu";
   options->sets = INT_MAX;
+  options->epochs = 120;
+  options->images = 1281167;
+  options->parts = 8;
+  options->part_images = 128;
+  options->latency = 50;
+}
+
+static cream_status check_ranks(const bench_options *options, cream_error *err) {
+  const int which = options->line.subcommand;
+  if (options->plan && which != CLUSTER)
+    return cream_fail(err, CREAM_BAD_CONFIG, "--plan needs the subcommand cluster; see cream bench --help");
+  if (options->plan && options->arch)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "--plan is for a search, which needs --space in place of --arch");
+  if (which == CLUSTER || cream_cluster_alone(cluster_ranks())) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "%d processes, but only cream bench cluster measures several; start it alone, or set "
+                    "CREAM_MPI=none for processes that have nothing to do with each other",
+                    cluster_ranks()->size);
 }
 
 static cream_status check(void *values, cream_error *err) {
@@ -79,9 +102,9 @@ static cream_status check(void *values, cream_error *err) {
                       "unexpected argument \"%s\", --tune takes no subcommand; see cream bench --help",
                       subcommands[which].name);
   if (!options->tune && which < 0)
-    return cream_fail(
-        err, CREAM_BAD_CONFIG,
-        "expected a subcommand: step, ops, peaks or scaling, or --tune FILE; see cream bench --help");
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "expected a subcommand: step, ops, peaks, scaling or cluster, or --tune FILE; see "
+                      "cream bench --help");
   if (options->serve && which != STEP)
     return cream_fail(err, CREAM_BAD_CONFIG, "--serve needs the subcommand step; see cream bench --help");
   if (on_device(options) && !options->tune && (which != STEP || options->serve))
@@ -91,8 +114,8 @@ static cream_status check(void *values, cream_error *err) {
   if (options->freeze && (on_device(options) || options->serve))
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "--freeze measures the CPU, without --device and --serve; see cream bench --help");
-  if (options->threads == 0) options->threads = cream_cpu_threads();
-  return CREAM_OK;
+  if (options->threads == 0 && which != CLUSTER) options->threads = cream_cpu_threads();
+  return check_ranks(options, err);
 }
 
 static const cli_option options[] = {
@@ -130,11 +153,29 @@ static const cli_option options[] = {
     CLI_VALUE(bench_options, plain, DEVICE, "plain", NULL, "use the plain kernels, which are slow"),
     CLI_VALUE(bench_options, serve, METHOD, "serve", NULL,
               "run a step for each line of stdin (docs/benchmarks.md)", .only = OF_STEP),
+    CLI_VALUE(bench_options, plan, METHOD, "plan", NULL,
+              "predict a search on 1 to 64 nodes with networks of 1 to 100 Gb/s (docs/machines.md)",
+              .only = OF_CLUSTER),
+    CLI_VALUE(bench_options, epochs, METHOD, "epochs", "N", "with --plan: epochs of the search",
+              CLI_AT_LEAST(1), .only = OF_CLUSTER),
+    CLI_VALUE(bench_options, images, METHOD, "images", "N", "with --plan: images of an epoch",
+              CLI_AT_LEAST(1), .only = OF_CLUSTER),
+    CLI_VALUE(bench_options, parts, METHOD, "parts", "N", "with --plan: parts of a step (search.accumulate)",
+              CLI_FROM_TO(1, CREAM_MAX_PARTS), .only = OF_CLUSTER),
+    CLI_VALUE(bench_options, part_images, METHOD, "part-images", "N",
+              "with --plan: images of a part (search.batch), to which the measured --batch is scaled",
+              CLI_AT_LEAST(1), .only = OF_CLUSTER),
+    CLI_VALUE(bench_options, latency, METHOD, "latency", "US",
+              "with --plan: microseconds that a message between two nodes takes", .min = 0, .max = 1e6,
+              .only = OF_CLUSTER),
+    CLI_VALUE(bench_options, price, METHOD, "price", "N",
+              "with --plan: price of an hour of a node, in any currency", .min = 0, .max = 1e9,
+              .only = OF_CLUSTER, .fallback = ""),
     CLI_VALUE(bench_options, json, OUTPUT, "json", NULL, "print results on stdout as one JSON document"),
 };
 
 COMMAND(
     bench, "measure how fast steps and ops are on this machine, compared with its peaks",
     CLI_OPTIONS(options), CLI_SUBCOMMANDS(subcommands), CLI_VALUES(bench_options, line), .defaults = defaults,
-    .check = check, .run = run_tune,
+    .check = check, .run = run_tune, .processes = CLI_RANKS,
     .text = "All data is random; paths come from fixed seeds. docs/benchmarks.md explains the numbers.\n");

@@ -28,7 +28,7 @@ void cluster_end_failed(cream_status, cream_error *);
 
 /* Before a run: all ranks have the same program and settings, but for data, device and threads, which each rank may have
  * its own of; they use the best instruction set that all have. --resume: the settings become rank 0's. By default, the
- * ranks of a host share its processors. CREAM_BAD_CONFIG names the first difference. */
+ * ranks of a host share its processors. NULL: there are no settings. CREAM_BAD_CONFIG names the first difference. */
 cream_status cluster_agree(run_options *, cream_error *);
 /* All ranks have the same images, under whatever name. */
 cream_status cluster_agree_on_data(const cream_config *, const cream_dataset *, cream_error *);

@@ -131,16 +131,16 @@ static cream_status agree_on_settings(run_options *options, const introduction *
 cream_status cluster_agree(run_options *options, cream_error *err) {
   cream_cluster *ranks = cluster_ranks();
   if (cream_cluster_alone(ranks)) return CREAM_OK;
-  if (options->dry_run)
+  if (options && options->dry_run)
     return cream_fail(err, CREAM_BAD_CONFIG, "--dry-run measures one process; start it without the launcher");
   const introduction own = introduce();
   introduction *all = calloc((size_t)ranks->size, sizeof *all);
   if (!all) return cream_fail_memory(err, (size_t)ranks->size * sizeof *all, "the other ranks");
   cream_status status = ranks->gather(ranks, &own, sizeof own, all, err);
   if (status == CREAM_OK) status = check_versions(&own, &all[0], err);
-  if (status == CREAM_OK) status = agree_on_settings(options, &all[0], err);
+  if (status == CREAM_OK && options) status = agree_on_settings(options, &all[0], err);
   if (status == CREAM_OK) {
-    cluster_set_timeout(options->config.cluster.timeout);
+    if (options) cluster_set_timeout(options->config.cluster.timeout);
     agree_on_isa(all, ranks->size);
     share_threads(all, ranks->rank, ranks->size);
   }

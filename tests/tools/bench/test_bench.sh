@@ -18,7 +18,7 @@ PYTHON
 }
 
 expect 0 bench --help
-for word in step ops peaks scaling; do contains out "^  $word "; done
+for word in step ops peaks scaling cluster; do contains out "^  $word "; done
 contains out 'Usage: cream bench SUBCOMMAND \[options\]'
 expect 0 help bench
 contains out 'Usage: cream bench SUBCOMMAND \[options\]'
@@ -33,6 +33,9 @@ refuse 2 '--rounds.*at least 1' bench step --rounds 0
 refuse 2 '--batch.*at least 1' bench step --batch 0
 refuse 2 '--rounds.*at most' bench scaling --rounds 5000
 refuse 2 'nosuchspace' bench step --space nosuchspace
+
+refuse 2 '--plan needs the subcommand cluster' bench step --plan
+refuse 2 '--parts: got "100000", expected .* 1 to 65536' bench cluster --plan --parts 100000
 
 expect 0 bench peaks --threads 2 --seconds 0.01
 contains out '^peaks: sgemm [0-9.]+ GFLOP/s.*; between threads [0-9]+ ns$'
@@ -83,6 +86,17 @@ check 'bench scaling --json' \
   'len(r["match"]) == 2'
 expect 0 bench scaling "${tiny[@]}" --rounds 1 --warmup 0
 contains out '^search in micro'
+
+expect 0 bench cluster "${tiny[@]}" --rounds 1 --plan --price 2 --parts 4 --part-images 8 --json
+check 'bench cluster --json' \
+  'r["ranks"] == 1 and r["parts"] == 2 and r["share_waited"] == 0 and r["step_ms"] > r["part_ms"] > 0' \
+  'r["gradient_bytes"] > r["statistics_bytes"] > 0 and "exchange_ms" not in r' \
+  'r["plan"]["steps"] == 120 * (1281167 // 32)' \
+  '[(p["nodes"], p.get("gbits")) for p in r["plan"]["rows"]] ==
+   [(1, None)] + [(n, g) for n in (2, 4) for g in (1, 10, 25, 100)]' \
+  'all(abs(p["hours"] - p["step_ms"] * r["plan"]["steps"] / 3.6e6) < 1e-9 * p["hours"] and
+       abs(p["cost"] - 2 * p["nodes"] * p["hours"]) < 1e-9 * p["cost"] and p["memory_gb"] > 0
+       for p in r["plan"]["rows"])'
 
 # Steps on request.
 serve() { "$cream" bench step --serve "${tiny[@]}" "$@" >out 2>err; }

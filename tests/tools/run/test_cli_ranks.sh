@@ -50,6 +50,7 @@ fi
 
 refuse_ranks 2 'cream search: 3 processes; expected a power of two' "$first" 3 search "${tiny[@]}" --out no
 refuse_ranks 2 'cream test: .* started 2 processes, but the command runs in one' "$last" 2 test --run t1
+refuse_ranks 2 'cream bench: 2 processes, but only cream bench cluster' "$last" 2 bench step
 CREAM_MPI_MODULE=/nowhere/x.so refuse_ranks 1 'there is no module cream-mpi' "$first" 2 search "${tiny[@]}" --out no
 SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=0 refuse 2 'srun started 4 processes without an MPI' search "${tiny[@]}" --out no
 CREAM_MPI=pvm refuse 2 'CREAM_MPI: got "pvm", expected openmpi, mpich or none' version
@@ -65,6 +66,13 @@ timeout 60 "mpirun.$first" -n 1 "$cream" search "${tiny[@]}" --out no : \
 contains err '^cream search: rank 1 \(.*\): data digits:other.csv: got .* here and .* on rank 0'
 absent no
 contains <("$cream" version) '^MPI .*MPI'
+
+# ---- steps of several ranks, measured ------------------------------------------------------------------------
+
+expect_ranks 0 "$first" 2 bench cluster --space small.yaml --resolution 16 --batch 4 --threads 1 --rounds 1 --warmup 0
+contains out '^exchange of the gradient between 2 ranks: [0-9.]+ ms'
+contains out '^step of 2 parts, 1 on each of 2 ranks: [0-9.]+ ms'
+[ "$(grep -c '^step of' out)" -eq 1 ] || fail "more than one rank prints"
 
 # ---- failures, signals, resuming -----------------------------------------------------------------------------
 
