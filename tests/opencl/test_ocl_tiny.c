@@ -10,7 +10,7 @@ static const shape dense[] = {
 static const shape long_rows[] = {{2, 12, 11, 3, 5, 1, 1, 1}};
 /* So many chunks that their sums are merged first: the shape of 260 images, with statistics of the batch. */
 static const shape depthwise[] = {
-    {2, 5, 9, 9, 9, 3, 1, 1}, {1, 5, 6, 5, 5, 3, 2, 1}, {1, 6, 6, 4, 4, 5, 1, 1}, {1, 7, 5, 3, 3, 5, 2, 1},
+    {2, 5, 9, 9, 9, 3, 1, 1}, {1, 5, 6, 5, 5, 3, 2, 1}, {1, 6, 6, 4, 4, 5, 1, 1},   {1, 7, 5, 3, 3, 5, 2, 1},
     {1, 8, 8, 2, 2, 7, 1, 1}, {1, 4, 9, 5, 5, 7, 2, 1}, {260, 1, 1, 5, 5, 3, 1, 1}, {1, 6, 5, 3, 3, 3, 1, 2}};
 static const shape planes[] = {{2, 9, 8, 9, 9, 1, 1, 1}, {3, 2, 1, 5, 5, 1, 1, 1}};
 /* A work-group has 64 items: more classes than these, and more rows. */

@@ -1,5 +1,5 @@
 # Shared by tests of runs in several processes: source it after lib.sh.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # As root, in containers, with more processes than processors; and quietly where a run is meant to fail.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1

@@ -40,7 +40,7 @@ assert all(abs(e[2] - f[2]) <= 1e-9 * e[2] for e, f in zip(expected, found)), (e
 PYTHON
 }
 for kind in named plain; do
-  predict=(--arch $kind/arch.json --weights $kind/weights.safetensors)
+  predict=(--arch "$kind/arch.json" --weights "$kind/weights.safetensors")
   for image in rgb-444.jpg grey8.png cmyk-adobe.jpg; do
     answers "$images/$image" $kind/arch.json $kind/weights.safetensors
   done

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Two hosts on one machine: network namespaces that are joined by a link of 1 Gb/s. The same bytes as on one, differences
 # are named with their host, and so is a rank whose network is gone. Needs Open MPI and the right to make namespaces.
-# shellcheck source=../lib.sh
+# shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh"
-# shellcheck source=../mpi.sh
+# shellcheck source=tests/tools/mpi.sh
 source "$root/tests/tools/mpi.sh"
 
 skip() {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Searches and retrainings in several processes: the same bytes for any number of them, on Open MPI and MPICH; what is
 # refused; failures, signals and resuming.
-# shellcheck source=../lib.sh
+# shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh"
-# shellcheck source=../mpi.sh
+# shellcheck source=tests/tools/mpi.sh
 source "$root/tests/tools/mpi.sh"
 first=${mpis[0]} last=${mpis[-1]}
 
