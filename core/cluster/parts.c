@@ -2,8 +2,8 @@
 
 cream_status cream_parts_check(const char *section, int count, const cream_cluster *cluster,
                                cream_error *err) {
-  const int ranks = cream_cluster_size(cluster), own = count / ranks;
-  if (ranks == 1 || (count % ranks == 0 && (own & (own - 1)) == 0)) return CREAM_OK;
+  const int ranks = cream_cluster_size(cluster);
+  if (cream_parts_divide(count, ranks)) return CREAM_OK;
   return cream_fail(
       err, CREAM_BAD_CONFIG,
       "%s.accumulate: got %d parts for %d ranks, expected a power of two from %d on, so that all "

@@ -42,8 +42,13 @@ typedef struct cream_parts {
   cream_error error;
 } cream_parts;
 
-/* CREAM_BAD_CONFIG unless the parts of a step, the setting `section`.accumulate, can be divided among the ranks: a power
- * of two for each. */
+/* Whether `ranks` can divide the parts of a step among them: a power of two for each. */
+static inline bool cream_parts_divide(int count, int ranks) {
+  const int own = count / ranks;
+  return ranks == 1 || (count % ranks == 0 && (own & (own - 1)) == 0);
+}
+/* CREAM_BAD_CONFIG unless the parts of a step, the setting `section`.accumulate, can be divided among the
+ * ranks. */
 cream_status cream_parts_check(const char *section, int count, const cream_cluster *, cream_error *);
 
 /* For steps of `count` parts, whose sums have up to `room` values in up to `pieces` runs. On failure nothing stays

@@ -6,8 +6,7 @@
 
 bool cream_plan(const cream_plan_node *node, const cream_plan_network *network, int parts, int ranks,
                 cream_plan_step *step) {
-  if (ranks < 1 || (ranks & (ranks - 1)) || parts < 1) return false;
-  if (ranks > 1 && (parts < ranks || (parts & (parts - 1)))) return false;
+  if (ranks < 1 || (ranks & (ranks - 1)) || parts < 1 || !cream_parts_divide(parts, ranks)) return false;
   const double others = (double)(ranks - 1) / ranks, rounds = log2(ranks);
   const double bucket = (double)sizeof(float) * CREAM_PARTS_BUCKET;
   const double sums = ceil(node->gradient / bucket) + 1; /* the last one has the results */

@@ -34,7 +34,7 @@ typedef struct cream_plan_step {
   double sent;   /* bytes that each node sends, and as many that it receives */
 } cream_plan_step;
 
-/* false where `parts` cannot be divided among the ranks (cream_parts_check), or their number is no power of two. */
+/* false where `parts` cannot be divided among the ranks (cream_parts_divide), or their number is no power of two. */
 bool cream_plan(const cream_plan_node *, const cream_plan_network *, int parts, int ranks, cream_plan_step *);
 
 #endif

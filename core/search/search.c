@@ -260,6 +260,16 @@ void search_learn(cream_search *search, const cream_loss *loss, cream_buf logits
   cream_train_backward(train);
 }
 
+cream_status search_train_path(cream_search *search, cream_event *event, cream_error *err) {
+  const cream_loss loss = search_label_loss(search);
+  for (int part = 0; part < search_own_parts(search); part++) {
+    cream_status status = search_begin_part(search, part, event, err);
+    if (status) return status;
+    search_learn(search, &loss, search_forward(search));
+  }
+  return search_update(search, event, err);
+}
+
 cream_status search_update(cream_search *search, cream_event *event, cream_error *err) {
   cream_train *train = &search->train;
   cream_optim optim = search_optim(search, event);

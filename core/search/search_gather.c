@@ -3,8 +3,6 @@
 cream_status search_gather_init(search_gather *gather, const cream_search *search, int paths,
                                 cream_error *err) {
   cream_backend *backend = search->backend;
-  const size_t weights = cream_net_weight_count(search->train.net);
-  const size_t gradients = cream_net_gradient_count(search->train.net) * (size_t)paths;
   gather->paths = paths;
   gather->capacity = cream_net_max_slices(search->train.net) * paths;
   size_t room = (size_t)gather->capacity;
@@ -15,7 +13,8 @@ cream_status search_gather_init(search_gather *gather, const cream_search *searc
   gather->drawn = malloc((size_t)paths * sizeof *gather->drawn);
   if (!gather->slices || !gather->users || !gather->host_norms || !gather->first || !gather->drawn)
     return cream_fail_memory(err, room * (sizeof *gather->slices + 12), "the gradients of several paths");
-  cream_status status = backend->alloc(backend, gradients < weights ? gradients : weights, &gather->sum, err);
+  cream_status status =
+      backend->alloc(backend, cream_train_gradient_room(search->train.net, paths), &gather->sum, err);
   if (!status) status = backend->alloc(backend, 4, &gather->total, err);
   return status ? status : backend->alloc(backend, room, &gather->norms, err);
 }

@@ -66,6 +66,8 @@ cream_status search_begin_part(cream_search *, int part, const cream_event *, cr
 cream_buf search_forward(cream_search *);
 /* Loss of logits [n, classes] and backward pass of search->path, the only path of a part. */
 void search_learn(cream_search *, const cream_loss *, cream_buf logits);
+/* A whole step that trains search->path by its labels alone. */
+cream_status search_train_path(cream_search *, cream_event *, cream_error *);
 /* After all parts: clipping and update of search->path. Sets loss, hard, soft and accuracy of the event. */
 cream_status search_update(cream_search *, cream_event *, cream_error *);
 /* The optimiser at the event's learning rate. */

@@ -105,13 +105,7 @@ static cream_status step(cream_search *search, cream_event *event, cream_error *
   uint64_t per_epoch = search->per_epoch / (uint64_t)config->random.paths;
   event->lr = train->lr_scale * cream_lr_at(&config->lr, search->step - first, length,
                                             per_epoch ? per_epoch : 1, config->batch * config->accumulate);
-  cream_loss loss = search_label_loss(search);
-  for (int part = 0; part < search_own_parts(search); part++) {
-    cream_status status = search_begin_part(search, part, event, err);
-    if (status) return status;
-    search_learn(search, &loss, search_forward(search));
-  }
-  return search_update(search, event, err);
+  return search_train_path(search, event, err);
 }
 
 /* Measures path `i` with the net's weights and offers it to the board of its target. */

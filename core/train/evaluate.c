@@ -72,6 +72,20 @@ static cream_tensor upload_batch(cream_net *net, const cream_source *source, con
   return x;
 }
 
+/* Logits of the first images of batch `step`, at most `left`; batch->n: how many. logits: room for a batch. */
+static cream_status run_batch(cream_net *net, const cream_path *path, cream_source *source,
+                              cream_bn_mode mode, uint64_t step, size_t left, cream_batch *batch,
+                              float *logits, cream_error *err) {
+  cream_backend *backend = cream_net_backend(net);
+  cream_status status = source->read(source, 0, step, batch, err);
+  if (status) return status;
+  if ((size_t)batch->n > left) batch->n = (int)left;
+  cream_tensor x = upload_batch(net, source, batch, backend);
+  cream_buf out = cream_net_forward(net, path, &x, mode, 0);
+  size_t count = (size_t)batch->n * (size_t)cream_net_skeleton(net)->classes;
+  return backend->download(backend, logits, out, count, err);
+}
+
 static void count_answers(const float *logits, const int32_t *labels, int n, int k, uint32_t *confusion) {
   for (int i = 0; i < n; i++) {
     const float *z = logits + (size_t)i * (size_t)k;
@@ -90,7 +104,6 @@ cream_status cream_evaluate(cream_net *net, const cream_path *path, cream_source
 cream_status cream_evaluate_confusion(cream_net *net, const cream_path *path, cream_source *source,
                                       cream_bn_mode mode, cream_score *score, uint32_t *confusion,
                                       cream_error *err) {
-  cream_backend *backend = cream_net_backend(net);
   int k = cream_net_skeleton(net)->classes;
   *score = (cream_score){0};
   if (confusion) memset(confusion, 0, (size_t)k * (size_t)k * sizeof *confusion);
@@ -99,11 +112,8 @@ cream_status cream_evaluate_confusion(cream_net *net, const cream_path *path, cr
   cream_status status = CREAM_OK;
   for (uint64_t step = 0; score->count < source->count && !status; step++) {
     cream_batch batch;
-    if ((status = source->read(source, 0, step, &batch, err))) break;
-    if ((size_t)batch.n > source->count - score->count) batch.n = (int)(source->count - score->count);
-    cream_tensor x = upload_batch(net, source, &batch, backend);
-    cream_buf out = cream_net_forward(net, path, &x, mode, 0);
-    if ((status = backend->download(backend, logits, out, (size_t)batch.n * (size_t)k, err))) break;
+    status = run_batch(net, path, source, mode, step, source->count - score->count, &batch, logits, err);
+    if (status) break;
     cream_score_add(score, logits, batch.labels, batch.n, k);
     if (confusion) count_answers(logits, batch.labels, batch.n, k, confusion);
   }
@@ -132,21 +142,15 @@ static shard shard_of(const cream_source *source, int rank, int ranks) {
 static cream_status judge_shard(cream_net *net, const cream_path *path, cream_source *source,
                                 cream_bn_mode mode, const shard *own, float *logits, judgement *images,
                                 cream_error *err) {
-  cream_backend *backend = cream_net_backend(net);
   const int k = cream_net_skeleton(net)->classes;
   size_t left = own->images;
   for (uint64_t step = own->first; step < own->end; step++) {
     cream_batch batch;
-    cream_status status = source->read(source, 0, step, &batch, err);
+    cream_status status = run_batch(net, path, source, mode, step, left, &batch, logits, err);
     if (status) return status;
-    int n = left < (size_t)source->batch ? (int)left : source->batch;
-    CREAM_ASSERT(batch.n >= n);
-    batch.n = n;
-    cream_tensor x = upload_batch(net, source, &batch, backend);
-    cream_buf out = cream_net_forward(net, path, &x, mode, 0);
-    if ((status = backend->download(backend, logits, out, (size_t)n * (size_t)k, err))) return status;
-    for (int i = 0; i < n; i++) *images++ = judge(logits + (size_t)i * (size_t)k, batch.labels[i], k);
-    left -= (size_t)n;
+    CREAM_ASSERT((size_t)batch.n == left || batch.n == source->batch);
+    for (int i = 0; i < batch.n; i++) *images++ = judge(logits + (size_t)i * (size_t)k, batch.labels[i], k);
+    left -= (size_t)batch.n;
   }
   return CREAM_OK;
 }

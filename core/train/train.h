@@ -84,6 +84,9 @@ void cream_train_destroy(cream_train *);
 /* Uploads images and labels of a batch. Returns the images [n,H,W,3], normalised, in the net's own memory. */
 cream_tensor cream_train_upload(cream_train *, const cream_source *, const cream_batch *);
 
+/* Elements of the gradients of a part that runs so many paths. */
+size_t cream_train_gradient_room(const cream_net *, int paths);
+
 /* Computes the loss of logits [n, classes]: its gradient to the net's dlogits, its numbers to `result`. */
 void cream_train_loss(cream_train *, const cream_loss *, cream_buf logits, int n);
 

@@ -10,10 +10,9 @@ static bool alone(const cream_train *train) {
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
-/* Gradients of a step: of one path, or of several. */
-static size_t gradient_room(const cream_train *train, int paths) {
-  size_t one = cream_net_gradient_count(train->net), all = cream_net_weight_count(train->net);
-  return paths > 1 && (size_t)paths * one < all ? (size_t)paths * one : paths > 1 ? all : one;
+size_t cream_train_gradient_room(const cream_net *net, int paths) {
+  size_t together = cream_net_gradient_count(net) * (size_t)paths, all = cream_net_weight_count(net);
+  return together < all ? together : all;
 }
 
 static cream_status init_statistics(cream_train *train, int paths, cream_error *err) {
@@ -39,7 +38,7 @@ static cream_status init_statistics(cream_train *train, int paths, cream_error *
 cream_status train_init_parts(cream_train *train, const cream_train_options *options, cream_error *err) {
   const int count = options->accumulate ? options->accumulate : 1,
             paths = options->paths ? options->paths : 1;
-  const size_t gradients = gradient_room(train, paths);
+  const size_t gradients = cream_train_gradient_room(train->net, paths);
   const int pieces = paths * cream_net_max_slices(train->net) + 1;
   cream_status status = cream_parts_init(&train->parts, train->backend, options->cluster, count,
                                          gradients + 4, pieces, options->half, err);
