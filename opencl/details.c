@@ -5,46 +5,40 @@
 
 enum { LINE = 200 };
 
-/* Of OpenCL 1.2, by type: X(parameter of clGetDeviceInfo, words, unit). */
-#define UINTS(X)                                                                                             \
-  X(CL_DEVICE_VENDOR_ID, "vendor id", "")                                                                    \
-  X(CL_DEVICE_ADDRESS_BITS, "address bits", "")                                                              \
-  X(CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS, "dimensions of a work-item", "")                                     \
-  X(CL_DEVICE_MEM_BASE_ADDR_ALIGN, "alignment of buffers", " bits")                                          \
-  X(CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, "native vector width", " floats")                                   \
-  X(CL_DEVICE_PREFERRED_VECTOR_WIDTH_FLOAT, "preferred vector width", " floats")                             \
-  X(CL_DEVICE_NATIVE_VECTOR_WIDTH_HALF, "native vector width, half", "")                                     \
-  X(CL_DEVICE_NATIVE_VECTOR_WIDTH_DOUBLE, "native vector width, double", "")                                 \
-  X(CL_DEVICE_HOST_UNIFIED_MEMORY, "shares the host's memory", "")                                           \
-  X(CL_DEVICE_GLOBAL_MEM_CACHELINE_SIZE, "cache line", " bytes")                                             \
-  X(CL_DEVICE_LOCAL_MEM_TYPE, "type of local memory (1: of its own)", "")                                    \
-  X(CL_DEVICE_MAX_CONSTANT_ARGS, "constant arguments", "")                                                   \
-  X(CL_DEVICE_ENDIAN_LITTLE, "little endian", "")
-#define ULONGS(X)                                                                                            \
-  X(CL_DEVICE_GLOBAL_MEM_SIZE, "memory", " bytes")                                                           \
-  X(CL_DEVICE_MAX_MEM_ALLOC_SIZE, "largest buffer", " bytes")                                                \
-  X(CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, "cache", " bytes")                                                      \
-  X(CL_DEVICE_LOCAL_MEM_SIZE, "local memory", " bytes")                                                      \
-  X(CL_DEVICE_MAX_CONSTANT_BUFFER_SIZE, "largest constant buffer", " bytes")                                 \
-  X(CL_DEVICE_QUEUE_PROPERTIES, "properties of queues (2: times)", "")                                       \
-  X(CL_DEVICE_SINGLE_FP_CONFIG, "single precision", "")                                                      \
-  X(CL_DEVICE_DOUBLE_FP_CONFIG, "double precision", "")
-#define SIZES(X)                                                                                             \
-  X(CL_DEVICE_MAX_WORK_GROUP_SIZE, "largest work-group", "")                                                 \
-  X(CL_DEVICE_MAX_PARAMETER_SIZE, "arguments of a kernel", " bytes")                                         \
-  X(CL_DEVICE_PROFILING_TIMER_RESOLUTION, "resolution of times", " ns")                                      \
-  X(CL_DEVICE_PRINTF_BUFFER_SIZE, "buffer of printf", " bytes")
-
+/* A parameter of clGetDeviceInfo in OpenCL 1.2, and the size of its value. */
 typedef struct parameter {
   cl_device_info what;
   const char *words, *unit;
   size_t size;
 } parameter;
 
-#define PARAMETER_UINT(what, words, unit)  {what, words, unit, sizeof(cl_uint)},
-#define PARAMETER_ULONG(what, words, unit) {what, words, unit, sizeof(cl_ulong)},
-#define PARAMETER_SIZE(what, words, unit)  {what, words, unit, sizeof(size_t)},
-static const parameter parameters[] = {UINTS(PARAMETER_UINT) ULONGS(PARAMETER_ULONG) SIZES(PARAMETER_SIZE)};
+static const parameter parameters[] = {
+    {CL_DEVICE_VENDOR_ID, "vendor id", "", sizeof(cl_uint)},
+    {CL_DEVICE_ADDRESS_BITS, "address bits", "", sizeof(cl_uint)},
+    {CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS, "dimensions of a work-item", "", sizeof(cl_uint)},
+    {CL_DEVICE_MEM_BASE_ADDR_ALIGN, "alignment of buffers", " bits", sizeof(cl_uint)},
+    {CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, "native vector width", " floats", sizeof(cl_uint)},
+    {CL_DEVICE_PREFERRED_VECTOR_WIDTH_FLOAT, "preferred vector width", " floats", sizeof(cl_uint)},
+    {CL_DEVICE_NATIVE_VECTOR_WIDTH_HALF, "native vector width, half", "", sizeof(cl_uint)},
+    {CL_DEVICE_NATIVE_VECTOR_WIDTH_DOUBLE, "native vector width, double", "", sizeof(cl_uint)},
+    {CL_DEVICE_HOST_UNIFIED_MEMORY, "shares the host's memory", "", sizeof(cl_uint)},
+    {CL_DEVICE_GLOBAL_MEM_CACHELINE_SIZE, "cache line", " bytes", sizeof(cl_uint)},
+    {CL_DEVICE_LOCAL_MEM_TYPE, "type of local memory (1: of its own)", "", sizeof(cl_uint)},
+    {CL_DEVICE_MAX_CONSTANT_ARGS, "constant arguments", "", sizeof(cl_uint)},
+    {CL_DEVICE_ENDIAN_LITTLE, "little endian", "", sizeof(cl_uint)},
+    {CL_DEVICE_GLOBAL_MEM_SIZE, "memory", " bytes", sizeof(cl_ulong)},
+    {CL_DEVICE_MAX_MEM_ALLOC_SIZE, "largest buffer", " bytes", sizeof(cl_ulong)},
+    {CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, "cache", " bytes", sizeof(cl_ulong)},
+    {CL_DEVICE_LOCAL_MEM_SIZE, "local memory", " bytes", sizeof(cl_ulong)},
+    {CL_DEVICE_MAX_CONSTANT_BUFFER_SIZE, "largest constant buffer", " bytes", sizeof(cl_ulong)},
+    {CL_DEVICE_QUEUE_PROPERTIES, "properties of queues (2: times)", "", sizeof(cl_ulong)},
+    {CL_DEVICE_SINGLE_FP_CONFIG, "single precision", "", sizeof(cl_ulong)},
+    {CL_DEVICE_DOUBLE_FP_CONFIG, "double precision", "", sizeof(cl_ulong)},
+    {CL_DEVICE_MAX_WORK_GROUP_SIZE, "largest work-group", "", sizeof(size_t)},
+    {CL_DEVICE_MAX_PARAMETER_SIZE, "arguments of a kernel", " bytes", sizeof(size_t)},
+    {CL_DEVICE_PROFILING_TIMER_RESOLUTION, "resolution of times", " ns", sizeof(size_t)},
+    {CL_DEVICE_PRINTF_BUFFER_SIZE, "buffer of printf", " bytes", sizeof(size_t)},
+};
 
 static void put_parameter(const ocl_runtime *ocl, const parameter *p, cream_device_log *log, void *context) {
   union {

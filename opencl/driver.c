@@ -2,7 +2,6 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/module.h"
 #include "driver.h"
@@ -11,9 +10,7 @@
 static const char file_name[] = "cream-opencl.so";
 static const cream_driver *module;
 
-/* The module at `path`; NULL with *err unchanged where there is no such file. */
 static const cream_driver *load(const char *path, cream_error *err) {
-  if (access(path, F_OK) != 0) return NULL;
   void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     cream_fail(err, CREAM_FAILED,
@@ -28,7 +25,7 @@ static const cream_driver *load(const char *path, cream_error *err) {
   return NULL;
 }
 
-/* The file of the module, which may not exist. */
+/* The file of the module; "" where there is none. */
 static const char *find_module(void) {
   static char path[CREAM_MODULE_PATH];
   return cream_module_find(file_name, "CREAM_OPENCL_MODULE", path) ? path : "";
@@ -38,7 +35,8 @@ static cream_status need_module(cream_error *err) {
   if (module) return CREAM_OK;
   const char *given = getenv("CREAM_OPENCL_MODULE");
   cream_error found = {CREAM_OK, ""};
-  module = load(find_module(), &found);
+  const char *path = find_module();
+  if (*path) module = load(path, &found);
   if (module) return CREAM_OK;
   if (found.status) {
     *err = found;

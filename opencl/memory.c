@@ -77,10 +77,10 @@ cream_buf ocl_scratch(ocl_runtime *ocl, int slot, size_t count) {
 
 /* ---- plain copies ---------------------------------------------------------------------------------- */
 
-/* All queued commands have ended. */
+/* All queued commands have ended, copies out of the ring too. */
 static void settled(ocl_runtime *ocl) {
   ocl->ring.used = 0;
-  ocl->queued = ocl->unflushed = 0;
+  ocl_settled(ocl);
 }
 
 /* A blocking write returns when the source may be reused, and may return before it runs: "If blocking_write

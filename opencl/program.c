@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "core/base/hash.h"
 #include "error.h"
 #include "program.h"
 
@@ -37,15 +38,9 @@ static bool is_before(const ocl_source *source) {
   return false;
 }
 
-static uint64_t hash(const char *name) {
-  uint64_t h = 14695981039346656037u;
-  for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211u;
-  return h;
-}
-
 /* The kernel's place in the table, taken or free. */
 static ocl_kernel *place_of(ocl_runtime *ocl, const char *name) {
-  size_t at = hash(name) % OCL_KERNEL_SLOTS;
+  size_t at = cream_fnv1a(CREAM_FNV1A_START, name, strlen(name)) % OCL_KERNEL_SLOTS;
   while (ocl->kernels[at].handle && strcmp(ocl->kernels[at].name, name) != 0)
     at = (at + 1) % OCL_KERNEL_SLOTS;
   return &ocl->kernels[at];

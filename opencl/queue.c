@@ -44,7 +44,7 @@ void ocl_wait(ocl_runtime *ocl) {
   double started = ocl_now();
   cl_int code = ocl_fault(OCL_FAULT_WAIT, clFinish(ocl->queue));
   ocl->waited += ocl_now() - started;
-  ocl->queued = ocl->unflushed = 0;
+  ocl_settled(ocl);
   if (code)
     ocl_fail(ocl, code, "waiting for its work");
   else if (ocl->profile)

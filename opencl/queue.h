@@ -4,6 +4,10 @@
 
 #include "runtime.h"
 
+/* All queued commands have ended. */
+static inline void ocl_settled(ocl_runtime *ocl) {
+  ocl->queued = ocl->unflushed = 0;
+}
 /* Waits for all queued commands. */
 void ocl_wait(ocl_runtime *);
 

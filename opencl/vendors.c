@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/hash.h"
+
 extern char **environ;
 
 enum { MAX_PATH = 1024, MAX_VENDORS = 32 };
@@ -132,8 +134,7 @@ cream_status ocl_restrict_to(const cream_vendor *vendors, int count, cream_error
 /* ---- the fingerprint ----------------------------------------------------------------------------------- */
 
 static void mix(uint64_t *hash, const void *bytes, size_t size) {
-  const unsigned char *at = bytes;
-  for (size_t i = 0; i < size; i++) *hash = (*hash ^ at[i]) * 1099511628211u;
+  *hash = cream_fnv1a(*hash, bytes, size);
 }
 
 static void mix_text(uint64_t *hash, const char *text) {
@@ -186,7 +187,7 @@ static void mix_environment(uint64_t *hash) {
   for (char **at = environ; *at; at++)
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
       if (strncmp(*at, beginnings[i], strlen(beginnings[i])) == 0) {
-        uint64_t one = 14695981039346656037u;
+        uint64_t one = CREAM_FNV1A_START;
         mix_text(&one, *at);
         sum += one;
         break;
@@ -206,7 +207,7 @@ static void mix_rights(uint64_t *hash) {
 uint64_t ocl_fingerprint(const char *module) {
   static const char *const files[] = {"/etc/ld.so.cache", "/dev/dri", "/dev/nvidiactl", "/dev/kfd",
                                       "/proc/self/exe"};
-  uint64_t hash = 14695981039346656037u;
+  uint64_t hash = CREAM_FNV1A_START;
   mix_content(&hash, "/proc/sys/kernel/random/boot_id");
   mix_content(&hash, "/proc/driver/nvidia/version");
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) mix_file(&hash, files[i]);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "core/base/hash.h"
 #include "net_internal.h"
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
@@ -276,23 +277,18 @@ cream_tensor cream_net_input(const cream_net *net, int n, int side) {
 
 /* ---- fingerprint --------------------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t count) { /* FNV-1a */
-  for (size_t i = 0; i < count; i++) hash = (hash ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3u;
-  return hash;
-}
-
 uint64_t cream_net_fingerprint(const cream_net *net) {
   int count;
   const cream_param *params = cream_net_params(net, &count);
   const cream_skeleton *skeleton = cream_net_skeleton(net);
-  uint64_t hash = mix(0xcbf29ce484222325u, &skeleton->resolution, sizeof(int));
+  uint64_t hash = cream_fnv1a(CREAM_FNV1A_START, &skeleton->resolution, sizeof(int));
   const int padding = (int)skeleton->space.padding;
   const double bn_eps = skeleton->space.bn_eps;
-  if (padding != CREAM_PADDING_SYMMETRIC) hash = mix(hash, &padding, sizeof padding);
-  if (bn_eps != CREAM_BN_EPS) hash = mix(hash, &bn_eps, sizeof bn_eps);
+  if (padding != CREAM_PADDING_SYMMETRIC) hash = cream_fnv1a(hash, &padding, sizeof padding);
+  if (bn_eps != CREAM_BN_EPS) hash = cream_fnv1a(hash, &bn_eps, sizeof bn_eps);
   for (int i = 0; i < count; i++) {
-    hash = mix(hash, params[i].name, strlen(params[i].name));
-    hash = mix(hash, params[i].dims, (size_t)params[i].n_dims * sizeof(int));
+    hash = cream_fnv1a(hash, params[i].name, strlen(params[i].name));
+    hash = cream_fnv1a(hash, params[i].dims, (size_t)params[i].n_dims * sizeof(int));
   }
   return hash;
 }

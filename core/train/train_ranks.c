@@ -1,3 +1,4 @@
+#include "core/base/hash.h"
 #include "train_internal.h"
 
 /* What each rank has to say before a step. */
@@ -65,7 +66,7 @@ static cream_status hash_block(cream_backend *backend, cream_buf block, size_t c
 cream_status cream_train_compare(cream_train *train, uint64_t step, cream_error *err) {
   cream_cluster *cluster = train->cluster;
   if (cream_cluster_alone(cluster)) return CREAM_OK;
-  uint64_t own = 0xcbf29ce484222325u, all[CREAM_MAX_RANKS];
+  uint64_t own = CREAM_FNV1A_START, all[CREAM_MAX_RANKS];
   cream_net *net = train->net;
   cream_status status =
       hash_block(train->backend, cream_net_weights(net), cream_net_weight_count(net), &own, err);

@@ -244,3 +244,14 @@ cream_status cream_make_directories(const char *path, cream_error *err) {
     return cream_fail(err, CREAM_FAILED, "cannot make folder %s: a file of that name exists", path);
   return CREAM_OK;
 }
+
+bool cream_write_all(int fd, const void *bytes, size_t size) {
+  for (const char *at = bytes; size > 0;) {
+    ssize_t n = write(fd, at, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    at += n;
+    size -= (size_t)n;
+  }
+  return true;
+}

@@ -41,6 +41,9 @@ bool cream_file_is_temporary(const char *name);
 /* Writes a whole file: create, write, commit. */
 cream_status cream_file_write(const char *path, const void *data, size_t size, cream_error *);
 
+/* Writes all bytes to a descriptor, also after interruptions; false, with errno set, where they cannot be written. */
+bool cream_write_all(int fd, const void *bytes, size_t size);
+
 /* Creates a folder and its parents where they do not exist. */
 cream_status cream_make_directories(const char *path, cream_error *);
 

@@ -90,14 +90,8 @@ static bool join(char path[CREAM_MAX_FILE_NAME], const char *dir, const char *na
   return length > 0 && length < CREAM_MAX_FILE_NAME;
 }
 
-static bool write_all(int fd, const char *text) {
-  size_t size = strlen(text);
-  for (size_t done = 0; done < size;) {
-    ssize_t n = write(fd, text + done, size - done);
-    if (n < 0 && errno != EINTR) return false;
-    if (n > 0) done += (size_t)n;
-  }
-  return fsync(fd) == 0;
+static bool write_text(int fd, const char *text) {
+  return cream_write_all(fd, text, strlen(text)) && fsync(fd) == 0;
 }
 
 /* A name in the folder that no other process uses. */
@@ -112,7 +106,7 @@ static bool write_own(const char *path, const char *text, struct stat *info) {
   unlink(path);
   int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return false;
-  bool written = write_all(fd, text) && fstat(fd, info) == 0;
+  bool written = write_text(fd, text) && fstat(fd, info) == 0;
   int reason = errno;
   close(fd);
   if (!written) unlink(path);
@@ -125,7 +119,7 @@ static bool create_directly(const char *path, const char *text, bool *existed) {
   int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   *existed = fd < 0 && errno == EEXIST;
   if (fd < 0) return *existed;
-  bool written = write_all(fd, text);
+  bool written = write_text(fd, text);
   close(fd);
   return written;
 }

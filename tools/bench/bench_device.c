@@ -72,20 +72,21 @@ static double busy(const device_result *result) {
 
 static void print(const device_result *result, int rounds) {
   const cream_device_stats *stats = &result->stats;
+  const double all = busy(result); /* 0: not available */
   printf("\n%s: median %.2f ms (fastest %.2f), %.1f images/s, forward %.1f M MACs an image\n",
          bench_kind_names[result->timing.kind], 1e3 * result->timing.median, 1e3 * result->timing.fastest,
          result->timing.images / result->timing.median, result->timing.macs / 1e6);
   char share[64] = "the time that the device was busy is not available";
-  if (busy(result) > 0)
+  if (all > 0)
     snprintf(share, sizeof share, "the device was busy %.1f %% of the time",
-             100 * busy(result) / result->timing.total);
+             100 * all / result->timing.total);
   printf("%s, the host waited for it %.1f %%; a step has %.1f kernels\n", share,
          100 * stats->waited / result->timing.total, (double)stats->launches / rounds);
   printf("a step moves %.0f bytes to the device and %.0f back\n", (double)stats->up_bytes / rounds,
          (double)stats->down_bytes / rounds);
   printf("%-36s %8s %10s %8s\n", "kernel", "calls", "ms", "% step");
   for (int i = 0; i < result->n_times; i++)
-    if (busy(result) == 0)
+    if (all == 0)
       printf("%-36s %8.1f %10s %8s\n", result->times[i].kernel, (double)result->times[i].calls / rounds,
              "n/a", "n/a");
     else
@@ -95,6 +96,7 @@ static void print(const device_result *result, int rounds) {
 
 static void write_result(cream_json *json, const device_result *result, int rounds) {
   const cream_device_stats *stats = &result->stats;
+  const double all = busy(result); /* 0: not available */
   cream_json_object(json, NULL, true);
   cream_json_string(json, "work", bench_kind_names[result->timing.kind]);
   cream_json_integer(json, "images", (uint64_t)result->timing.images);
@@ -102,7 +104,7 @@ static void write_result(cream_json *json, const device_result *result, int roun
   cream_json_number(json, "fastest_ms", 1e3 * result->timing.fastest);
   cream_json_number(json, "images_per_second", result->timing.images / result->timing.median);
   cream_json_number(json, "forward_macs", result->timing.macs);
-  cream_json_number(json, "share_device_busy", busy(result) > 0 ? busy(result) / result->timing.total : NAN);
+  cream_json_number(json, "share_device_busy", all > 0 ? all / result->timing.total : NAN);
   cream_json_number(json, "share_host_waited", stats->waited / result->timing.total);
   cream_json_number(json, "kernels_a_step", (double)stats->launches / rounds);
   cream_json_number(json, "bytes_to_device", (double)stats->up_bytes / rounds);
@@ -112,7 +114,7 @@ static void write_result(cream_json *json, const device_result *result, int roun
     cream_json_object(json, NULL, false);
     cream_json_string(json, "kernel", result->times[i].kernel);
     cream_json_number(json, "calls", (double)result->times[i].calls / rounds);
-    const double seconds = busy(result) > 0 ? result->times[i].seconds : NAN; /* else not available */
+    const double seconds = all > 0 ? result->times[i].seconds : NAN;
     cream_json_number(json, "ms", 1e3 * seconds / rounds);
     cream_json_number(json, "share_of_step", seconds / result->timing.total);
     cream_json_end(json);

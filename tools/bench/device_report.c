@@ -3,11 +3,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bench.h"
 #include "cpu/driver.h"
 #include "parity_check.h"
+#include "tools/cli/progress.h"
 #include "tools/run/device.h"
 #include "tools/run/train_check.h"
 
@@ -25,12 +25,6 @@ typedef struct report {
   bool trains, trains_half;
   double rates[BENCH_KINDS], cpu_rates[BENCH_KINDS]; /* images a second; NaN: unknown */
 } report;
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static void put_line(void *context, const char *line) {
   fprintf(context, "%s\n", line);
@@ -65,13 +59,13 @@ static bool find(report *r) {
 static bool open_as(report *r, const char *what, bool half, bool profile) {
   const cream_device_options options = {.device = r->id, .half = half, .profile = profile};
   cream_error problem;
-  double started = now();
+  double started = progress_now();
   if (r->driver->open(&options, &r->backend, &problem) != CREAM_OK) {
     PUT(r, "%s: cannot be opened: %s\n", what, problem.text);
     r->backend = NULL;
     return false;
   }
-  r->opened = now() - started;
+  r->opened = progress_now() - started;
   char kernels[80];
   cream_device_stats stats;
   r->driver->stats(r->backend, &stats);
@@ -89,12 +83,12 @@ static void close_backend(report *r) {
 
 static void check_ops(report *r, const char *what) {
   cream_error problem;
-  double started = now();
+  double started = progress_now();
   int failed = parity_check(r->backend, r->quick ? 100 : 1, put_line, r->out, &problem);
   if (failed < 0)
     PUT(r, "the CPU's kernels cannot be used: %s\n", problem.text);
   else
-    PUT(r, "%s: %d failed; %.1f s\n", what, failed, now() - started);
+    PUT(r, "%s: %d failed; %.1f s\n", what, failed, progress_now() - started);
   r->failed_ops += failed != 0;
 }
 
@@ -112,14 +106,14 @@ static bool check_training(report *r, bool half) {
   train_check check = {0};
   cream_error problem = {0};
   const char *what = half ? "training, activations in half precision" : "training";
-  double started = now();
+  double started = progress_now();
   cream_status status = train_check_run(r->backend, r->quick ? 2 : 5, half, &check, &problem);
   PUT(r,
       "%s: %d times %d steps, largest difference of a loss %.2g, of the weights %.2g of their way, %s: %s; "
       "%.1f s\n",
       what, check.runs, check.steps, check.loss_error, check.weight_error,
       check.repeats ? "all the same" : "not all the same",
-      status == CREAM_OK ? "as on the CPU" : problem.text, now() - started);
+      status == CREAM_OK ? "as on the CPU" : problem.text, progress_now() - started);
   return status == CREAM_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "classifier.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,9 +159,13 @@ cream_status cream_classifier_forward(cream_classifier *c, int n, const uint8_t 
 void cream_classifier_softmax(const cream_classifier *c, int n, const float *logits, double *probabilities) {
   const int classes = c->model.arch.net.classes;
   for (int i = 0; i < n; i++) {
-    const size_t at = (size_t)i * (size_t)classes;
-    cream_classify_sort(logits + at, classes, classes, c->order, c->probability);
-    for (int k = 0; k < classes; k++) probabilities[at + (size_t)c->order[k]] = c->probability[k];
+    const float *row = logits + (size_t)i * (size_t)classes;
+    double *shares = probabilities + (size_t)i * (size_t)classes;
+    float largest = row[0];
+    for (int k = 1; k < classes; k++)
+      if (row[k] > largest) largest = row[k];
+    const double sum = cream_classify_sum(row, classes, largest);
+    for (int k = 0; k < classes; k++) shares[k] = exp((double)row[k] - largest) / sum;
   }
 }
 

@@ -36,6 +36,12 @@ cream_status cream_classify_forward(cream_model *m, int n, const uint8_t *pixels
   return backend->download(backend, logits, result, (size_t)n * (size_t)m->arch.net.classes, err);
 }
 
+double cream_classify_sum(const float *logits, int classes, float largest) {
+  double sum = 0;
+  for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - largest);
+  return sum;
+}
+
 void cream_classify_sort(const float *logits, int classes, int top, int *order, double *probability) {
   for (int c = 0; c < classes; c++) order[c] = c;
   for (int i = 0; i < top; i++) {
@@ -48,8 +54,6 @@ void cream_classify_sort(const float *logits, int classes, int top, int *order, 
     order[best] = order[i];
     order[i] = label;
   }
-  const double largest = (double)logits[order[0]];
-  double sum = 0;
-  for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - largest);
-  for (int i = 0; i < top; i++) probability[i] = exp((double)logits[order[i]] - largest) / sum;
+  const double sum = cream_classify_sum(logits, classes, logits[order[0]]);
+  for (int i = 0; i < top; i++) probability[i] = exp((double)logits[order[i]] - logits[order[0]]) / sum;
 }

@@ -21,6 +21,8 @@ cream_status cream_classify_read(const cream_transforms *, cream_reader *, const
 /* pixels[n, side, side, 3] to logits[n, classes]. */
 cream_status cream_classify_forward(cream_model *, int n, const uint8_t *pixels, float *logits,
                                     cream_error *);
+/* The divisor of a softmax: the sum of exp(logit - largest), in the order of classes. */
+double cream_classify_sum(const float *logits, int classes, float largest);
 /* Puts the classes with the largest logits first in order[classes], `top` of them sorted, the lower class first among
  * equals, and their softmax over all classes into probability[top]. top: 1 to classes. */
 void cream_classify_sort(const float *logits, int classes, int top, int *order, double *probability);

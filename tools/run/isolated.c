@@ -16,16 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/cli/progress.h"
+
 extern char **environ;
 
 enum { MAX_WORDS = 16, DYING_MS = 2000, MOST_TIMES = 10 };
 static const double LEAST_WAIT = 0.02;
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* ---- starting ------------------------------------------------------------------------------------------ */
 
@@ -118,15 +114,15 @@ static double starved(pid_t pid) {
 
 /* Whether the time is over: the time that the process waits for a processor does not count, up to ten times the limit. */
 static bool is_over(const isolated *process, double started, double starved_before, double seconds) {
-  double elapsed = now() - started;
+  double elapsed = progress_now() - started;
   if (elapsed < seconds) return false;
   return elapsed >= MOST_TIMES * seconds || elapsed - (starved(process->pid) - starved_before) >= seconds;
 }
 
 size_t isolated_read_some(isolated *process, void *bytes, size_t size, double seconds) {
-  const double started = now(), starved_before = starved(process->pid);
+  const double started = progress_now(), starved_before = starved(process->pid);
   while (!process->finished && !process->timed_out) {
-    double left = started + seconds - now();
+    double left = started + seconds - progress_now();
     if (left < LEAST_WAIT) left = LEAST_WAIT;
     struct pollfd poll_for = {.fd = process->results, .events = POLLIN};
     int ready = poll(&poll_for, 1, left < 1e6 ? (int)(1000 * left) : 1000000000);

@@ -12,6 +12,7 @@
 #endif
 
 #include "cpu/cpu.h"
+#include "io/base/file.h"
 #include "tools/cli/signals.h"
 
 /* The first byte of a message in a job's pipe; a record or an error follows. */
@@ -41,21 +42,9 @@ typedef struct pool {
 
 /* ---- in a process of its own ------------------------------------------------------------------------- */
 
-static bool put(int fd, const void *bytes, size_t size) {
-  const char *at = bytes;
-  while (size) {
-    ssize_t n = write(fd, at, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    at += n;
-    size -= (size_t)n;
-  }
-  return true;
-}
-
 static bool put_message(int fd, message kind, const void *bytes, size_t size) {
   char head = (char)kind;
-  return put(fd, &head, 1) && put(fd, bytes, size);
+  return cream_write_all(fd, &head, 1) && cream_write_all(fd, bytes, size);
 }
 
 cream_status jobs_send(jobs_sender *sender, const void *record, cream_error *err) {

@@ -1,25 +1,18 @@
 #include "measure.h"
 
-#include <time.h>
-
+#include "tools/cli/progress.h"
 #include "trial.h"
 
 enum { BATCH = 32, STEPS = 3 };
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 cream_status measure_step(cream_backend *backend, double *seconds, cream_error *err) {
   static trial t;
   cream_status status = trial_open(&t, backend, BATCH, 1, err);
   for (int i = 0; i <= STEPS && status == CREAM_OK; i++) {
-    double started = now(), loss;
+    double started = progress_now(), loss;
     trial_step(&t, i, 0.001f);
     status = trial_loss(&t, &loss, err);
-    double elapsed = now() - started;
+    double elapsed = progress_now() - started;
     if (i == 1 || (i > 1 && elapsed < *seconds)) *seconds = elapsed;
   }
   trial_close(&t);

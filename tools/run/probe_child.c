@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/base/file.h"
 #include "isolated.h"
 #include "probe.h"
 #include "probe_record.h"
@@ -32,15 +33,7 @@ void probe_test_here(const cream_driver *driver, cream_device *device, bool half
 }
 
 static bool send_record(const probe_record *record) {
-  const char *at = (const char *)record;
-  for (size_t left = sizeof *record; left > 0;) {
-    ssize_t sent = write(ISOLATED_FD, at, left);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return false;
-    at += sent;
-    left -= (size_t)sent;
-  }
-  return true;
+  return cream_write_all(ISOLATED_FD, record, sizeof *record);
 }
 
 static void end(const probe_record *last) {

@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "core/base/hash.h"
 #include "io/base/file.h"
 
 enum { SECONDS_VALID = 24 * 3600, MAX_FILE = 1 << 16 };
@@ -67,19 +69,13 @@ void probe_store_write(const probe_store *store, const char *driver) {
   cream_file_commit(&file, &ignored);
 }
 
-static void mix(uint64_t *hash, const char *text) {
-  for (;; text++) {
-    *hash = (*hash ^ (unsigned char)*text) * 1099511628211u;
-    if (!*text) return;
-  }
-}
-
 uint64_t probe_digest(const cream_device *device, bool half) {
-  uint64_t hash = 14695981039346656037u;
+  uint64_t hash = CREAM_FNV1A_START;
   const char *const texts[] = {
       device->id,     device->name,     device->version,          device->bus,
       device->driver, device->platform, device->platform_version, half ? "half" : ""};
-  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) mix(&hash, texts[i]);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    hash = cream_fnv1a(hash, texts[i], strlen(texts[i]) + 1);
   return hash;
 }
 

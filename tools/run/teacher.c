@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "class_match.h"
+#include "core/base/hash.h"
 #include "core/net/fold.h"
 #include "files.h"
 #include "io/base/file_hash.h"
@@ -61,11 +62,10 @@ static cream_status match_classes(teacher *t, const run_data *data, cream_error 
 
 /* Of both files and the resolution. A built-in architecture has no file but its name. */
 static cream_status fingerprint(teacher *t, cream_error *err) {
-  uint64_t arch = UINT64_C(0xcbf29ce484222325);
+  uint64_t arch = CREAM_FNV1A_START;
   cream_status status = cream_file_hash(t->weights, &t->fingerprint, err);
   if (status == CREAM_OK && !t->model.arch.builtin) status = cream_file_hash(t->arch, &arch, err);
-  for (const char *c = t->arch; t->model.arch.builtin && *c; c++)
-    arch = (arch ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+  if (t->model.arch.builtin) arch = cream_fnv1a(arch, t->arch, strlen(t->arch));
   t->fingerprint ^= arch << 1 ^ arch >> 63 ^ (uint64_t)t->model.arch.net.resolution << 32;
   return status;
 }

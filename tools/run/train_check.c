@@ -29,28 +29,18 @@ static cream_status download(trial *t, float **weights, size_t count, cream_erro
 }
 
 /* Steps are queued right after the uploads of the network, and losses are read after every second one, so that uploads
- * and kernels of different steps are in the queue together, as in a training. */
-static cream_status train(cream_backend *backend, history *h, cream_error *err) {
+ * and kernels of different steps are in the queue together, as in a training. before: reads the first weights too. */
+static cream_status train(cream_backend *backend, bool before, history *h, cream_error *err) {
   static trial t;
   *h = (history){0};
   cream_status status = trial_open(&t, backend, BATCH, STEPS, err);
+  if (status == CREAM_OK) h->count = cream_net_weight_count(t.train.net);
+  if (status == CREAM_OK && before) status = download(&t, &h->before, h->count, err);
   for (int i = 0; i < STEPS && status == CREAM_OK; i++) {
     trial_step(&t, i, 0.05f);
     if (i % 2 == 1) status = trial_loss(&t, &h->loss[i], err);
   }
-  if (status == CREAM_OK) {
-    h->count = cream_net_weight_count(t.train.net);
-    status = download(&t, &h->after, h->count, err);
-  }
-  trial_close(&t);
-  return status;
-}
-
-/* The weights that every training starts from. */
-static cream_status initial(cream_backend *backend, history *h, cream_error *err) {
-  static trial t;
-  cream_status status = trial_open(&t, backend, BATCH, STEPS, err);
-  if (status == CREAM_OK) status = download(&t, &h->before, h->count, err);
+  if (status == CREAM_OK) status = download(&t, &h->after, h->count, err);
   trial_close(&t);
   return status;
 }
@@ -123,11 +113,10 @@ cream_status train_check_run(cream_backend *device, int runs, bool half, train_c
   history expected = {0}, first = {0};
   cream_status status = cream_cpu_create(&options, &cpu, err);
   if (status != CREAM_OK) return status;
-  status = train(cpu, &expected, err);
-  if (status == CREAM_OK) status = initial(cpu, &expected, err);
+  status = train(cpu, true, &expected, err);
   for (int r = 0; r < runs && status == CREAM_OK; r++) {
     history got;
-    status = train(device, &got, err);
+    status = train(device, false, &got, err);
     if (status == CREAM_OK) compare(&expected, &got, out);
     if (status == CREAM_OK && r > 0 && memcmp(first.after, got.after, got.count * sizeof *got.after) != 0)
       out->repeats = false;
