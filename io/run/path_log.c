@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "io/base/file.h"
-#include "io/base/file_hash.h"
 #include "io/config/settings.h"
 #include "run.h"
 
@@ -81,7 +80,7 @@ static cream_status read_line(cream_path_log *log, const json_t *json, int line,
 
 /* Checks in the first line that the scores belong to the owner. */
 static cream_status read_owner(const cream_path_log *log, const json_t *json,
-                               const cream_path_log_owner *owner, uint64_t weights, cream_error *err) {
+                               const cream_path_log_owner *owner, cream_error *err) {
   const char *kind = json_string_value(json_object_get(json, "format"));
   const char *text = json_string_value(json_object_get(json, "config"));
   const char *hash = json_string_value(json_object_get(json, "supernet"));
@@ -105,7 +104,7 @@ static cream_status read_owner(const cream_path_log *log, const json_t *json,
   }
   free(config);
   char expected[17] = "";
-  if (owner->weights) snprintf(expected, sizeof expected, "%016" PRIx64, weights);
+  if (owner->weights) snprintf(expected, sizeof expected, "%016" PRIx64, *owner->weights);
   if (!status && strcmp(hash, expected))
     status =
         cream_fail(err, CREAM_BAD_CONFIG,
@@ -115,15 +114,14 @@ static cream_status read_owner(const cream_path_log *log, const json_t *json,
 }
 
 cream_status cream_path_log_parse(cream_path_log *log, const char *text, size_t size,
-                                  const cream_path_log_owner *owner, uint64_t weights, size_t *whole,
-                                  cream_error *err) {
+                                  const cream_path_log_owner *owner, size_t *whole, cream_error *err) {
   const char *end;
   *whole = 0;
   for (int line = 1; (end = memchr(text + *whole, '\n', size - *whole)); line++) {
     size_t length = (size_t)(end - text) - *whole;
     json_t *json = json_loadb(text + *whole, length, 0, NULL);
     cream_status status = !json_is_object(json) ? fail_line(log->name, line, err, "a JSON object")
-                          : line == 1           ? read_owner(log, json, owner, weights, err)
+                          : line == 1           ? read_owner(log, json, owner, err)
                                                 : read_line(log, json, line, owner->skeleton, err);
     json_decref(json);
     if (status != CREAM_OK) return status;
@@ -135,14 +133,13 @@ cream_status cream_path_log_parse(cream_path_log *log, const char *text, size_t 
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
 /* Creates the file with its first line. */
-static cream_status begin(const char *name, const cream_path_log_owner *owner, uint64_t weights,
-                          cream_error *err) {
+static cream_status begin(const char *name, const cream_path_log_owner *owner, cream_error *err) {
   cream_file file;
   char hash[17] = "", *text = cream_settings_text(owner->config);
   if (!text) return cream_fail_memory(err, sizeof *owner->config, "the settings of a ranking");
   cream_status status = cream_file_create(&file, name, err);
   if (!status) {
-    if (owner->weights) snprintf(hash, sizeof hash, "%016" PRIx64, weights);
+    if (owner->weights) snprintf(hash, sizeof hash, "%016" PRIx64, *owner->weights);
     cream_json json = cream_json_to(file.stream);
     cream_json_object(&json, NULL, false);
     cream_json_string(&json, "format", format);
@@ -158,60 +155,54 @@ static cream_status begin(const char *name, const cream_path_log_owner *owner, u
 }
 
 /* Reads the lines; *whole: bytes up to the end of the last complete one. */
-static cream_status read_log(cream_path_log *log, const cream_path_log_owner *owner, uint64_t weights,
-                             size_t *whole, cream_error *err) {
+static cream_status read_log(cream_path_log *log, const cream_path_log_owner *owner, size_t *whole,
+                             cream_error *err) {
   char *text;
   size_t size;
   cream_status status = cream_file_read(log->name, MOST_BYTES, &text, &size, err);
   if (status != CREAM_OK) return status;
-  status = cream_path_log_parse(log, text, size, owner, weights, whole, err);
+  status = cream_path_log_parse(log, text, size, owner, whole, err);
   free(text);
   return status;
 }
 
 /* Opens and locks the file, reads its lines and cuts off an incomplete one. */
-static cream_status resume(cream_path_log *log, const cream_path_log_owner *owner, uint64_t weights,
-                           cream_error *err) {
+static cream_status resume(cream_path_log *log, const cream_path_log_owner *owner, cream_error *err) {
   size_t whole;
   log->fd = open(log->name, O_RDWR | O_APPEND | O_CLOEXEC);
   if (log->fd < 0) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
   if (flock(log->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
     return cream_fail(err, CREAM_BAD_CONFIG, "%s is in use by another ranking; wait until it ends",
                       log->name);
-  cream_status status = read_log(log, owner, weights, &whole, err);
+  cream_status status = read_log(log, owner, &whole, err);
   if (!status && ftruncate(log->fd, (off_t)whole))
     status = cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
   return status;
 }
 
-/* *weights: the hash of the owner's. */
-static cream_status name_log(cream_path_log *log, const char *name, const cream_path_log_owner *owner,
-                             uint64_t *weights, cream_error *err) {
-  *weights = 0;
+static cream_status name_log(cream_path_log *log, const char *name, cream_error *err) {
   *log = (cream_path_log){.fd = -1};
   if ((size_t)snprintf(log->name, sizeof log->name, "%s", name) >= sizeof log->name)
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "%.60s...: the name is longer than %zu bytes; choose a shorter one", name,
                       sizeof log->name - 1);
-  return owner->weights ? cream_file_hash(owner->weights, weights, err) : CREAM_OK;
+  return CREAM_OK;
 }
 
 cream_status cream_path_log_open(cream_path_log *log, const char *name, const cream_path_log_owner *owner,
                                  bool overwrite, cream_error *err) {
-  uint64_t weights;
-  cream_status status = name_log(log, name, owner, &weights, err);
-  if (!status && (overwrite || access(name, F_OK))) status = begin(name, owner, weights, err);
-  if (!status) status = resume(log, owner, weights, err);
+  cream_status status = name_log(log, name, err);
+  if (!status && (overwrite || access(name, F_OK))) status = begin(name, owner, err);
+  if (!status) status = resume(log, owner, err);
   if (status) cream_path_log_close(log);
   return status;
 }
 
 cream_status cream_path_log_read(cream_path_log *log, const char *name, const cream_path_log_owner *owner,
                                  cream_error *err) {
-  uint64_t weights;
   size_t whole;
-  cream_status status = name_log(log, name, owner, &weights, err);
-  if (!status && !access(name, F_OK)) status = read_log(log, owner, weights, &whole, err);
+  cream_status status = name_log(log, name, err);
+  if (!status && !access(name, F_OK)) status = read_log(log, owner, &whole, err);
   if (status) cream_path_log_close(log);
   return status;
 }

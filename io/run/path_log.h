@@ -16,7 +16,7 @@ typedef struct cream_path_scores {
 typedef struct cream_path_log_owner {
   const cream_config *config;
   const char *const *free; /* settings that may differ, as in cream_settings_differ() */
-  const char *weights;     /* file of the weights, compared by its hash; NULL: none */
+  const uint64_t *weights; /* cream_file_hash of the file of the weights; NULL: none */
   const cream_skeleton *skeleton;
 } cream_path_log_owner;
 
@@ -47,9 +47,8 @@ cream_status cream_path_scores_read(const char *name, const cream_skeleton *, cr
                                     cream_error *);
 
 /* Parses `size` bytes at `text` into log->lines; log->name is used in errors, log->fd is not used. *whole:
- * number of bytes up to the end of the last complete line. weights: the hash of the owner's weights. */
+ * number of bytes up to the end of the last complete line. */
 cream_status cream_path_log_parse(cream_path_log *, const char *text, size_t size,
-                                  const cream_path_log_owner *, uint64_t weights, size_t *whole,
-                                  cream_error *);
+                                  const cream_path_log_owner *, size_t *whole, cream_error *);
 
 #endif

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   cream_error error;
   init();
   const cream_path_log_owner owner = {&config, none, NULL, &skeleton};
-  cream_status status = cream_path_log_parse(&log, (const char *)data, size, &owner, 0, &whole, &error);
+  cream_status status = cream_path_log_parse(&log, (const char *)data, size, &owner, &whole, &error);
   fuzz_check(status, &error);
   CREAM_ASSERT(whole <= size);
   for (int i = 0; i < log.count; i++)

@@ -111,7 +111,7 @@ static void collect_retrain(const compare *c, int run, double *values) {
 }
 
 cream_status compare_report(compare *c, bool json, cream_error *err) {
-  int failures = 0, n = c->study.n_rows * c->study.n_seeds;
+  int failures = 0, n = compare_runs(c);
   cream_status status = CREAM_OK;
   for (int run = 0; run < n && status == CREAM_OK; run++) {
     if (c->runs[run].error[0]) {

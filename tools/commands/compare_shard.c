@@ -42,6 +42,12 @@ static bool has_failed(const compare *c, int phase, int run) {
   return has_mark(c, phase, run, ".failed");
 }
 
+/* The folder of a run in a phase. */
+static const char *folder_of(const compare *c, int phase, int run, char folder[CREAM_MAX_FILE_NAME]) {
+  return phase == COMPARE_RETRAIN ? compare_trained_folder(c, run, folder, CREAM_MAX_FILE_NAME)
+                                  : compare_folder(c, run, "", folder, CREAM_MAX_FILE_NAME);
+}
+
 /* Whether the work of the phase is there, or will not be. */
 static bool is_settled(const compare *c, int phase, int run) {
   char folder[CREAM_MAX_FILE_NAME];
@@ -52,11 +58,7 @@ static bool is_settled(const compare *c, int phase, int run) {
   if (phase == COMPARE_RETRAIN && has_failed(c, COMPARE_RANK, search)) return true;
   if (phase == COMPARE_RANK) return !compare_ranks(c, run) || has_mark(c, phase, run, ".done");
   if (phase == COMPARE_RETRAIN && !c->study.retrain) return true;
-  if (phase == COMPARE_RETRAIN)
-    compare_trained_folder(c, run, folder, sizeof folder);
-  else
-    compare_folder(c, run, "", folder, sizeof folder);
-  return compare_has(folder, CREAM_RUN_RESULT);
+  return compare_has(folder_of(c, phase, run, folder), CREAM_RUN_RESULT);
 }
 
 /* A ranking uses the paths that earlier arms have trained at its seed, so these have to be ranked before it, as in one
@@ -71,11 +73,7 @@ static bool is_blocked(const compare *c, int phase, int run) {
 /* A folder is still locked for a moment after its process was killed, or has written its result. */
 static bool is_locked(const compare *c, int phase, int run) {
   char folder[CREAM_MAX_FILE_NAME];
-  if (phase == COMPARE_RETRAIN)
-    compare_trained_folder(c, run, folder, sizeof folder);
-  else
-    compare_folder(c, run, "", folder, sizeof folder);
-  return cream_run_locked(folder);
+  return cream_run_locked(folder_of(c, phase, run, folder));
 }
 
 static shard_state job_state(const void *self, int job) {
@@ -222,9 +220,7 @@ static cream_status end(compare *c, bool json, cream_error *err) {
     if (!status || status == CREAM_FAILED) shard_remove(&c->shards);
     return status;
   }
-  fprintf(stderr, "nothing is left for this shard; %s\n",
-          c->shards.gone ? "another one has written the results"
-                         : "others are at work, and the last one writes the results");
+  shard_print_end(&c->shards);
   if (!c->failures) return CREAM_OK;
   return cream_fail(err, CREAM_FAILED, "%d of the %d jobs of this shard failed; the reasons are in %s/*.log",
                     c->failures, c->shards.taken, c->dir);

@@ -29,6 +29,7 @@ typedef struct rank_run {
   cream_config config; /* that of a path's training; its threads are a job's */
   cream_config search; /* of the run, with the settings of the ranking */
   char supernet[CREAM_MAX_FILE_NAME];
+  uint64_t supernet_hash;
   cream_run folder;
   bool locked;
   run_data data;
@@ -248,10 +249,8 @@ static cream_status shard_work(void *self, int job, jobs_sender *sender, cream_e
   return job < group_count(r) ? score(r, 0, sender, err) : train(r, 0, sender, err);
 }
 
-static int count_trained(const rank_run *r) {
-  int trained = 0;
-  for (int i = 0; i < r->n; i++) trained += has_scores(r, TRAINED, i);
-  return trained;
+static int count_trained(rank_run *r) {
+  return shard_done(&r->shards, group_count(r), r->shards.n);
 }
 
 static cream_status shard_take(void *self, int job, const void *record, cream_error *err) {
@@ -276,12 +275,10 @@ static const char *const free_of_shards[] = {"out",         "arch",     "weights
 
 /* All shards rank the same paths of the same supernet. */
 static cream_status compare_shards(rank_run *r, cream_error *err) {
-  uint64_t hash;
   char text[32];
   cream_status status = shard_compare(&r->shards, "settings", &r->search, free_of_shards, "", err);
-  if (status == CREAM_OK) status = cream_file_hash(r->supernet, &hash, err);
   if (status != CREAM_OK) return status;
-  snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
+  snprintf(text, sizeof text, "%016llx", (unsigned long long)r->supernet_hash);
   return shard_compare_value(&r->shards, "supernet", text, err);
 }
 
@@ -357,7 +354,7 @@ bool rank_may_share(const cream_config *a, const cream_config *b) {
 /* read: for a shard, which does not change the logs. */
 static cream_status open_logs(rank_run *r, bool read, bool fresh, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
-  const cream_path_log_owner scored = {&r->search, free_of_scores, r->supernet, &r->skeleton};
+  const cream_path_log_owner scored = {&r->search, free_of_scores, &r->supernet_hash, &r->skeleton};
   const cream_path_log_owner trained = {&r->config, free_of_trained, NULL, &r->skeleton};
   const char *table = r->search.rank.table;
   cream_run_file(&r->folder, CREAM_RANK_SUPERNET, file);
@@ -419,7 +416,7 @@ static cream_status open_all(rank_run *r, const run_options *options, cream_erro
   if (status == CREAM_OK && r->n < r->search.rank.paths)
     fprintf(stderr, "found %d paths in the range, fewer than the %d of rank.paths\n", r->n,
             r->search.rank.paths);
-  return status;
+  return status == CREAM_OK ? cream_file_hash(r->supernet, &r->supernet_hash, err) : status;
 }
 
 /* Lists the paths that are not in the log. */
@@ -523,9 +520,7 @@ static cream_status run_shard(rank_run *r, const run_options *options, cream_err
   if (status == CREAM_OK) status = shard_finish(&r->shards, &last, err);
   if (status != CREAM_OK) return status;
   if (!last) {
-    fprintf(stderr, "nothing is left for this shard; %s\n",
-            r->shards.gone ? "another one has written the results"
-                           : "others are at work, and the last one writes the results");
+    shard_print_end(&r->shards);
     return CREAM_OK;
   }
   r->config.threads = r->search.threads; /* the logs begin with the settings */

@@ -204,6 +204,18 @@ job_source shard_source(shard *s) {
   return (job_source){s, next_job, ended, renew};
 }
 
+int shard_done(shard *s, int from, int to) {
+  int done = 0;
+  for (int j = from; j < to; j++) done += state_of(s, j) == SHARD_DONE;
+  return done;
+}
+
+void shard_print_end(const shard *s) {
+  fprintf(stderr, "nothing is left for this shard; %s\n",
+          s->gone ? "another one has written the results"
+                  : "others are at work, and the last one writes the results");
+}
+
 shard_counts shard_count(shard *s) {
   shard_counts counts = {0};
   for (int j = 0; j < s->n; j++) switch (state_of(s, j)) {

@@ -70,6 +70,10 @@ typedef struct shard_counts {
   int done, blocked, rest; /* rest: ready, of this shard or of others */
 } shard_counts;
 shard_counts shard_count(shard *);
+/* Of jobs from..to-1, how many are done. */
+int shard_done(shard *, int from, int to);
+/* Prints why a shard that does not put the results together ends. */
+void shard_print_end(const shard *);
 
 /* After the last job: whether this process puts the results together, which is true for one of the shards. All jobs have to
  * be done. */
