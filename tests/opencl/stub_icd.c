@@ -3,7 +3,7 @@
  *     stub-HOW-WHERE.so   HOW: hang, crash, abort, exit, error
  *                         WHERE: platforms, platform_info, devices, device_info, context, build, enqueue, finish
  *
- * Up to there it is a driver with one GPU; "stub-good-nowhere.so" never gets there, though it computes nothing. */
+ * Up to there it is a driver with one GPU. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <libgen.h>

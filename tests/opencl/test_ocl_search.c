@@ -1,6 +1,10 @@
 /* A search of 80 steps on an OpenCL device and on the CPU with the same seed: the same losses and the same
  * board; and a checkpoint of one device resumes on the other. */
-#include "micro.h"
+#include <math.h>
+
+#include "tests/core/micro.h"
+
+#include "device.h"
 
 enum { STEPS = 80, EPOCHS = 4, BATCH = 16, IMAGES = STEPS / EPOCHS * BATCH, HELDOUT = 64 };
 #define TOLERANCE 1e-3

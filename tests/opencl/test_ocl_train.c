@@ -1,6 +1,10 @@
 /* Whole training steps on an OpenCL device against the plain CPU kernels, and the traffic of a step. An argument is a
  * filter on test names. */
-#include "micro.h"
+#include <math.h>
+
+#include "tests/core/micro.h"
+
+#include "device.h"
 
 #include "core/train/train.h"
 

@@ -3,8 +3,7 @@
 Works in the current folder. For each network and each program that has it, with random weights and statistics: `cream
 convert` reads the program's names, the result loads into timm's network with strict=True, the logits of `cream predict`
 are at most 1e-4 of the largest from the program's, and one step of `cream retrain` changes each weight by the gradient
-that PyTorch computes in float64, to 1e-3 of the largest gradient in its tensor. NETWORK may be followed by `:logits`, to
-leave out the step.
+that PyTorch computes in float64, to 1e-3 of the largest gradient in its tensor.
 
 Gradients jump at the kinks of relu, relu6, hard-swish and hard-sigmoid. Where a value is so near to a kink that rounding
 decides on its side, PyTorch's own gradients in float32 differ from those in float64: in mnasnet_100, with a value within
@@ -243,14 +242,12 @@ def pair_names(model, tensors):
 def main(cream, side, *networks):
     torch.set_num_threads(1)
     side = int(side)
-    for word in networks or TIMM:
-        ours, _, only = word.partition(':')
-        step = only != 'logits'
-        check(cream, ours, 'timm', TIMM[ours], side, step)
+    for ours in networks or TIMM:
+        check(cream, ours, 'timm', TIMM[ours], side, True)
         if ours in TORCHVISION:
             check(cream, ours, 'torchvision', TORCHVISION[ours], side, False)
         if ours in TF:
-            check(cream, ours, 'timm', TF[ours], side, step, ('--padding', 'same', '--bn-eps', '0.001'))
+            check(cream, ours, 'timm', TF[ours], side, True, ('--padding', 'same', '--bn-eps', '0.001'))
 
 
 main(*sys.argv[1:])

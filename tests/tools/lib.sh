@@ -39,6 +39,20 @@ refuse() {
   grep -qE -- "$pattern" err || fail "cream $*: \"$(cat err)\" does not match /$pattern/"
 }
 
+# What depends on the clock is left out: of metrics.jsonl, and of a study's results.
+without_clock() {
+  sed -E 's/,? ?"(seconds|images_per_second|waited|waited_network|peak_memory)": ?[^,}]*//g' "$1"
+}
+study_without_clock() {
+  sed -E '/"key": "(seconds|memory)", "n"/d; s/, "(seconds|memory)": [^,}]*//g' "$1"
+}
+
+# same_metrics DIR DIR: of two runs.
+same_metrics() {
+  cmp -s <(without_clock "$1/metrics.jsonl") <(without_clock "$2/metrics.jsonl") ||
+    fail "$1 and $2 have different metrics"
+}
+
 contains() { grep -qE -- "$2" "$1" || fail "$1 has no line that matches /$2/"; }
 
 lacks() { ! grep -qE -- "$2" "$1" || fail "$1 has a line that matches /$2/"; }

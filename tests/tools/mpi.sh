@@ -52,16 +52,9 @@ same_run() {
   local file
   for file in "$1"/*; do
     case ${file##*/} in
-      arch*.json | board*.json | *.safetensors)
-        case ${file##*/} in checkpoint*) ;; *) same "$file" "$2/${file##*/}" ;; esac
-        ;;
-      metrics.jsonl)
-        for run in "$1" "$2"; do
-          sed -E 's/, *"(seconds|images_per_second|waited|waited_network|peak_memory)": *[^,}]*//g' \
-            "$run/metrics.jsonl" >"metrics-${run//\//-}"
-        done
-        same "metrics-${1//\//-}" "metrics-${2//\//-}"
-        ;;
+      checkpoint*) ;;
+      arch*.json | board*.json | *.safetensors) same "$file" "$2/${file##*/}" ;;
+      metrics.jsonl) same_metrics "$1" "$2" ;;
     esac
   done
 }

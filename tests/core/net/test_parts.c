@@ -1,23 +1,17 @@
 /* Where a device limits the size of a buffer, the activations of a training lie in several: with the same results, and
  * as the plan says. */
-#include "tests/core/synthetic.h"
+#include "tests/core/micro.h"
 
 #include "core/net/memory.h"
 #include "core/net/net_internal.h"
 #include "core/train/train.h"
-#include "io/config/space_yaml.h"
 
-enum { BATCH = 6, SIDE = 32 };
+enum { BATCH = 6 };
 
 static const cream_path path = {.n_layers = 7, .choice = {0, 0, 1, 2, 3, 0, 2}};
 
 static cream_skeleton skeleton_of(bool fixed) {
-  cream_space space;
-  cream_skeleton skeleton;
-  cream_error err;
-  if (cream_space_load("micro", &space, &err)) fail_msg("%s", err.text);
-  if (cream_skeleton_init(&skeleton, &space, (int[]){1, 2, 2, 2}, SIDE, SYNTHETIC_CLASSES, &err))
-    fail_msg("%s", err.text);
+  const cream_skeleton skeleton = micro_skeleton();
   return fixed ? cream_skeleton_fix(&skeleton, &path) : skeleton;
 }
 
@@ -58,7 +52,7 @@ static float *gradients(cream_backend *backend, size_t largest, int frozen, size
   const cream_path used = frozen ? (cream_path){.n_layers = path.n_layers} : path;
   cream_error err;
   synthetic data;
-  synthetic_open(&data, BATCH, BATCH, SIDE, 9);
+  synthetic_open(&data, BATCH, BATCH, MICRO_SIDE, 9);
   cream_batch batch;
   if (synthetic_read(&data.source, 0, 0, &batch, &err)) fail_msg("%s", err.text);
   cream_tensor x = cream_net_input(net, batch.n, batch.side);

@@ -78,7 +78,6 @@ static void round_trip(void **state) {
   free(second);
 }
 
-/* Padding and epsilon are in the file only where they are not the defaults, and come back. */
 /* The text of an architecture is its file. */
 static void text(void **state) {
   (void)state;
@@ -102,6 +101,7 @@ static void text(void **state) {
   free(saved);
 }
 
+/* Padding and epsilon are in the file only where they are not the defaults, and come back. */
 static void padding_and_epsilon(void **state) {
   (void)state;
   cream_skeleton net = network();

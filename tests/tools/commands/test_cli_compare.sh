@@ -34,11 +34,6 @@ arms:
   none: {search: {teacher: none}}
 END
 
-# What depends on the clock: time and memory.
-without_clock() {
-  sed -E '/"key": "(seconds|memory)", "n"/d; s/, "(seconds|memory)": [^,}]*//g' "$1"
-}
-
 expect 0 compare study.yaml --out a --threads 2
 cp out table
 exists a/study.json a/study.md a/meta-1.log
@@ -87,7 +82,7 @@ for until in b/meta-1/result.json b/meta-2-trained/metrics.jsonl; do
 done
 expect 0 compare study.yaml --out b
 lacks err "^search of meta-1"
-cmp -s <(without_clock a/study.json) <(without_clock b/study.json) || fail "the study that was killed has other results"
+cmp -s <(study_without_clock a/study.json) <(study_without_clock b/study.json) || fail "the study that was killed has other results"
 
 # A study with other settings does not go with what there is.
 sed 's/epochs: 1}/epochs: 2}/' study.yaml >longer.yaml

@@ -12,13 +12,6 @@ search=(search "${small[@]}" --space "$space" --flops "$flops" --epochs 2 --set 
   --set search.meta.every=3 --set search.board.images=32 --set search.board.size=4 --set search.recalibrate=2 --set search.prior=board)
 training=(retrain "${small[@]}" --epochs 2 --set retrain.ema=0.9 --set retrain.dropout=0.2)
 
-without_clock() { sed -E 's/,? ?"(seconds|images_per_second|waited|peak_memory)": ?[^,}]*//g' "$1"; }
-
-same_metrics() {
-  cmp -s <(without_clock "$1/metrics.jsonl") <(without_clock "$2/metrics.jsonl") ||
-    fail "$1 and $2 have different metrics"
-}
-
 same_summary() {
   cmp -s <(cut -d, -f1-8 "$1/summary.csv") <(cut -d, -f1-8 "$2/summary.csv") || fail "summaries differ"
 }

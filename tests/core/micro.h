@@ -1,12 +1,9 @@
 /* The supernet of the space micro, and synthetic images for it. */
-#ifndef CREAM_TESTS_OPENCL_MICRO_H
-#define CREAM_TESTS_OPENCL_MICRO_H
-
-#include <math.h>
+#ifndef CREAM_TESTS_CORE_MICRO_H
+#define CREAM_TESTS_CORE_MICRO_H
 
 #include "tests/core/synthetic.h"
 
-#include "device.h"
 #include "io/config/space_yaml.h"
 
 enum { MICRO_SIDE = 32 };
