@@ -144,7 +144,7 @@ typedef struct cream_loss {
 /* Several tensors as one: sum of w[i] * value of x[i] at the size [h,w] of the result. A smaller x is enlarged: pixel
  * (y, x) of the result takes pixel (y*h_x/h, x*w_x/w), rounded down (nearest neighbour). A larger one has
  * 2h or 2h-1 rows (and columns alike), of which the result takes the maximum of 3x3 windows, stride 2, padding 1; of
- * equal values the first in the order of rows has the gradient. */
+ * equal values the first in the order of rows has the gradient. No x and no node of a sink has a gate. */
 enum { CREAM_FUSE_MAX = 3 };
 typedef struct cream_fuse {
   int n; /* 1..CREAM_FUSE_MAX */
@@ -152,6 +152,21 @@ typedef struct cream_fuse {
   cream_buf weight;  /* v [n]: w[i] = r[i] / (sum of r + 1e-4), r = max(v, 0); absent: w[i] = 1 */
   cream_buf dweight; /* [n], written (=) by backward; absent: not computed */
 } cream_fuse;
+
+/* Rows or columns [first, end). */
+typedef struct cream_rows {
+  int first, end;
+} cream_rows;
+/* Those of an x of `from` rows that row `at` of a result of `to` rows is made of. */
+static inline cream_rows cream_fuse_sources(int from, int to, int at) {
+  if (from <= to) return (cream_rows){at * from / to, at * from / to + 1};
+  return (cream_rows){at > 0 ? 2 * at - 1 : 0, 2 * at + 2 < from ? 2 * at + 2 : from};
+}
+/* Rows of a result of `to` rows that read row `at` of an x of `from` rows. */
+static inline cream_rows cream_fuse_readers(int from, int to, int at) {
+  if (from <= to) return (cream_rows){(at * to + from - 1) / from, ((at + 1) * to + from - 1) / from};
+  return (cream_rows){at / 2, (at + 1) / 2 + 1 < to ? (at + 1) / 2 + 1 : to};
+}
 
 /* The losses of a detector, of entries that have a class (foreground) or none, each with a factor f:
  * sum over entries and classes of f * focal(logit), where with p = sigmoid(logit)
