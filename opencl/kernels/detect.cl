@@ -173,13 +173,13 @@ ROW void detect_losses(IN(logits), IN(deltas), IN(labels), IN(targets), BUF(dlog
   rows[2] = foreground;
 }
 
-/* result [4] from rows [groups][3]. */
-ROW void detect_loss(IN(rows), BUF(result), const int groups, const float box) {
+/* result [4] from rows [count][3]. */
+ROW void detect_loss(IN(rows), BUF(result), const int count, const float box) {
   __local float space[ITEMS];
   AT(rows);
   AT(result);
   float of_classes = 0.0f, of_boxes = 0.0f, foreground = 0.0f;
-  for (int g = (int)get_local_id(0); g < groups; g += ITEMS) {
+  for (int g = (int)get_local_id(0); g < count; g += ITEMS) {
     of_classes += rows[g * 3];
     of_boxes += rows[g * 3 + 1];
     foreground += rows[g * 3 + 2];
