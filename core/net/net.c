@@ -269,6 +269,10 @@ int cream_net_classifier_slices(const cream_net *net, cream_slice *slices) {
   return linear_slices(net, &net->linear.units[net->linear.n_units - 1], slices);
 }
 
+bool cream_net_in_backbone(const cream_net *net, const cream_param *param) {
+  return !net->tail || param->offset < (param->statistic ? net->tail->statistics.at : net->linear.w);
+}
+
 size_t cream_net_frozen_statistics(const cream_net *net) {
   const cream_path path = cream_skeleton_first_path(&net->skeleton);
   if (net->options.frozen == 0) return 0;

@@ -140,6 +140,10 @@ cream_buf cream_net_dlogits(cream_net *);
  * the same way. "The classifier" of slices is everything after the backbone, which dropout does not touch; there is no
  * teacher. */
 
+/* The cost of neck and heads on an image of side x side pixels; cream_costs (complexity.h) has that of the backbone. */
+cream_cost cream_net_tail_cost(const cream_net *, int side);
+/* Whether a parameter belongs to the backbone, and not to a detector's neck or heads. */
+bool cream_net_in_backbone(const cream_net *, const cream_param *);
 /* Entries of n images. */
 size_t cream_net_entries(const cream_net *, int n, int side);
 /* Elements of the outputs of n images; of a classifier n * classes. */

@@ -6,6 +6,10 @@ static size_t value_elements(const cream_net *net, const net_tail_value *value, 
   return net->backend->tensor_size(net->backend, n, side, side, value->channels);
 }
 
+static double weights_of(const cream_unit_shape *s) {
+  return (double)s->cout * (s->depthwise ? 1 : s->cin) * s->kernel * s->kernel;
+}
+
 /* ---- sizes ------------------------------------------------------------------------------------------- */
 
 /* Whether two values are needed at the same time, in the forward as in the backward pass. */
@@ -68,9 +72,7 @@ cream_status net_detect_plan(cream_net *net, cream_error *err) {
   t->gradients_size += t->values_size;
   for (int u = 0; u < t->n_units; u++) {
     const cream_unit_shape *s = &t->units[u].shape;
-    const size_t weight =
-        (size_t)s->cout * (size_t)(s->depthwise ? 1 : s->cin) * (size_t)(s->kernel * s->kernel);
-    t->spare_size = net_max(t->spare_size, net_aligned(weight) + net_aligned((size_t)s->cout));
+    t->spare_size = net_max(t->spare_size, net_aligned((size_t)weights_of(s)) + net_aligned((size_t)s->cout));
   }
   for (int o = 0; o < t->n_ops; o++) {
     const net_tail_op *op = &t->ops[o];
@@ -196,4 +198,29 @@ size_t cream_net_output_count(const cream_net *net, int n, int side) {
 
 cream_buf cream_net_deltas(const cream_net *net, cream_buf outputs, int n, int side) {
   return cream_buf_at(outputs, cream_net_entries(net, n, side) * (size_t)net->skeleton.classes);
+}
+
+/* ---- cost -------------------------------------------------------------------------------------------- */
+
+cream_cost cream_net_tail_cost(const cream_net *net, int side) {
+  const net_tail *t = net->tail;
+  const cream_detect_grid grid = cream_detect_grid_of(&net->skeleton.detect, side);
+  cream_cost cost = {0};
+  for (int o = 0; o < t->n_ops; o++) {
+    const net_tail_op *op = &t->ops[o];
+    const double cells = grid.side[t->values[op->out].level], pixels = cells * cells;
+    const double outputs = pixels * t->values[op->out].channels;
+    if (op->fuse) {
+      cost.macs += op->n * outputs;
+      if (op->weighted) cost.params += op->n;
+      continue;
+    }
+    cost.macs += pixels * weights_of(&t->units[op->unit].shape);
+    cost.activations += outputs;
+    if (op->bn >= 0) cost.bn_outputs += outputs;
+  }
+  for (int u = 0; u < t->n_units; u++)
+    cost.params += weights_of(&t->units[u].shape) + (t->units[u].bare ? 0 : t->units[u].shape.cout);
+  for (int b = 0; b < t->n_bns; b++) cost.params += 2.0 * t->bns[b].channels;
+  return cost;
 }
