@@ -257,12 +257,10 @@ static char *add_boxes(onnx_detect *d, char *deltas) {
   growth = add_product(d, "Min", growth, add_limit(d, "boxes/most", 2, logf(1000.0f / 16)));
   char *half = add_product(d, "Mul", onnx_add_after(d->onnx, "Exp", growth)->output, sizes);
   half = add_product(d, "Mul", half, add_limit(d, "boxes/half", 3, 0.5f));
+  char *near = add_product(d, "Sub", centre, half), *far = add_product(d, "Add", half, centre);
   onnx_node *n = onnx_add_named(d->onnx, "Concat", "boxes/edges");
-  onnx_add_input(n, add_product(d, "Sub", centre, half));
-  onnx_node *far = onnx_add_named(d->onnx, "Add", "boxes/far");
-  onnx_add_input(far, centre);
-  onnx_add_input(far, half);
-  onnx_add_input(n, far->output);
+  onnx_add_input(n, near);
+  onnx_add_input(n, far);
   onnx_add_int(n, "axis", 2);
   const float side = (float)cream_net_skeleton(d->net)->resolution;
   return add_clip(d, n->output, add_limit(d, "zero", 0, 0), add_limit(d, "boxes/side", 4, side));
