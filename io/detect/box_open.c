@@ -2,8 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "box_formats.h"
+#include "io/base/file.h"
 
 static const struct {
   const char *name, *usage;
@@ -80,20 +82,49 @@ static cream_box_format format_of(const char *spec) {
   return (cream_box_format)i;
 }
 
-cream_status cream_box_set_open(const char *spec, cream_box_use use, cream_box_set **set, cream_error *err) {
-  cream_box_format format = format_of(spec);
-  if (format == CREAM_BOX_FORMAT_COUNT) {
-    char known[256] = "";
-    for (int i = 0; i < CREAM_BOX_FORMAT_COUNT; i++) {
-      size_t used = strlen(known);
-      snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", formats[i].usage);
-    }
-    return cream_fail(err, CREAM_BAD_CONFIG, "data: unknown format '%.200s'; expected one of: %s", spec,
-                      known);
-  }
-  cream_box_place place;
+/* Finds the format and parses what follows it. */
+static cream_status parse_spec(const char *spec, cream_box_format *format, cream_box_place *place,
+                               cream_error *err) {
   const char *colon = strchr(spec, ':');
-  cream_status status = parse(spec, colon ? colon + 1 : "", formats[format].usage, &place, err);
+  *format = format_of(spec);
+  if (*format != CREAM_BOX_FORMAT_COUNT)
+    return parse(spec, colon ? colon + 1 : "", formats[*format].usage, place, err);
+  char known[256] = "";
+  for (int i = 0; i < CREAM_BOX_FORMAT_COUNT; i++) {
+    size_t used = strlen(known);
+    snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", formats[i].usage);
+  }
+  return cream_fail(err, CREAM_BAD_CONFIG, "data: unknown format '%.200s'; expected one of: %s", spec, known);
+}
+
+cream_status cream_box_spec_absolute(const char *spec, char *text, size_t size, cream_error *err) {
+  cream_box_format format;
+  cream_box_place place;
+  char folder[CREAM_MAX_FILE_NAME];
+  cream_status status = parse_spec(spec, &format, &place, err);
+  if (status) return status;
+  if (!getcwd(folder, sizeof folder))
+    return cream_fail(err, CREAM_FAILED, "cannot find the current folder: %s", strerror(errno));
+  const char *options = strchr(spec, ':') + 1 + strlen(place.paths);
+  const bool several = strchr(formats[format].usage, ',') != NULL; /* paths, separated by commas */
+  size_t used = (size_t)snprintf(text, size, "%s:", formats[format].name);
+  for (const char *at = place.paths; at && used < size;) {
+    const char *comma = several ? strchr(at, ',') : NULL;
+    int length = comma ? (int)(comma - at) : (int)strlen(at);
+    used += (size_t)snprintf(text + used, size - used, "%s%s%.*s%s", *at == '/' ? "" : folder,
+                             *at == '/' ? "" : "/", length, at, comma ? "," : "");
+    at = comma ? comma + 1 : NULL;
+  }
+  if (used < size) used += (size_t)snprintf(text + used, size - used, "%s", options);
+  if (used < size) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG, "data: '%.60s...' is longer than %zu bytes with absolute paths",
+                    spec, size - 1);
+}
+
+cream_status cream_box_set_open(const char *spec, cream_box_use use, cream_box_set **set, cream_error *err) {
+  cream_box_format format;
+  cream_box_place place;
+  cream_status status = parse_spec(spec, &format, &place, err);
   if (status) return status;
   cream_box_builder *builder = cream_box_builder_create(formats[format].name, use == CREAM_BOX_TRUTH);
   if (!builder) return cream_fail_memory(err, sizeof **set, "the data set");

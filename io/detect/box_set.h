@@ -80,6 +80,10 @@ typedef enum cream_box_use {
 cream_status cream_box_set_open(const char *spec, cream_box_use, cream_box_set **, cream_error *);
 void cream_box_set_free(cream_box_set *);
 
+/* Writes `spec` with absolute paths where it has relative ones, so that it has the same meaning in any current folder.
+ * CREAM_BAD_CONFIG: it is malformed, or the result is longer than size - 1 bytes. `text` may not be `spec`. */
+cream_status cream_box_spec_absolute(const char *spec, char *text, size_t size, cream_error *);
+
 /* Images of a part without boxes. */
 size_t cream_box_set_without(const cream_box_set *, cream_part);
 

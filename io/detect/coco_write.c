@@ -9,7 +9,7 @@ static void put_images(cream_json *json, const cream_box_part *part, char *const
   cream_json_array(json, "images", true);
   for (size_t i = 0; i < part->count; i++) {
     cream_json_object(json, NULL, false);
-    cream_json_integer(json, "id", (uint64_t)part->images[i].id);
+    cream_json_number(json, "id", (double)part->images[i].id);
     cream_json_string(json, "file_name", names[i]);
     cream_json_integer(json, "width", (uint64_t)part->images[i].width);
     cream_json_integer(json, "height", (uint64_t)part->images[i].height);
@@ -34,8 +34,8 @@ static void put_annotations(cream_json *json, const cream_box_set *set, const cr
     for (size_t b = part->first[i]; b < part->first[i + 1]; b++) {
       cream_json_object(json, NULL, false);
       cream_json_integer(json, "id", b + 1);
-      cream_json_integer(json, "image_id", (uint64_t)part->images[i].id);
-      cream_json_integer(json, "category_id", (uint64_t)set->categories[part->boxes[b].label]);
+      cream_json_number(json, "image_id", (double)part->images[i].id);
+      cream_json_number(json, "category_id", (double)set->categories[part->boxes[b].label]);
       put_box(json, &part->boxes[b]);
       cream_json_number(json, "area", part->areas[b]);
       cream_json_integer(json, "iscrowd", part->boxes[b].crowd);
@@ -55,7 +55,7 @@ static cream_status write_part(const cream_box_set *set, const char *path, cream
   cream_json_array(&json, "categories", true);
   for (int c = 0; c < set->classes; c++) {
     cream_json_object(&json, NULL, false);
-    cream_json_integer(&json, "id", (uint64_t)set->categories[c]);
+    cream_json_number(&json, "id", (double)set->categories[c]);
     cream_json_string(&json, "name", set->class_names[c]);
     cream_json_end(&json);
   }

@@ -1,6 +1,8 @@
 /* cream detect data check. */
 #include <stdlib.h>
 
+#include <xxhash.h>
+
 #include "detect.h"
 #include "io/base/json.h"
 #include "io/base/parallel.h"
@@ -14,6 +16,7 @@ typedef struct checker {
   const cream_box_set *set;
   cream_image *images;  /* [threads] */
   char (*reasons)[512]; /* [images of both parts]; "": it can be used */
+  uint64_t *hashes;     /* [images of both parts]: of their pixels; 0: it cannot be used */
 } checker;
 
 detect_counts detect_count(const cream_box_set *set, cream_part part) {
@@ -49,6 +52,27 @@ static void look_at(void *context, int thread, size_t i) {
     snprintf(self->reasons[i], sizeof self->reasons[i],
              "%.300s: the image has %d x %d pixels, but its boxes are for %d x %d", of->path, image->width,
              image->height, of->width, of->height);
+  if (self->reasons[i][0]) return;
+  uint64_t shape = (uint64_t)image->width << 32 | (uint64_t)image->height;
+  size_t bytes = (size_t)image->width * (size_t)image->height * 3;
+  self->hashes[i] = XXH3_64bits_withSeed(image->pixels, bytes, shape) | 1;
+}
+
+static int by_value(const void *a, const void *b) {
+  const uint64_t *x = a, *y = b;
+  return *x < *y ? -1 : *x > *y;
+}
+
+/* Test images with the same pixels as a training image. Sorts the hashes of the training images. */
+static size_t count_duplicates(const checker *self) {
+  const size_t n_train = self->set->parts[CREAM_PART_TRAIN].count;
+  size_t found = 0;
+  if (n_train) qsort(self->hashes, n_train, sizeof *self->hashes, by_value);
+  for (size_t i = 0; n_train && i < self->set->parts[CREAM_PART_TEST].count; i++) {
+    const uint64_t *hash = &self->hashes[n_train + i];
+    found += *hash && bsearch(hash, self->hashes, n_train, sizeof *hash, by_value);
+  }
+  return found;
 }
 
 /* Boxes by COCO's ranges of areas. */
@@ -87,7 +111,8 @@ static size_t print_report(const checker *self, size_t count, const detect_count
   for (int c = 0; c < set->classes; c++)
     printf("class       %s: %zu training and %zu test boxes\n", set->class_names[c], counts[0].of_class[c],
            counts[1].of_class[c]);
-  printf("unusable    %zu images\n", unusable);
+  printf("unusable    %zu images\nduplicates  %zu test images are also training images\n", unusable,
+         count_duplicates(self));
   return unusable;
 }
 
@@ -143,6 +168,7 @@ static size_t write_report(const checker *self, size_t count, const detect_count
     unusable++;
   }
   cream_json_end(&json);
+  cream_json_integer(&json, "duplicates", count_duplicates(self));
   cream_json_end(&json);
   putchar('\n');
   return unusable;
@@ -172,8 +198,9 @@ cream_status detect_check(const detect_options *options, cream_error *err) {
   size_t count = set->parts[0].count + set->parts[1].count, threads = (size_t)options->threads;
   checker self = {.set = set,
                   .images = calloc(threads, sizeof *self.images),
-                  .reasons = calloc(count + 1, sizeof *self.reasons)};
-  if (self.images && self.reasons) {
+                  .reasons = calloc(count + 1, sizeof *self.reasons),
+                  .hashes = calloc(count + 1, sizeof *self.hashes)};
+  if (self.images && self.reasons && self.hashes) {
     cream_parallel(options->threads, count, look_at, &self);
     status = report(&self, count, options->json, err);
   } else {
@@ -182,6 +209,7 @@ cream_status detect_check(const detect_options *options, cream_error *err) {
   for (size_t i = 0; self.images && i < threads; i++) cream_image_free(&self.images[i]);
   free(self.images);
   free(self.reasons);
+  free(self.hashes);
   cream_box_set_free(set);
   return status;
 }

@@ -114,6 +114,22 @@ static void test_split(void **state) {
   cream_box_set_free(set);
 }
 
+/* Relative paths become absolute; options stay. */
+static void test_absolute(void **state) {
+  char text[1024], folder[512], expected[2048];
+  (void)state;
+  assert_non_null(getcwd(folder, sizeof folder));
+  assert_int_equal(cream_box_spec_absolute("COCO:a b,/c.json,val=0.3,seed=2", text, sizeof text, &error),
+                   CREAM_OK);
+  snprintf(expected, sizeof expected, "coco:%s/a b,/c.json,val=0.3,seed=2", folder);
+  assert_string_equal(text, expected);
+  assert_int_equal(cream_box_spec_absolute("voc:a,b", text, sizeof text, &error), CREAM_OK);
+  snprintf(expected, sizeof expected, "voc:%s/a,b", folder);
+  assert_string_equal(text, expected);
+  assert_fails(cream_box_spec_absolute("yolo:a", text, 8, &error), CREAM_BAD_CONFIG, error,
+               "longer than 7 bytes");
+}
+
 /* ---- Pascal VOC -------------------------------------------------------------------------------------- */
 
 #define OBJECT(name, edges, more)                                                                            \
@@ -349,11 +365,12 @@ static void test_round(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_coco),         cmocka_unit_test(test_coco_truth),
-      cmocka_unit_test(test_coco_refused), cmocka_unit_test(test_split),
-      cmocka_unit_test(test_voc),          cmocka_unit_test(test_voc_from_zero),
-      cmocka_unit_test(test_voc_refused),  cmocka_unit_test(test_yolo),
-      cmocka_unit_test(test_yolo_refused), cmocka_unit_test(test_round),
+      cmocka_unit_test(test_coco),          cmocka_unit_test(test_coco_truth),
+      cmocka_unit_test(test_coco_refused),  cmocka_unit_test(test_split),
+      cmocka_unit_test(test_absolute),      cmocka_unit_test(test_voc),
+      cmocka_unit_test(test_voc_from_zero), cmocka_unit_test(test_voc_refused),
+      cmocka_unit_test(test_yolo),          cmocka_unit_test(test_yolo_refused),
+      cmocka_unit_test(test_round),
   };
   return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -37,6 +37,10 @@ expect 0 detect data convert --data yolo:data --to voc --copy --out copied
 [ -f copied/JPEGImages/a.png ] && [ ! -L copied/JPEGImages/a.png ] || fail "images are not copied"
 refuse 2 'made1 has files in it; expected a new or an empty folder' detect data convert --data yolo:data --out made1
 
+both=coco:made1/images,made1/annotations/train.json
+expect 0 detect data check --data "$both,${both#coco:}"
+contains out '^duplicates +2 test images are also training images'
+
 expect 0 detect data sheet --data yolo:data --side 64 --out sheet.png
 contains out '^#[0-9a-f]{6} +cat: 1 boxes'
 cp sheet.png first.png
