@@ -14,7 +14,7 @@ exists "$doc"/{README.md,LICENSE,CHANGELOG.md,tools/demo.yaml,docs/guide.md,docs
   "$prefix"/share/man/man1/cream.1 "$prefix"/share/bash-completion/completions/cream
 
 for command in $("$cream" --help | awk '/^  [a-z]/ {print $1}'); do "$cream" "$command" --help; done >help.txt
-sed 's/\\-/-/g' "$prefix/share/man/man1/cream.1" >manual.txt
+sed 's/\\-/-/g' "$prefix"/share/man/man1/*.1 >manual.txt
 contains manual.txt 'share/doc/cream'
 "$cream" --help >usage.txt
 contains usage.txt 'share/doc/cream'

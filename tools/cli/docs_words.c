@@ -1,0 +1,50 @@
+#include <string.h>
+
+#include "docs.h"
+#include "io/config/settings.h"
+
+docs_argument docs_argument_of(const cli_option *option) {
+  if (!option->argument) return DOCS_NONE;
+  if (option->kind == CLI_SET) return DOCS_BEGINNING;
+  if (option->words) {
+    const char *first = option->words[0];
+    return first && first[strlen(first) - 1] == '=' ? DOCS_BEGINNING : DOCS_WORDS;
+  }
+  if (option->names || strstr(option->argument, "FILE")) return DOCS_FILE;
+  return strstr(option->argument, "DIR") ? DOCS_FOLDER : DOCS_VALUE;
+}
+
+void docs_put_words(FILE *out, const cli_command *command, const cli_option *option, const char *before,
+                    const char *after) {
+  const char *const *words = option->names ? option->names() : option->words;
+  for (; words && *words; words++) fprintf(out, "%s%s%s", before, *words, after);
+  const char *key;
+  for (int i = 0; option->kind == CLI_SET && (key = cream_settings_key(i)); i++)
+    if (cli_reads_setting(command, key)) fprintf(out, "%s%s=%s", before, key, after);
+}
+
+char *docs_function(const docs_book *book, char *text, size_t size) {
+  snprintf(text, size, "_%s", book->program);
+  for (char *at = text; *at; at++)
+    if (*at == '-') *at = '_';
+  return text;
+}
+
+void docs_put_quoted(FILE *out, const char *text, const char *quote, const char *escaped) {
+  fputc('\'', out);
+  for (; *text; text++) {
+    if (*text == '\'') {
+      fputs(quote, out);
+      continue;
+    }
+    if (strchr(escaped, *text)) fputc('\\', out);
+    fputc(*text, out);
+  }
+  fputc('\'', out);
+}
+
+bool docs_divides_options(const cli_command *command) {
+  for (int i = 0; i < command->n_options; i++)
+    if (command->options[i].only) return true;
+  return false;
+}
