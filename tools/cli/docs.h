@@ -40,8 +40,9 @@ docs_argument docs_argument_of(const cli_option *);
 void docs_put_words(FILE *, const cli_command *, const cli_option *, const char *before, const char *after);
 /* "_cream_nas": the beginning of names of functions. Returns `text`. */
 char *docs_function(const docs_book *, char *text, size_t size);
-/* Text in single quotes: `quote` replaces a single quote, and a backslash stands before each character of `escaped`. */
-void docs_put_quoted(FILE *, const char *text, const char *quote, const char *escaped);
+/* Text for a place between single quotes: `quote` replaces a single quote, and a backslash stands before each character of
+ * `escaped`. */
+void docs_put_text(FILE *, const char *text, const char *quote, const char *escaped);
 /* Whether options of the command belong to one of its subcommands alone. */
 bool docs_divides_options(const cli_command *);
 

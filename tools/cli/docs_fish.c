@@ -2,8 +2,11 @@
 
 #include "docs.h"
 
+/* Text in quotes, and the end of the line. */
 static void put_text(FILE *out, const char *text) {
-  docs_put_quoted(out, text, "\\'", "\\");
+  fputc('\'', out);
+  docs_put_text(out, text, "\\'", "\\");
+  fputs("'\n", out);
 }
 
 /* "complete -c PROGRAM -n CONDITION": the command, and where some are given, one of its subcommands. */
@@ -40,7 +43,6 @@ static void put_option(FILE *out, const docs_book *book, const char *function, c
   }
   fputs(" -d ", out);
   put_text(out, option->help);
-  fputc('\n', out);
 }
 
 /* Subcommands, and what the arguments can be. */
@@ -49,7 +51,6 @@ static void put_words(FILE *out, const docs_book *book, const char *function, co
     fprintf(out, "complete -c %s -n '_%s_begins %s' -a %s -d ", book->program, function, command->name,
             command->subcommands[i].name);
     put_text(out, command->subcommands[i].summary);
-    fputc('\n', out);
   }
   if (command->names) {
     fprintf(out, "complete -c %s -n '_%s_begins %s' -a '", book->program, function, command->name);
@@ -85,7 +86,6 @@ void docs_fish(FILE *out, const docs_book *book) {
     if (command->hidden) continue;
     fprintf(out, "complete -c %s -n _%s_none -a %s -d ", book->program, function, command->name);
     put_text(out, command->summary);
-    fputc('\n', out);
     put_words(out, book, function, command);
     const cli_option *option;
     for (int o = 0; (option = cli_option_at(command, o)); o++)

@@ -30,8 +30,7 @@ char *docs_function(const docs_book *book, char *text, size_t size) {
   return text;
 }
 
-void docs_put_quoted(FILE *out, const char *text, const char *quote, const char *escaped) {
-  fputc('\'', out);
+void docs_put_text(FILE *out, const char *text, const char *quote, const char *escaped) {
   for (; *text; text++) {
     if (*text == '\'') {
       fputs(quote, out);
@@ -40,7 +39,6 @@ void docs_put_quoted(FILE *out, const char *text, const char *quote, const char 
     if (strchr(escaped, *text)) fputc('\\', out);
     fputc(*text, out);
   }
-  fputc('\'', out);
 }
 
 bool docs_divides_options(const cli_command *command) {

@@ -5,9 +5,9 @@
 /* The characters that _arguments and _describe give a meaning. */
 #define IN_SPECIFICATION "[]:\\"
 
-/* The help line of an option, without its default. */
+/* Inside single quotes. No quotes meet, which the option rcquotes would read as one. */
 static void put_text(FILE *out, const char *text) {
-  docs_put_quoted(out, text, "'\\''", IN_SPECIFICATION);
+  docs_put_text(out, text, "'\\''", IN_SPECIFICATION);
 }
 
 /* ":message:action" of an option's argument. */
@@ -24,22 +24,20 @@ static void put_argument(FILE *out, const cli_command *command, const cli_option
     fputs(":", out);
     break;
   case DOCS_FOLDER:
-    fputs(":'_files -/'", out);
+    fputs(":_files -/", out);
     break;
   case DOCS_BEGINNING:
-    fprintf(out, ":' %s_beginning", function);
+    fprintf(out, ": %s_beginning", function);
     docs_put_words(out, command, option, " ", "");
-    fputc('\'', out);
     break;
   case DOCS_WORDS:
-    fputs(":'(", out);
+    fputs(":(", out);
     docs_put_words(out, command, option, "", " ");
-    fputs(")'", out);
+    fputs(")", out);
     break;
   case DOCS_FILE:
-    fprintf(out, ":' %s_file", function);
+    fprintf(out, ": %s_file", function);
     docs_put_words(out, command, option, " ", "");
-    fputc('\'', out);
     break;
   }
 }
@@ -49,14 +47,13 @@ static void put_option(FILE *out, const cli_command *command, const cli_option *
   const bool repeats = option->kind == CLI_SET || option->kind == CLI_CALL || option->kind == CLI_CONFIG;
   fputs("      ", out);
   if (option->letter)
-    fprintf(out, "'(-%c --%s)'{-%c,--%s}", option->letter, option->name, option->letter, option->name);
+    fprintf(out, "'(-%c --%s)'{-%c,--%s}'[", option->letter, option->name, option->letter, option->name);
   else
-    fprintf(out, "'%s--%s%s'", repeats ? "*" : "", option->name, option->argument ? "=" : "");
-  fputs("'['", out);
+    fprintf(out, "'%s--%s%s[", repeats ? "*" : "", option->name, option->argument ? "=" : "");
   put_text(out, option->help);
-  fputs("']'", out);
+  fputc(']', out);
   put_argument(out, command, option, function);
-  fputs(" \\\n", out);
+  fputs("' \\\n", out);
 }
 
 /* The call of _arguments for a command or one of its subcommands; what follows the options. */
@@ -79,11 +76,11 @@ static void put_call(FILE *out, const cli_command *command, int subcommand, cons
 
 /* A list for _describe: "name:summary". */
 static void put_described(FILE *out, const char *name, const char *summary) {
-  fputs("    ", out);
-  docs_put_quoted(out, name, "'\\''", IN_SPECIFICATION);
-  fputs("':'", out);
+  fputs("    '", out);
+  put_text(out, name);
+  fputc(':', out);
   put_text(out, summary);
-  fputc('\n', out);
+  fputs("'\n", out);
 }
 
 static void put_command(FILE *out, const cli_command *command, const char *function) {

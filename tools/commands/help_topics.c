@@ -74,7 +74,7 @@ static void topic_settings(FILE *out) {
 static void topic_data(FILE *out) {
 #define FORMAT(name, usage, summary) fprintf(out, "  %-24s%s\n", usage, summary);
 #define IMAGES(name, word, extensions, magic, present)                                                       \
-  if (*(extensions)) fprintf(out, "  %-8s%-16s%s\n", word, extensions, (present) ? "" : "not in this build");
+  if (*(extensions)) fprintf(out, "  %-8s%s%s\n", word, extensions, (present) ? "" : ": not in this build");
   fputs("--data names a data set:\n\n", out);
   CREAM_DATASET_FORMATS(FORMAT)
   fputs("\nFormats of image files:\n\n", out);
@@ -197,7 +197,7 @@ static void topic_exit_codes(FILE *out) {
 }
 
 static void topic_environment(FILE *out) {
-#define VARIABLE(name, effect) fprintf(out, "  %-31s%s\n", name, effect);
+#define VARIABLE(name, effect) fprintf(out, "  %-32s%s\n", name, effect);
   ENVIRONMENT(VARIABLE)
 #undef VARIABLE
 }

@@ -21,7 +21,7 @@ contains usage.txt 'share/doc/cream'
 python3 - "$doc" help.txt manual.txt usage.txt <<'PYTHON' || fail "the documentation names files that are not installed"
 import glob, os, re, sys
 root, problems, count = sys.argv[1], [], 0
-files = [f for f in glob.glob(root + '/**/*', recursive=True) if os.path.isfile(f)] + sys.argv[2:]
+files = [f for f in glob.glob(root + '/**/*', recursive=True) if os.path.isfile(f) and not f.endswith('.png')] + sys.argv[2:]
 for name in files:
     text = open(name).read()
     targets = []
