@@ -43,6 +43,12 @@ char *docs_function(const docs_book *, char *text, size_t size);
 /* Text for a place between single quotes: `quote` replaces a single quote, and a backslash stands before each character of
  * `escaped`. */
 void docs_put_text(FILE *, const char *text, const char *quote, const char *escaped);
+/* A subcommand can have two words: the length of the first one, and whether the i-th subcommand is the first to begin with
+ * its first word. */
+int docs_first_word(const char *name);
+bool docs_begins(const cli_command *, int i);
+/* A pattern of `case` for the two words that follow the command: 'data check'), or 'eval '*). */
+void docs_put_pattern(FILE *, const char *name);
 /* Whether options of the command belong to one of its subcommands alone. */
 bool docs_divides_options(const cli_command *);
 

@@ -17,18 +17,35 @@ static void put_options(FILE *out, const cli_command *command, int subcommand) {
     if (subcommand < 0 ? !option->only : option->only >> subcommand & 1) fprintf(out, " --%s", option->name);
 }
 
+/* What follows the first word of subcommands of two words. */
+static void put_second_words(FILE *out, const cli_command *command) {
+  for (int i = 0; i < command->n_subcommands; i++) {
+    const char *name = command->subcommands[i].name;
+    const int first = docs_first_word(name);
+    if (name[first])
+      fprintf(out, "    [ \"$COMP_CWORD\" -eq 3 ] && [ \"${COMP_WORDS[2]}\" = %.*s ] && second+='%s'\n",
+              first, name, name + first);
+  }
+}
+
 static void put_command(FILE *out, const cli_command *command) {
   fprintf(out, "  %s)\n    options='", command->name);
   put_options(out, command, -1);
   fputs("' words='", out);
-  for (int i = 0; i < command->n_subcommands; i++) fprintf(out, " %s", command->subcommands[i].name);
+  for (int i = 0; i < command->n_subcommands; i++)
+    if (docs_begins(command, i)) {
+      const char *name = command->subcommands[i].name;
+      fprintf(out, " %.*s", docs_first_word(name), name);
+    }
   const char *const *names = command->names ? command->names() : NULL;
   for (; names && *names; names++) fprintf(out, " %s", *names);
   fputs("'\n", out);
+  put_second_words(out, command);
   if (docs_divides_options(command)) {
-    fputs("    case ${COMP_WORDS[2]} in\n", out);
+    fputs("    case \"${COMP_WORDS[2]} ${COMP_WORDS[3]}\" in\n", out);
     for (int i = 0; i < command->n_subcommands; i++) {
-      fprintf(out, "    %s) options+='", command->subcommands[i].name);
+      docs_put_pattern(out, command->subcommands[i].name);
+      fputs(" options+='", out);
       put_options(out, command, i);
       fputs("' ;;\n", out);
     }
@@ -80,7 +97,8 @@ static void put_own_case(FILE *out, const cli_command *command, const cli_option
   char *text = offer(command, option);
   int i = 0;
   while (i < all->n && strcmp(all->names[i], option->name) != 0) i++;
-  if (text && *text && i == all->n && i < (int)(sizeof all->names / sizeof *all->names)) {
+  CREAM_ASSERT(i < (int)(sizeof all->names / sizeof *all->names));
+  if (text && *text && i == all->n) {
     all->names[i] = option->name;
     all->texts[i] = text;
     all->n++;
@@ -108,7 +126,7 @@ void docs_bash(FILE *out, const docs_book *book) {
   char function[64];
   docs_function(book, function, sizeof function);
   fprintf(out, "# bash completion for %s: made by `cream docs bash`\n\n%s() {\n", book->program, function);
-  fputs("  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options= words=\n"
+  fputs("  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options= words= second=\n"
         "  if [ \"$word\" = = ]; then\n"
         "    word=\n"
         "  elif [ \"$before\" = = ]; then\n"
@@ -130,6 +148,8 @@ void docs_bash(FILE *out, const docs_book *book) {
           "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
           "  elif [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$words\" ]; then\n"
           "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+          "  elif [ -n \"$second\" ]; then\n"
+          "    COMPREPLY=($(compgen -W \"$second\" -- \"$word\"))\n"
           "  else\n"
           "    COMPREPLY=($(compgen -f -- \"$word\"))\n"
           "  fi\n"

@@ -14,7 +14,7 @@ static void put_begin(FILE *out, const docs_book *book, const char *function, co
                       unsigned only) {
   fprintf(out, "complete -c %s -n '_%s_is %s", book->program, function, command->name);
   for (int i = 0; i < command->n_subcommands; i++)
-    if (only >> i & 1) fprintf(out, " %s", command->subcommands[i].name);
+    if (only >> i & 1) fprintf(out, " \"%s\"", command->subcommands[i].name);
   fputc('\'', out);
 }
 
@@ -45,13 +45,26 @@ static void put_option(FILE *out, const docs_book *book, const char *function, c
   put_text(out, option->help);
 }
 
+/* A subcommand: its word, or the first and the second one. */
+static void put_subcommand(FILE *out, const docs_book *book, const char *function, const cli_command *command,
+                           int i) {
+  const char *name = command->subcommands[i].name, *summary = command->subcommands[i].summary;
+  const int first = docs_first_word(name);
+  const bool two = name[first] != '\0';
+  if (docs_begins(command, i)) {
+    fprintf(out, "complete -c %s -n '_%s_begins %s' -a %.*s -d ", book->program, function, command->name,
+            first, name);
+    put_text(out, two ? command->summary : summary);
+  }
+  if (!two) return;
+  fprintf(out, "complete -c %s -n '_%s_begins %s %.*s' -a%s -d ", book->program, function, command->name,
+          first, name, name + first);
+  put_text(out, summary);
+}
+
 /* Subcommands, and what the arguments can be. */
 static void put_words(FILE *out, const docs_book *book, const char *function, const cli_command *command) {
-  for (int i = 0; i < command->n_subcommands; i++) {
-    fprintf(out, "complete -c %s -n '_%s_begins %s' -a %s -d ", book->program, function, command->name,
-            command->subcommands[i].name);
-    put_text(out, command->subcommands[i].summary);
-  }
+  for (int i = 0; i < command->n_subcommands; i++) put_subcommand(out, book, function, command, i);
   if (command->names) {
     fprintf(out, "complete -c %s -n '_%s_begins %s' -a '", book->program, function, command->name);
     for (const char *const *name = command->names(); *name; name++) fprintf(out, "%s ", *name);
@@ -72,10 +85,12 @@ void docs_fish(FILE *out, const docs_book *book) {
           "function _%s_is\n  set -l words (commandline -opc)\n"
           "  test (count $words) -ge 2; and test \"$words[2]\" = \"$argv[1]\"; or return 1\n"
           "  test (count $argv) -lt 2; and return 0\n"
-          "  test (count $words) -ge 3; and contains -- \"$words[3]\" $argv[2..-1]\nend\n"
-          "# Whether the command is the argument, and nothing follows it yet.\n"
+          "  test (count $words) -ge 3; or return 1\n"
+          "  contains -- \"$words[3]\" $argv[2..-1]; and return 0\n"
+          "  test (count $words) -ge 4; and contains -- \"$words[3] $words[4]\" $argv[2..-1]\nend\n"
+          "# Whether these words are the arguments so far.\n"
           "function _%s_begins\n  set -l words (commandline -opc)\n"
-          "  test (count $words) -eq 2; and test \"$words[2]\" = \"$argv[1]\"\nend\n"
+          "  test (count $words) -ge 2; and test \"$words[2..-1]\" = \"$argv\"\nend\n"
           "function _%s_none\n  test (count (commandline -opc)) -eq 1\nend\n\n",
           function, function, function);
   fprintf(out, "complete -c %s -f\ncomplete -c %s -n _%s_none -l help -s h -d 'print the commands'\n",

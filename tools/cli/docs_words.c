@@ -41,6 +41,25 @@ void docs_put_text(FILE *out, const char *text, const char *quote, const char *e
   }
 }
 
+int docs_first_word(const char *name) {
+  return (int)strcspn(name, " ");
+}
+
+bool docs_begins(const cli_command *command, int i) {
+  const char *name = command->subcommands[i].name;
+  const int first = docs_first_word(name);
+  for (int before = 0; before < i; before++) {
+    const char *other = command->subcommands[before].name;
+    if (docs_first_word(other) == first && !strncmp(other, name, (size_t)first)) return false;
+  }
+  return true;
+}
+
+void docs_put_pattern(FILE *out, const char *name) {
+  const bool two = name[docs_first_word(name)] != '\0';
+  fprintf(out, two ? "    '%s')" : "    '%s '*)", name);
+}
+
 bool docs_divides_options(const cli_command *command) {
   for (int i = 0; i < command->n_options; i++)
     if (command->options[i].only) return true;

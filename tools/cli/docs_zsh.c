@@ -83,18 +83,44 @@ static void put_described(FILE *out, const char *name, const char *summary) {
   fputs("'\n", out);
 }
 
+/* Subcommands with `first` as the first of two words: the second word at its place. */
+static void put_second_words(FILE *out, const cli_command *command, const char *first, int length) {
+  fprintf(out,
+          "    if (( CURRENT == 3 )) && [[ $words[2] == %.*s && $words[3] != -* ]]; then\n    described=(\n",
+          length, first);
+  for (int i = 0; i < command->n_subcommands; i++) {
+    const char *name = command->subcommands[i].name;
+    if (docs_first_word(name) == length && name[length] && !strncmp(name, first, (size_t)length))
+      put_described(out, name + length + 1, command->subcommands[i].summary);
+  }
+  fputs("    )\n    _describe -t subcommands subcommand described\n    return\n    fi\n", out);
+}
+
+static void put_subcommands(FILE *out, const cli_command *command) {
+  fputs("    if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n    described=(\n", out);
+  for (int i = 0; i < command->n_subcommands; i++) {
+    const char *name = command->subcommands[i].name;
+    char first[32];
+    snprintf(first, sizeof first, "%.*s", docs_first_word(name), name);
+    if (docs_begins(command, i))
+      put_described(out, first, name[strlen(first)] ? command->summary : command->subcommands[i].summary);
+  }
+  fputs("    )\n    _describe -t subcommands subcommand described\n    return\n    fi\n", out);
+  for (int i = 0; i < command->n_subcommands; i++) {
+    const char *name = command->subcommands[i].name;
+    if (docs_begins(command, i) && name[docs_first_word(name)])
+      put_second_words(out, command, name, docs_first_word(name));
+  }
+}
+
 static void put_command(FILE *out, const cli_command *command, const char *function) {
   fprintf(out, "  %s)\n", command->name);
-  if (command->n_subcommands) {
-    fputs("    if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n    described=(\n", out);
-    for (int i = 0; i < command->n_subcommands; i++)
-      put_described(out, command->subcommands[i].name, command->subcommands[i].summary);
-    fputs("    )\n    _describe -t subcommands subcommand described\n    return\n    fi\n", out);
-  }
+  if (command->n_subcommands) put_subcommands(out, command);
   if (docs_divides_options(command)) {
-    fputs("    case $words[2] in\n", out);
+    fputs("    case \"$words[2] $words[3]\" in\n", out);
     for (int i = 0; i < command->n_subcommands; i++) {
-      fprintf(out, "    %s)\n", command->subcommands[i].name);
+      docs_put_pattern(out, command->subcommands[i].name);
+      fputc('\n', out);
       put_call(out, command, i, function);
       fputs("    return ;;\n", out);
     }

@@ -6,6 +6,7 @@
 #define ENVIRONMENT(X)                                                                                       \
   X("CREAM_ISA", "highest instruction set of the CPU's kernels: auto, generic, avx2 or avx512")              \
   X("OMP_WAIT_POLICY, GOMP_SPINCOUNT", "how long waiting threads spin; a short time unless one is set")      \
+  X("OMP_NUM_THREADS", "the most threads that a command takes where --threads does not say how many")        \
   X("NO_COLOR", "no colours on a terminal")                                                                  \
   X("COLUMNS, LINES", "the size that output is made for, in place of the terminal's")                        \
   X("XDG_CACHE_HOME", "where measurements of devices and compiled kernels are stored; else ~/.cache")        \

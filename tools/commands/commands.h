@@ -17,6 +17,7 @@
   X(latency)                                                                                                 \
   X(bench)                                                                                                   \
   X(data)                                                                                                    \
+  X(detect)                                                                                                  \
   X(settings)                                                                                                \
   X(devices)                                                                                                 \
   X(runs)                                                                                                    \

@@ -43,14 +43,18 @@ static cream_status fail_word(const char *word, cream_error *err) {
                     hint);
 }
 
-static cream_status print_subcommand(const cli_command *command, const char *word, cream_error *err) {
+/* The subcommand that the words after the first name: one, or two. */
+static cream_status print_subcommand(const cli_command *command, const cli_line *line, cream_error *err) {
+  char name[80];
+  snprintf(name, sizeof name, "%s%s%s", line->arguments[1], line->n_arguments > 2 ? " " : "",
+           line->n_arguments > 2 ? line->arguments[2] : "");
   for (int i = 0; i < command->n_subcommands; i++)
-    if (!strcmp(word, command->subcommands[i].name)) {
+    if (!strcmp(name, command->subcommands[i].name)) {
       cli_help(stdout, command, i);
       return CREAM_OK;
     }
   return cream_fail(err, CREAM_BAD_CONFIG, "cream %s has no subcommand \"%.60s\"; see cream help %s",
-                    command->name, word, command->name);
+                    command->name, name, command->name);
 }
 
 /* Where a topic has the name of a command, it follows the command's help. */
@@ -64,8 +68,8 @@ static cream_status run(const void *values, cream_error *err) {
   const cli_command *command = command_find(word);
   const int topic = find_topic(word);
   if (!command && topic < 0) return fail_word(word, err);
-  if (line->n_arguments == 2) {
-    if (command) return print_subcommand(command, line->arguments[1], err);
+  if (line->n_arguments > 1) {
+    if (command) return print_subcommand(command, line, err);
     return cream_fail(err, CREAM_BAD_CONFIG, "unexpected argument \"%.60s\" after the topic %s",
                       line->arguments[1], word);
   }
@@ -88,5 +92,5 @@ static const char *const *names(void) {
 }
 
 COMMAND(help, "print the help of a command, or a page about a topic", .size = sizeof(cli_line), .run = run,
-        .arguments = "[COMMAND [SUBCOMMAND]|TOPIC]", .most_arguments = 2, .names = names,
+        .arguments = "[COMMAND [SUBCOMMAND]|TOPIC]", .most_arguments = 3, .names = names,
         .processes = CLI_EACH_PROCESS);

@@ -82,7 +82,7 @@ static void topic_data(FILE *out) {
   fputs(
       "\ncream data show and cream data check say what is in a data set and what is wrong with it. Training\n"
       "images are divided into those that are trained on and those held out (the setting heldout); test\n"
-      "images are read at the very end only. More: docs/data.md.\n",
+      "images are read at the very end only. More: docs/data.md. Images with boxes: cream help detect.\n",
       out);
 #undef FORMAT
 #undef IMAGES

@@ -51,6 +51,16 @@ check_offers() {
   contains offered '^exit-codes'
   offers cream data pack --sho
   contains offered '^--shorter'
+  offers cream detect ''
+  contains offered '^data'
+  contains offered '^eval'
+  offers cream detect data sh
+  contains offered '^sheet'
+  lacks offered '^check'
+  offers cream detect data sheet --aug
+  contains offered '^--augment'
+  offers cream detect eval --aug
+  lacks offered '^--augment'
   offers cream data show --sho
   lacks offered '^--shorter'
 }
