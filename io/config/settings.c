@@ -146,7 +146,8 @@ static const setting settings[] = {
     WORD(exact, exacts,
          "what leaves the bytes of a CPU's results unchanged: any processor and number of threads, or "
          "threads alone"),
-    NUMBER(threads, 0, 1024, "", "threads; 0: all cores that the process may use, within its CPU quota"),
+    NUMBER(threads, 0, 1024, "",
+           "threads; 0: all cores that the process may use, within its CPU quota and OMP_NUM_THREADS"),
     NUMBER(time_budget, 0, 1e6, "minutes",
            "training stops and saves its results after this time; 0: no limit"),
     TEXT(signals,
