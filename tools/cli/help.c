@@ -34,7 +34,7 @@ const char *cli_group_title(cli_group group) {
 
 const cli_exit_code cli_exit_codes[] = {
     {0, "done", "done"},
-    {1, "failed", "failed: files, memory, the device"},
+    {1, "failed", "failed: files, memory, the device; a bar of --require that was missed"},
     {2, "wrong usage or configuration", "wrong usage or configuration"},
     {3, "bad data", "a data set, image or weights file that cannot be used"},
     {130, "interrupted", "stopped by a signal, with everything written"},
@@ -119,7 +119,7 @@ static void print_wrapped(FILE *out, const char *text) {
 }
 
 static void print_option(FILE *out, const cli_command *command, const cli_option *option, int subcommand) {
-  char text[512], letter[8] = "";
+  char text[640], letter[8] = "";
   if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
   int used = fprintf(out, "  %s--%s%s%s", letter, option->name, option->argument ? "=" : "",
                      option->argument ? option->argument : "");
@@ -154,6 +154,16 @@ char *cli_usage(const cli_command *command, int subcommand, char *text, size_t s
   return text;
 }
 
+/* The width of the column of the subcommands' names. */
+static int subcommand_width(const cli_command *command) {
+  size_t width = 10;
+  for (int i = 0; i < command->n_subcommands; i++) {
+    size_t length = strlen(command->subcommands[i].name);
+    if (length + 2 > width) width = length + 2;
+  }
+  return (int)width;
+}
+
 void cli_help(FILE *out, const cli_command *command, int subcommand) {
   char usage[160];
   if (subcommand < 0)
@@ -164,7 +174,8 @@ void cli_help(FILE *out, const cli_command *command, int subcommand) {
   fprintf(out, "Usage: cream %s %s\n", command->name, cli_usage(command, subcommand, usage, sizeof usage));
   if (subcommand < 0 && command->n_subcommands) fprintf(out, "\nSubcommands:\n");
   for (int i = 0; subcommand < 0 && i < command->n_subcommands; i++)
-    fprintf(out, "  %-10s%s\n", command->subcommands[i].name, command->subcommands[i].summary);
+    fprintf(out, "  %-*s%s\n", subcommand_width(command), command->subcommands[i].name,
+            command->subcommands[i].summary);
   for (int group = 0; group < CLI_N_GROUPS; group++) print_group(out, command, (cli_group)group, subcommand);
   if (command->text) fprintf(out, "\n%s", command->text);
   if (command->settings) {
