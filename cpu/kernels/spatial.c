@@ -74,9 +74,11 @@ void CPU_NAME(cpu_spatial_workspace)(const cream_conv *conv, int n, int h, int w
 }
 
 /* Calls for every weight: PyTorch's index and that of [segment][cout][depth]. */
-static void reorder_weights(const spatial *s, const float *from, float *to, bool to_torch) {
+static void reorder_weights(const cpu_backend *cpu, const spatial *s, const float *from, float *to,
+                            bool to_torch) {
   const int k = s->conv->kernel, in_row = k / s->taps;
   const size_t area = (size_t)(k * k);
+#pragma omp parallel for num_threads(cpu->threads) schedule(static) if (s->weights > 16384)
   for (size_t o = 0; o < s->cout; o++)
     for (size_t i = 0; i < s->cin; i++)
       for (int ky = 0; ky < k; ky++)
@@ -125,7 +127,8 @@ void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, con
   float *packed = cpu_piece(&pieces, (size_t)s.segments * packed_size);
   float *partials = NULL;
   if (measured) partials = cpu_piece(&pieces, cpu_tiling_count(&tiling) * cpu_bn_partial(conv->cout));
-  reorder_weights(&s, cpu_at(conv->weight), weight, false);
+  reorder_weights(cpu, &s, cpu_at(conv->weight), weight, false);
+#pragma omp parallel for num_threads(cpu->threads) schedule(static) if (s.weights > 16384)
   for (int i = 0; i < s.segments; i++) CPU_NAME(cpu_gemm_pack)
   (conv->cout, (int)s.depth, weight + (size_t)i * s.cout * s.depth, s.depth,
    packed + (size_t)i * packed_size);
@@ -211,7 +214,7 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
     partials =
         cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), (size_t)(x->n * s.h), x->n, conv->cin));
   if (cream_buf_present(conv->dbias)) dbias = cpu_piece(&pieces, out_rows * s.cout);
-  reorder_weights(&s, cpu_at(conv->weight), weight, false);
+  reorder_weights(cpu, &s, cpu_at(conv->weight), weight, false);
 
   cpu_tasks_begin(cpu, groups);
 #pragma omp parallel num_threads(cpu->threads)
@@ -244,7 +247,7 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
     vf_stream_end();
   }
   CPU_NAME(cpu_merge_partials)(cpu, dweight, groups, stride, s.weights, merged);
-  reorder_weights(&s, merged, cpu_at(conv->dweight), true);
+  reorder_weights(cpu, &s, merged, cpu_at(conv->dweight), true);
   if (dbias) CPU_NAME(cpu_merge_partials)(cpu, dbias, out_rows, s.cout, s.cout, cpu_at(conv->dbias));
   if (op.wanted) CPU_NAME(cpu_sink_merge)(cpu, sink, (size_t)s.w, partials);
 }
