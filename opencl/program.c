@@ -5,6 +5,8 @@
 #include "core/base/hash.h"
 #include "error.h"
 #include "program.h"
+#include "queue.h"
+#include "tiling.h"
 
 typedef struct ocl_source {
   const char *name;
@@ -110,7 +112,19 @@ static cream_status compile(ocl_runtime *ocl, const ocl_source *source, const ch
                     source->name, ocl->name, ocl_code_name(code), code, reason);
 }
 
-static cream_status build(ocl_runtime *ocl, const ocl_source *source, const char *options, cream_error *err) {
+static void options_of(const ocl_runtime *ocl, const ocl_source *source, char *options, size_t size) {
+  char tiling[256];
+  char *text = strndup((const char *)source->text, source->length);
+  ocl_tiling_options(&ocl->tiling, text ? text : "", tiling, sizeof tiling);
+  free(text);
+  snprintf(options, size, "-cl-std=CL1.2 -DCREAM_LANES=%d%s%s%s%s", ocl->info.lanes,
+           ocl->info.half ? " -DCREAM_HALF=1" : "", ocl->info.cpu ? " -DCREAM_CPU=1" : "", tiling,
+           ocl->info.large ? " -cl-intel-greater-than-4GB-buffer-required" : "");
+}
+
+static cream_status build(ocl_runtime *ocl, const ocl_source *source, cream_error *err) {
+  char options[512];
+  options_of(ocl, source, options, sizeof options);
   const char *texts[N_BEFORE + 1];
   size_t lengths[N_BEFORE + 1];
   for (int i = 0; i <= N_BEFORE; i++) {
@@ -135,12 +149,59 @@ static cream_status build(ocl_runtime *ocl, const ocl_source *source, const char
   return CREAM_OK;
 }
 
-cream_status ocl_build(ocl_runtime *ocl, cream_error *err) {
-  char options[96];
-  snprintf(options, sizeof options, "-cl-std=CL1.2 -DCREAM_LANES=%d%s%s", ocl->info.lanes,
-           ocl->info.half ? " -DCREAM_HALF=1" : "", ocl->info.cpu ? " -DCREAM_CPU=1" : "");
+/* The kernels' counts stay. */
+void ocl_programs_end(ocl_runtime *ocl) {
+  for (int i = 0; i < OCL_KERNEL_SLOTS; i++) {
+    if (ocl->kernels[i].handle) clReleaseKernel(ocl->kernels[i].handle);
+    ocl->kernels[i].handle = NULL;
+  }
+  for (int i = 0; i < ocl->n_programs; i++) clReleaseProgram(ocl->programs[i]);
+  ocl->n_programs = 0;
+}
+
+/* A kernel whose work-groups have more items than its compiler allows for it; NULL: none has. */
+static const ocl_kernel *too_large(const ocl_runtime *ocl, size_t *items, size_t *allowed) {
+  for (int i = 0; i < OCL_KERNEL_SLOTS; i++) {
+    const ocl_kernel *kernel = &ocl->kernels[i];
+    size_t sizes[3] = {0};
+    if (!kernel->handle) continue;
+    if (clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof sizes,
+                                 sizes, NULL) ||
+        clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof *allowed,
+                                 allowed, NULL))
+      continue;
+    *items = sizes[0] * sizes[1] * sizes[2];
+    if (*items > *allowed) return kernel;
+  }
+  return NULL;
+}
+
+/* Builds the programs up to the first with a kernel that is too large, which becomes *kernel. */
+static cream_status build_all(ocl_runtime *ocl, const ocl_kernel **kernel, size_t *items, size_t *allowed,
+                              cream_error *err) {
   cream_status status = CREAM_OK;
-  for (int i = 0; i < N_SOURCES && !status; i++)
-    if (!is_before(&sources[i])) status = build(ocl, &sources[i], options, err);
+  if (ocl->n_programs) ocl_wait(ocl);
+  ocl_programs_end(ocl);
+  *kernel = NULL;
+  for (int i = 0; i < N_SOURCES && !status && !*kernel; i++) {
+    if (is_before(&sources[i])) continue;
+    status = build(ocl, &sources[i], err);
+    if (!status) *kernel = too_large(ocl, items, allowed);
+  }
   return status;
+}
+
+cream_status ocl_build(ocl_runtime *ocl, cream_error *err) {
+  const ocl_kernel *kernel;
+  size_t items, allowed;
+  cream_status status = build_all(ocl, &kernel, &items, &allowed, err);
+  if (status || !kernel) return status;
+  ocl->tiling = ocl_tiling_of(ocl, true);
+  status = build_all(ocl, &kernel, &items, &allowed, err);
+  if (status || !kernel) return status;
+  return cream_fail(
+      err, CREAM_FAILED,
+      "the device %s runs work-groups of %zu items of the kernel %s, and it needs %zu; install a "
+      "newer driver, or use --device cpu",
+      ocl->name, allowed, kernel->name, items);
 }

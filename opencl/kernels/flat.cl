@@ -135,7 +135,12 @@ FLAT void flat_optim(IN(table), const int runs, const int items, BUF(w), IN(g), 
   AT(v);
   AT(ema);
   __global const run *entry = (__global const run *)table;
-  for (int i = 1; i < runs && entry[1].item <= item; i++) entry++;
+  for (int left = runs; left > 1;) { /* the item's run is one of `left` from entry on: the last that begins before it */
+    int half_way = left / 2;
+    bool after = entry[half_way].item <= item;
+    entry += after ? half_way : 0;
+    left = after ? left - half_way : half_way;
+  }
   uint at = (item - entry->item) * V, i = entry->w + at;
   int lanes = min(V, (int)(entry->count - at));
   float shrink[V];

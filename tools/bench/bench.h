@@ -40,6 +40,7 @@ typedef struct bench_options {
   bool plain;                             /* the plain kernels */
   const char *device, *parameters, *tune; /* as in run/device.h; the file that --tune writes */
   int sets;                               /* of parameters that --tune tries */
+  bool keep;                              /* what --tune found, for the device */
   bool half;
   bool serve, json;
   bool plan; /* what follows is of the search that is planned */
