@@ -22,6 +22,7 @@ static const ocl_source sources[] = {
 #undef EMBEDDED
 };
 enum { N_SOURCES = sizeof sources / sizeof *sources };
+_Static_assert((int)N_SOURCES <= (int)OCL_MAX_PROGRAMS, "a place for each program");
 
 /* The sources that precede every other one in its program, in this order. */
 static const char *const before[] = {"activation", "optimiser", "common"};
@@ -43,7 +44,7 @@ static bool is_before(const ocl_source *source) {
 /* The kernel's place in the table, taken or free. */
 static ocl_kernel *place_of(ocl_runtime *ocl, const char *name) {
   size_t at = cream_fnv1a(CREAM_FNV1A_START, name, strlen(name)) % OCL_KERNEL_SLOTS;
-  while (ocl->kernels[at].handle && strcmp(ocl->kernels[at].name, name) != 0)
+  while (ocl->kernels[at].name[0] && strcmp(ocl->kernels[at].name, name) != 0)
     at = (at + 1) % OCL_KERNEL_SLOTS;
   return &ocl->kernels[at];
 }
@@ -122,9 +123,35 @@ static void options_of(const ocl_runtime *ocl, const ocl_source *source, char *o
            ocl->info.large ? " -cl-intel-greater-than-4GB-buffer-required" : "");
 }
 
-static cream_status build(ocl_runtime *ocl, const ocl_source *source, cream_error *err) {
+/* The kernels' counts stay. */
+static void end_program(ocl_runtime *ocl, int number) {
+  cl_program program = ocl->programs[number];
+  if (!program) return;
+  for (int i = 0; i < OCL_KERNEL_SLOTS; i++) {
+    cl_program of = NULL;
+    if (!ocl->kernels[i].handle) continue;
+    clGetKernelInfo(ocl->kernels[i].handle, CL_KERNEL_PROGRAM, sizeof of, &of, NULL);
+    if (of != program) continue;
+    clReleaseKernel(ocl->kernels[i].handle);
+    ocl->kernels[i].handle = NULL;
+  }
+  clReleaseProgram(program);
+  ocl->programs[number] = NULL;
+}
+
+void ocl_programs_end(ocl_runtime *ocl) {
+  for (int i = 0; i < N_SOURCES; i++) end_program(ocl, i);
+}
+
+/* Builds a program, unless it was built with the same options. */
+static cream_status build(ocl_runtime *ocl, int number, cream_error *err) {
+  const ocl_source *source = &sources[number];
   char options[512];
   options_of(ocl, source, options, sizeof options);
+  const uint64_t hash = cream_fnv1a(CREAM_FNV1A_START, options, strlen(options));
+  if (ocl->programs[number] && ocl->built_with[number] == hash) return CREAM_OK;
+  if (ocl->programs[number]) ocl_wait(ocl); /* its kernels may be queued */
+  end_program(ocl, number);
   const char *texts[N_BEFORE + 1];
   size_t lengths[N_BEFORE + 1];
   for (int i = 0; i <= N_BEFORE; i++) {
@@ -138,8 +165,8 @@ static cream_status build(ocl_runtime *ocl, const ocl_source *source, cream_erro
   cream_status status = CREAM_OK;
   if (!cached) status = compile(ocl, source, texts, lengths, options, &program, err);
   if (status) return status;
-  CREAM_ASSERT(ocl->n_programs < OCL_MAX_PROGRAMS);
-  ocl->programs[ocl->n_programs++] = program;
+  ocl->programs[number] = program;
+  ocl->built_with[number] = hash;
   cl_int code = add_kernels(ocl, program);
   if (code)
     return cream_fail(err, CREAM_FAILED, "the kernels %s.cl cannot be used on %s (%s, %d)", source->name,
@@ -147,16 +174,6 @@ static cream_status build(ocl_runtime *ocl, const ocl_source *source, cream_erro
   cached ? ocl->cached++ : ocl->compiled++;
   if (!cached) ocl_cache_save(&key, program);
   return CREAM_OK;
-}
-
-/* The kernels' counts stay. */
-void ocl_programs_end(ocl_runtime *ocl) {
-  for (int i = 0; i < OCL_KERNEL_SLOTS; i++) {
-    if (ocl->kernels[i].handle) clReleaseKernel(ocl->kernels[i].handle);
-    ocl->kernels[i].handle = NULL;
-  }
-  for (int i = 0; i < ocl->n_programs; i++) clReleaseProgram(ocl->programs[i]);
-  ocl->n_programs = 0;
 }
 
 /* A kernel whose work-groups have more items than its compiler allows for it; NULL: none has. */
@@ -180,12 +197,10 @@ static const ocl_kernel *too_large(const ocl_runtime *ocl, size_t *items, size_t
 static cream_status build_all(ocl_runtime *ocl, const ocl_kernel **kernel, size_t *items, size_t *allowed,
                               cream_error *err) {
   cream_status status = CREAM_OK;
-  if (ocl->n_programs) ocl_wait(ocl);
-  ocl_programs_end(ocl);
   *kernel = NULL;
   for (int i = 0; i < N_SOURCES && !status && !*kernel; i++) {
     if (is_before(&sources[i])) continue;
-    status = build(ocl, &sources[i], err);
+    status = build(ocl, i, err);
     if (!status) *kernel = too_large(ocl, items, allowed);
   }
   return status;

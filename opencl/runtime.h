@@ -129,7 +129,8 @@ typedef struct ocl_runtime {
   const char *name; /* about.name */
 
   cl_program programs[OCL_MAX_PROGRAMS];
-  int n_programs, compiled, cached;
+  uint64_t built_with[OCL_MAX_PROGRAMS]; /* a hash of each program's options */
+  int compiled, cached;
   ocl_kernel kernels[OCL_KERNEL_SLOTS]; /* open addressing by name */
   ocl_kernel products[OCL_ROUTINES];
   cream_buf scratch[OCL_SCRATCHES];

@@ -304,10 +304,13 @@ typedef struct grad_map {
 
 INLINE grad_map grad_map_of(const tensor *t, const grad *d, int image, int ch, int lanes) {
   grad_map m;
-  m.node = map_of(t, ch, lanes);
-  m.gate = gate_of(t, image, ch, lanes);
-  m.pool = d->pool ? load_lanes(d->pool + (uint)image * t->c + ch, lanes) : (vec)(0.0f);
-  m.a = m.b = m.c = (vec)(0.0f);
+  m.node.scale = m.gate = (vec)(1.0f);
+  m.node.shift = m.pool = m.a = m.b = m.c = (vec)(0.0f);
+  if (d->by_value) {
+    m.node = map_of(t, ch, lanes);
+    m.gate = gate_of(t, image, ch, lanes);
+    if (d->pool) m.pool = load_lanes(d->pool + (uint)image * t->c + ch, lanes);
+  }
   if (d->a) {
     m.a = load_lanes(d->a + ch, lanes);
     m.b = load_lanes(d->b + ch, lanes);

@@ -141,13 +141,14 @@ FLAT void flat_optim(IN(table), const int runs, const int items, BUF(w), IN(g), 
     entry += after ? half_way : 0;
     left = after ? left - half_way : half_way;
   }
-  uint at = (item - entry->item) * V, i = entry->w + at;
-  int lanes = min(V, (int)(entry->count - at));
+  const run mine = *entry;
+  uint at = (item - mine.item) * V, i = mine.w + at;
+  int lanes = min(V, (int)(mine.count - at));
   float shrink[V];
-  for (int j = 0; j < V; j++) shrink[j] = at + j < entry->decayed ? weight_decay : 0.0f;
+  for (int j = 0; j < V; j++) shrink[j] = at + j < mine.decayed ? weight_decay : 0.0f;
   update u;
   u.weight = load_lanes(w + i, lanes);
-  u.d = load_lanes(g + entry->g + at, lanes);
+  u.d = load_lanes(g + mine.g + at, lanes);
   u.shrink = vec_load(0, shrink);
   u.moment = m ? load_lanes(m + i, lanes) : (vec)(0.0f);
   u.square = v ? load_lanes(v + i, lanes) : (vec)(0.0f);

@@ -13,7 +13,12 @@ INLINE int padded(int c) {
 }
 
 /* Rows of weights are read by PARTS neighbouring items each, so that a group reads memory that lies together. */
-enum { PARTS = ITEMS < 8 ? ITEMS : 8, AT_ONCE = ITEMS / PARTS };
+#ifdef CREAM_CPU
+#define PARTS 1
+#else
+#define PARTS (ITEMS < 8 ? ITEMS : 8)
+#endif
+enum { AT_ONCE = ITEMS / PARTS };
 
 /* The item's row: the sum over `columns` of weights [rows][columns] times x, for the first item of each row; 0 beyond the
  * last row. Every item of the group calls it. */
@@ -24,6 +29,7 @@ INLINE float row_product(__local float *sums, __global const float *w, __local c
   if (row < rows)
     for (int at = part * V; at < columns; at += PARTS * V)
       sum += load_lanes(w + (size_t)row * columns + at, min(V, columns - at)) * vec_load(0, x + at);
+  if (PARTS == 1) return vsum(sum);
   sums[item] = vsum(sum);
   barrier(CLK_LOCAL_MEM_FENCE);
   float all = 0.0f;
@@ -61,19 +67,25 @@ ROW void se_forward(IN(partial), IN(w1), IN(b1), IN(w2), IN(b2), BUF(pooled), BU
   for (int first = 0; first < padded(r); first += AT_ONCE) {
     int j = first + item / PARTS;
     float z = row_product(sums, w1, means, j, r, c);
-    if (item % PARTS == 0 && j < padded(r)) {
-      if (j < r) hidden[j] = z += b1[j];
-      active[j] = j < r ? vact(act, (vec)(z)).s0 : 0.0f;
-    }
+    if (item % PARTS == 0 && j < padded(r)) active[j] = j < r ? z + b1[j] : 0.0f;
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int j = item * V; j < r; j += ITEMS * V) {
+    vec z = vec_load(0, active + j);
+    store_lanes(z, hidden + j, min(V, r - j));
+    vec_store(vact(act, z), 0, active + j);
   }
   barrier(CLK_LOCAL_MEM_FENCE);
   for (int first = 0; first < c; first += AT_ONCE) {
     int ch = first + item / PARTS;
     float z = row_product(sums, w2, active, ch, c, r);
-    if (item % PARTS == 0 && ch < c) {
-      gate_z[ch] = z += b2[ch];
-      gate[ch] = vact(gate_act, (vec)(z)).s0;
-    }
+    if (item % PARTS == 0 && ch < c) means[ch] = z + b2[ch];
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int ch = item * V; ch < c; ch += ITEMS * V) {
+    vec z = vec_load(0, means + ch);
+    store_lanes(z, gate_z + ch, min(V, c - ch));
+    store_lanes(vact(gate_act, z), gate + ch, min(V, c - ch));
   }
 }
 

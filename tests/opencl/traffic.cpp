@@ -1,6 +1,6 @@
 /* A plugin of Oclgrind (its plugins are C++): counts what each kernel reads, writes and computes, as its source says it,
  * without caches. Writes a line for each kernel to $TRAFFIC_OUT: name, launches, operations, bytes of global memory moved
- * and distinct bytes among them, 64-byte segments that the accesses of 64 and of 32 neighbouring items need and the fewest
+ * and distinct bytes read and written among them, 64-byte segments that the accesses of 64 and of 32 neighbouring items need and the fewest
  * that could hold their bytes, and cycles of 32 banks of local memory for 32 items and the fewest.
  *
  * The accesses of one wave are those of its items to which the same instruction leads for the same time in a
@@ -72,11 +72,12 @@ public:
   void kernelBegin(const KernelInvocation *invocation) override {
     now = &all[invocation->getKernel()->getName()];
     now->launches++;
-    touched.clear();
+    for (auto &bytes : touched) bytes.clear();
   }
 
   void kernelEnd(const KernelInvocation *) override {
-    for (const auto &entry : touched) now->distinct += (uint64_t)__builtin_popcountll(entry.second);
+    for (const auto &bytes : touched)
+      for (const auto &entry : bytes) now->distinct += (uint64_t)__builtin_popcountll(entry.second);
   }
 
   void instructionExecuted(const WorkItem *, const llvm::Instruction *instruction,
@@ -97,12 +98,12 @@ public:
   }
 
   void memoryLoad(const Memory *memory, const WorkItem *item, size_t address, size_t size) override {
-    note(memory, item, address, size);
+    note(memory, item, address, size, 0);
   }
 
   void memoryStore(const Memory *memory, const WorkItem *item, size_t address, size_t size,
                    const uint8_t *) override {
-    note(memory, item, address, size);
+    note(memory, item, address, size, 1);
   }
 
   void workGroupComplete(const WorkGroup *) override {
@@ -118,11 +119,11 @@ public:
 private:
   std::map<std::string, counts> all;
   counts *now = nullptr;
-  std::unordered_map<size_t, uint64_t> touched; /* segments of this launch, a bit for each byte */
+  std::unordered_map<size_t, uint64_t> touched[2]; /* segments read and written by this launch, a bit for each byte */
   std::map<std::pair<size_t, const llvm::Instruction *>, size_t> times;
   wave_accesses global[2], local;
 
-  void note(const Memory *memory, const WorkItem *item, size_t address, size_t size) {
+  void note(const Memory *memory, const WorkItem *item, size_t address, size_t size, int written) {
     unsigned space = memory->getAddressSpace();
     if (space != AddrSpaceGlobal && space != AddrSpaceLocal) return;
     const Size3 id = item->getLocalID(), of = item->getWorkGroup()->getGroupSize();
@@ -135,7 +136,7 @@ private:
     }
     now->moved += size;
     for (size_t at = address; at < address + size; at++)
-      touched[at / segment] |= (uint64_t)1 << at % segment;
+      touched[written][at / segment] |= (uint64_t)1 << at % segment;
     global[0][{index / 64, time, instruction}].push_back({address, size});
     global[1][{index / 32, time, instruction}].push_back({address, size});
   }
