@@ -43,7 +43,7 @@ declare -A packages=(
     libopenblas-dev=pc:openblas libyaml-dev=pc:yaml-0.1 libjansson-dev=pc:jansson libpopt-dev=pc:popt
     libxxhash-dev=pc:libxxhash zlib1g-dev=pc:zlib libjpeg62-turbo-dev=pc:libjpeg libpng-dev=pc:libpng
     libprotobuf-c-dev=pc:libprotobuf-c protobuf-c-compiler=protoc-c libzip-dev=pc:libzip
-    libutf8proc-dev=pc:libutf8proc"
+    libutf8proc-dev=pc:libutf8proc libexpat1-dev=pc:expat"
   [images]="libwebp-dev=pc:libwebpdemux libtiff-dev=pc:libtiff-4 libgif-dev=/usr/include/gif_lib.h"
   [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang lld=ld.lld libclang-rt-dev=fuzzer
     python3=python3 python3-venv=py:ensurepip python3-pil=py:PIL python3-numpy=py:numpy
@@ -148,8 +148,9 @@ build() {
   compile build installed
 }
 
+# One test more than there are processors: some wait for a browser, for a download or for time to pass.
 run_tests() {
-  OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive ctest --test-dir "$1" --output-on-failure -j "$jobs" "${@:2}"
+  OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive ctest --test-dir "$1" --output-on-failure -j $((jobs + 1)) "${@:2}"
 }
 
 # All tests of devices: also those that are too long for every day.
