@@ -19,6 +19,9 @@ enum {
   OCL_TABLE      /* slices of an optimiser step */
 };
 
+/* Elements of OCL_PARTIAL at least, for sums over few groups (ops_detect.c). */
+enum { OCL_LEAST_PARTIAL = 1024 };
+
 /* Channels that a work-item takes. */
 static inline int ocl_lanes(const ocl_runtime *ocl) {
   return ocl->info.lanes;

@@ -120,6 +120,9 @@ static cream_status check(void *values, cream_error *err) {
   return check_ranks(options, err);
 }
 
+#define EXACT_WORD(name, word) word,
+static const char *const exacts[] = {CREAM_EXACTS(EXACT_WORD) NULL};
+
 static const cli_option options[] = {
     CLI_VALUE(bench_options, space, NETWORK, "space", "NAME|FILE", "search space",
               .names = cream_space_names),
@@ -156,6 +159,8 @@ static const cli_option options[] = {
               "with --tune: use what was found in all runs on that device"),
     CLI_VALUE(bench_options, sets, DEVICE, "sets", "N", "with --tune: number of sets of each kind",
               CLI_AT_LEAST(0), .fallback = "all"),
+    CLI_CHOICE(bench_options, exact, DEVICE, "exact", "processors|threads",
+               "kernels that give the same bytes on every processor, or the fastest of this one", exacts),
     CLI_VALUE(bench_options, plain, DEVICE, "plain", NULL, "use the plain kernels, which are slow"),
     CLI_VALUE(bench_options, serve, METHOD, "serve", NULL,
               "run a step for each line of stdin (docs/benchmarks.md)", .only = OF_STEP),
