@@ -328,7 +328,7 @@ typedef struct compare_options {
 } compare_options;
 
 static cream_status check(void *values, cream_error *err) {
-  const compare_options *options = values;
+  compare_options *options = values;
   if (options->out && *options->out) return shard_check(&options->shards, options->force, err);
   return cream_fail(err, CREAM_BAD_CONFIG, "no folder: expected --out DIR, a folder for the study's runs");
 }

@@ -130,7 +130,7 @@ static cream_status test_path(const rank_run *r, cream_net *net, cream_path_scor
   if (status != CREAM_OK) return status;
   status = cream_evaluate(net, &path, heldout, CREAM_BN_RUNNING, &scores->heldout, err);
   cream_source_destroy(heldout);
-  if (status == CREAM_OK) status = run_test_net(net, &r->data, batch, NULL, &tested, err);
+  if (status == CREAM_OK) status = run_test_net(NULL, net, &r->data, batch, NULL, &tested, err);
   if (status == CREAM_OK) scores->test = tested.score;
   return status;
 }
@@ -519,7 +519,7 @@ static cream_status require(void *values, const cli_given *given, const char *ar
 }
 
 static cream_status check(void *values, cream_error *err) {
-  const rank_options *options = values;
+  rank_options *options = values;
   cream_status status = run_options_check(values, err);
   if (status == CREAM_OK) status = bars_check(&options->bars, err);
   return status ? status : shard_check(&options->shards, options->run.force, err);
