@@ -141,7 +141,7 @@ static const setting settings[] = {
     NUMBER(max_bad, 0, 1, "", "largest share of unreadable images; they are reported and skipped"),
     TEXT(seed, "seed of every random draw"),
     TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, opencl:local, a part of a device's name, or auto"),
-    TEXT(opencl.parameters, "file of CLBlast parameters, written by cream bench --tune"),
+    TEXT(opencl.parameters, "file of parameters for the device, written by cream bench --tune"),
     NUMBER(opencl.half, 0, 0, "", "store activations in half precision on an OpenCL device"),
     WORD(exact, exacts,
          "what leaves the bytes of a CPU's results unchanged: any processor and number of threads, or "

@@ -41,6 +41,7 @@ typedef struct bench_options {
   int exact;                              /* cream_exact */
   const char *device, *parameters, *tune; /* as in run/device.h; the file that --tune writes */
   int sets;                               /* of parameters that --tune tries */
+  bool keep;                              /* what --tune found, for the device */
   bool half;
   bool serve, json;
   double gigabits; /* of the network between the ranks; 0: unknown */

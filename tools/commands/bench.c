@@ -105,6 +105,8 @@ static cream_status check(void *values, cream_error *err) {
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "expected a subcommand: step, ops, peaks, scaling or cluster, or --tune FILE; see "
                       "cream bench --help");
+  if (options->keep && !options->tune)
+    return cream_fail(err, CREAM_BAD_CONFIG, "--keep needs --tune FILE; see cream bench --help");
   if (options->serve && which != STEP)
     return cream_fail(err, CREAM_BAD_CONFIG, "--serve needs the subcommand step; see cream bench --help");
   if (on_device(options) && !options->tune && (which != STEP || options->serve))
@@ -148,10 +150,14 @@ static const cli_option options[] = {
     CLI_VALUE(bench_options, half, DEVICE, "half", NULL,
               "store activations in half precision on that device"),
     CLI_VALUE(bench_options, parameters, DEVICE, "parameters", "FILE",
-              "CLBlast's parameters for that device"),
-    CLI_VALUE(bench_options, tune, DEVICE, "tune", "FILE",
-              "try CLBlast's parameters on that device, without a subcommand, and write the best to FILE"),
-    CLI_VALUE(bench_options, sets, DEVICE, "sets", "N", "with --tune: number of sets of parameters",
+              "parameters for that device, as --tune writes them"),
+    CLI_VALUE(
+        bench_options, tune, DEVICE, "tune", "FILE",
+        "try sizes of tiles and CLBlast's parameters on that device, without a subcommand, and write the "
+        "best to FILE"),
+    CLI_VALUE(bench_options, keep, DEVICE, "keep", NULL,
+              "with --tune: use what was found in all runs on that device"),
+    CLI_VALUE(bench_options, sets, DEVICE, "sets", "N", "with --tune: number of sets of each kind",
               CLI_AT_LEAST(0), .fallback = "all"),
     CLI_CHOICE(bench_options, exact, DEVICE, "exact", "processors|threads",
                "kernels that give the same bytes on every processor, or the fastest of this one", exacts),
