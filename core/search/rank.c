@@ -90,15 +90,28 @@ static double measured(const cream_score *score, cream_rank_measure measure) {
   return measure == CREAM_RANK_TOP1 ? score->top1 : -score->loss;
 }
 
-static cream_status correlate(const cream_ranked *paths, const int *order, const cream_bootstrap *bootstrap,
-                              cream_correlation *c, cream_error *err) {
-  double x[CREAM_RANK_MAX_PATHS], y[CREAM_RANK_MAX_PATHS];
+static void put_pairs(const cream_ranked *paths, const int *order, const cream_correlation *c, double *x,
+                      double *y) {
   for (int i = 0; i < c->best; i++) {
     const cream_ranked *path = &paths[order[i]];
     x[i] =
         c->by == CREAM_RANK_BY_FLOPS ? cream_cost_flops(&path->cost) : measured(&path->supernet, c->measure);
     y[i] = measured(c->split == CREAM_RANK_TEST ? &path->test : &path->heldout, c->measure);
   }
+}
+
+void cream_rank_pairs(const cream_ranked *paths, int n, const cream_correlation *which, double *x,
+                      double *y) {
+  int order[CREAM_RANK_MAX_PATHS];
+  CREAM_ASSERT(n <= CREAM_RANK_MAX_PATHS && which->best <= n);
+  cream_rank_order(paths, n, order);
+  put_pairs(paths, order, which, x, y);
+}
+
+static cream_status correlate(const cream_ranked *paths, const int *order, const cream_bootstrap *bootstrap,
+                              cream_correlation *c, cream_error *err) {
+  double x[CREAM_RANK_MAX_PATHS], y[CREAM_RANK_MAX_PATHS];
+  put_pairs(paths, order, c, x, y);
   size_t n = (size_t)c->best;
   cream_status status = cream_bootstrap_interval(bootstrap, cream_kendall, x, y, n, &c->tau, err);
   return status ? status : cream_bootstrap_interval(bootstrap, cream_spearman, x, y, n, &c->rho, err);

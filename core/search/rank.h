@@ -31,15 +31,20 @@ typedef enum cream_rank_by { CREAM_RANK_BY_SUPERNET, CREAM_RANK_BY_FLOPS } cream
 typedef enum cream_rank_measure { CREAM_RANK_TOP1, CREAM_RANK_LOSS } cream_rank_measure;
 typedef enum cream_rank_split { CREAM_RANK_HELDOUT, CREAM_RANK_TEST } cream_rank_split;
 
+/* x[best], y[best]: what the paths are ordered by, and their trained values, of the first `best` paths of
+ * cream_rank_order, in its order. More is better in both: a loss has the opposite sign. */
+typedef struct cream_correlation cream_correlation;
+void cream_rank_pairs(const cream_ranked *paths, int n, const cream_correlation *which, double *x, double *y);
+
 /* Correlation of `by` (SUPERNET: its `measure`) with the trained paths' `measure` on `split`, over the first `best` paths
  * of cream_rank_order. A loss counts with the opposite sign, so that more is better. */
-typedef struct cream_correlation {
+struct cream_correlation {
   int best;
   cream_rank_by by;
   cream_rank_measure measure;
   cream_rank_split split;
   cream_interval tau, rho;
-} cream_correlation;
+};
 
 enum { CREAM_RANK_MAX_CORRELATIONS = 12 };
 

@@ -8,6 +8,7 @@
 #include "io/base/file.h"
 #include "io/config/field.h"
 #include "io/config/settings.h"
+#include "study_endpoint.h"
 
 const char *const cream_study_unit_names[CREAM_STUDY_UNITS] = {
 #define NAME(unit, key) [CREAM_STUDY_##unit] = key,
@@ -31,6 +32,7 @@ static const cream_field fields[] = {
     {.key = "budget", .type = CREAM_FIELD_MAP},
     {.key = "seeds", .type = CREAM_FIELD_LIST, .required = true},
     {.key = "arms", .type = CREAM_FIELD_MAP, .required = true},
+    {.key = "endpoint", .type = CREAM_FIELD_MAP},
 };
 
 static cream_status check_name(const cream_yaml_value *value, const char *name, cream_error *err) {
@@ -148,7 +150,7 @@ static cream_status read_study(cream_study *study, const cream_yaml_value *root,
   if (status) return status;
   cream_yaml_value name = cream_yaml_find(root, "name"), settings = cream_yaml_find(root, "settings"),
                    budget = cream_yaml_find(root, "budget"), seeds = cream_yaml_find(root, "seeds"),
-                   arms = cream_yaml_find(root, "arms");
+                   arms = cream_yaml_find(root, "arms"), endpoint = cream_yaml_find(root, "endpoint");
   if ((status = check_name(&name, head.name, err))) return status;
   strcpy(study->name, head.name);
   study->rank = head.rank;
@@ -162,7 +164,8 @@ static cream_status read_study(cream_study *study, const cream_yaml_value *root,
   if (!status) status = read_budget(study, &budget, err);
   if (!status) status = read_seeds(study, &seeds, err);
   if (!status) status = read_arms(study, &arms, err);
-  return status ? status : make_rows(study, err);
+  if (!status) status = make_rows(study, err);
+  return status || !endpoint.node ? status : cream_study_read_endpoint(study, &endpoint, err);
 }
 
 static cream_status read_document(cream_study *study, cream_yaml *yaml, cream_error *err) {

@@ -7,11 +7,11 @@
 
 #include "commands.h"
 #include "core/search/search.h"
-#include "core/train/retrain.h"
 #include "io/base/file_hash.h"
 #include "io/config/settings.h"
 #include "io/run/path_log.h"
 #include "io/run/run.h"
+#include "io/weights/weights.h"
 #include "rank_print.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/signals.h"
@@ -19,10 +19,10 @@
 #include "tools/run/files.h"
 #include "tools/run/jobs.h"
 #include "tools/run/network.h"
+#include "tools/run/path_training.h"
 #include "tools/run/run_options.h"
 #include "tools/run/shard.h"
 #include "tools/run/supernet.h"
-#include "tools/run/trained.h"
 
 /* The parts of a ranking, in the order in which they are made. */
 typedef struct rank_run {
@@ -118,56 +118,12 @@ static cream_status take_score(void *self, int job, const void *record, cream_er
 
 /* ---- training from scratch --------------------------------------------------------------------------- */
 
-/* The run's settings of retraining, with rank.epochs. No averaged weights: they would still be near their
- * initial values. Nothing is frozen, for the same reason. */
-static cream_config short_recipe(const cream_config *search) {
-  cream_config config = *search;
-  config.retrain.epochs = search->rank.epochs;
-  if (search->rank.batch) config.retrain.batch = search->rank.batch;
-  config.rank.batch = config.retrain.batch;
-  config.retrain.ema = 0;
-  snprintf(config.retrain.freeze, sizeof config.retrain.freeze, "none");
-  config.retrain.eval_every = 0;
-  config.time_budget = 0;
-  return config;
-}
-
-static cream_status test_path(const rank_run *r, cream_net *net, cream_path_scores *scores,
-                              cream_error *err) {
-  const cream_skeleton *fixed = cream_net_skeleton(net);
-  cream_path path = cream_skeleton_first_path(fixed);
-  int batch = r->config.retrain.batch;
-  cream_source *heldout;
-  run_test tested;
-  cream_status status = run_heldout_source(&r->data, batch, fixed->resolution, &heldout, err);
-  if (status != CREAM_OK) return status;
-  status = cream_evaluate(net, &path, heldout, CREAM_BN_RUNNING, &scores->heldout, err);
-  cream_source_destroy(heldout);
-  if (status == CREAM_OK) status = run_test_net(net, &r->data, batch, NULL, &tested, err);
-  if (status == CREAM_OK) scores->test = tested.score;
-  return status;
-}
-
 static cream_status train(void *self, int job, jobs_sender *sender, cream_error *err) {
   const rank_run *r = self;
+  const path_training training = {&r->config, &r->data, &r->skeleton, {.stop = signals_catch()}};
   cream_path_scores scores = {.path = r->paths[r->todo[job]]};
-  cream_skeleton fixed = cream_skeleton_fix(&r->skeleton, &scores.path);
-  cream_backend *backend = NULL;
-  cream_source *source = NULL;
-  cream_retrain *retrain = NULL;
-  cream_status status = run_backend(&r->config, &backend, err);
-  if (status == CREAM_OK)
-    status = run_train_source(&r->data, &r->config, r->config.retrain.batch, fixed.resolution, &source, err);
-  const cream_retrain_inputs inputs = {
-      .config = &r->config, .skeleton = &fixed, .train = source, .listener = {.stop = signals_catch()}};
-  if (status == CREAM_OK) status = cream_retrain_create(backend, &inputs, &retrain, err);
-  if (status == CREAM_OK) status = cream_retrain_run(retrain, err);
-  if (status == CREAM_OK) status = test_path(r, cream_retrain_net(retrain), &scores, err);
-  if (status == CREAM_OK) status = jobs_send(sender, &scores, err);
-  cream_retrain_destroy(retrain);
-  cream_source_destroy(source);
-  if (backend) backend->destroy(backend);
-  return status;
+  cream_status status = path_train(&training, &scores, err);
+  return status == CREAM_OK ? jobs_send(sender, &scores, err) : status;
 }
 
 /* trained: paths in all; since: those since this process began; others: those of other shards. */
@@ -312,33 +268,6 @@ static cream_status open_folder(rank_run *r, const run_options *options, cream_e
   return status != CREAM_OK || r->shared ? status : shard_none_at_work(options->run, err);
 }
 
-static const char *const free_of_trained[] = {"out",
-                                              "arch",
-                                              "weights",
-                                              "inherit",
-                                              "threads",
-                                              "time_budget",
-                                              "signals",
-                                              "on_nan",
-                                              "device",
-                                              "opencl.parameters",
-                                              "checkpoint.",
-                                              "search.",
-                                              "flops",
-                                              "recalibrate.",
-                                              "retrain.epochs",
-                                              "retrain.batch",
-                                              "retrain.ema",
-                                              "retrain.weights",
-                                              "retrain.eval_every",
-                                              "rank.paths",
-                                              "rank.spread",
-                                              "rank.buckets",
-                                              "rank.recalibrate",
-                                              "rank.resamples",
-                                              "rank.jobs",
-                                              "rank.table",
-                                              NULL};
 static const char *const free_of_scores[] = {
     "out",         "arch",       "weights",        "inherit",     "threads",
     "time_budget", "signals",    "on_nan",         "device",      "opencl.parameters",
@@ -347,15 +276,15 @@ static const char *const free_of_scores[] = {
     NULL};
 
 bool rank_may_share(const cream_config *a, const cream_config *b) {
-  const cream_config x = short_recipe(a), y = short_recipe(b);
-  return cream_settings_differ(&x, &y, free_of_trained) == NULL;
+  const cream_config x = path_recipe(a), y = path_recipe(b);
+  return cream_settings_differ(&x, &y, path_recipe_free) == NULL;
 }
 
 /* read: for a shard, which does not change the logs. */
 static cream_status open_logs(rank_run *r, bool read, bool fresh, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
   const cream_path_log_owner scored = {&r->search, free_of_scores, &r->supernet_hash, &r->skeleton};
-  const cream_path_log_owner trained = {&r->config, free_of_trained, NULL, &r->skeleton};
+  const cream_path_log_owner trained = {&r->config, path_recipe_free, NULL, &r->skeleton};
   const char *table = r->search.rank.table;
   cream_run_file(&r->folder, CREAM_RANK_SUPERNET, file);
   cream_status status = read ? cream_path_log_read(&r->scored, file, &scored, err)
@@ -399,7 +328,7 @@ static cream_status open_results(rank_run *r, bool fresh, cream_error *err) {
 static cream_status open_all(rank_run *r, const run_options *options, cream_error *err) {
   r->search = options->config;
   if (!r->search.resolution) r->search.resolution = options->run_resolution;
-  r->config = short_recipe(&r->search);
+  r->config = path_recipe(&r->search);
   cream_status status = open_folder(r, options, err);
   if (status == CREAM_OK) status = run_data_open(&r->search, &r->data, err);
   if (status == CREAM_OK) status = run_supernet(&r->search, r->data.dataset->classes, &r->skeleton, err);
