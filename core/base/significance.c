@@ -5,6 +5,24 @@
 
 #include "rng.h"
 
+const char *const cream_test_words[CREAM_TEST_COUNT + 1] = {
+#define WORD(test, word, title) [CREAM_TEST_##test] = word,
+    CREAM_TEST_LIST(WORD)
+#undef WORD
+};
+
+const char *const cream_test_titles[CREAM_TEST_COUNT] = {
+#define TITLE(test, word, title) [CREAM_TEST_##test] = title,
+    CREAM_TEST_LIST(TITLE)
+#undef TITLE
+};
+
+const char *const cream_correction_words[CREAM_CORRECTION_COUNT + 1] = {
+#define WORD(correction, word) [CREAM_CORRECTION_##correction] = word,
+    CREAM_CORRECTION_LIST(WORD)
+#undef WORD
+};
+
 /* ---- sign flips -------------------------------------------------------------------------------------- */
 
 /* Of all signs of difference[i..n-1], how many give a sum of at least `reach` in size, with `sum` of those before. */

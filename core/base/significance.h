@@ -32,6 +32,10 @@ typedef enum cream_correction {
       CREAM_CORRECTION_COUNT
 } cream_correction;
 
+/* By value; the words end with NULL. */
+extern const char *const cream_test_words[CREAM_TEST_COUNT + 1],
+    *const cream_test_titles[CREAM_TEST_COUNT], *const cream_correction_words[CREAM_CORRECTION_COUNT + 1];
+
 enum { CREAM_SIGN_FLIP_EXACT = 16, CREAM_SIGN_FLIP_DRAWS = 100000 };
 
 /* p of the mean of x - y where every difference could as well have the other sign. Up to CREAM_SIGN_FLIP_EXACT pairs, all

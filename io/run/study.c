@@ -8,7 +8,7 @@
 #include "io/base/file.h"
 #include "io/config/field.h"
 #include "io/config/settings.h"
-#include "study_endpoint.h"
+#include "study_endpoint_read.h"
 
 const char *const cream_study_unit_names[CREAM_STUDY_UNITS] = {
 #define NAME(unit, key) [CREAM_STUDY_##unit] = key,

@@ -4,123 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/config/field.h"
 #include "study_table.h"
 
 enum { RESAMPLES = 2000, SEED = 1 };
-
-static const char *const test_words[CREAM_TEST_COUNT + 1] = {
-#define WORD(test, word, title) [CREAM_TEST_##test] = word,
-    CREAM_TEST_LIST(WORD)
-#undef WORD
-};
-
-static const char *const test_titles[CREAM_TEST_COUNT] = {
-#define TITLE(test, word, title) [CREAM_TEST_##test] = title,
-    CREAM_TEST_LIST(TITLE)
-#undef TITLE
-};
-
-static const char *const correction_words[CREAM_CORRECTION_COUNT + 1] = {
-#define WORD(correction, word) [CREAM_CORRECTION_##correction] = word,
-    CREAM_CORRECTION_LIST(WORD)
-#undef WORD
-};
-
-static const char *const measure_keys[CREAM_STUDY_MEASURES + 1] = {
-#define KEY(measure, key, title, unit, digits) [CREAM_STUDY_##measure] = key,
-    CREAM_STUDY_MEASURE_LIST(KEY)
-#undef KEY
-};
-
-static const int measure_digits[CREAM_STUDY_MEASURES] = {
-#define DIGITS(measure, key, title, unit, digits) [CREAM_STUDY_##measure] = digits,
-    CREAM_STUDY_MEASURE_LIST(DIGITS)
-#undef DIGITS
-};
-
-/* ---- reading ----------------------------------------------------------------------------------------- */
-
-/* The keys with plain values. */
-typedef struct endpoint_head {
-  cream_study_endpoint endpoint;
-  char against[sizeof((cream_study_row *)0)->name];
-} endpoint_head;
-
-static const cream_field fields[] = {
-    {.key = "measure", CREAM_FIELD(endpoint_head, endpoint.measure), .words = measure_keys, .required = true},
-    {.key = "against", CREAM_FIELD(endpoint_head, against)},
-    {.key = "arms", .type = CREAM_FIELD_LIST},
-    {.key = "test", CREAM_FIELD(endpoint_head, endpoint.test), .words = test_words},
-    {.key = "correction", CREAM_FIELD(endpoint_head, endpoint.correction), .words = correction_words},
-    {.key = "alpha", CREAM_FIELD(endpoint_head, endpoint.alpha), .min = 1e-6, .max = 0.5},
-    {.key = "power", CREAM_FIELD(endpoint_head, endpoint.power), .min = 0.05, .max = 0.999},
-    {.key = "deviation", CREAM_FIELD(endpoint_head, endpoint.deviation), .min = 0, .max = 1e9},
-};
-
-/* The row of the table with the value's name. */
-static cream_status read_row(const cream_study *study, const cream_yaml_value *value, int *row,
-                             cream_error *err) {
-  const char *name = cream_yaml_text(value);
-  for (int r = 0; r < study->n_rows && name; r++) {
-    if (strcmp(study->rows[r].name, name) != 0) continue;
-    *row = r;
-    return CREAM_OK;
-  }
-  return cream_yaml_unexpected(value, "an arm of the study (ARM@BUDGET of an arm with several budgets)", NULL,
-                               err);
-}
-
-static cream_status read_rows(cream_study *study, const cream_yaml_value *list, cream_error *err) {
-  cream_study_endpoint *e = &study->endpoint;
-  int n = list->node ? cream_yaml_count(list) : study->n_rows;
-  if (list->node && (n < 1 || n > CREAM_STUDY_MAX_ARMS))
-    return cream_yaml_fail(list, err, "got %d arms, expected 1 to %d", n, CREAM_STUDY_MAX_ARMS);
-  for (int i = 0; i < n; i++) {
-    int row = i;
-    cream_yaml_value item = *list;
-    if (list->node) item = cream_yaml_item(list, i);
-    cream_status status = list->node ? read_row(study, &item, &row, err) : CREAM_OK;
-    if (status) return status;
-    if (row == e->against && !list->node) continue;
-    if (row == e->against || e->n == CREAM_STUDY_MAX_ARMS)
-      return cream_yaml_fail(&item, err, "expected up to %d arms other than `%s`", CREAM_STUDY_MAX_ARMS,
-                             study->rows[e->against].name);
-    for (int k = 0; k < e->n; k++)
-      if (e->rows[k] == row) return cream_yaml_fail(&item, err, "duplicate arm, expected different ones");
-    e->rows[e->n++] = row;
-  }
-  return CREAM_OK;
-}
-
-cream_status cream_study_read_endpoint(cream_study *study, const cream_yaml_value *map, cream_error *err) {
-  cream_study_endpoint *e = &study->endpoint;
-  endpoint_head head = {.endpoint = {.alpha = 0.05, .power = 0.8}};
-  cream_yaml_value against = cream_yaml_find(map, "against"), arms = cream_yaml_find(map, "arms");
-  cream_status status = cream_fields_read(fields, sizeof fields / sizeof *fields, map, &head, err);
-  *e = head.endpoint;
-  if (!status && against.node) status = read_row(study, &against, &e->against, err);
-  if (!status) status = read_rows(study, &arms, err);
-  if (!status && e->n == 0)
-    status = cream_yaml_fail(map, err, "nothing to compare: expected a study of two or more arms");
-  e->given = !status;
-  return status;
-}
-
-char *cream_study_endpoint_text(const cream_study *study, char *text, size_t size) {
-  const cream_study_endpoint *e = &study->endpoint;
-  if (!e->given) {
-    snprintf(text, size, "none");
-    return text;
-  }
-  int used = snprintf(text, size, "%s of ", measure_keys[e->measure]);
-  for (int i = 0; i < e->n && (size_t)used < size; i++)
-    used += snprintf(text + used, size - (size_t)used, "%s%s", i ? ", " : "", study->rows[e->rows[i]].name);
-  if ((size_t)used < size)
-    snprintf(text + used, size - (size_t)used, " against %s; %s, correction %s, alpha %g",
-             study->rows[e->against].name, test_words[e->test], correction_words[e->correction], e->alpha);
-  return text;
-}
 
 /* ---- the test ---------------------------------------------------------------------------------------- */
 
@@ -222,16 +108,16 @@ void cream_study_put_endpoint(cream_json *json, const cream_study *study,
   const cream_study_endpoint *e = &study->endpoint;
   char title[CREAM_TABLE_CELL];
   cream_json_object(json, "endpoint", true);
-  cream_json_string(json, "measure", measure_keys[e->measure]);
+  cream_json_string(json, "measure", cream_study_measures[e->measure].key);
   cream_json_string(json, "title", cream_study_measure_title(e->measure, title, sizeof title));
   cream_json_string(json, "against", study->rows[e->against].name);
-  cream_json_string(json, "test", test_words[e->test]);
-  cream_json_string(json, "test_title", test_titles[e->test]);
-  cream_json_string(json, "correction", correction_words[e->correction]);
+  cream_json_string(json, "test", cream_test_words[e->test]);
+  cream_json_string(json, "test_title", cream_test_titles[e->test]);
+  cream_json_string(json, "correction", cream_correction_words[e->correction]);
   cream_json_number(json, "alpha", e->alpha);
   cream_json_bool(json, "fixed", !*e->before);
   if (*e->before) cream_json_string(json, "before", e->before);
-  cream_json_integer(json, "digits", (uint64_t)measure_digits[e->measure]);
+  cream_json_integer(json, "digits", (uint64_t)cream_study_measures[e->measure].digits);
   cream_json_array(json, "results", true);
   for (int i = 0; i < e->n; i++) {
     const cream_endpoint_result *r = &results[i];
@@ -253,7 +139,7 @@ void cream_study_put_endpoint(cream_json *json, const cream_study *study,
 
 static void put_result(const cream_study *study, cream_table *t, int i, const cream_endpoint_result *r) {
   const cream_study_endpoint *e = &study->endpoint;
-  int digits = measure_digits[e->measure], row = i + 1;
+  int digits = cream_study_measures[e->measure].digits, row = i + 1;
   char p[32], corrected[32];
   cream_table_p(p, r->p);
   cream_table_p(corrected, r->corrected);
@@ -288,7 +174,8 @@ void cream_study_print_endpoint(const cream_study *study, const cream_endpoint_r
       out,
       "Endpoint: %s, compared with %s (%s, correction: %s, alpha %g). The intervals draw seeds%s again.\n\n",
       cream_study_measure_title(e->measure, title, sizeof title), study->rows[e->against].name,
-      test_titles[e->test], correction_words[e->correction], e->alpha, by_paths ? " and paths" : "");
+      cream_test_titles[e->test], cream_correction_words[e->correction], e->alpha,
+      by_paths ? " and paths" : "");
   if (*e->before)
     fprintf(out, "This endpoint was not fixed before the study began; then it was: %s.\n\n", e->before);
   cream_table_print(&t, out);

@@ -3,10 +3,7 @@
 #define CREAM_IO_STUDY_ENDPOINT_H
 
 #include "io/base/json.h"
-#include "io/config/yaml.h"
 #include "study_results.h"
-
-#define CREAM_STUDY_ENDPOINT_FILE "endpoint.txt" /* what it was when the study began */
 
 /* A row compared with endpoint.against. */
 typedef struct cream_endpoint_result {
@@ -17,15 +14,9 @@ typedef struct cream_endpoint_result {
   double p, corrected;
 } cream_endpoint_result;
 
-/* Reads the key `endpoint`; the study has its rows. */
-cream_status cream_study_read_endpoint(cream_study *, const cream_yaml_value *map, cream_error *);
-/* Describes it on one line. Returns `text`. */
-char *cream_study_endpoint_text(const cream_study *, char *text, size_t size);
 /* results: [endpoint.n], in its order. */
 cream_status cream_study_test_endpoint(const cream_study *, const cream_study_run *runs,
                                        cream_endpoint_result *results, cream_error *);
-/* The title of a measure, its unit in brackets. Returns `text`. */
-char *cream_study_measure_title(cream_study_measure, char *text, size_t size);
 /* Writes the key "endpoint". */
 void cream_study_put_endpoint(cream_json *, const cream_study *, const cream_endpoint_result *);
 /* Prints the table as Markdown. */

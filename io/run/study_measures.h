@@ -2,6 +2,8 @@
 #ifndef CREAM_IO_STUDY_MEASURES_H
 #define CREAM_IO_STUDY_MEASURES_H
 
+#include <stddef.h>
+
 /* What is measured for a row at one seed: X(MEASURE, key in study.json, title, unit, digits after the point).
  * tau and rho compare the supernet's accuracies with those of the trained paths, both on the held-out images.
  * "half way" and "end" refer to the steps of the search. */
@@ -31,5 +33,16 @@ typedef enum cream_study_measure {
 #undef CREAM_STUDY_MEASURE_ENUM
       CREAM_STUDY_MEASURES
 } cream_study_measure;
+
+typedef struct cream_study_measured {
+  const char *key, *title, *unit;
+  int digits; /* after the point */
+} cream_study_measured;
+
+extern const cream_study_measured cream_study_measures[CREAM_STUDY_MEASURES];
+extern const char *const cream_study_measure_keys[CREAM_STUDY_MEASURES + 1]; /* ends with NULL */
+
+/* Writes the title, with the unit in brackets. Returns `text`. */
+char *cream_study_measure_title(cream_study_measure, char *text, size_t size);
 
 #endif

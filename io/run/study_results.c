@@ -9,17 +9,6 @@
 #include "study_endpoint.h"
 #include "study_table.h"
 
-typedef struct measure {
-  const char *key, *title, *unit;
-  int digits;
-} measure;
-
-static const measure measures[CREAM_STUDY_MEASURES] = {
-#define MEASURE(measure, key, title, unit, digits) [CREAM_STUDY_##measure] = {key, title, unit, digits},
-    CREAM_STUDY_MEASURE_LIST(MEASURE)
-#undef MEASURE
-};
-
 /* A measure of a row over its seeds, and compared with the first row. */
 typedef struct result {
   size_t n;
@@ -77,7 +66,7 @@ static void put_runs(cream_json *json, const cream_study *study, const cream_stu
     if (runs[s].error[0]) cream_json_string(json, "error", runs[s].error);
     cream_json_object(json, "values", false);
     for (int m = 0; m < CREAM_STUDY_MEASURES; m++)
-      if (measured[m]) cream_json_number(json, measures[m].key, runs[s].values[m]);
+      if (measured[m]) cream_json_number(json, cream_study_measures[m].key, runs[s].values[m]);
     cream_json_end(json);
     cream_json_end(json);
   }
@@ -91,7 +80,7 @@ static void put_results(cream_json *json, const cream_study *study, const cream_
     if (!measured[m]) continue;
     const result r = result_of(study, runs, row, m);
     cream_json_object(json, NULL, false);
-    cream_json_string(json, "key", measures[m].key);
+    cream_json_string(json, "key", cream_study_measures[m].key);
     cream_json_integer(json, "n", r.n);
     cream_json_number(json, "mean", r.mean);
     cream_json_number(json, "deviation", r.deviation);
@@ -123,10 +112,10 @@ static void put_head(cream_json *json, const cream_study *study, const bool *mea
   for (int m = 0; m < CREAM_STUDY_MEASURES; m++) {
     if (!measured[m]) continue;
     cream_json_object(json, NULL, false);
-    cream_json_string(json, "key", measures[m].key);
-    cream_json_string(json, "title", measures[m].title);
-    cream_json_string(json, "unit", measures[m].unit);
-    cream_json_integer(json, "digits", (uint64_t)measures[m].digits);
+    cream_json_string(json, "key", cream_study_measures[m].key);
+    cream_json_string(json, "title", cream_study_measures[m].title);
+    cream_json_string(json, "unit", cream_study_measures[m].unit);
+    cream_json_integer(json, "digits", (uint64_t)cream_study_measures[m].digits);
     cream_json_end(json);
   }
   cream_json_end(json);
@@ -155,12 +144,6 @@ static void put_study(const cream_study *study, const cream_study_run *runs,
 }
 
 /* ---- the table --------------------------------------------------------------------------------------- */
-
-char *cream_study_measure_title(cream_study_measure m, char *text, size_t size) {
-  const char *unit = measures[m].unit;
-  snprintf(text, size, "%s%s%s%s", measures[m].title, *unit ? " (" : "", unit, *unit ? ")" : "");
-  return text;
-}
 
 static void put_mean(cream_table *t, int row, int column, const result *r, int digits) {
   if (!r->n)
@@ -198,9 +181,9 @@ static void print_measures(const cream_study *study, const cream_study_run *runs
     for (int row = beside; row < study->n_rows; row++) {
       const result r = result_of(study, runs, row, m);
       if (beside)
-        put_difference(&t, t.rows, row, &r, measures[m].digits);
+        put_difference(&t, t.rows, row, &r, cream_study_measures[m].digits);
       else
-        put_mean(&t, t.rows, row + 1, &r, measures[m].digits);
+        put_mean(&t, t.rows, row + 1, &r, cream_study_measures[m].digits);
     }
     t.rows++;
   }
@@ -221,12 +204,12 @@ static void print_runs(const cream_study *study, const cream_study_run *runs, FI
   }
   for (int m = 0, column = 2; m < CREAM_STUDY_MEASURES; m++) {
     if (!is_measured(study, runs, m)) continue;
-    cream_table_put(&t, 0, column, "%s", measures[m].title);
+    cream_table_put(&t, 0, column, "%s", cream_study_measures[m].title);
     for (int i = 0; i < study->n_rows * study->n_seeds; i++)
       if (isnan(runs[i].values[m]))
         cream_table_put(&t, i + 1, column, "%s", runs[i].error[0] ? "failed" : "-");
       else
-        cream_table_put(&t, i + 1, column, "%.*f", measures[m].digits, runs[i].values[m]);
+        cream_table_put(&t, i + 1, column, "%.*f", cream_study_measures[m].digits, runs[i].values[m]);
     column++;
   }
   cream_table_print(&t, out);

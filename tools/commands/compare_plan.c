@@ -12,6 +12,7 @@
 #include "core/search/rank.h"
 #include "core/search/search.h"
 #include "io/run/study_endpoint.h"
+#include "io/run/study_endpoint_read.h"
 #include "io/run/study_table.h"
 #include "rank.h"
 #include "tools/run/dry_run.h"

@@ -6,7 +6,7 @@
 #include "compare.h"
 #include "core/search/search.h"
 #include "io/base/file.h"
-#include "io/run/study_endpoint.h"
+#include "io/run/study_endpoint_read.h"
 
 int compare_runs(const compare *c) {
   return c->study.n_rows * c->study.n_seeds;

@@ -14,6 +14,7 @@
 
 #include "io/base/file.h"
 #include "io/run/study_endpoint.h"
+#include "io/run/study_endpoint_read.h"
 
 static void parse(const char *text, cream_study *study) {
   cream_error err;
