@@ -14,6 +14,13 @@
   X(RHO, "rho", "rho, all", "", 3)                                                                           \
   X(TAU_LOSS, "tau_loss", "tau of losses", "", 3)    /* losses in place of accuracies */                     \
   X(TAU_TEST, "tau_test", "tau, test", "", 3)        /* trained paths on the test images */                  \
+  X(TAU_HALF, "tau_half", "tau, better half", "", 3) /* of the trained paths */                              \
+  X(RECALL, "recall", "best tenth found", "%", 1)    /* share of it in the supernet's best tenth */          \
+  X(REGRET, "regret", "regret", "%", 2)              /* best path less the supernet's best, trained */       \
+  X(TAU_FLOPS, "tau_flops", "tau of FLOPs alone", "", 3)                                                     \
+  X(TAU_PARAMS, "tau_params", "tau of parameters alone", "", 3)                                              \
+  X(TAU_LATENCY, "tau_latency", "tau of latency alone", "", 3)                                               \
+  X(TAU_AGAIN, "tau_again", "tau of a second training", "", 3) /* paths of a table that has it */            \
   X(TRAINED, "trained", "retrained, test", "%", 2)   /* the network found, retrained: test accuracy */       \
   X(SUPERNET, "supernet", "in the supernet", "%", 2) /* the same with the supernet's weights, held out */    \
   X(LOSS_HALF, "loss_half", "hard loss, half way", "nats", 3)   /* mean of the tenth of steps before */      \

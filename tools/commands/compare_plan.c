@@ -208,7 +208,8 @@ static void print_cost(const plan *p) {
   for (int a = 0; a < study->n_arms; a++) {
     const plan_times *times = &p->arms[a];
     bool ranks = study->rank && cream_strategy_has_supernet(study->arms[a].config.search.strategy);
-    double trained = ranks && trains_paths(study, a) ? times->path * study->rank : 0;
+    bool trains = ranks && !*study->arms[a].config.rank.truth && trains_paths(study, a);
+    double trained = trains ? times->path * study->rank : 0;
     double phases[] = {times->search * study->n_seeds,
                        (ranks ? times->score * study->rank + trained : 0) * study->n_seeds,
                        study->retrain ? times->retraining * study->n_seeds * rows_of(study, a) : 0, 0};

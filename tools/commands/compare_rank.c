@@ -8,7 +8,18 @@
 #include "core/base/hash.h"
 #include "io/run/rank.h"
 
-/* A measure: the statistic of the correlation's pairs. best: paths; 0: all. */
+enum { HALF = -1 };
+
+/* In percent. */
+static double recall(const double *x, const double *y, size_t n) {
+  return 100 * cream_rank_recall(x, y, n);
+}
+
+static double regret(const double *x, const double *y, size_t n) {
+  return 100 * cream_rank_regret(x, y, n);
+}
+
+/* A measure: the statistic of the correlation's pairs. best: paths; 0: all; HALF. */
 typedef struct ranking_measure {
   cream_study_measure measure;
   cream_correlation of;
@@ -22,6 +33,13 @@ static const ranking_measure measures[] = {
     {CREAM_STUDY_RHO, {0}, cream_spearman},
     {CREAM_STUDY_TAU_LOSS, {.measure = CREAM_RANK_LOSS}, cream_kendall},
     {CREAM_STUDY_TAU_TEST, {.split = CREAM_RANK_TEST}, cream_kendall},
+    {CREAM_STUDY_TAU_HALF, {.best = HALF}, cream_kendall},
+    {CREAM_STUDY_RECALL, {0}, recall},
+    {CREAM_STUDY_REGRET, {0}, regret},
+    {CREAM_STUDY_TAU_FLOPS, {.by = CREAM_RANK_BY_FLOPS}, cream_kendall},
+    {CREAM_STUDY_TAU_PARAMS, {.by = CREAM_RANK_BY_PARAMS}, cream_kendall},
+    {CREAM_STUDY_TAU_LATENCY, {.by = CREAM_RANK_BY_LATENCY}, cream_kendall},
+    {CREAM_STUDY_TAU_AGAIN, {.by = CREAM_RANK_BY_AGAIN}, cream_kendall},
 };
 enum { N_MEASURES = sizeof measures / sizeof *measures };
 
@@ -52,7 +70,9 @@ static void read_paths(const json_t *list, ranking *r) {
   json_array_foreach(list, i, path) {
     if (i == CREAM_RANK_MAX_PATHS) break;
     r->paths[i] =
-        (cream_ranked){.cost = {.macs = number_at(path, "macs"), .params = number_at(path, "params")},
+        (cream_ranked){.cost = {.macs = number_at(path, "flops"), .params = number_at(path, "params")},
+                       .ms = number_at(path, "ms"),
+                       .again = read_score(path, "again"),
                        .supernet = read_score(path, "supernet"),
                        .heldout = read_score(path, "heldout"),
                        .test = read_score(path, "test")};
@@ -69,8 +89,10 @@ static cream_status measure(const ranking *r, const ranking_measure *m, const cr
                             cream_study_run *run, cream_error *err) {
   static double x[CREAM_RANK_MAX_PATHS], y[CREAM_RANK_MAX_PATHS];
   cream_correlation of = m->of;
-  if (of.best == 0) of.best = r->n;
-  if (m->of.best && m->of.best >= r->n) return CREAM_OK; /* these are all */
+  int known = cream_rank_known(r->paths, r->n, of.by);
+  if (of.best == 0) of.best = known;
+  if (of.best == HALF) of.best = (known + 1) / 2;
+  if (of.best < 2 || (m->of.best && of.best >= known)) return CREAM_OK; /* these are all */
   cream_rank_pairs(r->paths, r->n, &of, x, y);
   run->values[m->measure] = m->statistic(x, y, (size_t)of.best);
   if (!study->endpoint.given || study->endpoint.measure != m->measure) return CREAM_OK;

@@ -1,6 +1,7 @@
 /* cream rank: does the supernet of a run order its paths as training from scratch does? */
 #include "rank.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "io/config/settings.h"
 #include "io/run/path_log.h"
 #include "io/run/run.h"
+#include "io/run/truth.h"
 #include "io/weights/weights.h"
 #include "rank_print.h"
 #include "tools/cli/progress.h"
@@ -39,6 +41,7 @@ typedef struct rank_run {
   cream_path paths[CREAM_RANK_MAX_PATHS];
   int n;
   cream_path_log scored, trained; /* by the supernet; from scratch */
+  const cream_ranked *truth; /* [n]: the paths' trained scores from a table; NULL: they are trained here */
   int todo[CREAM_RANK_MAX_PATHS], n_todo;
   int chunks; /* processes in which the supernet scores, each every chunks-th path */
   int done;   /* of this run, for the remaining time */
@@ -46,6 +49,7 @@ typedef struct rank_run {
   bool shared; /* with --shard */
   shard shards;
   int trained_before; /* paths, when this shard began */
+  int snapshot;       /* epoch; 0: the supernet at the end */
 } rank_run;
 
 /* ---- the supernet's scores --------------------------------------------------------------------------- */
@@ -166,6 +170,7 @@ static char *part_file(const rank_run *r, rank_part part, int path, char name[CR
 
 static bool has_scores(const rank_run *r, rank_part part, int path) {
   char name[CREAM_MAX_FILE_NAME];
+  if (part == TRAINED && r->truth) return true;
   return cream_path_log_find(part == SCORED ? &r->scored : &r->trained, &r->paths[path]) ||
          access(part_file(r, part, path, name), F_OK) == 0;
 }
@@ -242,7 +247,7 @@ static cream_status compare_shards(rank_run *r, cream_error *err) {
 static cream_status collect(rank_run *r, rank_part part, cream_error *err) {
   cream_path_log *log = part == SCORED ? &r->scored : &r->trained;
   cream_status status = CREAM_OK;
-  for (int i = 0; i < r->n && status == CREAM_OK; i++) {
+  for (int i = 0; i < r->n && status == CREAM_OK && !(part == TRAINED && r->truth); i++) {
     cream_path_scores scores;
     char name[CREAM_MAX_FILE_NAME];
     if (cream_path_log_find(log, &r->paths[i]) || access(part_file(r, part, i, name), F_OK)) continue;
@@ -257,10 +262,29 @@ static cream_status collect(rank_run *r, rank_part part, cream_error *err) {
 
 /* ---- the whole --------------------------------------------------------------------------------------- */
 
+/* A file of the ranking in the run folder; each snapshot has its own. */
+static char *file_of(const rank_run *r, const char *name, char file[CREAM_MAX_FILE_NAME]) {
+  char own[64];
+  return cream_run_file(&r->folder, supernet_snapshot(name, r->snapshot, own), file);
+}
+
+/* The weights of the snapshot in place of those at the end. */
+static cream_status find_snapshot(rank_run *r, const char *folder, cream_error *err) {
+  char name[64];
+  if (r->snapshot == 0) return CREAM_OK;
+  cream_status status = files_join(r->supernet, sizeof r->supernet, folder,
+                                   supernet_snapshot(CREAM_RUN_SUPERNET, r->snapshot, name), err);
+  if (status != CREAM_OK || access(r->supernet, F_OK) == 0) return status;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "--snapshot: got %d, but %s has no %s; a search with search.snapshots stores them",
+                    r->snapshot, folder, name);
+}
+
 static cream_status open_folder(rank_run *r, const run_options *options, cream_error *err) {
   if (!*options->run)
     return cream_fail(err, CREAM_BAD_CONFIG, "no run: expected --run DIR, the folder of a search");
   cream_status status = supernet_find(options->run, &options->config, r->supernet, err);
+  if (status == CREAM_OK) status = find_snapshot(r, options->run, err);
   if (status != CREAM_OK) return status;
   status = r->shared ? cream_run_join(&r->folder, options->run, err)
                      : cream_run_reopen(&r->folder, options->run, err);
@@ -269,11 +293,11 @@ static cream_status open_folder(rank_run *r, const run_options *options, cream_e
 }
 
 static const char *const free_of_scores[] = {
-    "out",         "arch",       "weights",        "inherit",     "threads",
-    "time_budget", "signals",    "on_nan",         "device",      "opencl.parameters",
-    "checkpoint.", "retrain.",   "rank.paths",     "rank.spread", "rank.buckets",
-    "rank.epochs", "rank.batch", "rank.resamples", "rank.jobs",   "rank.table",
-    NULL};
+    "out",          "arch",          "weights",          "inherit",     "threads",
+    "time_budget",  "signals",       "on_nan",           "device",      "opencl.parameters",
+    "checkpoint.",  "retrain.",      "rank.paths",       "rank.spread", "rank.buckets",
+    "rank.epochs",  "rank.batch",    "rank.resamples",   "rank.jobs",   "rank.table",
+    "rank.repeats", "search.oracle", "search.snapshots", "rank.truth",  NULL};
 
 bool rank_may_share(const cream_config *a, const cream_config *b) {
   const cream_config x = path_recipe(a), y = path_recipe(b);
@@ -286,10 +310,10 @@ static cream_status open_logs(rank_run *r, bool read, bool fresh, cream_error *e
   const cream_path_log_owner scored = {&r->search, free_of_scores, &r->supernet_hash, &r->skeleton};
   const cream_path_log_owner trained = {&r->config, path_recipe_free, NULL, &r->skeleton};
   const char *table = r->search.rank.table;
-  cream_run_file(&r->folder, CREAM_RANK_SUPERNET, file);
+  file_of(r, CREAM_RANK_SUPERNET, file);
   cream_status status = read ? cream_path_log_read(&r->scored, file, &scored, err)
                              : cream_path_log_open(&r->scored, file, &scored, fresh, err);
-  if (status != CREAM_OK) return status;
+  if (status != CREAM_OK || r->truth) return status;
   if (!*table) table = cream_run_file(&r->folder, CREAM_RANK_TRAINED, file);
   return read ? cream_path_log_read(&r->trained, table, &trained, err)
               : cream_path_log_open(&r->trained, table, &trained, fresh, err);
@@ -325,6 +349,23 @@ static cream_status open_results(rank_run *r, bool fresh, cream_error *err) {
   return status == CREAM_OK ? collect(r, TRAINED, err) : status;
 }
 
+/* All paths of the table inside the range. */
+static cream_status read_truth(rank_run *r, cream_error *err) {
+  static cream_ranked truth[CREAM_RANK_MAX_PATHS];
+  cream_costs costs;
+  int n;
+  cream_status status = cream_truth_read(r->search.rank.truth, &r->skeleton, truth, &n, err);
+  cream_costs_init(&costs, &r->skeleton, r->skeleton.resolution);
+  r->n = 0;
+  for (int i = 0; i < n; i++) {
+    if (!cream_limits_hold(&r->limits, &costs, &truth[i].path)) continue;
+    truth[r->n] = truth[i];
+    r->paths[r->n++] = truth[i].path;
+  }
+  r->truth = truth;
+  return status;
+}
+
 static cream_status open_all(rank_run *r, const run_options *options, cream_error *err) {
   r->search = options->config;
   if (!r->search.resolution) r->search.resolution = options->run_resolution;
@@ -338,11 +379,14 @@ static cream_status open_all(rank_run *r, const run_options *options, cream_erro
   r->limits.flops = run_range(&r->search);
   if (known) r->limits.latencies = &r->latencies;
   if (known) r->limits.ms.max = r->search.search.latency.max;
-  status = cream_rank_draw(&r->search.rank, &r->skeleton, &r->limits, r->search.seed, r->paths, &r->n, err);
+  if (*r->search.rank.truth)
+    status = read_truth(r, err);
+  else
+    status = cream_rank_draw(&r->search.rank, &r->skeleton, &r->limits, r->search.seed, r->paths, &r->n, err);
   if (status == CREAM_OK && r->n < 2)
-    status =
-        cream_fail(err, CREAM_BAD_CONFIG, "flops: the range has a single path; expected at least 2 to rank");
-  if (status == CREAM_OK && r->n < r->search.rank.paths)
+    status = cream_fail(err, CREAM_BAD_CONFIG, "flops: the range has %s; expected at least 2 to rank",
+                        r->truth ? "fewer than two paths of the table" : "a single path");
+  if (status == CREAM_OK && r->n < r->search.rank.paths && !r->truth)
     fprintf(stderr, "found %d paths in the range, fewer than the %d of rank.paths\n", r->n,
             r->search.rank.paths);
   return status == CREAM_OK ? cream_file_hash(r->supernet, &r->supernet_hash, err) : status;
@@ -351,6 +395,7 @@ static cream_status open_all(rank_run *r, const run_options *options, cream_erro
 /* Lists the paths that are not in the log. */
 static void list_missing(rank_run *r, const cream_path_log *log) {
   r->n_todo = 0;
+  if (log == &r->trained && r->truth) return;
   for (int i = 0; i < r->n; i++)
     if (!cream_path_log_find(log, &r->paths[i])) r->todo[r->n_todo++] = i;
 }
@@ -381,6 +426,20 @@ static cream_status run_all(rank_run *r, cream_error *err) {
   return status == CREAM_OK ? run_jobs(r, &training, false, err) : status;
 }
 
+/* Puts the scores of a path together; false: some are missing. */
+static bool gather_path(const rank_run *r, const cream_costs *costs, int i, cream_ranked *ranked) {
+  const cream_path_scores *scored = cream_path_log_find(&r->scored, &r->paths[i]);
+  const cream_path_scores *trained = r->truth ? NULL : cream_path_log_find(&r->trained, &r->paths[i]);
+  if (!scored || !(trained || r->truth)) return false;
+  *ranked = (cream_ranked){.path = r->paths[i], .cost = cream_costs_path(costs, &r->paths[i]), .ms = NAN};
+  if (r->limits.latencies) ranked->ms = cream_latencies_path(r->limits.latencies, &r->paths[i]);
+  ranked->supernet = scored->heldout;
+  ranked->heldout = r->truth ? r->truth[i].heldout : trained->heldout;
+  ranked->test = r->truth ? r->truth[i].test : trained->test;
+  if (r->truth) ranked->again = r->truth[i].again;
+  return true;
+}
+
 static cream_status report(const rank_run *r, const run_options *options, cream_error *err) {
   static cream_ranked ranked[CREAM_RANK_MAX_PATHS];
   cream_correlation correlations[CREAM_RANK_MAX_CORRELATIONS];
@@ -397,19 +456,14 @@ static cream_status report(const rank_run *r, const run_options *options, cream_
   cream_costs costs;
   cream_costs_init(&costs, &r->skeleton, r->skeleton.resolution);
   for (int i = 0; i < r->n; i++) {
-    const cream_path_scores *scored = cream_path_log_find(&r->scored, &r->paths[i]);
-    const cream_path_scores *trained = cream_path_log_find(&r->trained, &r->paths[i]);
-    if (!scored || !trained)
+    if (!gather_path(r, &costs, i, &ranked[i]))
       return cream_fail(err, CREAM_FAILED,
                         "path %d of %d has no scores; run the same command again to continue", i + 1, r->n);
-    ranked[i] = (cream_ranked){r->paths[i], cream_costs_path(&costs, &r->paths[i]), scored->heldout,
-                               trained->heldout, trained->test};
   }
   char file[CREAM_MAX_FILE_NAME];
   cream_status status =
       cream_rank_correlate(ranked, r->n, &bootstrap, correlations, &report.n_correlations, err);
-  if (status == CREAM_OK)
-    status = cream_rank_write(cream_run_file(&r->folder, CREAM_RANK_FILE, file), &report, err);
+  if (status == CREAM_OK) status = cream_rank_write(file_of(r, CREAM_RANK_FILE, file), &report, err);
   if (status != CREAM_OK) return status;
   if (options->json) return files_print(file, err);
   rank_print(&report);
@@ -464,6 +518,7 @@ static cream_status run(const void *values, cream_error *err) {
   static rank_run r;
   memset(&r, 0, sizeof r);
   r.shared = options->shards.shard != NULL;
+  r.snapshot = options->snapshot;
   signals_catch();
   cream_status status = open_all(&r, &options->run, err);
   if (status == CREAM_OK) status = open_shards(&r, options, err);
@@ -491,6 +546,12 @@ static const cli_option options[] = {
     RUN_CONFIG,
     RUN_SET,
     RUN_SETTING(METHOD, "paths", "rank.paths", "N", "paths that are drawn, scored and trained"),
+    RUN_SETTING(
+        METHOD, "table", "rank.truth", "FILE",
+        "table.json of cream table build: its paths inside the range are ranked, and none is trained"),
+    CLI_VALUE(rank_options, snapshot, RUN, "snapshot", "EPOCH",
+              "rank the supernet as it was after so many epochs (search.snapshots); 0: at the end",
+              CLI_FROM_TO(0, 100000)),
     RUN_EPOCHS("rank"),
     RUN_BATCH("rank"),
     RUN_SETTING(DEVICE, "jobs", "rank.jobs", "N",

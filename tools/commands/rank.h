@@ -9,6 +9,7 @@
 typedef struct rank_options {
   run_options run;
   shard_options shards;
+  int snapshot; /* epoch of the snapshot that is ranked; 0: the supernet at the end */
 } rank_options;
 
 /* Whether rankings with these settings can share a file of trained paths (rank.table). */

@@ -44,6 +44,8 @@ const char *const path_recipe_free[] = {"out",
                                         "rank.resamples",
                                         "rank.jobs",
                                         "rank.table",
+                                        "rank.truth",
+                                        "rank.repeats",
                                         NULL};
 static cream_status test_path(const path_training *t, cream_net *net, cream_path_scores *scores,
                               cream_error *err) {
