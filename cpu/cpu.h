@@ -16,7 +16,7 @@ typedef struct cream_cpu_options {
 } cream_cpu_options;
 
 /* The default number of threads: the processors that the process may run on, or fewer where the CPU quota of its control
- * groups allows fewer (core/base/cgroup.h). */
+ * groups (core/base/cgroup.h) or OMP_NUM_THREADS allows fewer. */
 int cream_cpu_threads(void);
 
 /* Creates the backend, which the caller ends with backend->destroy. Sets OpenBLAS to one thread for the whole

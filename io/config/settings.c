@@ -141,7 +141,7 @@ static const setting settings[] = {
     TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, opencl:local, a part of a device's name, or auto"),
     TEXT(opencl.parameters, "file of CLBlast parameters, written by cream bench --tune"),
     NUMBER(opencl.half, 0, 0, "", "store activations in half precision on an OpenCL device"),
-    NUMBER(threads, 0, 1024, "", "threads; 0: all cores that the process may use, within its CPU quota"),
+    NUMBER(threads, 0, 1024, "", "threads; 0: all cores that the process may use, within its CPU quota and OMP_NUM_THREADS"),
     NUMBER(time_budget, 0, 1e6, "minutes",
            "training stops and saves its results after this time; 0: no limit"),
     TEXT(signals,

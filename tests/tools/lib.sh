@@ -7,7 +7,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-export OMP_WAIT_POLICY=passive # other tests run on the same processors
+# Tests run side by side, as many as there are processors: threads of their own would only wait for each other.
+export OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 failures=0
 
 fail() {
@@ -127,4 +128,4 @@ find_onnx() {
 # A space and a range of FLOPs for scripts to which any network will do; and a search of a few steps.
 space=$root/tests/tools/small.yaml
 flops=0.16:0.25
-small=(--data digits --space "$space" --flops "$flops" --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2)
+small=(--data digits --space "$space" --flops "$flops" --epochs 2 --batch 64 --threads 1 --set search.recalibrate=2)

@@ -25,7 +25,7 @@ full devices
 full version
 full version --json
 full profile --arch cream-14 --json
-one=(--data digits --space "$space" --flops "$flops" --epochs 1 --batch 256 --threads 2 --set search.recalibrate=1)
+one=(--data digits --space "$space" --flops "$flops" --epochs 1 --batch 256 --threads 1 --set search.recalibrate=1)
 full search "${one[@]}" --out found --json
 exists found/arch.json found/result.json
 full retrain --run found --out trained --epochs 1 --batch 256 --json

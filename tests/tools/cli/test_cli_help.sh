@@ -113,6 +113,8 @@ for line in '^cream ' '^compiler' '^CPU' '^OpenBLAS' '^threads'; do contains out
 expect 0 version --json
 python3 -m json.tool <out >/dev/null 2>&1 || ! command -v python3 >/dev/null || fail "version --json is not JSON"
 contains out '"openblas_core"'
+OMP_NUM_THREADS=1,4 expect 0 version --json
+contains out '"threads": 1$'
 refuse 2 '--threads: got "-1", expected a whole number from 0 to 1024' version --threads=-1
 "$cream" version >unbound && OMP_PROC_BIND=true "$cream" version >bound || fail 'version with OMP_PROC_BIND'
 cmp -s unbound bound || fail 'with OMP_PROC_BIND=true the program sees other processors'

@@ -34,7 +34,7 @@ contains out '"by": "sampling"'
 # An existing folder stays as it is.
 mkdir kept
 echo mine >kept/config.yaml
-expect 0 retrain --data digits --arch cream-14 --resolution 32 --epochs 1 --batch 432 --threads 2 --dry-run --force --json \
+expect 0 retrain --data digits --arch cream-14 --resolution 32 --epochs 1 --batch 432 --threads 1 --dry-run --force --json \
   --out kept
 contains out '"command": "retrain",$'
 contains out '"space": "cream",$'

@@ -77,7 +77,7 @@ refuse 2 '--out found already has a network or a run; .*--force' extract --run r
 refuse 2 '--out run/ is the folder of the search' extract --run run --out run/ --force
 
 # --inherit: the weights that extract writes; the same bytes after an interruption.
-train=(--epochs 1 --batch 64 --threads 2 --set retrain.ema=0 --set retrain.optim=sgd --set retrain.lr.warmup_epochs=0
+train=(--epochs 1 --batch 64 --threads 1 --set retrain.ema=0 --set retrain.optim=sgd --set retrain.lr.warmup_epochs=0
   --set checkpoint.every_steps=3)
 expect 0 retrain --run run --inherit "${train[@]}" --out inherited
 contains err "^inherit: the training starts from the network's weights in the supernet of run$"

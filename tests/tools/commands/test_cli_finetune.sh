@@ -21,7 +21,7 @@ if wrong:
 PYTHON
 }
 
-micro=(--data digits --batch 32 --threads 2 --set heldout=0.9) # a tenth of the images
+micro=(--data digits --batch 32 --threads 1 --set heldout=0.9) # a tenth of the images
 expect 0 search "${small[@]}" --epochs 1 --set heldout=0.9 --set search.recalibrate=1 --out found
 expect 0 retrain --arch found/arch.json "${micro[@]}" --epochs 1 --set retrain.ema=0 --out base
 tune=(retrain --arch found/arch.json "${micro[@]}" --weights base/weights.safetensors --epochs 2 --set retrain.ema=0.8

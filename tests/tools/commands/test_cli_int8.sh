@@ -24,7 +24,7 @@ resolution: {min: 16, max: 16, step: 8, scale_at: 16, scale_flops: 5}
 TEXT
 mkdir start
 "$random_weights" tiny.yaml 1 0 start || fail "random_weights"
-expect 0 retrain --arch start/arch.json --data digits --epochs 12 --batch 32 --threads 2 --set retrain.ema=0 \
+expect 0 retrain --arch start/arch.json --data digits --epochs 12 --batch 32 --threads 1 --set retrain.ema=0 \
   --out run
 
 for calibration in entropy percentile; do

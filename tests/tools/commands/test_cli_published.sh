@@ -109,8 +109,8 @@ PYTHON
 cream() {
   printf '%s\n' "$1" >>ran
   case $1 in
-  retrain) "$cream" "$@" --epochs 1 --batch 4 --resolution 32 --threads 2 --set heldout=0 ;;
-  test) "$cream" "$@" --resolution 32 --threads 2 ;;
+  retrain) "$cream" "$@" --epochs 1 --batch 4 --resolution 32 --threads 1 --set heldout=0 ;;
+  test) "$cream" "$@" --resolution 32 --threads 1 ;;
   *) "$cream" "$@" ;;
   esac || exit 1
 }

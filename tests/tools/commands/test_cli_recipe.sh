@@ -4,7 +4,7 @@
 source "$(dirname "$0")/../lib.sh" "$1"
 
 expect 0 search "${small[@]}" --set search.clip=1 --set recalibrate.mode=inherit --out found
-recipe=(--run found --epochs 3 --batch 16 --threads 2)
+recipe=(--run found --epochs 3 --batch 16 --threads 1)
 for setting in accumulate=4 optim=adamw lr.lr=0.05 mixup=0.2 drop_path=0.2 clip=5 ema=0.8; do
   recipe+=(--set "retrain.$setting")
 done

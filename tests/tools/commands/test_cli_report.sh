@@ -194,7 +194,7 @@ contains two-seeds.html '<figure id="arms-retraining-0">'
 lacks two-seeds.html '<figure id="(convergence-loss|board-size)">'
 
 # A network and a board for each of several budgets.
-expect 0 search --data digits --space "$space" --epochs 2 --batch 64 --threads 2 --set search.recalibrate=2 \
+expect 0 search --data digits --space "$space" --epochs 2 --batch 64 --threads 1 --set search.recalibrate=2 \
   --set search.start_epoch=1 --set search.board.every=2 --set search.board.images=32 --set search.budgets=0.16,0.25 \
   --out budgets
 expect 0 report budgets --out budgets.html

@@ -4,8 +4,8 @@ random_weights=$(realpath "$3")
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
-micro=(--data digits --batch 32 --threads 2 --set heldout=0.9 --set retrain.ema=0 --set retrain.eval_every=0) # a tenth of the images
-supernet=(search --data digits --space micro --flops any --set "depth=1,1,1,1" --batch 64 --threads 2
+micro=(--data digits --batch 32 --threads 1 --set heldout=0.9 --set retrain.ema=0 --set retrain.eval_every=0) # a tenth of the images
+supernet=(search --data digits --space micro --flops any --set "depth=1,1,1,1" --batch 64 --threads 1
   --set heldout=0.9 --set search.recalibrate=1 --set search.board.size=2)
 expect 0 "${supernet[@]}" --epochs 1 --out found
 expect 0 retrain --arch found/arch.json "${micro[@]}" --epochs 1 --resolution 24 --out teacher

@@ -41,7 +41,7 @@ sys.exit(bool(problems) or count < 200)
 PYTHON
 # The first steps of the guide work in the documentation's folder.
 (cd "$doc" && "$prefix/bin/cream" search --config tools/demo.yaml --epochs 1 --set search.recalibrate=1 \
-  --set heldout=0.6 --set search.board.size=2 --set search.board.images=16 --batch 320 --threads 2 \
+  --set heldout=0.6 --set search.board.size=2 --set search.board.images=16 --batch 320 --threads 1 \
   --out "$work/first" >/dev/null 2>search.err) || fail "cream search: $(tail -n 1 search.err)"
 cmp "$root/docs/examples/classify.c" "$doc/docs/examples/classify.c" || fail "the example is another"
 lacks "$doc/docs/architecture.md" '\]\(\.\./core'

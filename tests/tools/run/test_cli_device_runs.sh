@@ -4,7 +4,7 @@
 # shellcheck source=tests/tools/lib.sh
 . "$(dirname "$0")/../lib.sh"
 small+=(--epochs 1)
-long=(--epochs 1 --batch 32 --threads 2 --set retrain.eval_every=0)
+long=(--epochs 1 --batch 32 --threads 1 --set retrain.eval_every=0)
 images=$root/tests/golden/images
 
 # All commands that compute take a device.
@@ -57,7 +57,7 @@ contains err '^device +[^ ]'
 exists ranked/rank.json
 
 # Extraction, and a training with inherited weights, a frozen part and a teacher.
-tuned=(retrain --run plain --inherit --teacher trained --resolution 16 --epochs 1 --batch 32 --threads 2
+tuned=(retrain --run plain --inherit --teacher trained --resolution 16 --epochs 1 --batch 32 --threads 1
   --set heldout=0.9 --set retrain.freeze=blocks.1 --set retrain.lr.lr=0.1 --set retrain.lr.warmup_epochs=0
   --set retrain.ema=0)
 for device in cpu opencl; do

@@ -52,7 +52,7 @@ assert "supernet.safetensors" in end["files"] and "arch.json" not in end["files"
 PY
 
 # A time budget that ends before the board opens leaves a measured network, and says why it was drawn.
-short=(--data digits --space "$space" --flops "$flops" --epochs 60 --batch 64 --threads 2 --time-budget 0.001)
+short=(--data digits --space "$space" --flops "$flops" --epochs 60 --batch 64 --threads 1 --time-budget 0.001)
 for strategy in cream spos random; do
   expect 0 search "${short[@]}" --set search.strategy=$strategy --set search.evolution.population=2 \
     --set search.evolution.generations=0 --set search.recalibrate=1 --set search.board.size=2 --out "$strategy" --json
