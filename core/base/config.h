@@ -146,6 +146,7 @@ typedef struct cream_search_config {
     int paths; /* drawn for every batch, beside the largest and the smallest */
   } sandwich;
   int recalibrate;   /* batches that recompute batch-norm statistics before the final selection */
+  int snapshots;     /* epochs between copies of the supernet that are stored; 0: none */
   char oracle[1024]; /* file of a table of trained paths that shows the regret of the choice; "": none */
   cream_external_config external;
 } cream_search_config;
