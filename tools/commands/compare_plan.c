@@ -244,7 +244,11 @@ static int paths_of(const cream_study *study) {
 /* The largest deviation among the results of a folder with at least three seeds; NaN: there is none. */
 static double measured_deviation(compare *c, cream_error *err) {
   cream_endpoint_result results[CREAM_STUDY_MAX_ARMS];
+  char folder[CREAM_MAX_FILE_NAME];
   double deviation = NAN;
+  for (int run = 0; run < compare_runs(c) && c->dir; run++)
+    if (!compare_has(compare_folder(c, run, "", folder, sizeof folder), CREAM_RUN_RESULT))
+      snprintf(c->runs[run].error, sizeof c->runs[run].error, "not finished");
   if (!c->dir || !*c->dir || compare_collect(c, err) != CREAM_OK ||
       cream_study_test_endpoint(&c->study, c->runs, results, err) != CREAM_OK)
     return NAN;

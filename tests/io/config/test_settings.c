@@ -172,7 +172,7 @@ static void bad_files_are_explained(void **state) {
       {"heldout: nan", "a.yaml:1: key `heldout`: got `nan`, expected a number from 0 to 0.9"},
       {"heldout: 0.95", "a.yaml:1: key `heldout`: got `0.95`, expected a number from 0 to 0.9"},
       {"search: {teacher: tpo1}",
-       "a.yaml:1: key `search.teacher`: got `tpo1`, expected one of meta, top1, random, "
+       "a.yaml:1: key `search.teacher`: got `tpo1`, expected one of meta, top1, random, largest, "
        "none (did you mean `top1`?)"},
       {"search: {teacher: 3}",
        "a.yaml:1: key `search.teacher`: got `3`, expected one of meta, top1, random, largest, none"},
