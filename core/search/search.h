@@ -78,6 +78,8 @@ void cream_search_state(cream_search *, cream_state *);
 cream_status cream_search_restored(cream_search *, cream_error *);
 
 cream_net *cream_search_net(cream_search *);
+/* Bytes of the host that hold messages between ranks. */
+size_t cream_search_messages(const cream_search *);
 /* Number of networks that the search finds: one, or one for each budget. */
 int cream_search_targets(const cream_search *);
 const cream_budget *cream_search_budget(const cream_search *, int target); /* NULL: there are no budgets */

@@ -124,7 +124,7 @@ static cream_status evaluate_both(cream_retrain *run, const cream_event *event, 
     cream_score *score = &run->choice.heldout[kind];
     cream_retrain_use(run, (cream_retrain_kind)kind);
     status = cream_evaluate_shared(run->train.cluster, run->train.net, &run->path, run->heldout,
-                                   CREAM_BN_RUNNING, score, err);
+                                   CREAM_BN_RUNNING, score, NULL, err);
     if (status || !event) continue;
     cream_event scored = *event;
     scored.kind = CREAM_EVENT_EVAL;
@@ -179,6 +179,10 @@ static cream_status finish(cream_retrain *run, bool ended, cream_error *err) {
   cream_retrain_use(run, run->choice.kind);
   if (!ended) run->choice.evaluated = false;
   return status;
+}
+
+size_t cream_retrain_messages(const cream_retrain *run) {
+  return cream_train_messages(&run->train);
 }
 
 cream_retrain_choice cream_retrain_chosen(const cream_retrain *run) {

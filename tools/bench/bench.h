@@ -43,7 +43,8 @@ typedef struct bench_options {
   int sets;                               /* of parameters that --tune tries */
   bool half;
   bool serve, json;
-  bool plan; /* what follows is of the search that is planned */
+  double gigabits; /* of the network between the ranks; 0: unknown */
+  bool plan;       /* what follows is of the search that is planned, `latency` of the ranks too */
   int epochs, images, parts, part_images;
   double latency; /* microseconds */
   double price;   /* of an hour of a node; 0: unknown */

@@ -343,7 +343,7 @@ typedef struct compare_options {
 } compare_options;
 
 static cream_status check(void *values, cream_error *err) {
-  const compare_options *options = values;
+  compare_options *options = values;
   if (options->plan && (options->json || options->force || options->shards.shard))
     return cream_fail(err, CREAM_BAD_CONFIG, "--plan prints a plan and runs nothing; give it without --%s",
                       options->json    ? "json"

@@ -544,7 +544,7 @@ static cream_status require(void *values, const cli_given *given, const char *ar
 }
 
 static cream_status check(void *values, cream_error *err) {
-  const rank_options *options = values;
+  rank_options *options = values;
   cream_status status = run_options_check(values, err);
   if (status == CREAM_OK) status = bars_check(&options->bars, err);
   return status ? status : shard_check(&options->shards, options->run.force, err);

@@ -171,7 +171,7 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   if (status != CREAM_OK) return status;
   cream_state kept;
   cream_search_state(search, &kept);
-  *bytes += cream_state_bytes(&kept);
+  *bytes += cream_state_bytes(&kept) + cream_search_messages(search);
   const teacher_use use = {.batch = batch};
   status = teacher_count(&s->teacher, backend, &use, err);
   cream_search_destroy(search);
@@ -210,8 +210,8 @@ static cream_status try(search_run *s, const cream_config *config, const memory_
                         cream_error *err) {
   cream_search_result none[CREAM_MAX_BUDGETS];
   device_begin(s->backend, s->train);
-  cream_status status = cream_search_run(s->search, none, err);
-  if (!s->clock.done) return status;
+  cream_status status = dry_run_end(&s->clock, cream_search_run(s->search, none, err), err);
+  if (!s->clock.done || !cluster_leads()) return status;
   const dry_run dry = {.command = "search",
                        .config = config,
                        .skeleton = &s->skeleton,

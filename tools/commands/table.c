@@ -310,7 +310,7 @@ static cream_status run(const void *values, cream_error *err) {
 }
 
 static cream_status check(void *values, cream_error *err) {
-  const table_options *options = values;
+  table_options *options = values;
   cream_status status = run_options_check(values, err);
   if (status == CREAM_OK) status = shard_check(&options->shards, options->run.force, err);
   if (status == CREAM_OK && !*options->run.config.out)

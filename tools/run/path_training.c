@@ -58,7 +58,7 @@ static cream_status test_path(const path_training *t, cream_net *net, cream_path
   if (status != CREAM_OK) return status;
   status = cream_evaluate(net, &path, heldout, CREAM_BN_RUNNING, &scores->heldout, err);
   cream_source_destroy(heldout);
-  if (status == CREAM_OK) status = run_test_net(net, t->data, batch, NULL, &tested, err);
+  if (status == CREAM_OK) status = run_test_net(NULL, net, t->data, batch, NULL, &tested, err);
   if (status == CREAM_OK) scores->test = tested.score;
   return status;
 }

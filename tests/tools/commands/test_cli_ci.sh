@@ -45,6 +45,19 @@ same first.safetensors results/trained/weights.safetensors
 contains results/junit-test.xml 'tests="3" failures="2" errors="0"'
 exists results/report.html
 
+# Without a time budget, and with hashes of the results: the same ones, then others.
+(cd results && sha256sum search/arch.json trained/weights.safetensors) >golden
+sed 's/^......../00000000/' golden >others
+hashed() { # CODE HASHES
+  local got=0
+  CREAM_CONFIG=ci.yaml CREAM_BARS=top1=2 CREAM_MINUTES='' CREAM_HASHES=$2 CREAM_OUT=results \
+    bash "$root/docs/examples/ci/cream.sh" >job.out 2>job.err || got=$?
+  [ "$got" -eq "$1" ] || fail "the job with hashes: exit code $got, expected $1"
+}
+hashed 0 golden
+hashed 1 others
+contains job.out '^search/arch.json: FAILED$'
+
 # ---- bars ----------------------------------------------------------------------------------------------
 
 test=(test --run results/trained --threads 2)
