@@ -23,6 +23,14 @@ cream_status search_measure(cream_search *search, cream_cluster *cluster, const 
   return cream_evaluate_shared(cluster, net, path, images, CREAM_BN_RUNNING, score, NULL, err);
 }
 
+cream_status cream_search_score(cream_search *search, const cream_path *path, cream_score *score,
+                                cream_error *err) {
+  search_save_statistics(search);
+  cream_status status = search_measure(search, NULL, path, search->heldout, score, err);
+  search_restore_statistics(search);
+  return status;
+}
+
 /* ---- rounds ------------------------------------------------------------------------------------------ */
 
 /* What a rank has measured of a path. */
