@@ -241,10 +241,12 @@ tarball() {
 # tools/package/CMakeLists.txt describes the Debian packages.
 package() {
   local out=build-package/packages
+  have mpi || say "without cream-nas-mpi: $problem"
   build
   need package
   local args=(-DCREAM_OPENCL=ON)
   have opencl || args=(-DCREAM_OPENCL=OFF)
+  if [ -n "${CREAM_MAINTAINER:-}" ]; then args+=("-DCREAM_MAINTAINER=$CREAM_MAINTAINER"); fi
   configure build-package -DCMAKE_INSTALL_PREFIX=/usr -DCREAM_DEBIAN=ON -DBUILD_TESTING=OFF "${args[@]}"
   compile build-package installed
   rm -rf "$out"
