@@ -10,14 +10,15 @@ enum { CLUSTER_NODES = 7, CLUSTER_NETWORKS = 4 }; /* 1 to 64 nodes; 1, 10, 25 an
 typedef struct cluster_result {
   const bench_options *options;
   const cream_skeleton *skeleton;
-  int ranks, parts, threads;         /* of the measured steps; of this rank */
-  cream_plan_node node;              /* with parts of options->batch images */
-  double exchange;                   /* seconds of the gradient's; 0: alone */
-  double step;                       /* seconds */
-  double share_waited;               /* of the steps, for other ranks and the network */
-  double share_network;              /* of the steps, by the rank that waited least */
-  double memory;                     /* bytes, the peak of the process */
-  double predicted, share_predicted; /* with --gbits: seconds of the step, and the share of waiting, by the model */
+  int ranks, parts, threads; /* of the measured steps; of this rank */
+  cream_plan_node node;      /* with parts of options->batch images */
+  double exchange;           /* seconds of the gradient's; 0: alone */
+  double step;               /* seconds */
+  double share_waited;       /* of the steps, for other ranks and the network */
+  double share_network;      /* of the steps, by the rank that waited least */
+  double memory;             /* bytes, the peak of the process */
+  double predicted,
+      share_predicted; /* with --gbits: seconds of the step, and the share of waiting, by the model */
   double rank_memory[CLUSTER_NODES]; /* with --plan: bytes of a rank of a search; 0: impossible */
 } cluster_result;
 

@@ -532,7 +532,8 @@ static void check_case(run_case *run, const op_case *in, uint64_t seed) {
           compare(what, block, wanted[i], values);
         else if (memcmp(values, wanted[i], block->count * sizeof *values) != 0)
           fail_msg("%s: input %d was changed", what, i);
-        if (m == 0 && repeat == 0) parity_hash = cream_fnv1a(parity_hash, values, block->count * sizeof *values);
+        if (m == 0 && repeat == 0)
+          parity_hash = cream_fnv1a(parity_hash, values, block->count * sizeof *values);
         if (machines[m].leads && repeat == 0) {
           free(first[i]);
           first[i] = values;

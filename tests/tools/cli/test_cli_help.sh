@@ -115,9 +115,9 @@ refuse 2 'did you mean `exit-codes`' help exit-code
 
 # Every variable that the source reads is described, and no other.
 expect 0 help environment
-grep -rhoE '"CREAM_[A-Z_]+"' "$root"/{core,cpu,opencl,io,tools} --include='*.[ch]' --exclude=environment.h | tr -d '"' | sort -u >read
+grep -rhoE '"CREAM_[A-Z_]+"' "$root"/{core,cpu,opencl,io,tools} --include='*.[ch]' --exclude=environment.h | tr -d '"' | sort -u >variables
 grep -oE 'CREAM_[A-Z_]+' out | sort -u >described
-same read described
+same variables described
 
 # ---- single options --------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Data sets with boxes: check, conversion, sheets, and measuring detections.
-# shellcheck disable=SC1091
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/tools/lib.sh
+source "$(dirname "$0")/../lib.sh" "$1"
 
 images=$root/tests/golden/images
 mkdir -p data/images data/labels

@@ -41,11 +41,11 @@ export OMPI_MCA_btl_tcp_if_include=$place.0/24 OMPI_MCA_oob_tcp_if_include=$plac
 
 # on_both MPI ARGUMENT...: mpirun, with a rank on each host.
 on_both() {
-  local launcher=("mpirun.$1" --host "$place.1:1,$place.2:1")
-  [ "$1" != mpich ] || launcher=(mpirun.mpich -launcher ssh -launcher-exec "$work/agent" -hosts "$place.1,$place.2" -ppn 1)
+  local command=("mpirun.$1" --host "$place.1:1,$place.2:1")
+  [ "$1" != mpich ] || command=(mpirun.mpich -launcher ssh -launcher-exec "$work/agent" -hosts "$place.1,$place.2" -ppn 1)
   shift
   # shellcheck disable=SC2016
-  timeout -k 5 60 ip netns exec "$net-a" unshare --uts sh -c 'hostname node-a; exec "$@"' sh "${launcher[@]}" "$@" </dev/null
+  timeout -k 5 60 ip netns exec "$net-a" unshare --uts sh -c 'hostname node-a; exec "$@"' sh "${command[@]}" "$@" </dev/null
 }
 
 sed 's/min: 32, max: 32, step: 32/min: 16, max: 32, step: 16/' "$root/io/config/spaces/micro.yaml" >small.yaml
