@@ -141,6 +141,44 @@ typedef struct cream_loss {
   cream_buf target; /* [N,K] probabilities; absent where soft is 0 */
 } cream_loss;
 
+/* Several tensors as one: sum of w[i] * value of x[i] at the size [h,w] of the result. A smaller x is enlarged: pixel
+ * (y, x) of the result takes pixel (y*h_x/h, x*w_x/w), rounded down (nearest neighbour). A larger one has
+ * 2h or 2h-1 rows (and columns alike), of which the result takes the maximum of 3x3 windows, stride 2, padding 1; of
+ * equal values the first in the order of rows has the gradient. No x and no node of a sink has a gate. */
+enum { CREAM_FUSE_MAX = 3 };
+typedef struct cream_fuse {
+  int n; /* 1..CREAM_FUSE_MAX */
+  cream_tensor x[CREAM_FUSE_MAX];
+  cream_buf weight;  /* v [n]: w[i] = r[i] / (sum of r + 1e-4), r = max(v, 0); absent: w[i] = 1 */
+  cream_buf dweight; /* [n], written (=) by backward; absent: not computed */
+} cream_fuse;
+
+/* Rows or columns [first, end). */
+typedef struct cream_rows {
+  int first, end;
+} cream_rows;
+/* Those of an x of `from` rows that row `at` of a result of `to` rows is made of. */
+static inline cream_rows cream_fuse_sources(int from, int to, int at) {
+  if (from <= to) return (cream_rows){at * from / to, at * from / to + 1};
+  return (cream_rows){at > 0 ? 2 * at - 1 : 0, 2 * at + 2 < from ? 2 * at + 2 : from};
+}
+/* Rows of a result of `to` rows that read row `at` of an x of `from` rows. */
+static inline cream_rows cream_fuse_readers(int from, int to, int at) {
+  if (from <= to) return (cream_rows){(at * to + from - 1) / from, ((at + 1) * to + from - 1) / from};
+  return (cream_rows){at / 2, (at + 1) / 2 + 1 < to ? (at + 1) / 2 + 1 : to};
+}
+
+/* The losses of a detector, of entries that have a class (foreground) or none, each with a factor f:
+ * sum over entries and classes of f * focal(logit), where with p = sigmoid(logit)
+ *     focal = -alpha * (1-p)^gamma * log(p) of the entry's class, -(1-alpha) * p^gamma * log(1-p) of the others,
+ * plus box * sum over foreground entries and their four numbers of f * smooth(delta - target), where
+ *     smooth(d) = |d| - beta/2 from |d| = beta on, d^2 / (2 beta) below (smooth L1; beta 0: L1). */
+typedef struct cream_box_loss {
+  float alpha, gamma, beta, box;
+  cream_buf labels;  /* int32 [entries]: a class, or negative */
+  cream_buf targets; /* [entries][5]: four targets, then f */
+} cream_box_loss;
+
 /* One optimiser step. With d = g + weight_decay*w (decay only in slices with `decay`):
  *   SGD:        m = momentum*m + d;  w -= lr*(nesterov ? d + momentum*m : m)
  *   RMSPROP_TF: v += (1-alpha)*(d^2 - v);  m = momentum*m + lr*d/sqrt(v + eps);  w -= m

@@ -29,7 +29,7 @@ enum { CREAM_WORKSPACES = 8 };
  * upload_tensor: writes an NHWC array as a raw activation. For tests.
  * tensor_size: elements that a raw activation of this shape takes.
  * reserve: makes room for the workspace of conv_forward and conv_backward of `conv` on inputs up to
- *   [n,h,w,cin], and of the ops that follow it (se, pool, add, loss on the same shapes). Only this op and
+ *   [n,h,w,cin], and of the ops around it (se, pool, add, fuse, losses on the same shapes). Only this op and
  *   alloc allocate.
  * destroy: frees the backend and its workspace. */
 #define CREAM_MEMORY_OPS(X)                                                                                  \
@@ -108,6 +108,23 @@ enum { CREAM_WORKSPACES = 8 };
     (cream_backend *backend, cream_buf p, cream_buf phi, cream_buf theta, int entries, int len,              \
      cream_buf diff, cream_buf scores))
 
+/* Detection.
+ *
+ * fuse_forward: out->raw = sum over i < fuse->n of w[i] * value of x[i], brought to out's size; see cream_fuse.
+ * fuse_backward: reads dout, the gradient of out->raw, and writes the gradient of x[i] through sinks[i] (absent g: not
+ *   computed) and, where fuse->dweight is present, that of the weights. No sinks[i].g may overlap dout.
+ * box_loss: the losses of `entries` anchors; see cream_box_loss. Writes dlogits [entries][classes] and ddeltas
+ *   [entries][4] (absent together: not computed) and result[4]: loss, its part of the classes, its part of the boxes, and
+ *   the number of foreground anchors. */
+#define CREAM_DETECT_OPS(X)                                                                                  \
+  X(void, fuse_forward, (cream_backend *backend, const cream_fuse *fuse, const cream_tensor *out))           \
+  X(void, fuse_backward,                                                                                     \
+    (cream_backend *backend, const cream_fuse *fuse, const cream_tensor *out, cream_buf dout,                \
+     const cream_sink *sinks))                                                                               \
+  X(void, box_loss,                                                                                          \
+    (cream_backend *backend, const cream_box_loss *terms, cream_buf logits, cream_buf deltas, size_t entries, \
+     int classes, cream_buf dlogits, cream_buf ddeltas, cream_buf result))
+
 /* Flat blocks.
  *
  * optim_step: one update, see cream_optim, of the parameters in `count` slices.
@@ -140,9 +157,10 @@ enum { CREAM_WORKSPACES = 8 };
   G(se, CREAM_SE_OPS)                                                                                        \
   G(pool, CREAM_POOL_OPS)                                                                                    \
   G(loss, CREAM_LOSS_OPS)                                                                                    \
+  G(detect, CREAM_DETECT_OPS)                                                                                \
   G(flat, CREAM_FLAT_OPS)
 #define CREAM_COMPUTE_OPS(X)                                                                                 \
-  CREAM_CONV_OPS(X) CREAM_SE_OPS(X) CREAM_POOL_OPS(X) CREAM_LOSS_OPS(X) CREAM_FLAT_OPS(X)
+  CREAM_CONV_OPS(X) CREAM_SE_OPS(X) CREAM_POOL_OPS(X) CREAM_LOSS_OPS(X) CREAM_DETECT_OPS(X) CREAM_FLAT_OPS(X)
 #define CREAM_REQUIRED_OPS(X) CREAM_MEMORY_OPS(X) CREAM_COMPUTE_OPS(X)
 
 /* A slot of cream_backend; how a table takes the static function of an op's name; for counting ops. */

@@ -114,7 +114,8 @@ void plain_dwconv_backward_input(cpu_backend *, const cream_conv *, const cream_
 /* ---- table ------------------------------------------------------------------------------------------- */
 
 /* Sets the slots of one group of ops (core/backend_ops.h) to the plain kernels, which are static functions of
- * the group's file: plain_conv.c, plain_se.c, plain_pool.c, plain_loss.c, plain_optim.c (flat). */
+ * the group's file: plain_conv.c, plain_se.c, plain_pool.c, plain_loss.c, plain_detect.c,
+ * plain_optim.c (flat). */
 #define PLAIN_DECLARE_GROUP(group, ops) void plain_##group##_init(cream_backend *);
 CREAM_COMPUTE_GROUPS(PLAIN_DECLARE_GROUP)
 

@@ -19,6 +19,9 @@ enum {
   OCL_TABLE      /* slices of an optimiser step */
 };
 
+/* Elements of OCL_PARTIAL at least, for sums over few groups (ops_detect.c). */
+enum { OCL_LEAST_PARTIAL = 1024 };
+
 /* Sizes that the kernels are written for (kernels/common.cl, product.cl). */
 enum { OCL_FLAT = 64, OCL_TILE = 64 };
 

@@ -171,6 +171,7 @@ static void scratch_sizes(const ocl_runtime *ocl, const cream_conv *conv, int n,
   size_t in = (size_t)ocl_pixels(&x), out = (size_t)ocl_pixels(&y);
   raise(&size[OCL_PARTIAL], (size_t)partial_sums(&x) * 5 * (size_t)x.c);
   raise(&size[OCL_PARTIAL], (size_t)partial_sums(&y) * 2 * (size_t)y.c);
+  raise(&size[OCL_PARTIAL], OCL_LEAST_PARTIAL);
   raise(&size[OCL_MERGED], ocl_merged_size(x.c, partial_sums(&x)));
   raise(&size[OCL_MERGED], ocl_merged_size(y.c, partial_sums(&y)));
   raise(&size[OCL_SMALL], 3 * (size_t)n * (size_t)conv->cout);

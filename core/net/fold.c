@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "net_internal.h"
+#include "net_detect.h"
 
 /* The host's copy of a network's parameters. */
 typedef struct host {
@@ -52,6 +52,8 @@ static void visit_units(cream_net *net, unit_visitor *visit, void *self) {
       visit_block(net, &net->blocks[l][i], visit, self);
   visit_block(net, &net->head, visit, self);
   visit_block(net, &net->linear, visit, self);
+  for (int u = 0; net->tail && u < net->tail->n_units; u++)
+    visit(net, &net->linear, &net->tail->units[u], self);
 }
 
 /* copy NULL: a network without values. */
@@ -171,6 +173,7 @@ static cream_net_block describe_block(const cream_net *net, const net_block *blo
 int cream_net_describe(const cream_net *net, const cream_path *path,
                        cream_net_block blocks[CREAM_MAX_BLOCKS]) {
   int steps = net_steps(net);
+  CREAM_ASSERT(!net->tail);
   for (int i = 0; i < steps; i++) blocks[i] = describe_block(net, net_block_at(net, path, i));
   blocks[steps] = describe_block(net, &net->linear);
   return steps + 1;

@@ -11,6 +11,8 @@
  * becomes beta - s * running_mean and serves as the convolution's bias. gamma becomes 1, running_mean 0 and
  * running_var 1 - eps, so that saved parameters are those of a network with the same outputs up to rounding.
  *
+ * The batch norms of a detector's neck and heads stay: levels share the convolutions, but not the batch norms.
+ *
  * Afterwards the network runs in CREAM_BN_RUNNING mode only. Folding it again changes nothing. Weights that
  * are loaded later are not folded. On failure the network is unchanged. */
 cream_status cream_net_fold(cream_net *, cream_error *);

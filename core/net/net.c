@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "core/base/hash.h"
-#include "net_internal.h"
+#include "net_detect.h"
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
@@ -64,17 +64,19 @@ static cream_status plan(cream_net *net, cream_error *err) {
   cream_status status = plan_step(net, 0, &net->stem, 1, &side, err);
   for (int l = 0; l < n_layers && !status; l++)
     status = plan_step(net, l + 1, net->blocks[l], net->skeleton.layers[l].n_options, &side, err);
-  if (!status) status = plan_step(net, n_layers + 1, &net->head, 1, &side, err);
+  if (!status && !net->tail) status = plan_step(net, n_layers + 1, &net->head, 1, &side, err);
+  if (!status && net->tail) status = net_detect_plan(net, err);
   for (int i = 0; i < net->linear.n_units && !status; i++) {
     net_block one = {.n_units = 1, .units = {net->linear.units[i]}};
     status = reserve_block(net, &one, 1, err);
   }
-  if (first > n_layers + 1) net->n_parts = 0; /* pooling reads the last step at once */
-  net->tail_size = net_tail_size(net, net->options.batch);
-  net->grad[0].size = net_max(net->grad[0].size, net_aligned(net->tail_size));
+  if (status) return status;
+  if (first >= net_steps(net)) net->n_parts = 0; /* nothing reads the last step later but a detector's tail */
+  net->tail_size = net->tail ? net_detect_infer_size(net) : net_tail_size(net, net->options.batch);
+  if (!net->tail) net->grad[0].size = net_max(net->grad[0].size, net_aligned(net->tail_size));
   net->grad[1].size = net->grad[2].size = net->grad[0].size;
   net->regions[NET_REGION_OTHER_OUT].size = net->regions[NET_REGION_OUT].size;
-  plan_part(net, net_steps(net), net->tail_size, false);
+  plan_part(net, net_steps(net), net->tail ? net_detect_train_size(net) : net->tail_size, false);
   return status;
 }
 
@@ -87,6 +89,7 @@ static cream_status allocate(cream_net *net, size_t count, cream_buf *out, cream
 static cream_status allocate_passing(cream_net *net, cream_error *err) {
   size_t gradients = 0, inference = 2 * net->vectors_size + net->tail_size;
   for (int i = 0; i < 3 && net->options.train; i++) gradients += net->grad[i].size;
+  if (net->tail && net->options.train) gradients += net->tail->gradients_size;
   for (int i = 0; i < NET_REGIONS; i++) inference += net->regions[i].size;
   cream_status status = allocate(net, net_max(gradients, inference), &net->passing, err);
   if (status) return status;
@@ -98,6 +101,7 @@ static cream_status allocate_passing(cream_net *net, cream_error *err) {
     net->regions[i].start = next;
   next = net->passing;
   for (int i = 0; i < 3; next = cream_buf_at(next, net->grad[i++].size)) net->grad[i].start = next;
+  if (net->tail) net->tail->gradients = next;
   return CREAM_OK;
 }
 
@@ -124,13 +128,16 @@ static cream_status allocate_all(cream_net *net, cream_error *err) {
   cream_backend *backend = net->backend;
   int n = net->options.batch, side = net->skeleton.resolution;
   size_t input = backend->tensor_size(backend, n, side, side, 3);
-  size_t logits = net_aligned((size_t)n * (size_t)net->skeleton.classes);
+  size_t logits = net_aligned(cream_net_output_count(net, n, side));
   cream_status status;
   if ((status = allocate(net, net->weight_count, &net->weights, err))) return status;
   if ((status = allocate(net, net->statistic_count, &net->statistics, err))) return status;
   if ((status = allocate_passing(net, err))) return status;
   if ((status = allocate(net, input, &net->input, err))) return status;
+  if (net->tail && (status = allocate(net, net->tail->features_size, &net->tail->features, err)))
+    return status;
   if (!net->options.train) return CREAM_OK;
+  if (net->tail && (status = allocate(net, net->tail->spare_size, &net->tail->spare, err))) return status;
   if ((status = allocate(net, logits, &net->dlogits, err))) return status;
   if ((status = allocate(net, net->gradient_count, &net->gradients, err))) return status;
   for (int i = 0; i < net->n_parts; i++)
@@ -174,6 +181,7 @@ void cream_net_destroy(cream_net *net) {
     if (cream_buf_present(*buffers[i])) net->backend->release(net->backend, *buffers[i]);
   for (int i = 0; i < net->n_parts; i++)
     if (cream_buf_present(net->parts[i].start)) net->backend->release(net->backend, net->parts[i].start);
+  net_detect_free(net);
   free(net->drop_gates);
   free(net->params);
   free(net->blocks);
@@ -247,7 +255,7 @@ static int step_slices(const cream_net *net, const cream_path *path, cream_slice
 }
 
 int cream_net_slices(const cream_net *net, const cream_path *path, cream_slice *slices) {
-  if (net->options.frozen > net_steps(net)) return cream_net_classifier_slices(net, slices);
+  if (!net->tail && net->options.frozen > net_steps(net)) return cream_net_classifier_slices(net, slices);
   int n = step_slices(net, path, slices);
   return n + block_slices(&net->linear, slices + n);
 }
@@ -257,7 +265,12 @@ int cream_net_backbone_slices(const cream_net *net, const cream_path *path, crea
   return features ? n + linear_slices(net, &net->linear.units[0], slices + n) : n;
 }
 int cream_net_classifier_slices(const cream_net *net, cream_slice *slices) {
+  if (net->tail) return block_slices(&net->linear, slices);
   return linear_slices(net, &net->linear.units[net->linear.n_units - 1], slices);
+}
+
+bool cream_net_in_backbone(const cream_net *net, const cream_param *param) {
+  return !net->tail || param->offset < (param->statistic ? net->tail->statistics.at : net->linear.w);
 }
 
 size_t cream_net_frozen_statistics(const cream_net *net) {
@@ -267,7 +280,7 @@ size_t cream_net_frozen_statistics(const cream_net *net) {
     const net_block *block = net_block_at(net, &path, step);
     if (block->n_units) return block->units[0].running_mean;
   }
-  return net->statistic_count;
+  return net->tail ? net->tail->statistics.at : net->statistic_count;
 }
 
 cream_tensor cream_net_input(const cream_net *net, int n, int side) {
@@ -286,6 +299,12 @@ uint64_t cream_net_fingerprint(const cream_net *net) {
   const double bn_eps = skeleton->space.bn_eps;
   if (padding != CREAM_PADDING_SYMMETRIC) hash = cream_fnv1a(hash, &padding, sizeof padding);
   if (bn_eps != CREAM_BN_EPS) hash = cream_fnv1a(hash, &bn_eps, sizeof bn_eps);
+  const cream_detect_spec *detect = &skeleton->detect;
+  if (detect->kind) {
+    const double anchors[] = {detect->levels, detect->scale, detect->octaves};
+    hash = cream_fnv1a(hash, anchors, sizeof anchors);
+    hash = cream_fnv1a(hash, detect->ratios, (size_t)detect->n_ratios * sizeof *detect->ratios);
+  }
   for (int i = 0; i < count; i++) {
     hash = cream_fnv1a(hash, params[i].name, strlen(params[i].name));
     hash = cream_fnv1a(hash, params[i].dims, (size_t)params[i].n_dims * sizeof(int));

@@ -12,12 +12,16 @@
 #include "core/space/complexity.h"
 #include "core/space/space.h"
 
-/* What a parameter is, and its initial values. Weight decay applies to the first three. */
+/* What a parameter is, and its initial values. Weight decay applies to the first five. */
 typedef enum cream_param_role {
   CREAM_PARAM_CONV,      /* weight [cout,cin,k,k]: normal with variance 2 / (k*k*cout) */
   CREAM_PARAM_DEPTHWISE, /* weight [c,1,k,k]: normal with variance 2 / (k*k) */
   CREAM_PARAM_LINEAR,    /* weight [cout,cin]: uniform in +-1/sqrt(cout) */
+  CREAM_PARAM_PYRAMID,   /* weight of a convolution in a neck: uniform in +-sqrt(3 / (k*k*cin)) */
+  CREAM_PARAM_HEAD,      /* weight of a convolution in a detector's head: normal, deviation 0.01 */
   CREAM_PARAM_BIAS,      /* of a convolution or linear layer: 0 */
+  CREAM_PARAM_PRIOR,     /* bias of a detector's class logits: -log(99), a probability of 1/100 */
+  CREAM_PARAM_FUSION,    /* weights of cream_fuse: 1 */
   CREAM_PARAM_BN_GAMMA,  /* 1 */
   CREAM_PARAM_BN_BETA,   /* 0 */
   CREAM_PARAM_BN_MEAN,   /* running mean, a statistic: 0 */
@@ -45,13 +49,14 @@ typedef struct cream_net_options {
    * dropped for an image with probability p = drop_path * l/n, and otherwise divided by 1 - p. */
   double drop_path;
   /* Parts that are not trained, from the input on: stem, layers, head convolution, the linear layer before the
-   * classifier (if there is one). They run as in inference, with running statistics and without drop path, and
+   * classifier (if there is one); of a detector, stem and layers. They run as in inference, with running statistics and without drop path, and
    * have no gradients; the backward pass ends above them. Not 0 only with a fixed skeleton. */
   int frozen;
 } cream_net_options;
 
 /* Creates a network with initial weights; the skeleton is copied, the backend must outlive it. Fails with
- * CREAM_BAD_CONFIG where batch < 1, with CREAM_FAILED where there is no memory. */
+ * CREAM_BAD_CONFIG where batch < 1 or a detector's backbone lacks features at strides 8, 16 and 32 (the last), with
+ * CREAM_FAILED where there is no memory. */
 cream_status cream_net_create(cream_backend *, const cream_skeleton *, const cream_net_options *,
                               cream_net **, cream_error *);
 void cream_net_destroy(cream_net *);
@@ -125,7 +130,25 @@ void cream_net_backward(cream_net *, cream_buf dlogits);
  * the linear layers first, then those of the path's blocks up to the input, without frozen ones. NULL: no calls. */
 void cream_net_set_done(cream_net *, void (*done)(void *self, cream_span), void *self);
 
-/* Scratch of [batch, classes] elements for dlogits or soft targets. */
+/* Scratch of [batch, classes] elements for dlogits or soft targets; of a detector, for the gradient of its outputs. */
 cream_buf cream_net_dlogits(cream_net *);
+
+/* ---- detectors (skeleton.detect) ----
+ *
+ * In the functions above, "logits" are then the outputs for n images of side x side pixels: logits [entries][classes] and,
+ * right after them, deltas [entries][4]; entries are ordered as in core/detect/anchors.h. Their gradients are laid out in
+ * the same way. "The classifier" of slices is everything after the backbone, which dropout does not touch; there is no
+ * teacher. */
+
+/* The cost of neck and heads on an image of side x side pixels; cream_costs (complexity.h) has that of the backbone. */
+cream_cost cream_net_tail_cost(const cream_net *, int side);
+/* Whether a parameter belongs to the backbone, and not to a detector's neck or heads. */
+bool cream_net_in_backbone(const cream_net *, const cream_param *);
+/* Entries of n images. */
+size_t cream_net_entries(const cream_net *, int n, int side);
+/* Elements of the outputs of n images; of a classifier n * classes. */
+size_t cream_net_output_count(const cream_net *, int n, int side);
+/* The deltas in outputs (or their gradients in the gradients of outputs). */
+cream_buf cream_net_deltas(const cream_net *, cream_buf outputs, int n, int side);
 
 #endif

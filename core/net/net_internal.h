@@ -5,6 +5,7 @@
  *     net.c          creating a network: uses both
  *     net_run.c      forward and backward: uses net_layout.c
  *     net_spans.c    statistics of a path as runs of their block
+ *     net_detect.h   a detector's neck and heads, in the place of head convolution, pooling and linear layers
  *     fold.c         folding batch norms, description for exporters: uses net_layout.c
  */
 #ifndef CREAM_CORE_NET_INTERNAL_H
@@ -12,10 +13,13 @@
 
 #include "net.h"
 
+typedef struct net_tail net_tail; /* net_detect.h */
+
 /* A convolution or linear layer with its place in the parameter blocks. */
 typedef struct net_unit {
   cream_unit_shape shape;
-  bool has_bn; /* else it has a bias */
+  bool has_bn; /* else it has a bias, */
+  bool bare;   /* or neither */
   cream_act se_act, se_gate;
   size_t weight, bias, gamma, beta, se_w1, se_b1, se_w2, se_b2; /* in the weight block */
   size_t running_mean, running_var;                             /* in the statistics block */
@@ -92,7 +96,8 @@ struct cream_net {
   cream_net_options options;
   net_block stem, head;               /* head: the convolution before pooling */
   net_block (*blocks)[CREAM_MAX_OPS]; /* [layer][option] */
-  net_block linear;                   /* features (maybe) and classifier: units, not a chain */
+  net_block linear; /* features (maybe) and classifier: units, not a chain; or that of the tail */
+  net_tail *tail;   /* of a detector; NULL: a classifier */
   cream_param *params;
   int n_params, params_capacity;
   size_t weight_count, statistic_count, gradient_count;
@@ -126,6 +131,15 @@ struct cream_net {
 static inline size_t net_max(size_t a, size_t b) {
   return a > b ? a : b;
 }
+
+/* A parameter to be added: its name without the block's prefix, its role and its shape. */
+typedef struct net_param_spec {
+  const char *layer, *name; /* "conv_dw", "weight" */
+  cream_param_role role;
+  int n_dims, dims[4];
+} net_param_spec;
+/* Adds a parameter at the end of its block; *offset becomes its place there. */
+cream_status net_add_param(cream_net *, const char *prefix, net_param_spec, size_t *offset, cream_error *);
 
 /* Fills blocks, the parameter table and the counts of weights, statistics and gradients from the skeleton. On
  * failure cream_net_destroy frees what was allocated. */
@@ -188,8 +202,9 @@ static inline float net_bn_eps(const cream_net *net) {
 
 /* ---- all files --------------------------------------------------------------------------------------- */
 
+/* A detector has no head convolution. */
 static inline int net_steps(const cream_net *net) {
-  return net->skeleton.n_layers + 2;
+  return net->skeleton.n_layers + (net->skeleton.detect.kind ? 1 : 2);
 }
 /* The first step that is trained; net_steps: none. */
 static inline int net_first_trained(const cream_net *net) {
@@ -198,7 +213,7 @@ static inline int net_first_trained(const cream_net *net) {
 /* The block that a path has at step `step` (0: stem, 1..n_layers: choices, n_layers+1: head). */
 static inline const net_block *net_block_at(const cream_net *net, const cream_path *path, int step) {
   if (step == 0) return &net->stem;
-  if (step == net_steps(net) - 1) return &net->head;
+  if (step == net->skeleton.n_layers + 1) return &net->head;
   return &net->blocks[step - 1][path->choice[step - 1]];
 }
 

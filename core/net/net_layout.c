@@ -1,4 +1,4 @@
-#include "net_internal.h"
+#include "net_detect.h"
 
 /* A bump allocator: `used` elements from `start`. Without a start it only counts. In inference the outputs of
  * convolutions lie in `regions` instead. */
@@ -38,7 +38,7 @@ cream_conv net_conv_of(const cream_net *net, const net_block *block, const net_u
   if (train) conv.dweight = cream_buf_at(gradients, unit->weight);
   if (net->folded && net->backend->pack_weights) conv.act = unit->shape.act;
   if (unit->packed_count) conv.packed = cream_buf_at(net->packed, unit->packed);
-  if (!unit->has_bn) {
+  if (!unit->has_bn && !unit->bare) {
     conv.bias = cream_buf_at(net->weights, unit->bias);
     if (train) conv.dbias = cream_buf_at(gradients, unit->bias);
   }
@@ -190,6 +190,16 @@ static int first_kept(const cream_net *net, const cream_path *path) {
   return step;
 }
 
+/* The feature of a detector that step `step` gives; -1: none. Blocks without convolutions pass on what is before them. */
+static int feature_of(const cream_net *net, const cream_path *path, int step) {
+  for (int f = 0; net->tail && f < CREAM_DETECT_FEATURES; f++) {
+    int from = net->tail->taps[f];
+    while (from > 0 && net_block_at(net, path, from)->n_units == 0) from--;
+    if (from == step) return f;
+  }
+  return -1;
+}
+
 /* Moves on to the part that holds the activations of a step. */
 static void next_part(const cream_net *net, int step, int *part, net_bump *kept) {
   while (*part + 1 < net->n_parts && net->parts[*part + 1].first_step <= step) {
@@ -217,11 +227,18 @@ void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, ne
     *step = (net_step){.block = net_block_at(net, path, i), .first = tape->n_records, .in = value};
     if (step->block->n_units > 0) {
       net_bump passing = {.start = net->infer_vectors[out - NET_REGION_OUT], .regions = net->regions};
+      net_bump *memory = train && i >= keep_from ? &kept : &passing, tapped;
+      const int feature = trained ? -1 : feature_of(net, path, i);
+      if (feature >= 0) {
+        tapped = (net_bump){.start = cream_buf_at(net->tail->features, net->tail->feature_at[feature]),
+                            .regions = net->regions,
+                            .take_output = true};
+        memory = &tapped;
+      }
       kept.regions = trained ? NULL : net->regions;
       kept.take_output = !trained;
-      value.tensor =
-          lay_block(net, step->block, &value.tensor, trained && drops.path,
-                    train && i >= keep_from ? &kept : &passing, out, &tape->records[tape->n_records]);
+      value.tensor = lay_block(net, step->block, &value.tensor, trained && drops.path, memory, out,
+                               &tape->records[tape->n_records]);
       tape->n_records += step->block->n_units;
       value.producer = trained ? tape->n_records - 1 : -1;
       out = out == NET_REGION_OUT ? NET_REGION_OTHER_OUT : NET_REGION_OUT;
@@ -231,6 +248,12 @@ void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, ne
   net_bump tail = {.start = net->infer_tail};
   next_part(net, tape->n_steps, &part, &kept);
   kept.regions = NULL;
-  lay_tail(net, tape, &value.tensor, train ? &kept : &tail, drops.dropout);
+  if (net->tail) {
+    const cream_buf memory = train ? cream_buf_at(kept.start, kept.used) : net->infer_tail;
+    tape->logits = net_detect_layout(net, tape, kind, memory);
+    if (train) kept.used += net_detect_train_size(net);
+  } else {
+    lay_tail(net, tape, &value.tensor, train ? &kept : &tail, drops.dropout);
+  }
   CREAM_ASSERT(!train || kept.used <= net->parts[part].size);
 }

@@ -2,23 +2,20 @@
 #include <string.h>
 
 #include "core/base/rng.h"
-#include "net_internal.h"
+#include "net_detect.h"
 
 /* ---- table ------------------------------------------------------------------------------------------- */
-
-/* A parameter to be added: its name without the block's prefix, its role and its shape. */
-typedef struct param_spec {
-  const char *layer, *name; /* "conv_dw", "weight" */
-  cream_param_role role;
-  int n_dims, dims[4];
-} param_spec;
 
 static bool is_statistic(cream_param_role role) {
   switch (role) {
   case CREAM_PARAM_CONV:
   case CREAM_PARAM_DEPTHWISE:
   case CREAM_PARAM_LINEAR:
+  case CREAM_PARAM_PYRAMID:
+  case CREAM_PARAM_HEAD:
   case CREAM_PARAM_BIAS:
+  case CREAM_PARAM_PRIOR:
+  case CREAM_PARAM_FUSION:
   case CREAM_PARAM_BN_GAMMA:
   case CREAM_PARAM_BN_BETA:
     return false;
@@ -40,9 +37,8 @@ static cream_status grow_table(cream_net *net, cream_error *err) {
   return CREAM_OK;
 }
 
-/* Adds a parameter at the end of its block; *offset becomes its place there. */
-static cream_status add_param(cream_net *net, const char *prefix, param_spec spec, size_t *offset,
-                              cream_error *err) {
+cream_status net_add_param(cream_net *net, const char *prefix, net_param_spec spec, size_t *offset,
+                           cream_error *err) {
   cream_status status = grow_table(net, err);
   if (status) return status;
   cream_param *param = &net->params[net->n_params++];
@@ -62,22 +58,22 @@ static cream_status add_param(cream_net *net, const char *prefix, param_spec spe
 
 static cream_status add_vector(cream_net *net, const char *prefix, const char *layer, const char *name,
                                cream_param_role role, int size, size_t *offset, cream_error *err) {
-  return add_param(net, prefix, (param_spec){layer, name, role, 1, {size}}, offset, err);
+  return net_add_param(net, prefix, (net_param_spec){layer, name, role, 1, {size}}, offset, err);
 }
 
 /* Parameters with weight decay. `linear`: shape [cout, cin] as of a linear layer. */
 static cream_status add_unit_weights(cream_net *net, const char *prefix, net_unit *unit, bool linear,
                                      cream_error *err) {
   const cream_unit_shape *s = &unit->shape;
-  param_spec spec = {s->conv, "weight", CREAM_PARAM_CONV, 4, {s->cout, s->cin, s->kernel, s->kernel}};
+  net_param_spec spec = {s->conv, "weight", CREAM_PARAM_CONV, 4, {s->cout, s->cin, s->kernel, s->kernel}};
   if (s->depthwise) spec.role = CREAM_PARAM_DEPTHWISE, spec.dims[1] = 1;
   if (linear) spec.role = CREAM_PARAM_LINEAR, spec.n_dims = 2;
-  cream_status status = add_param(net, prefix, spec, &unit->weight, err);
+  cream_status status = net_add_param(net, prefix, spec, &unit->weight, err);
   if (status || !s->se) return status;
-  spec = (param_spec){"se.conv_reduce", "weight", CREAM_PARAM_CONV, 4, {s->se, s->cout, 1, 1}};
-  if ((status = add_param(net, prefix, spec, &unit->se_w1, err))) return status;
-  spec = (param_spec){"se.conv_expand", "weight", CREAM_PARAM_CONV, 4, {s->cout, s->se, 1, 1}};
-  return add_param(net, prefix, spec, &unit->se_w2, err);
+  spec = (net_param_spec){"se.conv_reduce", "weight", CREAM_PARAM_CONV, 4, {s->se, s->cout, 1, 1}};
+  if ((status = net_add_param(net, prefix, spec, &unit->se_w1, err))) return status;
+  spec = (net_param_spec){"se.conv_expand", "weight", CREAM_PARAM_CONV, 4, {s->cout, s->se, 1, 1}};
+  return net_add_param(net, prefix, spec, &unit->se_w2, err);
 }
 
 /* Parameters without weight decay, and running statistics. */
@@ -94,7 +90,7 @@ static cream_status add_unit_vectors(cream_net *net, const char *prefix, net_uni
       {unit->has_bn, s->bn, "bias", CREAM_PARAM_BN_BETA, s->cout, &unit->beta},
       {unit->has_bn, s->bn, "running_mean", CREAM_PARAM_BN_MEAN, s->cout, &unit->running_mean},
       {unit->has_bn, s->bn, "running_var", CREAM_PARAM_BN_VAR, s->cout, &unit->running_var},
-      {!unit->has_bn, s->conv, "bias", CREAM_PARAM_BIAS, s->cout, &unit->bias},
+      {!unit->has_bn && !unit->bare, s->conv, "bias", CREAM_PARAM_BIAS, s->cout, &unit->bias},
       {s->se > 0, "se.conv_reduce", "bias", CREAM_PARAM_BIAS, s->se, &unit->se_b1},
       {s->se > 0, "se.conv_expand", "bias", CREAM_PARAM_BIAS, s->cout, &unit->se_b2},
   };
@@ -222,16 +218,18 @@ cream_status net_build(cream_net *net, cream_error *err) {
   if (!net->blocks) return cream_fail_memory(err, layers * sizeof *net->blocks, "the network's blocks");
   cream_status status = build_stem(net, err);
   if (!status) status = build_choices(net, err);
-  if (!status) status = build_head(net, err);
+  if (!status) status = net->skeleton.detect.kind ? net_detect_build(net, err) : build_head(net, err);
   if (!status) qsort(net->params, (size_t)net->n_params, sizeof *net->params, by_place);
   return status;
 }
 
 /* ---- initial weights --------------------------------------------------------------------------------- */
 
-static void init_normal(cream_rng *rng, double fan_out, float *values, size_t count) {
-  const double deviation = sqrt(2.0 / fan_out);
+static void init_deviation(cream_rng *rng, double deviation, float *values, size_t count) {
   for (size_t i = 0; i < count; i++) values[i] = (float)(deviation * cream_rng_normal(rng));
+}
+static void init_normal(cream_rng *rng, double fan_out, float *values, size_t count) {
+  init_deviation(rng, sqrt(2.0 / fan_out), values, count);
 }
 static void init_uniform(cream_rng *rng, float bound, float *values, size_t count) {
   for (size_t i = 0; i < count; i++) values[i] = cream_rng_range(rng, -bound, bound);
@@ -254,6 +252,16 @@ static void init_param(const cream_param *param, uint64_t seed, uint64_t index, 
   case CREAM_PARAM_LINEAR:
     init_uniform(&rng, (float)(1.0 / sqrt((double)param->dims[0])), values, param->count);
     return;
+  case CREAM_PARAM_PYRAMID:
+    init_uniform(&rng, (float)sqrt(3.0 / (taps * param->dims[1])), values, param->count);
+    return;
+  case CREAM_PARAM_HEAD:
+    init_deviation(&rng, 0.01, values, param->count);
+    return;
+  case CREAM_PARAM_PRIOR:
+    init_constant((float)-log(99), values, param->count);
+    return;
+  case CREAM_PARAM_FUSION:
   case CREAM_PARAM_BN_GAMMA:
   case CREAM_PARAM_BN_VAR:
     init_constant(1, values, param->count);

@@ -1,5 +1,5 @@
 #include "core/base/rng.h"
-#include "net_internal.h"
+#include "net_detect.h"
 
 static cream_tensor without_gate(const cream_tensor *t) {
   cream_tensor bare = *t;
@@ -30,9 +30,15 @@ static void forward_blocks(cream_net *net, const net_tape *tape, int first_step,
   }
 }
 
-/* Everything after the head convolution; the dropout gate, if any, is already filled. */
-static void forward_tail(cream_net *net, const net_tape *tape) {
+/* Everything after the backbone, or after the head convolution; the dropout gate, if any, is already filled. */
+static void forward_tail(cream_net *net, const net_tape *tape, cream_bn_mode mode, float momentum) {
   cream_backend *backend = net->backend;
+  if (net->tail) {
+    if (net->mark) net->mark(net->mark_self);
+    net_detect_forward(net, tape == &net->tape ? NET_LAYOUT_TRAIN : NET_LAYOUT_INFER, mode, momentum);
+    if (net->mark) net->mark(net->mark_self);
+    return;
+  }
   backend->pool_forward(backend, &tape->steps[tape->n_steps - 1].out.tensor, tape->pooled.raw);
   if (tape->features >= 0) forward_unit(backend, &tape->records[tape->features], CREAM_BN_RUNNING, 0);
   forward_unit(backend, &tape->records[tape->classifier], CREAM_BN_RUNNING, 0);
@@ -49,7 +55,7 @@ cream_buf cream_net_forward(cream_net *net, const cream_path *path, const cream_
   CREAM_ASSERT(x->n <= net->options.batch && (mode == CREAM_BN_RUNNING || !net->folded));
   net_layout(net, &net->infer_tape, path, NET_LAYOUT_INFER, 0, x, (net_drops){0});
   forward_blocks(net, &net->infer_tape, 0, net->infer_tape.n_steps, mode, momentum);
-  forward_tail(net, &net->infer_tape);
+  forward_tail(net, &net->infer_tape, mode, momentum);
   return net->infer_tape.logits;
 }
 
@@ -77,20 +83,21 @@ cream_buf cream_net_forward_train(cream_net *net, const cream_path *path, const 
   net_tape *tape = &net->tape;
   net_drops drops = {.dropout = dropout > 0, .path = net->options.drop_path > 0 && mode == CREAM_BN_TRAIN};
   net_layout(net, tape, path, NET_LAYOUT_TRAIN, 0, x, drops);
-  const cream_tensor *dropped = &tape->records[tape->classifier].x;
-  if (dropout > 0)
+  if (dropout > 0 && !net->tail) {
+    const cream_tensor *dropped = &tape->records[tape->classifier].x;
     net->backend->dropout_gate(net->backend, dropped->gate, (size_t)dropped->n * (size_t)dropped->c, dropout,
                                drop_seed, drop_step);
+  }
   if (drops.path) draw_drop_path(net, tape, drop_seed, drop_step);
   const int first = net_first_trained(net);
   forward_blocks(net, tape, 0, first, CREAM_BN_RUNNING, 0);
   forward_blocks(net, tape, first, tape->n_steps, mode, momentum);
-  forward_tail(net, tape);
+  forward_tail(net, tape, mode, momentum);
   return tape->logits;
 }
 
 cream_buf cream_net_forward_teacher(cream_net *net, const cream_path *path) {
-  CREAM_ASSERT(net->options.frozen == 0);
+  CREAM_ASSERT(net->options.frozen == 0 && !net->tail);
   const net_tape *student = &net->tape;
   int shared = 0;
   while (shared < path->n_layers && path->choice[shared] == student->path.choice[shared]) shared++;
@@ -98,7 +105,7 @@ cream_buf cream_net_forward_teacher(cream_net *net, const cream_path *path) {
   net_layout(net, tape, path, NET_LAYOUT_INFER, shared + 1, &student->steps[shared].out.tensor,
              (net_drops){0});
   forward_blocks(net, tape, shared + 1, tape->n_steps, CREAM_BN_BATCH, 0);
-  forward_tail(net, tape);
+  forward_tail(net, tape, CREAM_BN_BATCH, 0);
   return tape->logits;
 }
 
@@ -202,22 +209,26 @@ void cream_net_set_done(cream_net *net, void (*done)(void *self, cream_span), vo
 }
 
 static void report_done(const cream_net *net, const net_block *block) {
-  if (net->done && block->n_units > 0) net->done(net->done_self, net_gradient_span(block));
+  if (net->done && block->decayed > 0) net->done(net->done_self, net_gradient_span(block));
 }
 
-void cream_net_backward(cream_net *net, cream_buf dlogits) {
+/* The gradient that a detector's neck adds to the input of step `step`; absent: the input is no feature. */
+static cream_buf feature_gradient(const cream_net *net, int step) {
+  for (int f = 0; net->tail && f < CREAM_DETECT_FEATURES - 1; f++)
+    if (net->tail->taps[f] + 1 == step) return net_feature_gradient(net, f);
+  return CREAM_NO_BUF;
+}
+
+/* The pending gradient of a convolution from what a sink with its batch norm has left. */
+static cream_grad completed(cream_net *net, const net_record *producer, cream_buf g) {
+  return cream_buf_present(producer->y.gate) ? complete_dropped(net, producer, g) : grad_z(g, producer);
+}
+
+/* Blocks from the last step down to the first trained one. `grad`: the pending gradient of the last convolution; buffer
+ * 2 has that of the last step's output. */
+static void backward_blocks(cream_net *net, cream_grad grad) {
   cream_backend *backend = net->backend;
   const net_tape *tape = &net->tape;
-  /* The optimiser also updates the gaps between aligned parameters: no gradients of another path may be
-   * there. */
-  if (!cream_path_equal(&net->gradient_path, &tape->path)) {
-    backend->fill(backend, net->gradients, net->gradient_count, 0);
-    net->gradient_path = tape->path;
-  }
-  const cream_buf dpooled = backward_linear(net, dlogits);
-  report_done(net, &net->linear);
-  if (!cream_buf_present(dpooled)) return;
-  cream_grad grad = backward_pooling(net, dpooled);
   /* held: the buffer, of three, with the gradient of the step's output. */
   int held = 2;
   for (int i = tape->n_steps - 1; i >= net_first_trained(net); i--) {
@@ -235,14 +246,43 @@ void cream_net_backward(cream_net *net, cream_buf dlogits) {
       const net_record *producer = &tape->records[step->in.producer];
       sink = (cream_sink){.node = &producer->y, .bn = &producer->bn};
       sink.g = grad_of(net, held, sink.node);
+      sink.add = feature_gradient(net, i); /* such a step reduces: it is not residual */
+      CREAM_ASSERT(!cream_buf_present(sink.add) || !step->block->residual);
       if (step->block->residual) sink.add = output_grad;
-      bool dropped = cream_buf_present(producer->y.gate);
-      if (dropped) sink.gate_sums = net->gate_sums;
+      if (cream_buf_present(producer->y.gate)) sink.gate_sums = net->gate_sums;
       backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
-      grad = dropped ? complete_dropped(net, producer, sink.g) : grad_z(sink.g, producer);
+      grad = completed(net, producer, sink.g);
     } else {
       backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
     }
     report_done(net, step->block);
   }
+}
+
+/* Everything after the blocks of a path; returns whether *grad, their pending gradient, is set: some are trained. */
+static bool backward_tail(cream_net *net, cream_buf dlogits, cream_grad *grad) {
+  if (net->tail) {
+    const net_step *last = &net->tape.steps[net->tape.n_steps - 1];
+    const bool below = last->out.producer >= 0;
+    const cream_buf g = below ? grad_of(net, 2, &last->out.tensor) : CREAM_NO_BUF;
+    net_detect_backward(net, dlogits, g);
+    if (below) *grad = completed(net, &net->tape.records[last->out.producer], g);
+    return below;
+  }
+  const cream_buf dpooled = backward_linear(net, dlogits);
+  if (cream_buf_present(dpooled)) *grad = backward_pooling(net, dpooled);
+  return cream_buf_present(dpooled);
+}
+
+void cream_net_backward(cream_net *net, cream_buf dlogits) {
+  /* The optimiser also updates the gaps between aligned parameters: no gradients of another path may be
+   * there. */
+  if (!cream_path_equal(&net->gradient_path, &net->tape.path)) {
+    net->backend->fill(net->backend, net->gradients, net->gradient_count, 0);
+    net->gradient_path = net->tape.path;
+  }
+  cream_grad grad;
+  const bool below = backward_tail(net, dlogits, &grad);
+  report_done(net, &net->linear);
+  if (below) backward_blocks(net, grad);
 }

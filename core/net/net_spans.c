@@ -1,4 +1,4 @@
-#include "net_internal.h"
+#include "net_detect.h"
 
 int cream_net_max_spans(const cream_net *net) {
   return net_steps(net) + 1;
@@ -25,11 +25,13 @@ int cream_net_statistic_spans(const cream_net *net, const cream_path *path, crea
     cream_span span = statistics_of(net_block_at(net, path, step));
     if (span.count > 0) spans[n++] = span;
   }
+  if (net->tail && net->tail->statistics.count > 0) spans[n++] = net->tail->statistics;
   return n;
 }
 
 size_t cream_net_path_statistics(const cream_net *net) {
   size_t count = statistics_of(&net->stem).count + statistics_of(&net->head).count;
+  if (net->tail) count += net->tail->statistics.count;
   for (int l = 0; l < net->skeleton.n_layers; l++) {
     size_t most = 0;
     for (int i = 0; i < net->skeleton.layers[l].n_options; i++)

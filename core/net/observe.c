@@ -92,7 +92,7 @@ static void observe_tape(observation *o, const net_tape *tape) {
 
 cream_status cream_net_observe(cream_net *net, const cream_path *path, const cream_tensor *x,
                                cream_observer *observer, void *self, cream_error *err) {
-  CREAM_ASSERT(net->folded && x->n <= net->options.batch);
+  CREAM_ASSERT(net->folded && !net->tail && x->n <= net->options.batch);
   net_tape *tape = &net->infer_tape;
   net_layout(net, tape, path, NET_LAYOUT_INFER, 0, x, (net_drops){0});
   size_t largest = net_elements(x), channels = 0;

@@ -49,7 +49,9 @@ static cream_cost stem_cost(const cream_skeleton *skeleton, int *side) {
   return unit_cost(&stem, side);
 }
 
+/* That of a detector's neck and heads is cream_net_tail_cost. */
 static cream_cost head_cost(const cream_skeleton *skeleton, int side) {
+  if (skeleton->detect.kind) return (cream_cost){0};
   const cream_space *space = &skeleton->space;
   int channels = skeleton->layers[skeleton->n_layers - 1].cout;
   cream_unit_shape conv = {.cin = channels, .cout = space->head.channels, .kernel = 1, .stride = 1};

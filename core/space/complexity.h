@@ -21,7 +21,7 @@ cream_cost cream_cost_add(cream_cost, cream_cost);
 typedef struct cream_costs {
   int n_layers;
   int n_options[CREAM_MAX_LAYERS];
-  cream_cost fixed; /* stem and head */
+  cream_cost fixed; /* stem and head; of a detector, the stem */
   cream_cost layer[CREAM_MAX_LAYERS][CREAM_MAX_OPS];
 } cream_costs;
 

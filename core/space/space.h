@@ -11,6 +11,7 @@
 #include "core/base/bounds.h"
 #include "core/base/padding.h"
 #include "core/base/status.h"
+#include "core/detect/spec.h"
 
 typedef enum cream_block_kind {
   CREAM_BLOCK_MBCONV,     /* 1x1 expand, depthwise, squeeze-excite, 1x1 project */
@@ -101,6 +102,9 @@ typedef struct cream_skeleton {
   int n_layers;
   cream_layer layers[CREAM_MAX_LAYERS];
   bool fixed; /* a network: parameter names have no choice index */
+  /* kind not 0: a detector. Neck and heads take the place of the head convolution, pooling and linear layers; `classes`
+   * are those of boxes. Only of fixed skeletons. */
+  cream_detect_spec detect;
 } cream_skeleton;
 
 /* A candidate network of a skeleton: for each layer an index into its options. */

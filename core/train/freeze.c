@@ -27,20 +27,27 @@ static int parts_up_to(const cream_skeleton *skeleton, const char *text) {
 
 cream_status cream_freeze_parse(const cream_skeleton *skeleton, const char *text, int *frozen,
                                 cream_error *err) {
-  const int convolutions = skeleton->n_layers + 2;
+  const bool detector = skeleton->detect.kind != CREAM_DETECT_NONE;
+  const int convolutions = skeleton->n_layers + (detector ? 1 : 2);
   if (strcmp(text, "none") == 0)
     *frozen = 0;
   else if (strcmp(text, "stem") == 0)
     *frozen = 1;
-  else if (strcmp(text, "head") == 0)
+  else if (strcmp(text, "head") == 0 && !detector)
     *frozen = convolutions;
   else if (strcmp(text, "backbone") == 0)
-    *frozen = convolutions + (skeleton->space.head.features > 0);
+    *frozen = convolutions + (skeleton->space.head.features > 0 && !detector);
   else
     *frozen = parts_up_to(skeleton, text);
   if (*frozen || strcmp(text, "none") == 0) return CREAM_OK;
   char stages[400];
   list_stages(skeleton, stages, sizeof stages);
+  if (detector)
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "detect.freeze: got \"%.40s\", expected none, stem, %s, a block of a stage as blocks.0.0, or "
+        "backbone (all but neck and heads)",
+        text, stages);
   return cream_fail(
       err, CREAM_BAD_CONFIG,
       "retrain.freeze: got \"%.40s\", expected none, stem, %s, a block of a stage as blocks.0.0, head, "

@@ -8,7 +8,7 @@
 #include "simd.h"
 
 /* Sets the slots of one group of ops (core/backend_ops.h) to this ISA's kernels, which are static functions
- * of the group's file: conv.c, se.c, pool.c, loss.c, optim.c (flat). */
+ * of the group's file: conv.c, se.c, pool.c, loss.c, detect.c, optim.c (flat). */
 #define CPU_DECLARE_GROUP(group, ops) void CPU_NAME(cpu_tuned_##group##_init)(cream_backend *);
 CREAM_COMPUTE_GROUPS(CPU_DECLARE_GROUP)
 
@@ -24,5 +24,9 @@ void CPU_NAME(cpu_dwconv_workspace)(const cpu_backend *, const cream_conv *, int
 /* ---- convolution (conv.c) ---------------------------------------------------------------------------- */
 void CPU_NAME(cpu_conv_workspace)(const cpu_backend *, const cream_conv *, int n, int h, int w,
                                   cpu_workspace *);
+
+/* ---- detection (detect.c) ---------------------------------------------------------------------------- */
+/* Of fusions of tensors [n,h,w,channels]. */
+void CPU_NAME(cpu_fuse_workspace)(int n, int h, int channels, cpu_workspace *);
 
 #endif

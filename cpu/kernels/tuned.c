@@ -18,4 +18,5 @@ void CPU_NAME(cpu_tuned_workspace)(const cpu_backend *cpu, const cream_conv *con
   cpu_raise(&work->scratch, cpu_line(cpu_packed_size(1, channels)));
   cpu_raise(&work->shared, 3 * image_channels);
   cpu_raise(&work->shared, cpu_line((size_t)n * 8));
+  CPU_NAME(cpu_fuse_workspace)(n, h, channels, work);
 }

@@ -341,6 +341,7 @@ static cream_status copy_found(const char *path, const cream_param *params, int 
 
 /* How a file is read. */
 typedef struct load_options {
+  bool backbone; /* nothing else is read */
   bool any_classes;
   const int *row_of;              /* with any_classes: see cream_weights_load_any_classes; or NULL */
   const cream_skeleton *supernet; /* the file is a supernet's; NULL: the network's own */
@@ -372,20 +373,37 @@ static cream_status check_network(const char *path, const cream_st_file *file, c
   return status;
 }
 
+/* The parameters of the backbone, freed by the caller. */
+static cream_status select_backbone(const cream_net *net, cream_param **out, int *count, cream_error *err) {
+  int all, n = 0;
+  const cream_param *params = cream_net_params(net, &all);
+  *out = malloc((size_t)all * sizeof **out);
+  if (!*out) return cream_fail_memory(err, (size_t)all * sizeof **out, "the table of parameters");
+  for (int i = 0; i < all; i++)
+    if (cream_net_in_backbone(net, &params[i])) (*out)[n++] = params[i];
+  *count = n;
+  return CREAM_OK;
+}
+
 static cream_status load(const char *path, const load_options *options, cream_backend *backend,
                          cream_net *net, cream_weights_report *report, cream_error *err) {
   int count, n_tensors;
   const cream_param *params = cream_net_params(net, &count);
   const cream_st_tensor *tensors;
   cream_weights_report matched;
-  cream_path_weights selected;
+  cream_path_weights selected = {0};
   cream_st_file *file;
   cream_status status = cream_st_open(path, &file, err);
   if (status) return status;
   host blocks = {0};
   new_classifier plan = {0};
   const cream_st_tensor **found = calloc((size_t)count + 1, sizeof *found);
-  status = list_tensors(file, options, &selected, &tensors, &n_tensors, err);
+  cream_param *backbone = NULL;
+  if (options->backbone) {
+    status = select_backbone(net, &backbone, &count, err);
+    params = backbone;
+  }
+  if (!status) status = list_tensors(file, options, &selected, &tensors, &n_tensors, err);
   if (!status && !found)
     status = cream_fail_memory(err, (size_t)count * sizeof *found, "the table of parameters");
   if (!status) status = check_network(path, file, cream_net_skeleton(net), err);
@@ -399,8 +417,11 @@ static cream_status load(const char *path, const load_options *options, cream_ba
     report_classifier(&plan, &matched);
   }
   if (!status) status = host_alloc(&blocks, net, err);
-  if (!status && plan.wanted)
+  if (!status && (plan.wanted || options->backbone))
     status = backend->download(backend, blocks.weights, cream_net_weights(net), blocks.n_weights, err);
+  if (!status && options->backbone)
+    status =
+        backend->download(backend, blocks.statistics, cream_net_statistics(net), blocks.n_statistics, err);
   if (!status) status = copy_found(path, params, count, found, &plan, &blocks, err);
   if (status) goto done;
   backend->upload(backend, cream_net_weights(net), blocks.weights, blocks.n_weights);
@@ -411,6 +432,7 @@ static cream_status load(const char *path, const load_options *options, cream_ba
 done:
   host_free(&blocks);
   cream_path_weights_free(&selected);
+  free(backbone);
   free(found);
   cream_st_close(file);
   return status;
@@ -419,6 +441,11 @@ done:
 cream_status cream_weights_load(const char *path, cream_backend *backend, cream_net *net,
                                 cream_weights_report *report, cream_error *err) {
   return load(path, &(load_options){0}, backend, net, report, err);
+}
+
+cream_status cream_weights_load_backbone(const char *path, cream_backend *backend, cream_net *net,
+                                         cream_weights_report *report, cream_error *err) {
+  return load(path, &(load_options){.backbone = true}, backend, net, report, err);
 }
 
 cream_status cream_weights_load_any_classes(const char *path, cream_backend *backend, cream_net *net,

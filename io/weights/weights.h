@@ -40,6 +40,9 @@ cream_status cream_weights_load(const char *path, cream_backend *, cream_net *, 
  * has; `report` says so. */
 cream_status cream_weights_load_any_classes(const char *path, cream_backend *, cream_net *, const int *row_of,
                                             cream_weights_report *report, cream_error *);
+/* The same for the backbone of a detector alone: its neck and heads stay as they are. The file may be a classifier's. */
+cream_status cream_weights_load_backbone(const char *path, cream_backend *, cream_net *,
+                                         cream_weights_report *report, cream_error *);
 /* The same with the file of a supernet, for the network of one of its paths: the weights of the path's choices, as the
  * supernet itself would run them. */
 cream_status cream_weights_load_path(const char *path, const cream_skeleton *supernet,

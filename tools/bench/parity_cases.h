@@ -332,6 +332,83 @@ static void run_loss(ops *o, const op_case *in) {
   o->backend->loss(o->backend, &loss, logits, n, k, dlogits, result);
 }
 
+/* x[i] of a fusion: of the result's size, half of it, about twice it. */
+static cream_tensor random_fused(ops *o, const op_case *in, int i, cream_bn *bn) {
+  const shape *s = &in->shape;
+  const int h[] = {s->h, (s->h + 1) / 2, 2 * s->h - s->h % 2}, w[] = {s->w, (s->w + 1) / 2, 2 * s->w - 1};
+  op_case one = *in;
+  one.shape.h = h[i];
+  one.shape.w = w[i];
+  return random_stage(o, &one, bn);
+}
+
+/* BIAS: weights, the second of them negative; then x[1] has no gradient. */
+static void run_fuse(ops *o, const op_case *in) {
+  const shape *s = &in->shape;
+  const unsigned flags = in->variant.flags;
+  cream_fuse fuse = {.n = flags & GATE ? 1 : CREAM_FUSE_MAX};
+  cream_bn bn[CREAM_FUSE_MAX];
+  cream_sink sinks[CREAM_FUSE_MAX] = {{.g = CREAM_NO_BUF}};
+  cream_tensor nodes[CREAM_FUSE_MAX], out = {.n = s->n, .h = s->h, .w = s->w, .c = s->cin};
+  for (int i = 0; i < fuse.n; i++) {
+    const int kind = flags & GATE ? 2 : i;
+    fuse.x[i] = random_fused(o, in, kind, &bn[i]);
+    nodes[i] = fuse.x[i];
+    sinks[i].node = &nodes[i];
+    if ((flags & BIAS) && i == 1) continue;
+    if (flags & IN_PLACE)
+      sinks[i].add = sinks[i].g = ops_inout(o, "g", ops_size(&nodes[i]), -1.0f, 1.0f, SUM);
+    else
+      sinks[i].g = ops_output(o, "g", ops_size(&nodes[i]), SUM);
+    if (flags & ADD) sinks[i].add = ops_input(o, ops_size(&nodes[i]), -1.0f, 1.0f);
+    if (flags & RESIDUAL) nodes[i].scale = nodes[i].shift = CREAM_NO_BUF, nodes[i].act = CREAM_ACT_NONE;
+    if (!(flags & BN)) continue;
+    sinks[i].bn = &bn[i];
+    expect_bn_gradients(o, &bn[i], s->cin);
+  }
+  if (flags & BIAS) {
+    float weights[CREAM_FUSE_MAX] = {0.8f, -0.3f, 1.7f};
+    fuse.weight = ops_block_of(o, NULL, weights, (size_t)fuse.n, 0);
+    fuse.dweight = ops_output(o, "dweight", (size_t)fuse.n, SUM);
+  }
+  out.raw = ops_output(o, "out", ops_size(&out), SUM);
+  o->backend->fuse_forward(o->backend, &fuse, &out);
+  o->backend->fuse_backward(o->backend, &fuse, &out, ops_input(o, ops_size(&out), -1.0f, 1.0f), sinks);
+}
+
+/* 9 anchors a pixel, cin classes; about one in 8 is foreground, one in 8 ignored. MAP: gamma 1.5; BIAS: smooth L1. */
+static void run_box_loss(ops *o, const op_case *in) {
+  const shape *s = &in->shape;
+  const size_t entries = 9 * (size_t)s->n * (size_t)s->h * (size_t)s->w;
+  const int classes = s->cin;
+  random_conv(o, in);
+  int32_t *labels = malloc(entries * sizeof *labels);
+  assert_non_null(labels);
+  float *targets = ops_random(o, entries * 5, -2.0f, 2.0f);
+  for (size_t e = 0; e < entries; e++) {
+    const uint32_t draw = cream_rng_below(&o->rng, 8);
+    labels[e] = draw == 0 ? (int32_t)cream_rng_below(&o->rng, (uint32_t)classes) : -1;
+    targets[e * 5 + 4] = draw == 1 ? 0 : 0.1f;
+  }
+  cream_box_loss terms = {.alpha = 0.25f,
+                          .gamma = in->variant.flags & MAP ? 1.5f : 2.0f,
+                          .beta = in->variant.flags & BIAS ? 0.4f : 0.0f,
+                          .box = 1.3f,
+                          .labels = ops_input(o, entries, 0.0f, 1.0f),
+                          .targets = ops_block_of(o, NULL, targets, entries * 5, 0)};
+  o->backend->upload(o->backend, terms.labels, labels, entries);
+  free(labels);
+  free(targets);
+  cream_buf logits = ops_input(o, entries * (size_t)classes, -8.0f, 8.0f),
+            deltas = ops_input(o, entries * 4, -2.0f, 2.0f), dlogits = CREAM_NO_BUF, ddeltas = CREAM_NO_BUF;
+  if (!(in->variant.flags & NO_SINK)) {
+    dlogits = ops_output(o, "dlogits", entries * (size_t)classes, EXACT);
+    ddeltas = ops_output(o, "ddeltas", entries * 4, EXACT);
+  }
+  o->backend->box_loss(o->backend, &terms, logits, deltas, entries, classes, dlogits, ddeltas,
+                       ops_output(o, "result", 4, EXACT));
+}
+
 static void run_flat(ops *o, const op_case *in) {
   const shape *s = &in->shape;
   random_conv(o, in);

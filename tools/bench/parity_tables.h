@@ -103,6 +103,21 @@ static const variant add_variants[] = {{MAP, CREAM_ACT_NONE, 0},
                                        {0, CREAM_ACT_NONE, 0}};
 static const variant loss_variants[] = {
     {0, 0, 0}, {BIAS, 0, 0}, {GATE, 0, 0}, {GATE | BIAS, 0, 0}, {BIAS | NO_SINK, 0, 0}};
+static const shape fuse_shapes[] = {{2, 4, 4, 16, 16, 1, 1, 1},
+                                    {1, 5, 7, 37, 37, 1, 1, 1},
+                                    {2, 1, 1, 8, 8, 1, 1, 1},
+                                    {3, 6, 3, 24, 24, 1, 1, 1}};
+/* GATE: x[2] alone. */
+static const variant fuse_variants[] = {{0, CREAM_ACT_NONE, 0},
+                                        {MAP | BN, CREAM_ACT_NONE, 0},
+                                        {MAP | BN | BIAS, CREAM_ACT_SWISH, 0},
+                                        {MAP | RESIDUAL | IN_PLACE | BIAS, CREAM_ACT_NONE, 0},
+                                        {MAP | BN | ADD | GATE, CREAM_ACT_RELU6, 0}};
+static const shape box_loss_shapes[] = {{2, 3, 5, 3, 3, 1, 1, 1},
+                                        {1, 1, 1, 1, 1, 1, 1, 1},
+                                        {1, 2, 3, 90, 90, 1, 1, 1},
+                                        {1, 9, 8, 20, 20, 1, 1, 1}};
+static const variant box_loss_variants[] = {{0, 0, 0}, {MAP | BIAS, 0, 0}, {BIAS | NO_SINK, 0, 0}};
 static const variant optim_variants[] = {{MAP, 0, 0},
                                          {ADD, 0, 0},
                                          {NO_G, 0, 0},
@@ -155,6 +170,8 @@ static inline void check_table(run_case *run, bool depthwise, const shape *shape
   X(pool_backward, run_pool_backward, false, plane_shapes, pool_variants)                                    \
   X(add_forward, run_add, false, plane_shapes, add_variants)                                                 \
   X(loss, run_loss, false, plane_shapes, loss_variants)                                                      \
+  X(fuse, run_fuse, false, fuse_shapes, fuse_variants)                                                       \
+  X(box_loss, run_box_loss, false, box_loss_shapes, box_loss_variants)                                       \
   X(flat, run_flat, false, plane_shapes, one_variant)                                                        \
   X(optim, run_optim, false, plane_shapes, optim_variants)                                                   \
   X(act, run_act, false, act_shapes, act_variants)                                                           \

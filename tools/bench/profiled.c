@@ -254,6 +254,40 @@ static void match(cream_backend *backend, cream_buf probabilities, cream_buf phi
   record(p, started, flat_op(PROFILED_MATCH, (size_t)entries, (size_t)length, 3 * all + length, 2 * all));
 }
 
+static double fused_elements(const cream_fuse *fuse, const cream_tensor *out) {
+  double elements = tensor_elements(out);
+  for (int i = 0; i < fuse->n; i++) elements += tensor_elements(&fuse->x[i]);
+  return elements;
+}
+
+static void fuse_forward(cream_backend *backend, const cream_fuse *fuse, const cream_tensor *out) {
+  profiled *p = profiled_of(backend);
+  double started = progress_now();
+  p->inner->fuse_forward(p->inner, fuse, out);
+  profiled_op op = op_on(PROFILED_FUSE_FORWARD, out);
+  op.bytes = fused_elements(fuse, out);
+  record(p, started, op);
+}
+
+static void fuse_backward(cream_backend *backend, const cream_fuse *fuse, const cream_tensor *out,
+                          cream_buf dout, const cream_sink *sinks) {
+  profiled *p = profiled_of(backend);
+  double started = progress_now();
+  p->inner->fuse_backward(p->inner, fuse, out, dout, sinks);
+  profiled_op op = op_on(PROFILED_FUSE_BACKWARD, out);
+  op.bytes = fused_elements(fuse, out) * (cream_buf_present(fuse->dweight) ? 2 : 1);
+  record(p, started, op);
+}
+
+static void box_loss(cream_backend *backend, const cream_box_loss *terms, cream_buf logits, cream_buf deltas,
+                     size_t entries, int classes, cream_buf dlogits, cream_buf ddeltas, cream_buf result) {
+  profiled *p = profiled_of(backend);
+  double started = progress_now(), all = (double)entries * (classes + 4);
+  p->inner->box_loss(p->inner, terms, logits, deltas, entries, classes, dlogits, ddeltas, result);
+  double elements = all + present(dlogits, all) + 6 * (double)entries;
+  record(p, started, flat_op(PROFILED_LOSS, entries, (size_t)classes, elements, 0));
+}
+
 static void optim_step(cream_backend *backend, const cream_optim *optim, const cream_slice *slices, int count,
                        const cream_blocks *blocks) {
   profiled *p = profiled_of(backend);

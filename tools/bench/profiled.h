@@ -24,6 +24,8 @@
   X(POOL_FORWARD, "pool forward")                                                                            \
   X(POOL_BACKWARD, "pool backward")                                                                          \
   X(ADD, "add")                                                                                              \
+  X(FUSE_FORWARD, "fuse forward")                                                                            \
+  X(FUSE_BACKWARD, "fuse backward")                                                                          \
   X(LOSS, "loss") /* with softmax */                                                                         \
   X(MATCH, "match")                                                                                          \
   X(OPTIM, "optimiser")                                                                                      \
