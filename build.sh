@@ -43,7 +43,7 @@ declare -A packages=(
     libopenblas-dev=pc:openblas libyaml-dev=pc:yaml-0.1 libjansson-dev=pc:jansson libpopt-dev=pc:popt
     libxxhash-dev=pc:libxxhash zlib1g-dev=pc:zlib libjpeg62-turbo-dev=pc:libjpeg libpng-dev=pc:libpng
     libprotobuf-c-dev=pc:libprotobuf-c protobuf-c-compiler=protoc-c libzip-dev=pc:libzip
-    libutf8proc-dev=pc:libutf8proc"
+    libutf8proc-dev=pc:libutf8proc libexpat1-dev=pc:expat"
   [images]="libwebp-dev=pc:libwebpdemux libtiff-dev=pc:libtiff-4 libgif-dev=/usr/include/gif_lib.h"
   [test]="libcmocka-dev=pc:cmocka valgrind=valgrind clang=clang lld=ld.lld libclang-rt-dev=fuzzer
     python3=python3 python3-venv=py:ensurepip python3-pil=py:PIL python3-numpy=py:numpy

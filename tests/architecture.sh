@@ -55,7 +55,7 @@ calls() {
 }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-one_way=(core/base core/space core/net core/quant io/base io/cluster io/config io/image io/dataset io/weights io/run io/report opencl)
+one_way=(core/base core/space core/net core/quant io/base io/cluster io/config io/image io/dataset io/detect io/weights io/run io/report opencl)
 for folder in "${one_way[@]}"; do
   circles "files of $folder/" < <(calls "$folder")
 done

@@ -87,7 +87,7 @@ diff "$work/before" "$work/after" >"$work/left" || {
 # The tarball needs Debian's libraries alone, wherever it is. Nothing of the packages is there any more.
 say "the tarball, in a folder that is moved"
 inside "apt-get -q -y install libopenblas0-pthread libyaml-0-2 libjansson4 libpopt0 libxxhash0 libjpeg62-turbo libpng16-16 \
-  libprotobuf-c1 libzip4 libutf8proc2 libwebp7 libwebpdemux2 libtiff6 libgif7 libgomp1 ocl-icd-libopencl1 libclblast1" \
+  libprotobuf-c1 libzip4 libutf8proc2 libexpat1 libwebp7 libwebpdemux2 libtiff6 libgif7 libgomp1 ocl-icd-libopencl1 libclblast1" \
   >"$work/apt.log" 2>&1 || die "$(tail -n 2 "$work/apt.log")"
 inside "cd /tmp && mkdir 'a folder' && tar -C 'a folder' -xzf packages/cream-*.tar.gz && mv 'a folder'/cream-* 'a folder/moved' \
   && cd 'a folder' && PATH=\$PWD/moved/bin:\$PATH && cream version && cream data show --data digits >/dev/null \

@@ -3,9 +3,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct cream_skipped {
-  const cream_dataset *dataset;
+  size_t of_part[CREAM_PARTS]; /* images */
   cream_skipped_report *report;
   void *context;
   size_t all, limit;
@@ -15,23 +16,23 @@ struct cream_skipped {
   atomic_uchar *known[CREAM_PARTS]; /* [count / 8 + 1]: a bit per image */
 };
 
-cream_status cream_skipped_create(const cream_dataset *dataset, double max_share,
+cream_status cream_skipped_create(const size_t count[CREAM_PARTS], double max_share,
                                   cream_skipped_report *report, void *context, cream_skipped **out,
                                   cream_error *err) {
   CREAM_ASSERT(max_share >= 0 && max_share <= 1);
   cream_skipped *self = calloc(1, sizeof *self);
   if (!self) return cream_fail_memory(err, sizeof *self, "the list of skipped images");
-  self->dataset = dataset;
+  memcpy(self->of_part, count, sizeof self->of_part);
   self->report = report;
   self->context = context;
   self->max_share = max_share;
   pthread_mutex_init(&self->lock, NULL);
   for (int part = 0; part < CREAM_PARTS; part++) {
-    self->all += dataset->count[part];
-    self->known[part] = calloc(dataset->count[part] / 8 + 1, 1);
+    self->all += count[part];
+    self->known[part] = calloc(count[part] / 8 + 1, 1);
     if (!self->known[part]) {
       cream_skipped_destroy(self);
-      return cream_fail_memory(err, dataset->count[part] / 8 + 1, "the list of skipped images");
+      return cream_fail_memory(err, count[part] / 8 + 1, "the list of skipped images");
     }
   }
   self->limit = (size_t)(max_share * (double)self->all);
@@ -47,7 +48,7 @@ void cream_skipped_destroy(cream_skipped *self) {
 }
 
 bool cream_skipped_known(const cream_skipped *self, cream_part part, size_t index) {
-  CREAM_ASSERT(index < self->dataset->count[part]);
+  CREAM_ASSERT(index < self->of_part[part]);
   return atomic_load(&self->known[part][index / 8]) >> index % 8 & 1;
 }
 
@@ -57,7 +58,7 @@ size_t cream_skipped_count(const cream_skipped *self) {
 
 cream_status cream_skipped_add(cream_skipped *self, cream_part part, size_t index, const cream_error *reason,
                                cream_error *err) {
-  CREAM_ASSERT(index < self->dataset->count[part]);
+  CREAM_ASSERT(index < self->of_part[part]);
   unsigned char bit = (unsigned char)(1u << index % 8);
   pthread_mutex_lock(&self->lock);
   if (!(atomic_fetch_or(&self->known[part][index / 8], bit) & bit)) {

@@ -5,8 +5,10 @@
 #define CREAM_IO_SKIPPED_IMAGES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "data.h"
+#include "core/base/status.h"
+#include "part.h"
 
 typedef struct cream_skipped cream_skipped;
 
@@ -14,9 +16,10 @@ typedef struct cream_skipped cream_skipped;
 typedef void cream_skipped_report(void *context, cream_part, size_t index, const char *line);
 
 /* `max_share`: the share, 0..1, of the images of the data set that may be skipped. `report` may be NULL; `context` is
- * passed to it. The data set must outlive *skipped. */
-cream_status cream_skipped_create(const cream_dataset *, double max_share, cream_skipped_report *report,
-                                  void *context, cream_skipped **skipped, cream_error *);
+ * passed to it. count: the images of each part. */
+cream_status cream_skipped_create(const size_t count[CREAM_PARTS], double max_share,
+                                  cream_skipped_report *report, void *context, cream_skipped **skipped,
+                                  cream_error *);
 void cream_skipped_destroy(cream_skipped *);
 
 /* Records that an image cannot be used, with the error of its load as the reason. CREAM_BAD_DATA, for this and all

@@ -223,3 +223,15 @@ void cream_affine(cream_canvas *c, const double matrix[6], cream_filter filter, 
     }
   swap(c);
 }
+
+/* ---- random changes --------------------------------------------------------------------------------- */
+
+void cream_colour_jitter(cream_canvas *c, cream_rng *rng, double strength) {
+  static void (*const adjust[])(cream_canvas *, float) = {cream_brightness, cream_contrast, cream_saturation};
+  enum { N = sizeof adjust / sizeof *adjust };
+  const double low = fmax(0, 1 - strength), high = 1 + strength;
+  uint32_t order[N];
+  for (uint32_t i = 0; i < N; i++) order[i] = i;
+  cream_rng_shuffle(rng, order, N);
+  for (int i = 0; i < N; i++) adjust[order[i]](c, (float)(low + (high - low) * cream_rng_double(rng)));
+}

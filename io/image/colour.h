@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "core/base/rng.h"
 #include "resample.h"
 
 /* An image that is changed in place. `pixels` and `spare` are buffers of the caller's, of equal size; operations that
@@ -18,6 +19,9 @@ void cream_brightness(cream_canvas *, float factor);
 void cream_contrast(cream_canvas *, float factor);
 void cream_saturation(cream_canvas *, float factor);
 void cream_sharpness(cream_canvas *, float factor);
+
+/* Brightness, contrast and saturation in a random order, each by a random factor of 1 - strength to 1 + strength. */
+void cream_colour_jitter(cream_canvas *, cream_rng *, double strength);
 
 /* Stretches the values of each channel to 0..255. */
 void cream_autocontrast(cream_canvas *);

@@ -122,16 +122,8 @@ static void randaugment_apply(stage *s) {
   cream_randaugment_apply(&s->transforms->randaugment, s->rng, s->transforms->fill, &s->canvas);
 }
 
-/* Brightness, contrast and saturation in a random order. */
 static void colour_apply(stage *s) {
-  static void (*const adjust[])(cream_canvas *, float) = {cream_brightness, cream_contrast, cream_saturation};
-  enum { N = sizeof adjust / sizeof *adjust };
-  double strength = s->transforms->config.colour;
-  uint32_t order[N];
-  for (uint32_t i = 0; i < N; i++) order[i] = i;
-  cream_rng_shuffle(s->rng, order, N);
-  for (int i = 0; i < N; i++)
-    adjust[order[i]](&s->canvas, (float)uniform(s->rng, fmax(0, 1 - strength), 1 + strength));
+  cream_colour_jitter(&s->canvas, s->rng, s->transforms->config.colour);
 }
 
 /* Fills a rectangle with noise of the data's mean and deviation by channel. A random word gives two values. */

@@ -11,13 +11,41 @@ static void put_commands(FILE *out, const cli_command *const *commands) {
     if (!(*commands)->hidden) fprintf(out, "%s ", (*commands)->name);
 }
 
+static size_t first_word(const char *name) {
+  return strcspn(name, " ");
+}
+
+static bool same_first_word(const char *a, const char *b) {
+  return first_word(a) == first_word(b) && !strncmp(a, b, first_word(a));
+}
+
+/* The first word of a subcommand, unless one before it has the same. */
+static void put_first_word(FILE *out, const cli_command *command, int subcommand) {
+  const char *name = command->subcommands[subcommand].name;
+  for (int i = 0; i < subcommand; i++)
+    if (same_first_word(command->subcommands[i].name, name)) return;
+  fprintf(out, " %.*s", (int)first_word(name), name);
+}
+
+/* What follows the first word of subcommands of two words. */
+static void put_second_words(FILE *out, const cli_command *command) {
+  for (int i = 0; i < command->n_subcommands; i++) {
+    const char *name = command->subcommands[i].name;
+    if (!name[first_word(name)]) continue;
+    fprintf(out, "    [ \"$COMP_CWORD\" -eq 3 ] && [ \"${COMP_WORDS[2]}\" = %.*s ] && second+=' %s'\n",
+            (int)first_word(name), name, name + first_word(name) + 1);
+  }
+}
+
 static void put_command(FILE *out, const cli_command *command) {
   const cli_option *option;
   fprintf(out, "  %s)\n    options='", command->name);
   for (int i = 0; (option = cli_option_at(command, i)); i++) fprintf(out, " --%s", option->name);
   fputs("'\n    subcommands='", out);
-  for (int i = 0; i < command->n_subcommands; i++) fprintf(out, " %s", command->subcommands[i].name);
-  fputs("'\n    ;;\n", out);
+  for (int i = 0; i < command->n_subcommands; i++) put_first_word(out, command, i);
+  fputs("'\n", out);
+  put_second_words(out, command);
+  fputs("    ;;\n", out);
 }
 
 /* ---- arguments of options ---------------------------------------------------------------------------- */
@@ -62,7 +90,8 @@ static void put_case(FILE *out, const cli_option *option, seen *s) {
 void docs_bash(FILE *out, const cli_command *const *commands) {
   fputs("# bash completion for cream: made by `cream docs bash`\n\n"
         "_cream() {\n"
-        "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options= subcommands=\n"
+        "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options= subcommands= "
+        "second=\n"
         "  COMPREPLY=()\n"
         "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
         "    COMPREPLY=($(compgen -W '",
@@ -84,6 +113,8 @@ void docs_bash(FILE *out, const cli_command *const *commands) {
   fputs("  esac\n"
         "  if [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$subcommands\" ] && [[ $word != -* ]]; then\n"
         "    COMPREPLY=($(compgen -W \"$subcommands\" -- \"$word\"))\n"
+        "  elif [ -n \"$second\" ] && [[ $word != -* ]]; then\n"
+        "    COMPREPLY=($(compgen -W \"$second\" -- \"$word\"))\n"
         "  elif [[ $word == -* ]]; then\n"
         "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
         "  else\n"

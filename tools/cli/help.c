@@ -154,6 +154,16 @@ char *cli_usage(const cli_command *command, int subcommand, char *text, size_t s
   return text;
 }
 
+/* The width of the column of the subcommands' names. */
+static int subcommand_width(const cli_command *command) {
+  size_t width = 10;
+  for (int i = 0; i < command->n_subcommands; i++) {
+    size_t length = strlen(command->subcommands[i].name);
+    if (length + 2 > width) width = length + 2;
+  }
+  return (int)width;
+}
+
 void cli_help(FILE *out, const cli_command *command, int subcommand) {
   char usage[160];
   if (subcommand < 0)
@@ -164,7 +174,8 @@ void cli_help(FILE *out, const cli_command *command, int subcommand) {
   fprintf(out, "Usage: cream %s %s\n", command->name, cli_usage(command, subcommand, usage, sizeof usage));
   if (subcommand < 0 && command->n_subcommands) fprintf(out, "\nSubcommands:\n");
   for (int i = 0; subcommand < 0 && i < command->n_subcommands; i++)
-    fprintf(out, "  %-10s%s\n", command->subcommands[i].name, command->subcommands[i].summary);
+    fprintf(out, "  %-*s%s\n", subcommand_width(command), command->subcommands[i].name,
+            command->subcommands[i].summary);
   for (int group = 0; group < CLI_N_GROUPS; group++) print_group(out, command, (cli_group)group, subcommand);
   if (command->text) fprintf(out, "\n%s", command->text);
   if (command->settings) {

@@ -209,16 +209,26 @@ static cream_status fail_subcommand(const cli_command *command, const char *word
                     command->name);
 }
 
+/* How many of the words are the name of a subcommand, which may have two: "data check"; 0: it is another one. */
+static int words_of_subcommand(const cli_subcommand *subcommand, const char *const *words) {
+  const char *blank = strchr(subcommand->name, ' ');
+  if (!blank) return !strcmp(words[0], subcommand->name);
+  const size_t length = (size_t)(blank - subcommand->name);
+  bool first = strlen(words[0]) == length && !strncmp(words[0], subcommand->name, length);
+  return first && words[1] && !strcmp(words[1], blank + 1) ? 2 : 0;
+}
+
 /* The subcommand, and the arguments that follow it. */
 static cream_status take_arguments(const cli_command *command, poptContext context, bool help, cli_line *line,
                                    cream_error *err) {
   const char **words = poptGetArgs(context);
   line->subcommand = -1;
   if (command->n_subcommands && words && words[0]) {
+    int used = 0;
     for (int i = 0; i < command->n_subcommands && line->subcommand < 0; i++)
-      if (!strcmp(words[0], command->subcommands[i].name)) line->subcommand = i;
+      if ((used = words_of_subcommand(&command->subcommands[i], words)) > 0) line->subcommand = i;
     if (line->subcommand < 0 && !help) return fail_subcommand(command, words[0], err);
-    words++;
+    words += used ? used : 1;
   } else if (command->n_subcommands && !command->run && !help) {
     return fail_subcommand(command, NULL, err);
   }

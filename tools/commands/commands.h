@@ -15,6 +15,7 @@
   X(latency)                                                                                                 \
   X(bench)                                                                                                   \
   X(data)                                                                                                    \
+  X(detect)                                                                                                  \
   X(settings)                                                                                                \
   X(devices)                                                                                                 \
   X(runs)                                                                                                    \

@@ -24,7 +24,7 @@ static void print_progress(void *context, size_t done, size_t all) {
 cream_status data_pack(const data_options *options, const cream_dataset *dataset, cream_error *err) {
   cream_skipped *skipped;
   cream_status status =
-      cream_skipped_create(dataset, options->config.max_bad, print_skipped, NULL, &skipped, err);
+      cream_skipped_create(dataset->count, options->config.max_bad, print_skipped, NULL, &skipped, err);
   if (status) return status;
   cream_pack_options pack = {.kind = options->quality ? CREAM_PACK_JPEG : CREAM_PACK_RAW,
                              .shorter = options->shorter,
@@ -92,7 +92,7 @@ static cream_status measure(cream_source *source, const data_options *options, c
 cream_status data_speed(const data_options *options, const cream_dataset *dataset, cream_error *err) {
   cream_skipped *skipped;
   cream_status status =
-      cream_skipped_create(dataset, options->config.max_bad, print_skipped, NULL, &skipped, err);
+      cream_skipped_create(dataset->count, options->config.max_bad, print_skipped, NULL, &skipped, err);
   if (status) return status;
   size_t count = dataset->count[CREAM_PART_TRAIN];
   cream_loader_options loader = {.part = CREAM_PART_TRAIN,

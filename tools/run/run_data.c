@@ -52,7 +52,8 @@ static cream_status open_data(const cream_config *config, bool train, run_data *
                    config->data, data->dataset->class_names[0]);
   if (status == CREAM_OK) status = split(data, config, err);
   if (status == CREAM_OK)
-    status = cream_skipped_create(data->dataset, config->max_bad, print_skipped, NULL, &data->skipped, err);
+    status =
+        cream_skipped_create(data->dataset->count, config->max_bad, print_skipped, NULL, &data->skipped, err);
   if (status != CREAM_OK) {
     run_data_close(data);
     return status;

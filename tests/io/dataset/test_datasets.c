@@ -391,7 +391,7 @@ static void test_skipped_images(void **state) {
   cream_error reason = {CREAM_BAD_DATA, "a.jpg: torn"};
   reports seen = {0};
   cream_skipped *skipped;
-  assert_int_equal(cream_skipped_create(&set, 0.0025, note, &seen, &skipped, &error),
+  assert_int_equal(cream_skipped_create(set.count, 0.0025, note, &seen, &skipped, &error),
                    CREAM_OK); /* 3 of 1,200 */
   for (int twice = 0; twice < 2; twice++)
     for (size_t i = 0; i < 3; i++)
@@ -410,7 +410,7 @@ static void test_skipped_images(void **state) {
 
   seen.count = 0;
   pthread_t threads[4];
-  assert_int_equal(cream_skipped_create(&set, 1, note, &seen, &skipped, &error), CREAM_OK);
+  assert_int_equal(cream_skipped_create(set.count, 1, note, &seen, &skipped, &error), CREAM_OK);
   for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, add_all, skipped), 0);
   for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
   assert_int_equal(seen.count, 1000);

@@ -165,7 +165,7 @@ static void damaged(void **state) {
   int reported = 0;
   cream_error error;
   cream_skipped *skipped;
-  assert_int_equal(cream_skipped_create(data, 0.1, note, &reported, &skipped, &error), CREAM_OK);
+  assert_int_equal(cream_skipped_create(data->count, 0.1, note, &reported, &skipped, &error), CREAM_OK);
   cream_loader_options options = training(0);
   options.train = options.augment = false;
   options.skipped = skipped;
@@ -190,7 +190,7 @@ static void damaged(void **state) {
   assert_fails(none->pick(none, places, 1, &batch, &error), CREAM_BAD_DATA, error, "04.jpg");
   cream_source_destroy(none);
   cream_skipped_destroy(skipped);
-  assert_int_equal(cream_skipped_create(data, 0, note, &reported, &skipped, &error), CREAM_OK);
+  assert_int_equal(cream_skipped_create(data->count, 0, note, &reported, &skipped, &error), CREAM_OK);
   options.skipped = skipped;
   none = make(data, options);
   assert_int_equal(none->pick(none, places, 1, &batch, &error), CREAM_BAD_DATA);

@@ -9,7 +9,7 @@ expect 0 --help
 contains out '^Exit codes: 0 done, 1 failed, 2 wrong'
 grep -oE '^  [a-z]+' out | tr -d ' ' | sort >helped
 same listed helped
-[ "$(wc -l <listed)" -eq 19 ] || fail "$(wc -l <listed) commands"
+[ "$(wc -l <listed)" -eq 20 ] || fail "$(wc -l <listed) commands"
 expect 2
 contains err '^usage: cream COMMAND'
 refuse 2 'unknown command "serch", did you mean `search`\?' serch
@@ -56,14 +56,16 @@ while read -r command; do
   done
   # Every option has a meaning, on its line or on the next one.
   awk '/^  (-., )?--/ && NF < 2 {getline; if (NF == 0 || /--/) exit 1}' help || fail "cream $command: an option without help"
-  for subcommand in $(sed -n '/^Subcommands:/,/^$/s/^  \([a-z]*\) .*/\1/p' help); do
-    expect 0 "$command" "$subcommand" --help
+  sed -n '/^Subcommands:/,/^$/s/^  \([a-z]*\( [a-z]*\)\{0,1\}\)  .*/\1/p' help >subcommands
+  while read -r subcommand; do # of one word, or of two
+    # shellcheck disable=SC2086
+    expect 0 "$command" $subcommand --help
     contains out "Usage: cream $command $subcommand \[options\]"
     sed -n 's/^  \(-., \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' out | sort >some
     [ -z "$(comm -23 some expected)" ] || fail "cream $command $subcommand: $(comm -23 some expected)"
     contains man "$(printf '^.fB%s.fR$' "$subcommand" | sed 's/\.fB/\\\\fB/; s/\.fR/\\\\fR/')"
     contains settings "^- .$subcommand.: "
-  done
+  done <subcommands
   refuse 2 '--nonsense.*cream '"$command"' --help' "$command" --nonsense
 done <listed
 
@@ -84,6 +86,13 @@ contains out '--shorter=PIXELS .*default: 256'
 lacks out '--side'
 expect 0 data --help
 contains out '--side=N +show, speed: '
+
+expect 0 detect data sheet --help
+contains out '--side=N .*default: 320'
+expect 0 detect --help
+contains out '--side=N +data sheet: '
+contains bash "^    subcommands=' data eval'$"
+contains bash "= data \] && second\+=' check'$"
 
 expect 0 search --help
 for option in config set data space flops epochs batch seed threads out time-budget json force; do
