@@ -66,6 +66,10 @@ static CREAM_WORDS(final_weights, CREAM_FINAL_COUNT, FINAL_WEIGHTS);
 #define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
 static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
 
+#define DETECTOR_WORD(name, word) [CREAM_DETECT_##name] = word,
+static const char *const detectors[] = {[CREAM_DETECT_NONE] = "none",
+                                        CREAM_DETECT_KINDS(DETECTOR_WORD)[CREAM_DETECT_KIND_COUNT] = NULL};
+
 #define RECALIBRATIONS(X) X(CREAM_RECALIBRATION_RESET, "reset") X(CREAM_RECALIBRATION_INHERIT, "inherit")
 static CREAM_WORDS(recalibrations, CREAM_RECALIBRATION_COUNT, RECALIBRATIONS);
 
@@ -140,7 +144,8 @@ static const setting settings[] = {
     TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, opencl:local, a part of a device's name, or auto"),
     TEXT(opencl.parameters, "file of CLBlast parameters, written by cream bench --tune"),
     NUMBER(opencl.half, 0, 0, "", "store activations in half precision on an OpenCL device"),
-    NUMBER(threads, 0, 1024, "", "threads; 0: all cores that the process may use, within its CPU quota and OMP_NUM_THREADS"),
+    NUMBER(threads, 0, 1024, "",
+           "threads; 0: all cores that the process may use, within its CPU quota and OMP_NUM_THREADS"),
     NUMBER(time_budget, 0, 1e6, "minutes",
            "training stops and saves its results after this time; 0: no limit"),
     TEXT(signals,
@@ -252,6 +257,28 @@ static const setting settings[] = {
     NUMBER(rank.resamples, 1, 1e6, "", "bootstrap resamples"),
     NUMBER(rank.jobs, 0, 1024, "processes", "paths trained in parallel; 0: one per thread"),
     TEXT(rank.table, "file of trained paths, shared between rankings; empty: a file in the run folder"),
+    WORD(detect.head, detectors,
+         "neck and heads of a detector (docs/detection.md); none: the run trains no detector"),
+    NUMBER(detect.channels, 0, 1024, "", "channels of each level, a multiple of 8; 0: as usual for the head"),
+    NUMBER(detect.levels, 0, 5, "", "levels, from stride 8 on; 0: 5"),
+    NUMBER(detect.cells, 0, 8, "", "BiFPN cells (lite); 0: 3"),
+    NUMBER(detect.convs, 0, 8, "", "convolutions of a head before its last one; 0: as usual for the head"),
+    NUMBER(detect.anchor_scale, 0, 100, "",
+           "side of a cell's smallest anchors, in strides of its level; 0: 4"),
+    NUMBER(detect.score, 0, 1, "", "detections have a score above this"),
+    NUMBER(detect.candidates, 1, 1e6, "", "best detections of a level before suppression"),
+    NUMBER(detect.overlap, 0, 1, "", "largest IoU of a detection with a better one of the same class"),
+    NUMBER(detect.detections, 1, 10000, "", "most detections of an image"),
+    NUMBER(detect.augment.enabled, 0, 0, "", "change training images with boxes at random"),
+    NUMBER(detect.augment.flip, 0, 1, "", "probability of a horizontal flip"),
+    NUMBER(detect.augment.scale_min, 0.01, 10, "",
+           "smallest longer side of an image, as a multiple of the input's"),
+    NUMBER(detect.augment.scale_max, 0.01, 10, "", "largest one; above 1 a random part is cut out"),
+    NUMBER(detect.augment.colour, 0, 10, "", "jitter of brightness, contrast and saturation"),
+    NUMBER(detect.augment.least_side, 0, 4096, "pixels",
+           "boxes of which less is left in width or height are dropped"),
+    NUMBER(detect.augment.least_part, 0, 1, "",
+           "boxes of which a smaller share is left after a cut are dropped"),
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };

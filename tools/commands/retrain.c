@@ -139,28 +139,6 @@ static cream_status read_arch(retrain_run *r, const cream_config *config, cream_
   return status == CREAM_OK ? cluster_share(&r->arch, sizeof r->arch, err) : status;
 }
 
-/* Images are normalised for the weights that the training starts from. A checkpoint knows how: the file may be gone. */
-static cream_status normalise(retrain_run *r, const run_options *options, cream_error *err) {
-  const cream_config *config = &options->config;
-  cream_checkpoint_info info;
-  cream_error ignored;
-  bool found = false;
-  if (!cluster_leads()) return CREAM_OK;
-  if (!*config->weights || !options->resume ||
-      cream_checkpoints_peek(config->out, &info, &found, &ignored) != CREAM_OK || !found ||
-      !info.has_normalisation)
-    return run_data_normalise_for(config, &r->data, err);
-  run_data_normalise(&r->data, info.mean, info.std);
-  return CREAM_OK;
-}
-
-/* The file of weights, and the checkpoint, may lie on rank 0's host alone. */
-static cream_status share_normalisation(retrain_run *r, cream_error *err) {
-  cream_dataset *dataset = r->data.dataset;
-  cream_status status = cluster_share(dataset->mean, sizeof dataset->mean, err);
-  return status == CREAM_OK ? cluster_share(dataset->std, sizeof dataset->std, err) : status;
-}
-
 static cream_status open_parts(retrain_run *r, run_options *options, cream_error *err) {
   cream_config *config = &options->config;
   cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
@@ -171,8 +149,7 @@ static cream_status open_parts(retrain_run *r, run_options *options, cream_error
   if (status == CREAM_OK) status = read_arch(r, config, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
   if (status == CREAM_OK) status = cluster_agree_on_data(config, r->data.dataset, err);
-  if (status == CREAM_OK) status = normalise(r, options, err);
-  if (status == CREAM_OK) status = share_normalisation(r, err);
+  if (status == CREAM_OK) status = session_normalise(options, &r->data, err);
   if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK)
     status = teacher_read(&r->teacher, "retrain.teacher", &config->retrain.teacher, config, &r->data,

@@ -5,7 +5,7 @@
 source "$(dirname "$0")/../lib.sh" "$1"
 
 sections=(summary network board pareto losses learning-rate matching choices convergence rank arms retraining
-  classes resources repeat)
+  detection classes resources repeat)
 options=("${small[@]}" --set search.start_epoch=1 --set search.meta.every=4 --set search.board.every=2
   --set search.board.size=4 --set search.board.images=32)
 
