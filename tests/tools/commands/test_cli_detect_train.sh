@@ -31,7 +31,7 @@ open('data/data.yaml', 'w').write('train: images/train\nval: images/val\nnames: 
 PY
 
 small=(--data yolo:data --backbone cream-14 --resolution 64 --batch 4 --threads 1 --set detect.channels=8
-  --set detect.cells=1 --set detect.convs=1 --set heldout=0.2)
+  --set detect.cells=1 --set detect.convs=1 --set detect.score=0.001 --set heldout=0.2)
 
 expect 0 detect train "${small[@]}" --epochs 2 --set checkpoint.every_steps=1 --out whole
 contains out '^weights +(trained|averaged) are written; held out: trained AP [0-9.]+, averaged AP [0-9.]+'
@@ -75,7 +75,7 @@ expect 0 detect eval --data yolo:data --results found.json --json
 cmp -s out tested.json || fail "cream detect eval differs from cream detect test"
 
 expect 0 detect predict --run whole --score 0.001 --draw drawn --out boxes.json data/images/val
-[ -s drawn/data_images_val_00.jpg ] || fail "no image was drawn"
+[ -s drawn/data_images_val_00.png.jpg ] || fail "no image was drawn"
 python3 - <<'PY' || fail "the detections of predict"
 import json
 boxes = json.load(open('boxes.json'))
