@@ -12,17 +12,23 @@ typedef struct isa_entry {
   void (*workspace)(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
 } isa_entry;
 
-/* The tuned kernels of a set that is present; `isa` is never AUTO. */
-static isa_entry entry_of(cream_isa isa) {
+#define ENTRY(suffix) ((isa_entry){cpu_tuned_init_##suffix, cpu_tuned_workspace_##suffix})
+
+/* The tuned kernels of a set that is present; `isa` is never AUTO. Where what all sets can do costs a set much, it has a
+ * variant for CREAM_EXACT_THREADS (cpu/CMakeLists.txt). */
+static isa_entry entry_of(cream_isa isa, cream_exact exact) {
   switch (isa) {
-  case CREAM_ISA_GENERIC:
-    return (isa_entry){cpu_tuned_init_generic, cpu_tuned_workspace_generic};
 #ifdef CREAM_X86
+  case CREAM_ISA_GENERIC:
+    return exact == CREAM_EXACT_THREADS ? ENTRY(generic_unfused) : ENTRY(generic);
   case CREAM_ISA_AVX2:
-    return (isa_entry){cpu_tuned_init_avx2, cpu_tuned_workspace_avx2};
+    return ENTRY(avx2);
   case CREAM_ISA_AVX512:
-    return (isa_entry){cpu_tuned_init_avx512, cpu_tuned_workspace_avx512};
+    return exact == CREAM_EXACT_THREADS ? ENTRY(avx512_table) : ENTRY(avx512);
 #else
+  case CREAM_ISA_GENERIC:
+    (void)exact;
+    return ENTRY(generic);
   case CREAM_ISA_AVX2:
   case CREAM_ISA_AVX512:
 #endif
@@ -135,7 +141,7 @@ static cream_status reserve(cream_backend *backend, const cream_conv *conv, int 
   cpu_backend *cpu = cpu_of(backend);
   cpu_workspace workspace = {cpu->scratch_size, cpu->shared_size};
   cpu_plain_workspace(cpu, conv, n, h, w, &workspace);
-  if (!cpu->plain) entry_of(cpu->isa).workspace(cpu, conv, n, h, w, &workspace);
+  if (!cpu->plain) entry_of(cpu->isa, cpu->exact).workspace(cpu, conv, n, h, w, &workspace);
   cream_status status = grow(&cpu->scratch, &cpu->scratch_size, workspace.scratch, (size_t)cpu->threads, err);
   if (status) return status;
   return grow(&cpu->shared, &cpu->shared_size, workspace.shared, 1, err);
@@ -175,6 +181,7 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   }
   cpu->isa = options->isa == CREAM_ISA_AUTO ? cream_isa_best() : options->isa;
   cpu->plain = options->plain;
+  cpu->exact = options->exact;
   cpu->base.name = options->plain ? "cpu-plain" : "cpu";
   cpu->ranges = cpu_tasks_create(cpu->threads);
   if (!cpu->ranges) {
@@ -183,7 +190,7 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
     return cream_fail_memory(err, bytes, "the CPU backend");
   }
   cpu_plain_init(cpu);
-  if (!cpu->plain) entry_of(cpu->isa).init(cpu);
+  if (!cpu->plain) entry_of(cpu->isa, cpu->exact).init(cpu);
   *out = &cpu->base;
   return CREAM_OK;
 }

@@ -7,12 +7,14 @@
 #define CREAM_CPU_CPU_H
 
 #include "core/backend.h"
+#include "core/base/exact.h"
 #include "core/base/isa.h"
 
 typedef struct cream_cpu_options {
   int threads;   /* 0: cream_cpu_threads() */
   bool plain;    /* plain kernels only */
   cream_isa isa; /* AUTO: the best that the machine has */
+  cream_exact exact;
 } cream_cpu_options;
 
 /* The default number of threads: the processors that the process may run on, or fewer where the CPU quota of its control

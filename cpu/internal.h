@@ -16,6 +16,7 @@ typedef struct cpu_backend {
   int threads;
   cream_isa isa; /* resolved, never AUTO */
   bool plain;
+  cream_exact exact;
   /* Workspace, grown only by `reserve`. Sizes are in floats; aligned to 64 bytes. */
   float *scratch; /* `threads` pieces of scratch_size: a thread's own tiles */
   size_t scratch_size;
@@ -26,6 +27,10 @@ typedef struct cpu_backend {
 
 static inline cpu_backend *cpu_of(cream_backend *backend) {
   return (cpu_backend *)backend;
+}
+/* Whether all instruction sets have to give the same bytes. */
+static inline bool cpu_exact(const cpu_backend *cpu) {
+  return cpu->exact == CREAM_EXACT_PROCESSORS;
 }
 static inline float *cpu_at(cream_buf buf) {
   return buf.mem ? (float *)buf.mem + buf.offset : NULL;
@@ -45,13 +50,15 @@ typedef struct cpu_workspace {
 void cpu_plain_init(cpu_backend *);
 void cpu_plain_workspace(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
 
-void cpu_tuned_init_generic(cpu_backend *);
-void cpu_tuned_workspace_generic(const cpu_backend *, const cream_conv *, int n, int h, int w,
-                                 cpu_workspace *);
-void cpu_tuned_init_avx2(cpu_backend *);
-void cpu_tuned_workspace_avx2(const cpu_backend *, const cream_conv *, int n, int h, int w, cpu_workspace *);
-void cpu_tuned_init_avx512(cpu_backend *);
-void cpu_tuned_workspace_avx512(const cpu_backend *, const cream_conv *, int n, int h, int w,
-                                cpu_workspace *);
+/* CPU_SUFFIXES of cpu/CMakeLists.txt: the sets, and variants of them (backend.c). */
+#define CPU_DECLARE_SET(suffix)                                                                              \
+  void cpu_tuned_init_##suffix(cpu_backend *);                                                               \
+  void cpu_tuned_workspace_##suffix(const cpu_backend *, const cream_conv *, int n, int h, int w,            \
+                                    cpu_workspace *);
+CPU_DECLARE_SET(generic)
+CPU_DECLARE_SET(generic_unfused)
+CPU_DECLARE_SET(avx2)
+CPU_DECLARE_SET(avx512)
+CPU_DECLARE_SET(avx512_table)
 
 #endif

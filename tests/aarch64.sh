@@ -12,12 +12,13 @@ $cc -c "$work/probe.c" -o "$work/probe.o" 2>/dev/null || exit 77
 
 read -ra include <<<"$(pkg-config --cflags openblas)"
 flags=(-std=gnu11 -O2 -Wall -Wextra -Wshadow -Werror -fopenmp -fno-math-errno -fno-trapping-math -I.)
+for name in MODULES_FROM_PROGRAM BUILD_MODULES INSTALLED_MODULES; do flags+=("-DCREAM_$name=\"\""); done
 for source in core/*/*.c cpu/*.c; do
   $cc "${flags[@]}" "${include[@]}" -ffp-contract=off -c "$source" -o "$work/object.o"
 done
 for source in cpu/kernels/*.c; do
   object=$work/$(basename "$source" .c).o
-  $cc "${flags[@]}" "${include[@]}" -ffp-contract=fast -DCPU_ISA=generic -c "$source" -o "$object"
+  $cc "${flags[@]}" "${include[@]}" -ffp-contract=off -DCPU_ISA=generic -c "$source" -o "$object"
 done
 for kernel in gemm dwconv dwconv_backward; do
   count=$(aarch64-linux-gnu-objdump -d "$work/$kernel.o" | grep -cE 'fmla\s+v[0-9]+\.4s' || true)

@@ -58,7 +58,10 @@ mkdir "$root/tmp/packages"
 cp "$packages"/* "$root/tmp/packages"
 inside "apt-get -q -y install /tmp/packages/*.deb" >"$work/apt.log" 2>&1 || die "$(tail -n 5 "$work/apt.log")"
 inside "dpkg --audit; dpkg -L cream-nas | grep -q README.Debian; cream-nas version; test -L /usr/lib/cream-nas/bin/cream"
-inside "test ! -e /usr/bin/cream; zcat /usr/share/man/man1/cream-nas.1.gz | grep -q 'cream-nas '"
+inside "test ! -e /usr/bin/cream; zcat /usr/share/man/man1/cream-nas.1.gz | grep -q 'cream.-nas '"
+inside "zcat /usr/share/man/man1/cream-nas-search.1.gz | grep -q 'cream.-nas search'"
+inside "cd /usr/share && grep -q 'cream-nas$' bash-completion/completions/cream-nas && grep -q '^#compdef cream-nas' \
+  zsh/vendor-completions/_cream-nas && grep -q '^complete -c cream-nas' fish/vendor_completions.d/cream-nas.fish"
 inside "cream-nas devices >/tmp/devices 2>&1 || true; cat /tmp/devices; ! grep -q 'no OpenCL module' /tmp/devices"
 
 say "cream search on the digits"

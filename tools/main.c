@@ -8,32 +8,13 @@
 
 #include "core/cream.h"
 #include "io/config/yaml.h"
-#include "tools/cli/help.h"
 #include "tools/cli/options.h"
 #include "tools/cli/signals.h"
 #include "tools/commands/commands.h"
 #include "tools/run/cluster.h"
 
-static void usage(FILE *out) {
-  fprintf(out, "usage: cream COMMAND [options]\n\n"
-               "One-shot neural architecture search that distils prioritized paths.\n\n");
-  for (int i = 0; command_list[i]; i++)
-    if (!command_list[i]->hidden)
-      fprintf(out, "  %-10s%s\n", command_list[i]->name, command_list[i]->summary);
-  fprintf(out, "\ncream COMMAND --help prints the options of a command, with defaults and units.\n"
-               "Files named docs/... are in the source, and installed in share/doc/cream.\n");
-  cli_print_exit_codes(out);
-}
-
-static const cli_command *find(const char *name) {
-  for (int i = 0; command_list[i]; i++)
-    if (!strcmp(command_list[i]->name, name)) return command_list[i];
-  return NULL;
-}
-
 static void fail_command(const char *name) {
   cream_nearest nearest = cream_nearest_to(name);
-  cream_nearest_offer(&nearest, "help");
   for (int i = 0; command_list[i]; i++)
     if (!command_list[i]->hidden) cream_nearest_offer(&nearest, command_list[i]->name);
   char hint[80] = "";
@@ -73,24 +54,21 @@ static int close_output(const char *name, int status) {
 
 static int run_words(int argc, const char **argv, const char **running) {
   const char *name = argc > 1 ? argv[1] : "";
-  if (!strcmp(name, "--help") || !strcmp(name, "-h") || (!strcmp(name, "help") && argc == 2)) {
-    usage(stdout);
+  if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
+    command_usage(stdout);
     return CREAM_OK;
   }
   if (!strcmp(name, "--version")) {
     puts("cream " CREAM_VERSION);
     return CREAM_OK;
   }
-  const bool help = !strcmp(name, "help");
-  if (help) name = argv[2];
-  const cli_command *chosen = find(name);
+  const cli_command *chosen = command_find(name);
   if (chosen) *running = chosen->name;
-  if (chosen && help) return run(chosen, 2, (const char *[]){chosen->name, "--help", NULL});
   if (chosen) return run(chosen, argc - 1, argv + 1);
   if (*name)
     fail_command(name);
   else
-    usage(stderr);
+    command_usage(stderr);
   return CREAM_BAD_CONFIG;
 }
 

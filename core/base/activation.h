@@ -25,8 +25,10 @@ typedef enum cream_act { CREAM_ACTS(CREAM_ACT_ENUM) } cream_act;
 #include <math.h>
 #include <stdlib.h>
 
+#include "elementary.h"
+
 static inline float cream_sigmoid(float x) {
-  return 1.0f / (1.0f + expf(-x));
+  return (float)(1 / (1 + cream_exp(-(double)x)));
 }
 static inline float cream_hard_sigmoid(float x) {
   return fminf(fmaxf(x + 3.0f, 0.0f), 6.0f) / 6.0f;

@@ -10,6 +10,7 @@
 #include "bounds.h"
 #include "box_augment.h"
 #include "detectors.h"
+#include "exact.h"
 #include "optimiser.h"
 #include "status.h"
 #include "strategies.h"
@@ -248,6 +249,7 @@ typedef struct cream_config {
     char parameters[1024]; /* file of CLBlast's parameters; "": its own */
     bool half;             /* store activations in half precision */
   } opencl;
+  cream_exact exact;   /* which bytes are the same on what: on the CPU */
   int threads;         /* 0: all */
   double time_budget;  /* minutes; 0: none */
   char signals[64];    /* "HUP,USR1,...": those that end a run in order, besides INT and TERM */

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "elementary.h"
 #include "status.h"
 
 void cream_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
@@ -67,7 +68,7 @@ uint32_t cream_rng_below(cream_rng *rng, uint32_t bound) {
 double cream_rng_normal(cream_rng *rng) {
   double u = ((double)cream_rng_u32(rng) + 0.5) * 0x1p-32;
   double v = ((double)cream_rng_u32(rng) + 0.5) * 0x1p-32;
-  return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
+  return sqrt(-2.0 * cream_log(u)) * cream_cos(6.283185307179586 * v);
 }
 
 void cream_rng_shuffle(cream_rng *rng, uint32_t *items, size_t count) {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "elementary.h"
 #include "rng.h"
 
 double cream_mean(const double *x, size_t n) {
@@ -120,7 +121,8 @@ static double beta_fraction(double a, double b, double x) {
 /* The regularised incomplete beta function I_x(a, b); `rest` is 1 - x without cancellation. */
 static double beta_share(double a, double b, double x, double rest) {
   if (x <= 0 || rest <= 0) return x <= 0 ? 0 : 1;
-  double scale = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(rest));
+  double scale = cream_exp(cream_lgamma(a + b) - cream_lgamma(a) - cream_lgamma(b) + a * cream_log(x) +
+                           b * cream_log(rest));
   if (x < (a + 1) / (a + b + 2)) return scale * beta_fraction(a, b, x) / a;
   return 1 - scale * beta_fraction(b, a, rest) / b;
 }

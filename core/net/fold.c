@@ -140,13 +140,18 @@ static int by_offset(const void *offset, const void *param) {
   return a < b ? -1 : a > b;
 }
 
-/* The parameter at this place of the weight block. The table is in the order of offsets, statistics last. */
-static const cream_param *param_at(const cream_net *net, size_t offset) {
+/* The parameter at this place of its block. The table is in the order of offsets, statistics last. */
+static const cream_param *find_param(const cream_net *net, size_t offset, bool statistic) {
   int weights = net->n_params;
   while (weights > 0 && net->params[weights - 1].statistic) weights--;
-  const cream_param *param = bsearch(&offset, net->params, (size_t)weights, sizeof *net->params, by_offset);
+  const cream_param *from = net->params + (statistic ? weights : 0);
+  const int count = statistic ? net->n_params - weights : weights;
+  const cream_param *param = bsearch(&offset, from, (size_t)count, sizeof *from, by_offset);
   CREAM_ASSERT(param);
   return param;
+}
+static const cream_param *param_at(const cream_net *net, size_t offset) {
+  return find_param(net, offset, false);
 }
 
 static cream_net_layer describe_unit(const cream_net *net, const net_unit *unit) {
@@ -173,8 +178,49 @@ static cream_net_block describe_block(const cream_net *net, const net_block *blo
 int cream_net_describe(const cream_net *net, const cream_path *path,
                        cream_net_block blocks[CREAM_MAX_BLOCKS]) {
   int steps = net_steps(net);
-  CREAM_ASSERT(!net->tail);
   for (int i = 0; i < steps; i++) blocks[i] = describe_block(net, net_block_at(net, path, i));
+  if (net->tail) return steps;
   blocks[steps] = describe_block(net, &net->linear);
   return steps + 1;
+}
+
+int cream_net_tail_count(const cream_net *net) {
+  return net->tail ? net->tail->n_ops : 0;
+}
+
+static cream_net_tail_op describe_op(const cream_net *net, const net_tail_op *op,
+                                     const cream_detect_grid *grid) {
+  const net_tail *t = net->tail;
+  const net_tail_value *out = &t->values[op->out];
+  cream_net_tail_op to = {.n = op->n,
+                          .level = out->level,
+                          .side = grid->side[out->level],
+                          .relu = op->relu,
+                          .act = op->act,
+                          .classes = out->place == NET_TAIL_CLASSES,
+                          .boxes = out->place == NET_TAIL_BOXES};
+  for (int i = 0; i < op->n; i++) to.in[i] = op->in[i];
+  if (op->weighted) to.fusion = param_at(net, op->weights);
+  if (op->fuse) return to;
+  const net_unit *unit = &t->units[op->unit];
+  to.shape = unit->shape;
+  to.weight = param_at(net, unit->weight);
+  if (!unit->bare) to.bias = param_at(net, unit->bias);
+  if (op->bn < 0) return to;
+  const net_tail_bn *bn = &t->bns[op->bn];
+  to.gamma = param_at(net, bn->gamma);
+  to.beta = param_at(net, bn->beta);
+  to.mean = find_param(net, bn->running_mean, true);
+  to.var = find_param(net, bn->running_var, true);
+  return to;
+}
+
+void cream_net_describe_tail(const cream_net *net, cream_net_tail_op *ops, int features[3]) {
+  const net_tail *t = net->tail;
+  const cream_detect_grid grid = cream_detect_grid_of(&net->skeleton.detect, net->skeleton.resolution);
+  for (int f = 0; f < CREAM_DETECT_FEATURES; f++) features[f] = t->taps[f];
+  for (int o = 0; o < t->n_ops; o++) {
+    CREAM_ASSERT(t->ops[o].out == CREAM_DETECT_FEATURES + o);
+    ops[o] = describe_op(net, &t->ops[o], &grid);
+  }
 }

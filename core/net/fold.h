@@ -36,7 +36,26 @@ typedef struct cream_net_block {
 enum { CREAM_MAX_BLOCKS = CREAM_MAX_LAYERS + 3 };
 
 /* Describes a path in blocks[] and returns their number. They are in the order of execution: stem, choices,
- * head convolution and, after global average pooling, the linear layers as the last block. */
+ * head convolution and, after global average pooling, the linear layers as the last block; of a detector, the backbone. */
 int cream_net_describe(const cream_net *, const cream_path *, cream_net_block blocks[CREAM_MAX_BLOCKS]);
+
+/* An op of a detector's neck and heads: a convolution with what follows it, or, without `weight`, a fusion (cream_fuse).
+ * Values are numbered: 0, 1 and 2 are the features, 3 + i is what op i writes. */
+typedef struct cream_net_tail_op {
+  int n, in[CREAM_FUSE_MAX];
+  int level, side;                              /* of the output, at the net's resolution; level 0: P3 */
+  cream_unit_shape shape;                       /* of a convolution */
+  const cream_param *weight, *bias;             /* bias NULL: none */
+  const cream_param *gamma, *beta, *mean, *var; /* of the batch norm; NULL: none */
+  const cream_param *fusion;                    /* weights of a fusion; NULL: 1 */
+  bool relu;           /* the input goes through a ReLU that its other readers do not see */
+  cream_act act;       /* of the output */
+  bool classes, boxes; /* the output is that of a head: [classes or 4 of each anchor of a cell] */
+} cream_net_tail_op;
+
+/* The number of ops of neck and heads. ops[] has room for all of them. features: the blocks of cream_net_describe
+ * whose outputs they are. */
+int cream_net_tail_count(const cream_net *);
+void cream_net_describe_tail(const cream_net *, cream_net_tail_op *ops, int features[3]);
 
 #endif

@@ -72,11 +72,11 @@ static cream_status plan(cream_net *net, cream_error *err) {
   }
   if (status) return status;
   if (first >= net_steps(net)) net->n_parts = 0; /* nothing reads the last step later but a detector's tail */
-  net->tail_size = net->tail ? net_detect_infer_size(net) : net_tail_size(net, net->options.batch);
+  net->tail_size = net->tail ? net->tail->infer_size : net_tail_size(net, net->options.batch);
   if (!net->tail) net->grad[0].size = net_max(net->grad[0].size, net_aligned(net->tail_size));
   net->grad[1].size = net->grad[2].size = net->grad[0].size;
   net->regions[NET_REGION_OTHER_OUT].size = net->regions[NET_REGION_OUT].size;
-  plan_part(net, net_steps(net), net->tail ? net_detect_train_size(net) : net->tail_size, false);
+  plan_part(net, net_steps(net), net->tail ? net->tail->train_size : net->tail_size, false);
   return status;
 }
 
@@ -162,6 +162,7 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
   net->skeleton = *skeleton;
   net->options = *options;
   cream_status status = net_build(net, err);
+  if (!status && skeleton->detect.kind) status = net_detect_build(net, err);
   if (!status) status = plan(net, err);
   if (!status) status = allocate_all(net, err);
   if (!status && !backend->no_data) status = net_init_weights(net, err);

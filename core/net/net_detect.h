@@ -2,7 +2,7 @@
  * backward pass takes it from the end. Used by net*.c in one direction:
  *
  *     net_detect_build.c   the list and its parameters
- *     net_detect_plan.c    where values and their gradients lie
+ *     net_detect_plan.c    where values and their gradients lie, sizes of outputs, cost
  *     net_detect_run.c     forward and backward
  *
  * A value may have several readers. Their backward passes add up its gradient; the last of them (the first reader in the
@@ -65,9 +65,10 @@ struct net_tail {
   cream_span statistics;
   int taps[CREAM_DETECT_FEATURES]; /* steps whose outputs the features are */
   net_tail_tape train, infer;
-  size_t values_size;  /* where values lie in inference, and gradients of values */
-  size_t vectors_size; /* of batch norms */
-  cream_buf features;  /* in inference, and of frozen steps: outputs of taps */
+  size_t train_size, infer_size; /* activations in training, and in inference */
+  size_t values_size;            /* where values lie in inference, and gradients of values */
+  size_t vectors_size;           /* of batch norms */
+  cream_buf features;            /* in inference, and of frozen steps: outputs of taps */
   size_t feature_at[CREAM_DETECT_FEATURES], features_size;
   cream_buf gradients; /* of values, then of the first two features */
   size_t feature_gradient_at[CREAM_DETECT_FEATURES], gradients_size;
@@ -85,11 +86,8 @@ void net_detect_free(cream_net *);
 
 /* Reserves workspace, and sets all sizes. */
 cream_status net_detect_plan(cream_net *, cream_error *);
-/* Elements of activations in training, and in inference. */
-size_t net_detect_train_size(const cream_net *);
-size_t net_detect_infer_size(const cream_net *);
-/* Lays neck and heads out in `memory`, of these sizes, behind a backbone that is laid out. Returns the outputs. */
-cream_buf net_detect_layout(const cream_net *, const net_tape *backbone, net_layout_kind, cream_buf memory);
+/* Lays neck and heads out in backbone->tail, behind a backbone that is laid out. Returns the outputs. */
+cream_buf net_detect_layout(const cream_net *, const net_tape *backbone, net_layout_kind);
 
 /* ---- net_detect_run.c -------------------------------------------------------------------------------- */
 

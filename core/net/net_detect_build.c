@@ -428,7 +428,9 @@ cream_status net_detect_build(cream_net *net, cream_error *err) {
   case CREAM_DETECT_KIND_COUNT:
     abort();
   }
-  return add_params(net, err);
+  status = add_params(net, err);
+  if (!status) net_sort_params(net);
+  return status;
 }
 
 void net_detect_free(cream_net *net) {

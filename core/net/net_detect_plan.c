@@ -59,6 +59,18 @@ static void plan_features(cream_net *net) {
   }
 }
 
+static size_t output_size(const cream_net *net) {
+  return net_aligned(cream_net_output_count(net, net->options.batch, net->skeleton.resolution));
+}
+
+static void plan_activations(cream_net *net) {
+  net_tail *t = net->tail;
+  t->train_size = t->infer_size = output_size(net) + t->vectors_size;
+  t->infer_size += t->values_size;
+  for (int v = 0; v < t->n_values; v++)
+    if (is_inner(&t->values[v])) t->train_size += t->values[v].size;
+}
+
 cream_status net_detect_plan(cream_net *net, cream_error *err) {
   net_tail *t = net->tail;
   const int n = net->options.batch;
@@ -67,6 +79,7 @@ cream_status net_detect_plan(cream_net *net, cream_error *err) {
     t->values[v].size = net_aligned(value_elements(net, &t->values[v], n, &grid));
   place_values(t);
   for (int b = 0; b < t->n_bns; b++) t->vectors_size += 7 * net_aligned((size_t)t->bns[b].channels);
+  plan_activations(net);
   plan_features(net);
   for (int v = 0; v < CREAM_DETECT_FEATURES; v++) t->feature_gradient_at[v] += t->values_size;
   t->gradients_size += t->values_size;
@@ -83,22 +96,6 @@ cream_status net_detect_plan(cream_net *net, cream_error *err) {
     if (status) return status;
   }
   return CREAM_OK;
-}
-
-static size_t output_size(const cream_net *net) {
-  return net_aligned(cream_net_output_count(net, net->options.batch, net->skeleton.resolution));
-}
-
-size_t net_detect_train_size(const cream_net *net) {
-  const net_tail *t = net->tail;
-  size_t size = output_size(net) + t->vectors_size;
-  for (int v = 0; v < t->n_values; v++)
-    if (is_inner(&t->values[v])) size += t->values[v].size;
-  return size;
-}
-
-size_t net_detect_infer_size(const cream_net *net) {
-  return output_size(net) + net->tail->vectors_size + net->tail->values_size;
 }
 
 /* ---- layout ------------------------------------------------------------------------------------------ */
@@ -148,8 +145,8 @@ static cream_buf raw_of(const net_tail *t, const net_tail_tape *tape, int v, int
   return train ? take(values, value->size) : cream_buf_at(*values, value->at);
 }
 
-cream_buf net_detect_layout(const cream_net *net, const net_tape *backbone, net_layout_kind kind,
-                            cream_buf memory) {
+cream_buf net_detect_layout(const cream_net *net, const net_tape *backbone, net_layout_kind kind) {
+  cream_buf memory = backbone->tail;
   net_tail *t = net->tail;
   const bool train = kind == NET_LAYOUT_TRAIN;
   net_tail_tape *tape = train ? &t->train : &t->infer;

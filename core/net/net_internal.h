@@ -67,6 +67,7 @@ typedef struct net_tape {
   net_record records[NET_MAX_RECORDS];
   cream_tensor pooled;      /* [n,1,1,c], gate: dropout where there are no features */
   int features, classifier; /* records; features -1: none */
+  cream_buf tail;           /* of a detector: memory for neck and heads */
   cream_buf logits;
 } net_tape;
 
@@ -141,15 +142,17 @@ typedef struct net_param_spec {
 /* Adds a parameter at the end of its block; *offset becomes its place there. */
 cream_status net_add_param(cream_net *, const char *prefix, net_param_spec, size_t *offset, cream_error *);
 
-/* Fills blocks, the parameter table and the counts of weights, statistics and gradients from the skeleton. On
- * failure cream_net_destroy frees what was allocated. */
+/* Orders the table by place, statistics last. */
+void net_sort_params(cream_net *);
+/* Fills blocks, the parameter table and the counts of weights, statistics and gradients from the skeleton; of a detector,
+ * those of its backbone. On failure cream_net_destroy frees what was allocated. */
 cream_status net_build(cream_net *, cream_error *);
 /* Uploads the initial weights and statistics; see cream_param_role. */
 cream_status net_init_weights(cream_net *, cream_error *);
 
 /* ---- net_layout.c ------------------------------------------------------------------------------------ */
 
-/* Lays a path out in memory: for training (nothing is overwritten, from the start of the activations) or for
+/* Lays a path, of a detector its backbone, out in memory: for training (nothing is overwritten, from the start of the activations) or for
  * inference (a block's inner tensors overwrite those of the block before, outputs alternate between two
  * places). Frozen steps are laid out for inference in training too, but for the output that the first trained
  * step reads. Starts at step `first_step`, whose input is `input`. */

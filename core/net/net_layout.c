@@ -249,9 +249,8 @@ void net_layout(const cream_net *net, net_tape *tape, const cream_path *path, ne
   next_part(net, tape->n_steps, &part, &kept);
   kept.regions = NULL;
   if (net->tail) {
-    const cream_buf memory = train ? cream_buf_at(kept.start, kept.used) : net->infer_tail;
-    tape->logits = net_detect_layout(net, tape, kind, memory);
-    if (train) kept.used += net_detect_train_size(net);
+    tape->tail = train ? cream_buf_at(kept.start, kept.used) : net->infer_tail;
+    if (train) kept.used += net->tail->train_size;
   } else {
     lay_tail(net, tape, &value.tensor, train ? &kept : &tail, drops.dropout);
   }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/base/rng.h"
-#include "net_detect.h"
+#include "net_internal.h"
 
 /* ---- table ------------------------------------------------------------------------------------------- */
 
@@ -212,14 +212,18 @@ static int by_place(const void *a, const void *b) {
   return p->offset < q->offset ? -1 : p->offset > q->offset;
 }
 
+void net_sort_params(cream_net *net) {
+  qsort(net->params, (size_t)net->n_params, sizeof *net->params, by_place);
+}
+
 cream_status net_build(cream_net *net, cream_error *err) {
   size_t layers = (size_t)net->skeleton.n_layers;
   net->blocks = calloc(layers, sizeof *net->blocks);
   if (!net->blocks) return cream_fail_memory(err, layers * sizeof *net->blocks, "the network's blocks");
   cream_status status = build_stem(net, err);
   if (!status) status = build_choices(net, err);
-  if (!status) status = net->skeleton.detect.kind ? net_detect_build(net, err) : build_head(net, err);
-  if (!status) qsort(net->params, (size_t)net->n_params, sizeof *net->params, by_place);
+  if (!status && !net->skeleton.detect.kind) status = build_head(net, err);
+  if (!status) net_sort_params(net);
   return status;
 }
 

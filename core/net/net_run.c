@@ -50,10 +50,16 @@ void cream_net_set_mark(cream_net *net, void (*mark)(void *self), void *self) {
   net->mark_self = self;
 }
 
+static void lay_out(cream_net *net, net_tape *tape, const cream_path *path, net_layout_kind kind,
+                    const cream_tensor *x, net_drops drops) {
+  net_layout(net, tape, path, kind, 0, x, drops);
+  if (net->tail) tape->logits = net_detect_layout(net, tape, kind);
+}
+
 cream_buf cream_net_forward(cream_net *net, const cream_path *path, const cream_tensor *x, cream_bn_mode mode,
                             float momentum) {
   CREAM_ASSERT(x->n <= net->options.batch && (mode == CREAM_BN_RUNNING || !net->folded));
-  net_layout(net, &net->infer_tape, path, NET_LAYOUT_INFER, 0, x, (net_drops){0});
+  lay_out(net, &net->infer_tape, path, NET_LAYOUT_INFER, x, (net_drops){0});
   forward_blocks(net, &net->infer_tape, 0, net->infer_tape.n_steps, mode, momentum);
   forward_tail(net, &net->infer_tape, mode, momentum);
   return net->infer_tape.logits;
@@ -82,7 +88,7 @@ cream_buf cream_net_forward_train(cream_net *net, const cream_path *path, const 
   CREAM_ASSERT(net->options.train && x->n <= net->options.batch);
   net_tape *tape = &net->tape;
   net_drops drops = {.dropout = dropout > 0, .path = net->options.drop_path > 0 && mode == CREAM_BN_TRAIN};
-  net_layout(net, tape, path, NET_LAYOUT_TRAIN, 0, x, drops);
+  lay_out(net, tape, path, NET_LAYOUT_TRAIN, x, drops);
   if (dropout > 0 && !net->tail) {
     const cream_tensor *dropped = &tape->records[tape->classifier].x;
     net->backend->dropout_gate(net->backend, dropped->gate, (size_t)dropped->n * (size_t)dropped->c, dropout,

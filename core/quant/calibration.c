@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/base/elementary.h"
+
 enum { BINS = CREAM_HISTOGRAM_BINS, LEVELS = 256, STEP = 8 };
 
 #define OUTSIDE 0.00005 /* of the values, on each side of a percentile range */
@@ -82,7 +84,7 @@ static double divergence(const clipped *c, double total) {
     double q = used ? fmax(count / used / inside, 1e-9) : 0;
     for (int i = from; i < to; i++) {
       double p = p_of(c, i) / total;
-      if (p > 0) sum += p * log(p / q);
+      if (p > 0) sum += p * cream_log(p / q);
     }
   }
   return sum;

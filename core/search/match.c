@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "core/base/elementary.h"
 #include "core/base/rng.h"
 
 static size_t outputs(const cream_match *match) {
@@ -221,7 +222,7 @@ static cream_teaching best_match(const cream_board *board, const float *scores, 
       best = score;
     }
   }
-  if (teaching.entry >= 0) teaching.rho = 1 / (1 + exp(-(double)best));
+  if (teaching.entry >= 0) teaching.rho = 1 / (1 + cream_exp(-(double)best));
   return teaching;
 }
 

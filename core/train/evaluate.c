@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/elementary.h"
+
 static int order(double a, double b) {
   return (a > b) - (a < b);
 }
@@ -29,8 +31,8 @@ static judgement judge(const float *z, int label, int k) {
     above += z[j] > z[label] || (j < label && z[j] == z[label]);
   }
   double sum = 0;
-  for (int j = 0; j < k; j++) sum += exp((double)z[j] - most);
-  return (judgement){log(sum) + most - z[label], finite && above < 1, finite && above < 5};
+  for (int j = 0; j < k; j++) sum += cream_exp((double)z[j] - most);
+  return (judgement){cream_log(sum) + most - z[label], finite && above < 1, finite && above < 5};
 }
 
 /* Sums over the images of a score, of which `count` were added since `open`. */

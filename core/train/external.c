@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/base/elementary.h"
 #include "distil.h"
 #include "mixup.h"
 
@@ -115,8 +116,8 @@ void cream_external_pick(const float *logits, int k, int top, uint32_t *classes,
     classes[at] = (uint32_t)c;
   }
   double most = logits[classes[0]], sum = 0;
-  for (int c = 0; c < k; c++) sum += exp(logits[c] - most);
-  for (int i = 0; i < top; i++) probabilities[i] = (float)(exp(logits[classes[i]] - most) / sum);
+  for (int c = 0; c < k; c++) sum += cream_exp(logits[c] - most);
+  for (int i = 0; i < top; i++) probabilities[i] = (float)(cream_exp(logits[classes[i]] - most) / sum);
 }
 
 void cream_external_spread(const uint32_t *classes, const float *probabilities, int k, int top,
@@ -124,9 +125,9 @@ void cream_external_spread(const uint32_t *classes, const float *probabilities, 
   double rest = 1;
   for (int i = 0; i < top; i++) rest -= probabilities[i];
   const double least = 1e-30;
-  float other = top < k ? (float)log(fmax(rest / (k - top), least)) : 0;
+  float other = top < k ? (float)cream_log(fmax(rest / (k - top), least)) : 0;
   for (int c = 0; c < k; c++) logits[c] = other;
-  for (int i = 0; i < top; i++) logits[classes[i]] = (float)log(fmax(probabilities[i], least));
+  for (int i = 0; i < top; i++) logits[classes[i]] = (float)cream_log(fmax(probabilities[i], least));
 }
 
 /* The teacher's forward pass. */

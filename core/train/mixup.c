@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/elementary.h"
 #include "core/base/rng.h"
 
 cream_status cream_mixup_init(cream_mixup *mixup, cream_net *net, int batch, double alpha, uint64_t seed,
@@ -32,14 +33,14 @@ void cream_mixup_destroy(cream_mixup *mixup) {
 
 /* Gamma(alpha, 1): Marsaglia and Tsang, ACM TOMS 26 (2000); below 1 by Gamma(alpha + 1) * U^(1/alpha). */
 static double draw_gamma(cream_rng *rng, double alpha) {
-  double boost = alpha < 1 ? pow(1 - cream_rng_double(rng), 1 / alpha) : 1;
+  double boost = alpha < 1 ? cream_pow(1 - cream_rng_double(rng), 1 / alpha) : 1;
   double d = (alpha < 1 ? alpha + 1 : alpha) - 1.0 / 3, c = 1 / sqrt(9 * d);
   for (;;) {
     double x = cream_rng_normal(rng), v = 1 + c * x;
     double u = 1 - cream_rng_double(rng);
     if (v <= 0) continue;
     v = v * v * v;
-    if (log(u) < x * x / 2 + d - d * v + d * log(v)) return boost * d * v;
+    if (cream_log(u) < x * x / 2 + d - d * v + d * cream_log(v)) return boost * d * v;
   }
 }
 

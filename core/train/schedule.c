@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/base/elementary.h"
+
 /* Position of step t in its cycle, 0..1; *peak becomes the peak of the cycle. */
 static double cycle_share(const cream_lr *lr, double t, double steps, double per_epoch, double *peak) {
   if (lr->cycle_epochs <= 0) return steps > 0 ? t / steps : 0;
@@ -24,12 +26,12 @@ double cream_lr_at(const cream_lr *lr, uint64_t step, uint64_t steps, uint64_t p
   }
   case CREAM_SCHEDULE_COSINE: {
     double done = cycle_share(lr, t, (double)steps, (double)per_epoch, &peak);
-    return lr->min_lr + (peak - lr->min_lr) * 0.5 * (1 + cos(3.14159265358979323846 * done));
+    return lr->min_lr + (peak - lr->min_lr) * 0.5 * (1 + cream_cos(3.14159265358979323846 * done));
   }
   case CREAM_SCHEDULE_STEP: {
     /* whole epochs, as timm counts them */
     double epoch = floor(t / (double)per_epoch);
-    return peak * pow(lr->decay_rate, floor(epoch / lr->decay_epochs));
+    return peak * cream_pow(lr->decay_rate, floor(epoch / lr->decay_epochs));
   }
   case CREAM_SCHEDULE_COUNT:
     break;

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <time.h>
 
+#include "core/base/elementary.h"
+
 static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -147,7 +149,7 @@ cream_status cream_train_result(cream_train *train, cream_event *event, const ch
   event->soft = result[2];
   event->accuracy = result[3] / (double)train->batch;
   int classes = cream_net_skeleton(train->net)->classes;
-  train->diverged = !(event->loss <= 1000 * log(classes > 2 ? classes : 2));
+  train->diverged = !(event->loss <= 1000 * cream_log(classes > 2 ? classes : 2));
   return train->diverged ? fail_diverged(train, event, lr_key, err) : CREAM_OK;
 }
 

@@ -25,7 +25,7 @@ CPU_INLINE void tile_step(float *y, size_t ld, size_t rows, const float *bias, f
     vf v = vf_load_n(at, lanes), d = v - shift[j];                                                           \
     if (bias) vf_store_n(at, v + add[j], lanes);                                                             \
     sum[(I)*vectors + j] += d;                                                                               \
-    square[(I)*vectors + j] += d * d;                                                                        \
+    square[(I)*vectors + j] = vf_fma(d, d, square[(I)*vectors + j]);                                         \
   }
   size_t r = 0;
   for (; r + (size_t)below <= rows; r += (size_t)below) {
@@ -37,7 +37,8 @@ CPU_INLINE void tile_step(float *y, size_t ld, size_t rows, const float *bias, f
   for (int j = 0; j < vectors; j++) {
     vf total = vf_fold(sum, vectors, j), average = total * (1.0f / (float)rows);
     vf_store_n(mean + c + j * CPU_LANES, shift[j] + add[j] + average, lanes);
-    vf_store_n(m2 + c + j * CPU_LANES, vf_max((vf){0}, vf_fold(square, vectors, j) - total * average), lanes);
+    vf_store_n(m2 + c + j * CPU_LANES, vf_max((vf){0}, vf_fma(-total, average, vf_fold(square, vectors, j))),
+               lanes);
   }
 }
 

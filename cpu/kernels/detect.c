@@ -3,8 +3,20 @@
 #include "conv.h"
 #include "map.h"
 
-/* Tasks of a fusion are rows of the result; tiles of a sink are TILES parts of an image. */
-enum { TILES = 4, LOSS_BLOCKS = 64, LOSS_RUN = 512 };
+/* Tasks of a fusion are rows of the result; tiles of a sink are TILES parts of an image. Sums along memory have SUMS
+ * lanes, whatever the instruction set. */
+enum { TILES = 4, LOSS_BLOCKS = 64, LOSS_RUN = 512, SUMS = 16 };
+
+/* Adds v to the lanes of elements i..; SUMS lanes. */
+CPU_INLINE void add_to(float *sums, vf v, int i, int lanes) {
+  float *at = sums + i % SUMS;
+  vf_store_n(at, vf_load_n(at, lanes) + v, lanes);
+}
+static double sum_of(const float *sums) {
+  double total = 0;
+  for (int i = 0; i < SUMS; i++) total += (double)sums[i];
+  return total;
+}
 
 void CPU_NAME(cpu_fuse_workspace)(int n, int h, int channels, cpu_workspace *work) {
   cpu_raise(&work->shared, cpu_line((size_t)n * TILES * cpu_bn_partial(channels)));
@@ -90,9 +102,9 @@ static void fuse_forward(cream_backend *backend, const cream_fuse *fuse, const c
   }
 }
 
-CPU_INLINE void product_step(const fused *in, const window *at, const float *dout, vf *sum, int c,
+CPU_INLINE void product_step(const fused *in, const window *at, const float *dout, float *sums, int c,
                              int lanes) {
-  *sum += fused_value(in, at, c, lanes) * vf_load_n(dout + c, lanes);
+  add_to(sums, fused_value(in, at, c, lanes) * vf_load_n(dout + c, lanes), c, lanes);
 }
 
 /* The gradient of the weights, from the products of dout with every input, by rows. */
@@ -106,13 +118,13 @@ static void weight_gradients(cpu_backend *cpu, const cream_fuse *fuse, const cre
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
   for (size_t row = 0; row < rows; row++)
     for (int i = 0; i < fuse->n; i++) {
-      vf sum = {0};
+      float sums[SUMS] = {0};
       for (int x = 0; x < out->w; x++) {
         const window at = window_of(&fuse->x[i], out, row / (size_t)out->h, (int)(row % (size_t)out->h), x);
         const float *from = dout + (row * (size_t)out->w + (size_t)x) * ld;
-        CPU_FOR_LANES(out->c, product_step, &in[i], &at, from, &sum);
+        CPU_FOR_LANES(out->c, product_step, &in[i], &at, from, sums);
       }
-      partials[row * CREAM_FUSE_MAX + (size_t)i] = vf_sum(sum);
+      partials[row * CREAM_FUSE_MAX + (size_t)i] = (float)sum_of(sums);
     }
   double products[CREAM_FUSE_MAX] = {0}, mean = 0;
   for (size_t row = 0; row < rows; row++)
@@ -225,26 +237,27 @@ CPU_INLINE vf vf_log1p(vf e) {
   return p * s;
 }
 
-/* Focal losses of logits without a target, factor by factor. */
-CPU_INLINE void background_step(const cream_box_loss *terms, const float *logits, const float *factors,
-                                float *slopes, vf *sum, int i, int lanes) {
+/* Focal losses of logits without a target, with weight `alpha`, factor by factor. The loss of a logit of the entry's own
+ * class is that of its negative. */
+CPU_INLINE void focal_step(float alpha, float gamma, const float *logits, const float *factors, float *slopes,
+                           float *sums, int i, int lanes) {
   vf z = vf_load_n(logits + i, lanes), e = vf_exp(-vf_max(z, -z)), r = vf_reciprocal(1.0f + e);
   vf p = vf_where(z >= 0, r) + vf_where(z < 0, e * r);
   vf missed = vf_max(z, (vf){0}) + vf_log1p(e);
   vf power = p * p;
-  if (terms->gamma != 2) power = vf_exp(terms->gamma * (z - missed));
-  power *= (1.0f - terms->alpha) * vf_load_n(factors + i, lanes);
-  *sum += power * missed;
-  if (slopes) vf_store_n(slopes + i, power * (p + terms->gamma * (1.0f - p) * missed), lanes);
+  if (gamma != 2) power = vf_exp(gamma * (z - missed));
+  power *= alpha * vf_load_n(factors + i, lanes);
+  add_to(sums, power * missed, i, lanes);
+  if (slopes) vf_store_n(slopes + i, power * (p + gamma * (1.0f - p) * missed), lanes);
 }
 
-/* That of the logit of an entry's class; *slope: its derivative. */
-static double found_loss(const cream_box_loss *terms, float z, float *slope) {
-  const double e = exp(-fabs((double)z)), p = (z >= 0 ? 1 : e) / (1 + e), q = (z >= 0 ? e : 1) / (1 + e);
-  const double missed = fmax(-(double)z, 0) + log1p(e);
-  const double power = (double)terms->alpha * pow(q, (double)terms->gamma);
-  *slope = (float)(-power * (q + (double)terms->gamma * p * missed));
-  return power * missed;
+/* That of the logit of an entry's class; *slope (may be NULL): its derivative. */
+static double found_loss(const cream_box_loss *terms, float z, float factor, float *slope) {
+  float sums[SUMS] = {0}, own;
+  const float negative = -z;
+  focal_step(terms->alpha, terms->gamma, &negative, &factor, &own, sums, 0, 1);
+  if (slope) *slope = -own;
+  return (double)sums[0];
 }
 
 typedef struct loss_sums {
@@ -279,9 +292,10 @@ static double background_losses(const cream_box_loss *terms, const float *logits
       factors[k] = labels[e] == (int32_t)c ? 0 : targets[e * 5 + 4];
       if (++c == classes) c = 0, e++;
     }
-    vf sum = {0};
-    CPU_FOR_LANES((int)run, background_step, terms, logits + i, factors, slopes ? slopes + i : NULL, &sum);
-    total += (double)vf_sum(sum);
+    float sums[SUMS] = {0};
+    CPU_FOR_LANES((int)run, focal_step, 1.0f - terms->alpha, terms->gamma, logits + i, factors,
+                  slopes ? slopes + i : NULL, sums);
+    total += sum_of(sums);
   }
   return total;
 }
@@ -296,9 +310,7 @@ static loss_sums block_losses(const cream_box_loss *terms, const float *logits, 
     const float *target = cpu_at(terms->targets) + e * 5;
     if (labels[e] < 0) continue;
     const size_t i = e * classes + (size_t)labels[e];
-    float slope;
-    sums.classes += (double)target[4] * found_loss(terms, logits[i], &slope);
-    if (dlogits) dlogits[i] = target[4] * slope;
+    sums.classes += found_loss(terms, logits[i], target[4], dlogits ? &dlogits[i] : NULL);
     sums.boxes += box_numbers(terms, deltas + e * 4, target, ddeltas ? ddeltas + e * 4 : NULL);
     sums.foreground++;
   }

@@ -22,7 +22,8 @@ CPU_INLINE void row_products(int k, int s, int d, int t, const dw_rows *rows, co
         DW_UNROLL
         for (int kx = 0; kx < k; kx++) {
           int i = j - kx * d;
-          if (i >= 0 && i % s == 0 && i / s < t) sum[i / s] += v * vf_load(taps + kx * CPU_LANES);
+          if (i >= 0 && i % s == 0 && i / s < t)
+            sum[i / s] = vf_fma(v, vf_load(taps + kx * CPU_LANES), sum[i / s]);
         }
       }
     }
@@ -41,8 +42,8 @@ static void row_any(const cream_conv *conv, const dw_rows *rows, const float *we
     vf sum = vf_load(bias);
     for (int r = 0; r < rows->count; r++)
       for (int kx = 0; kx < conv->kernel; kx++)
-        sum += vf_load(rows->in[r] + (i * conv->stride + kx * conv->dilation) * CPU_LANES) *
-               vf_load(weights + (rows->ky[r] * conv->kernel + kx) * CPU_LANES);
+        sum = vf_fma(vf_load(rows->in[r] + (i * conv->stride + kx * conv->dilation) * CPU_LANES),
+                     vf_load(weights + (rows->ky[r] * conv->kernel + kx) * CPU_LANES), sum);
     vf_store(out + i * CPU_LANES, sum);
   }
 }
@@ -70,7 +71,7 @@ static forward_plan forward_plan_of(const cream_conv *conv, int n, int h, int w)
   int tile = dw_tile(plan.kernel), pad = cream_conv_pads(conv, w).before;
   plan.tiles = dw_tiles(wo, tile);
   int cols = cpu_max((plan.tiles * tile - 1) * conv->stride + reach + 1, w + pad);
-  plan.blocks = dw_blocks_of(n, conv->cin, dw_ring_vector(reach + 1, cols));
+  plan.blocks = dw_blocks_of(n, conv->cin, dw_ring_unit(reach + 1, cols));
   plan.ring = dw_ring_of(reach + 1, pad, cols, plan.blocks.vectors);
   plan.strip_rows = dw_tiles(ho, dw_tiles(ho, STRIP_ROWS));
   plan.strips = dw_tiles(ho, plan.strip_rows);
@@ -94,7 +95,7 @@ CPU_INLINE void measure_row(const float *out, int width, float *y, size_t ld, in
       vf_store_n(y + (size_t)(i + j) * ld, v, lanes);
       v -= shift;
       sum[j] += v;
-      squares[j] += v * v;
+      squares[j] = vf_fma(v, v, squares[j]);
     }
   }
   for (; i < width; i++) {
@@ -103,7 +104,7 @@ CPU_INLINE void measure_row(const float *out, int width, float *y, size_t ld, in
     vf_store_n(y + (size_t)i * ld, v, lanes);
     v -= shift;
     sum[0] += v;
-    squares[0] += v * v;
+    squares[0] = vf_fma(v, v, squares[0]);
   }
   m->sum += (sum[0] + sum[1]) + (sum[2] + sum[3]);
   m->squares += (squares[0] + squares[1]) + (squares[2] + squares[3]);
@@ -170,7 +171,7 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
     int c = (block.v0 + v) * CPU_LANES, lanes = dw_lanes(channels, c);
     vf mean = sums[v].sum * inverse;
     vf_store_n(partial + c, sums[v].shift + mean, lanes);
-    vf_store_n(partial + channels + c, vf_max(sums[v].squares - sums[v].sum * mean, (vf){0}), lanes);
+    vf_store_n(partial + channels + c, vf_max(vf_fma(-sums[v].sum, mean, sums[v].squares), (vf){0}), lanes);
   }
 }
 

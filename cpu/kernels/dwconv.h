@@ -101,9 +101,9 @@ static inline dw_ring dw_ring_of(int rows, int left, int cols, int vectors) {
   ring.size = (size_t)rows * ring.ld_row;
   return ring;
 }
-/* Approximate size of one vector's part of a ring. */
-static inline size_t dw_ring_vector(int rows, int cols) {
-  return (size_t)rows * ((size_t)cols * CPU_LANES + DW_LINE);
+/* Approximate size of CPU_WIDE channels' part of a ring. */
+static inline size_t dw_ring_unit(int rows, int cols) {
+  return (size_t)rows * ((size_t)cols * CPU_WIDE + DW_LINE);
 }
 /* Column -left of row `row` (any number from 0 on), vector 0. */
 static inline float *dw_ring_row(const dw_ring *ring, int row) {
@@ -113,17 +113,18 @@ static inline float *dw_ring_pixels(const dw_ring *ring, int row, int vector) {
   return dw_ring_row(ring, row) + (size_t)vector * ring->ld_vector + (size_t)ring->left * CPU_LANES;
 }
 
-/* How channels are cut into blocks: `vectors` to a block (fewer in the last), a function of shape alone. */
+/* How channels are cut into blocks: `vectors` to a block (fewer in the last). The channels of a block are whole units of
+ * CPU_WIDE, a function of shape alone: groups of images, whose sums are merged, follow from the number of blocks. */
 typedef struct dw_blocks {
   int total, vectors, count;
 } dw_blocks;
 
-static inline dw_blocks dw_blocks_of(int n, int channels, size_t floats_per_vector) {
-  int total = dw_tiles(channels, CPU_LANES), most = cpu_min(total, DW_BLOCK_MOST / CPU_LANES);
-  most = cpu_min(most, cpu_max(DW_BLOCK_LEAST / CPU_LANES, n * total / DW_ITEMS));
-  while (most > 1 && (size_t)most * floats_per_vector > DW_RING_FLOATS) most--;
-  int vectors = dw_tiles(total, dw_tiles(total, most));
-  return (dw_blocks){total, vectors, dw_tiles(total, vectors)};
+static inline dw_blocks dw_blocks_of(int n, int channels, size_t floats_per_unit) {
+  int total = dw_tiles(channels, CPU_WIDE), most = cpu_min(total, DW_BLOCK_MOST / CPU_WIDE);
+  most = cpu_min(most, cpu_max(DW_BLOCK_LEAST / CPU_WIDE, n * total / DW_ITEMS));
+  while (most > 1 && (size_t)most * floats_per_unit > DW_RING_FLOATS) most--;
+  int units = dw_tiles(total, dw_tiles(total, most));
+  return (dw_blocks){dw_tiles(channels, CPU_LANES), units * CPU_PARTS, dw_tiles(total, units)};
 }
 /* A block: `channels` channels, the first being channel 0 of vector v0. */
 typedef struct dw_block {

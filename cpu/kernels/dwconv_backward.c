@@ -27,7 +27,7 @@ CPU_INLINE void data_products(int k, int s, int d, int t, const dw_rows *rows, c
         DW_UNROLL
         for (int kx = 0; kx < k; kx++) {
           int i = (j - left) * s + kx * d;
-          if (i >= 0 && i < t) sum[i] += v * vf_load(taps + kx * CPU_LANES);
+          if (i >= 0 && i < t) sum[i] = vf_fma(v, vf_load(taps + kx * CPU_LANES), sum[i]);
         }
       }
     }
@@ -53,7 +53,7 @@ CPU_INLINE void weight_rows(int k, int s, int d, int t, int m, const dw_rows *ro
         DW_UNROLL
         for (int kx = 0; kx < k; kx++) {
           int i = j - kx * d;
-          if (i >= 0 && i % s == 0 && i / s < t) sum[r * k + kx] += v * g[i / s];
+          if (i >= 0 && i % s == 0 && i / s < t) sum[r * k + kx] = vf_fma(v, g[i / s], sum[r * k + kx]);
         }
       }
     }
@@ -89,8 +89,8 @@ static void data_any(const cream_conv *conv, const dw_rows *rows, const float *w
       for (int kx = 0; kx < k; kx++) {
         int column = left * s + i - kx * d;
         if (column >= 0 && column % s == 0)
-          sum += vf_load(rows->in[r] + column / s * CPU_LANES) *
-                 vf_load(weights + (rows->ky[r] * k + kx) * CPU_LANES);
+          sum = vf_fma(vf_load(rows->in[r] + column / s * CPU_LANES),
+                       vf_load(weights + (rows->ky[r] * k + kx) * CPU_LANES), sum);
       }
     vf_store(out + i * CPU_LANES, sum);
   }
@@ -101,8 +101,8 @@ static void weight_any(const cream_conv *conv, const dw_rows *rows, const float 
       float *at = sums + (rows->ky[r] * conv->kernel + kx) * CPU_LANES;
       vf sum = {0};
       for (int i = 0; i < tiles; i++)
-        sum += vf_load(dy + i * CPU_LANES) *
-               vf_load(rows->in[r] + (i * conv->stride + kx * conv->dilation) * CPU_LANES);
+        sum = vf_fma(vf_load(dy + i * CPU_LANES),
+                     vf_load(rows->in[r] + (i * conv->stride + kx * conv->dilation) * CPU_LANES), sum);
       vf_store(at, vf_load(at) + sum);
     }
 }
@@ -145,8 +145,7 @@ static backward_plan backward_plan_of(const cream_conv *conv, int n, int w) {
   int x_rows = cpu_max(reach, s - 1) + 1, x_cols = cpu_max((weight_cols - 1) * s + reach + 1, w + pad);
   int dy_rows = reach / s + 1;
   int dy_cols = reach / s + cpu_max((pad + plan.data_tiles * tile) / s + 1, cpu_max(weight_cols, wo));
-  plan.blocks =
-      dw_blocks_of(n, conv->cin, 2 * dw_ring_vector(x_rows, x_cols) + dw_ring_vector(dy_rows, dy_cols));
+  plan.blocks = dw_blocks_of(n, conv->cin, 2 * dw_ring_unit(x_rows, x_cols) + dw_ring_unit(dy_rows, dy_cols));
   plan.groups = cpu_min(n, cpu_max(MIN_GROUPS, dw_tiles(MIN_ITEMS, plan.blocks.count)));
   plan.x = dw_ring_of(x_rows, pad, x_cols, plan.blocks.vectors);
   plan.dy = dw_ring_of(dy_rows, reach / s, dy_cols, plan.blocks.vectors);

@@ -31,7 +31,7 @@ CPU_INLINE void gemm_tile(int rows, int vectors, bool whole, int last, int k, cp
     for (int i = 0; i < rows; i++) {
       vf va = vf_set(row[(size_t)i * a.row]);
       CPU_UNROLL
-      for (int j = 0; j < vectors; j++) sum[i][j] += va * vb[j];
+      for (int j = 0; j < vectors; j++) sum[i][j] = vf_fma(va, vb[j], sum[i][j]);
     }
   }
   CPU_UNROLL
@@ -102,9 +102,9 @@ static bool by_openblas(int m, int n, int k, cpu_matrix a, size_t ldb) {
   return few && (a.row == 1 || a.col == 1) && (size_t)m * (size_t)n * (size_t)k >= 16 * 1024;
 }
 
-void CPU_NAME(cpu_gemm)(int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc,
-                        bool accumulate) {
-  if (by_openblas(m, n, k, a, ldb)) {
+void CPU_NAME(cpu_gemm)(bool exact, int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c,
+                        size_t ldc, bool accumulate) {
+  if (!exact && by_openblas(m, n, k, a, ldb)) {
     const bool transposed = a.row == 1 && a.col != 1;
     cblas_sgemm(CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, k, 1, a.at,
                 (int)(transposed ? a.col : a.row), b, (int)ldb, accumulate ? 1 : 0, c, (int)ldc);
@@ -164,20 +164,32 @@ void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float
   }
 }
 
+/* sum += the products of elements i..i+count-1, count <= CPU_WIDE. */
+CPU_INLINE void dot_step(const float *x, const float *w, vf_wide *sum, int i, int count) {
+  CPU_UNROLL
+  for (int j = 0; j < CPU_PARTS; j++) {
+    const int at = i + j * CPU_LANES, lanes = count - j * CPU_LANES;
+    if (lanes >= CPU_LANES)
+      sum->part[j] = vf_fma(vf_load(x + at), vf_load(w + at), sum->part[j]);
+    else if (lanes > 0)
+      sum->part[j] = vf_fma(vf_load_part(x + at, lanes), vf_load_part(w + at, lanes), sum->part[j]);
+  }
+}
 /* The product of two vectors of k floats. */
 static float dot(int k, const float *x, const float *w) {
-  vf sum[CPU_BLOCK];
-  CPU_UNROLL
-  for (int i = 0; i < CPU_BLOCK; i++) sum[i] = (vf){0};
+  vf_wide sum[CPU_BLOCK] = {{{{0}}}};
   int p = 0;
-  for (; p + CPU_BLOCK * CPU_LANES <= k; p += CPU_BLOCK * CPU_LANES) {
+  for (; p + CPU_BLOCK * CPU_WIDE <= k; p += CPU_BLOCK * CPU_WIDE) {
     CPU_UNROLL
-    for (int i = 0; i < CPU_BLOCK; i++)
-      sum[i] += vf_load(x + p + i * CPU_LANES) * vf_load(w + p + i * CPU_LANES);
+    for (int i = 0; i < CPU_BLOCK; i++) dot_step(x + p, w + p, &sum[i], i * CPU_WIDE, CPU_WIDE);
   }
-  for (; p + CPU_LANES <= k; p += CPU_LANES) sum[0] += vf_load(x + p) * vf_load(w + p);
-  if (p < k) sum[1] += vf_load_part(x + p, k - p) * vf_load_part(w + p, k - p);
-  return vf_sum(vf_fold(sum, 1, 0));
+  for (; p + CPU_WIDE <= k; p += CPU_WIDE) dot_step(x, w, &sum[0], p, CPU_WIDE);
+  if (p < k) dot_step(x, w, &sum[1], p, k - p);
+  for (int i = 1; i < CPU_BLOCK; i++) {
+    CPU_UNROLL
+    for (int j = 0; j < CPU_PARTS; j++) sum[0].part[j] += sum[i].part[j];
+  }
+  return vf_wide_sum(&sum[0]);
 }
 
 void CPU_NAME(cpu_gemm_few)(int m, int n, int k, const float *x, size_t ldx, const float *w, size_t ldw,

@@ -1,5 +1,6 @@
-/* Small single-threaded matrix products on tiles in the cache: register-tiled vector code, or OpenBLAS where
- * that is faster. A may have any strides, so one form serves the three products of a layer:
+/* Small single-threaded matrix products on tiles in the cache: register-tiled vector code, which adds products in the
+ * order of k, or OpenBLAS where that is faster and its order, which the processor decides, is allowed (not `exact`).
+ * A may have any strides, so one form serves the three products of a layer:
  *
  *     C[m][n] (+)= sum over k of A(m,k) * B[k][n],   A(m,k) = a[m*a_row + k*a_col]
  */
@@ -26,8 +27,8 @@ typedef struct cpu_matrix {
 } cpu_matrix;
 
 /* C[m][n] (+= where `accumulate`, else =) A[m][k] B[k][n]; rows of B lie ldb apart, of C ldc apart. */
-void CPU_NAME(cpu_gemm)(int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc,
-                        bool accumulate);
+void CPU_NAME(cpu_gemm)(bool exact, int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c,
+                        size_t ldc, bool accumulate);
 
 /* Floats that `n` columns of depth `k` take when packed. */
 static inline size_t cpu_packed_size(int n, int k) {

@@ -3,8 +3,8 @@
 #include "gemm.h"
 #include "operands.h"
 
-/* Rows and columns of a task. */
-enum { TASK_ROWS = 64, TASK_COLUMNS = 2 * CPU_PANEL, TASK_OUTPUTS = 32 };
+/* Rows and columns of a task: whole panels of every instruction set, as the order of sums over rows depends on it. */
+enum { TASK_ROWS = 64, TASK_COLUMNS = 6 * CPU_WIDE, TASK_OUTPUTS = 32 };
 
 static int ceil_div(int a, int b) {
   return (a + b - 1) / b;
@@ -73,7 +73,7 @@ static void weight_task(const cpu_backward *op, const float *dy, const float *va
   const int width = cpu_min(TASK_OUTPUTS, op->conv->cout - o);
   float *dbias = cpu_at(op->conv->dbias);
   CPU_NAME(cpu_gemm)
-  (width, (int)cin, (int)rows, (cpu_matrix){dy + o, 1, cout}, value, cin,
+  (op->exact, width, (int)cin, (int)rows, (cpu_matrix){dy + o, 1, cout}, value, cin,
    cpu_at(op->conv->dweight) + (size_t)o * cin, cin, false);
   if (dbias) CPU_NAME(cpu_column_sums)(dy + o, cout, rows, width, dbias + o);
 }
@@ -86,14 +86,14 @@ static void input_task(const cpu_backward *op, const cpu_operands *all, const fl
   const size_t row = cpu_tiling_first(tiling, t), rows = cpu_tiling_rows(tiling, t);
   const cpu_operands at = cpu_operands_at(op, *all, row);
   CPU_NAME(cpu_gemm)
-  ((int)rows, width, (int)cout, (cpu_matrix){dy + row * cout, cout, 1}, cpu_at(op->conv->weight) + c0, cin,
-   d + row * cin + c0, cin, false);
+  (op->exact, (int)rows, width, (int)cout, (cpu_matrix){dy + row * cout, cout, 1},
+   cpu_at(op->conv->weight) + c0, cin, d + row * cin + c0, cin, false);
   cpu_operands_finish(op, &at, d + row * cin, cin, t, row, rows, c0, width, partials);
 }
 
 void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
                                    const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
-  const cpu_backward op = cpu_backward_of(conv, x, y, dy, sink);
+  const cpu_backward op = cpu_backward_of(cpu, conv, x, y, dy, sink);
   const cpu_tiling tiling = {1, (size_t)x->n * cpu_pixels(x), TASK_ROWS};
   const int tiles = (int)cpu_tiling_count(&tiling);
   const int outputs = ceil_div(conv->cout, TASK_OUTPUTS);

@@ -1,6 +1,5 @@
-#include <math.h>
-
 #include "conv.h"
+#include "core/base/elementary.h"
 #include "flat.h"
 #include "math.h"
 
@@ -11,25 +10,25 @@ static int argmax(const float *row, int k) {
   return best;
 }
 
-CPU_INLINE void exp_sum_step(const float *row, float top, vf *exps, vf *shifted, int i, int lanes) {
-  vf d = vf_load_n(row + i, lanes) - top, e = vf_exp(d);
-  if (lanes < CPU_LANES) {
-    float lane[CPU_LANES] = {0};
-    vf_store_part(lane, e, lanes);
-    e = vf_load(lane);
-    d = vf_load_part(row + i, lanes);
-    vf_store_part(lane, d - top, lanes);
-    d = vf_load(lane);
-  }
-  *exps += e;
-  *shifted += d;
+/* The first `lanes` lanes, the others 0. */
+CPU_INLINE vf first_lanes(vf v, int lanes) {
+  float lane[CPU_LANES] = {0};
+  if (lanes == CPU_LANES) return v;
+  vf_store_part(lane, v, lanes);
+  return vf_load(lane);
+}
+CPU_INLINE void exp_sum_step(const float *row, float top, vf_wide *exps, vf_wide *shifted, int i, int part,
+                             int lanes) {
+  vf d = vf_load_n(row + i, lanes) - top;
+  exps->part[part] += first_lanes(vf_exp(d), lanes);
+  shifted->part[part] += first_lanes(d, lanes);
 }
 /* sum of exp(logit - top), and of logit - top. */
 static double exp_sum(const float *row, int k, float top, double *shifted) {
-  vf exps = {0}, sum = {0};
-  CPU_FOR_LANES(k, exp_sum_step, row, top, &exps, &sum);
-  *shifted = (double)vf_sum(sum);
-  return (double)vf_sum(exps);
+  vf_wide exps = {{{0}}}, sum = {{{0}}};
+  CPU_FOR_WIDE(k, exp_sum_step, row, top, &exps, &sum);
+  *shifted = (double)vf_wide_sum(&sum);
+  return (double)vf_wide_sum(&exps);
 }
 
 CPU_INLINE void softmax_step(const float *row, float top, float factor, float *out, int i, int lanes) {
@@ -53,18 +52,18 @@ typedef struct row_loss {
   int correct;
 } row_loss;
 
-CPU_INLINE void soft_step(const float *row, float top, const float *target, vf *mass, vf *dot, int i,
-                          int lanes) {
+CPU_INLINE void soft_step(const float *row, float top, const float *target, vf_wide *mass, vf_wide *dot,
+                          int i, int part, int lanes) {
   vf t = vf_load_n(target + i, lanes);
-  *mass += t;
-  *dot += t * (vf_load_n(row + i, lanes) - top);
+  mass->part[part] += t;
+  dot->part[part] = vf_fma(t, vf_load_n(row + i, lanes) - top, dot->part[part]);
 }
 
 /* d logits = p_factor * exp(logit - top) - smooth - soft * target, but at the label. */
 CPU_INLINE void gradient_step(const float *row, float top, float p_factor, float smooth, float soft,
                               const float *target, float *out, int i, int lanes) {
-  vf g = vf_exp(vf_load_n(row + i, lanes) - top) * p_factor - smooth;
-  if (target) g -= soft * vf_load_n(target + i, lanes);
+  vf g = vf_fma(vf_exp(vf_load_n(row + i, lanes) - top), vf_set(p_factor), vf_set(-smooth));
+  if (target) g = vf_fma(vf_set(-soft), vf_load_n(target + i, lanes), g);
   vf_store_n(out + i, g, lanes);
 }
 
@@ -73,20 +72,20 @@ static row_loss loss_row(const cream_loss *spec, const float *row, int n, int k,
   CREAM_ASSERT(label >= 0 && label < k);
   const int best = argmax(row, k);
   const float top = row[best];
-  double shifted, sum = exp_sum(row, k, top, &shifted), log_sum = log(sum);
+  double shifted, sum = exp_sum(row, k, top, &shifted), log_sum = cream_log(sum);
   double label_log = (double)(row[label] - top) - log_sum;
   double mass = 0, dot = 0, smooth = (double)spec->smoothing / k, confident = 1 - (double)spec->smoothing;
   if (target) {
-    vf vmass = {0}, vdot = {0};
-    CPU_FOR_LANES(k, soft_step, row, top, target, &vmass, &vdot);
-    mass = (double)vf_sum(vmass);
-    dot = (double)vf_sum(vdot);
+    vf_wide masses = {{{0}}}, products = {{{0}}};
+    CPU_FOR_WIDE(k, soft_step, row, top, target, &masses, &products);
+    mass = (double)vf_wide_sum(&masses);
+    dot = (double)vf_wide_sum(&products);
   }
   if (gradient) {
     double p_factor = ((double)spec->hard + (double)spec->soft * mass) / (sum * n);
     CPU_FOR_LANES(k, gradient_step, row, top, (float)p_factor, (float)((double)spec->hard * smooth / n),
                   spec->soft / (float)n, target, gradient);
-    double p = exp(label_log), t = target ? (double)target[label] : 0;
+    double p = cream_exp(label_log), t = target ? (double)target[label] : 0;
     gradient[label] =
         (float)(((double)spec->hard * (p - confident - smooth) + (double)spec->soft * (mass * p - t)) / n);
   }

@@ -56,7 +56,7 @@ static inline bool cpu_pending_identity(const cpu_pending *p) {
 /* ---- one vector ---------------------------------------------------------------------------------- */
 CPU_INLINE vf cpu_map_z(const cpu_map *map, vf raw, int c, int lanes) {
   if (!map->scale) return raw;
-  return raw * vf_load_n(map->scale + c, lanes) + vf_load_n(map->shift + c, lanes);
+  return vf_fma(raw, vf_load_n(map->scale + c, lanes), vf_load_n(map->shift + c, lanes));
 }
 /* The value of channels c.. ; `act` is a constant equal to map->act. */
 CPU_INLINE vf cpu_map_value(const cpu_map *map, cream_act act, vf raw, int c, int lanes) {
@@ -68,12 +68,17 @@ CPU_INLINE vf cpu_map_value(const cpu_map *map, cream_act act, vf raw, int c, in
 CPU_INLINE vf cpu_pending_value(const cpu_pending *p, cream_act act, vf g, vf raw, int c, int lanes) {
   vf dz = g;
   if (p->slope) {
-    if (p->map.gate) dz = dz * vf_load_n(p->map.gate + c, lanes);
-    if (p->pool) dz = dz + vf_load_n(p->pool + c, lanes);
+    if (p->map.gate && p->pool)
+      dz = vf_fma(dz, vf_load_n(p->map.gate + c, lanes), vf_load_n(p->pool + c, lanes));
+    else if (p->map.gate)
+      dz = dz * vf_load_n(p->map.gate + c, lanes);
+    else if (p->pool)
+      dz = dz + vf_load_n(p->pool + c, lanes);
     if (act != CREAM_ACT_NONE) dz = dz * vf_act_slope(act, cpu_map_z(&p->map, raw, c, lanes));
   }
   if (!p->a) return dz;
-  return dz * vf_load_n(p->a + c, lanes) + (raw * vf_load_n(p->b + c, lanes) + vf_load_n(p->c + c, lanes));
+  const vf rest = vf_fma(raw, vf_load_n(p->b + c, lanes), vf_load_n(p->c + c, lanes));
+  return vf_fma(dz, vf_load_n(p->a + c, lanes), rest);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------- */

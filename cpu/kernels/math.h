@@ -1,4 +1,5 @@
-/* Activations on vectors.
+/* Activations on vectors: one algorithm for all instruction sets, but for AVX-512 with CPU_TABLE, which `exact: threads`
+ * uses.
  *
  * vf_exp: relative error below 8e-7 for |x| <= 16 and 2e-6 on [-87, 88], clamped outside, NaN kept.
  * vf_sigmoid: relative error below 9e-7 from -16 on, 2e-6 down to -87. Swish and its derivative follow from
@@ -10,20 +11,17 @@
 #include "core/backend.h"
 #include "simd.h"
 
-/* 1/x for x in [1, 2^126]: an estimate and one Newton step where the ISA has an estimate. */
+/* 1/x for x in [1, 2^126]. */
 CPU_INLINE vf vf_reciprocal(vf x) {
-#if defined(__AVX512F__)
+#if defined(CPU_TABLE) /* an estimate and one Newton step */
   vf r = (vf)_mm512_rcp14_ps((__m512)x);
-  return r * (2.0f - x * r);
-#elif defined(__AVX2__)
-  vf r = (vf)_mm256_rcp_ps((__m256)x);
-  return r * (2.0f - x * r);
+  return r * vf_fma(-x, r, vf_set(2.0f));
 #else
   return 1.0f / x;
 #endif
 }
 
-#if defined(__AVX512F__)
+#if defined(CPU_TABLE)
 /* exp(x) = 2^n * 2^(i/16) * 2^f, n + i/16 = x/ln 2 rounded to sixteenths, |f| <= 1/32; a table for i, a
  * minimax polynomial of degree 2 for 2^f. */
 CPU_INLINE vf vf_exp(vf x) {
@@ -33,28 +31,28 @@ CPU_INLINE vf vf_exp(vf x) {
       0x1.ae89fap+0f, 0x1.c199bep+0f, 0x1.d5818ep+0f, 0x1.ea4afap+0f};
   x = vf_min(vf_set(88.0f), vf_max(vf_set(-87.0f), x));
   const vf magic = vf_set(786432.0f); /* 1.5 * 2^19: the sum's low bits are x/ln 2 in sixteenths */
-  vf t = x * 1.44269504f + magic;
+  vf t = vf_fma(x, vf_set(1.44269504f), magic);
   vf n = t - magic;
-  vf f = x * 1.44269504f - n;
+  vf f = vf_fma(x, vf_set(1.44269504f), -n);
   vf power = (vf)_mm512_permutexvar_ps((__m512i)t, _mm512_load_ps(sixteenths));
-  vf p = f * 0.240226507f + 0.693187830f;
-  return (vf)_mm512_scalef_ps((__m512)(f * power * p + power), (__m512)n);
+  vf p = vf_fma(f, vf_set(0.240226507f), vf_set(0.693187830f));
+  return (vf)_mm512_scalef_ps((__m512)vf_fma(f * power, p, power), (__m512)n);
 }
 #else
 /* exp(x) = 2^n * exp(f), n = round(x/ln 2), |f| <= ln(2)/2; a minimax polynomial of degree 5 for exp(f). */
 CPU_INLINE vf vf_exp(vf x) {
   x = vf_min(vf_set(88.0f), vf_max(vf_set(-87.0f), x));
   const vf magic = vf_set(12582912.0f); /* 1.5 * 2^23: the sum's low bits are round(x / ln 2) */
-  vf t = x * 1.44269504f + magic;
+  vf t = vf_fma(x, vf_set(1.44269504f), magic);
   vf n = t - magic;
-  vf f = x - n * 0.693359375f;
-  f = f + n * 2.12194440e-4f;
+  vf f = vf_fma(n, vf_set(-0.693359375f), x);
+  f = vf_fma(n, vf_set(2.12194440e-4f), f);
   vf p = vf_set(0x1.0F9F9Cp-7f);
-  p = p * f + 0x1.573A1Ap-5f;
-  p = p * f + 0x1.555A80p-3f;
-  p = p * f + 0x1.FFFDC6p-2f;
-  p = p * f + 0x1.FFFFF6p-1f;
-  p = p * f + 1.0f;
+  p = vf_fma(p, f, vf_set(0x1.573A1Ap-5f));
+  p = vf_fma(p, f, vf_set(0x1.555A80p-3f));
+  p = vf_fma(p, f, vf_set(0x1.FFFDC6p-2f));
+  p = vf_fma(p, f, vf_set(0x1.FFFFF6p-1f));
+  p = vf_fma(p, f, vf_set(1.0f));
   return (vf)((vi)p + ((vi)t << 23));
 }
 #endif
@@ -80,11 +78,11 @@ CPU_INLINE vf_pair vf_act_pair(cream_act act, vf z) {
     return (vf_pair){vf_max((vf){0}, z), vf_where(z > 0, one)};
   case CREAM_ACT_SWISH: {
     vf s = vf_sigmoid(z), u = z * s;
-    return (vf_pair){u, s + u * (1.0f - s)};
+    return (vf_pair){u, vf_fma(u, 1.0f - s, s)};
   }
   case CREAM_ACT_HARD_SWISH: {
     vi inner = (z > -3) & (z < 3);
-    vf slope = vf_where(inner, z * (1.0f / 3) + 0.5f) + vf_where(z >= 3, one);
+    vf slope = vf_where(inner, vf_fma(z, vf_set(1.0f / 3), vf_set(0.5f))) + vf_where(z >= 3, one);
     return (vf_pair){z * vf_hard_sigmoid(z), slope};
   }
   case CREAM_ACT_SIGMOID: {

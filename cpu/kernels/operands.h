@@ -14,12 +14,13 @@ typedef struct cpu_backward {
   const cream_grad *dy;
   const cream_sink *sink;
   bool wanted; /* the input gradient is computed */
+  bool exact;  /* of cpu_gemm */
 } cpu_backward;
 
-static inline cpu_backward cpu_backward_of(const cream_conv *conv, const cream_tensor *x,
-                                           const cream_tensor *y, const cream_grad *dy,
+static inline cpu_backward cpu_backward_of(const cpu_backend *cpu, const cream_conv *conv,
+                                           const cream_tensor *x, const cream_tensor *y, const cream_grad *dy,
                                            const cream_sink *sink) {
-  return (cpu_backward){conv, x, y, dy, sink, cream_buf_present(sink->g)};
+  return (cpu_backward){conv, x, y, dy, sink, cream_buf_present(sink->g), cpu_exact(cpu)};
 }
 
 /* Mapped rows; NULL where the tensor itself serves (no pending map) or is not needed. */

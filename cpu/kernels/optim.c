@@ -2,6 +2,7 @@
 #include <omp.h>
 
 #include "conv.h"
+#include "core/base/elementary.h"
 #include "flat.h"
 
 /* Elements of a task of an elementwise op. */
@@ -22,7 +23,7 @@ typedef struct step_chunk {
 /* v += (1-alpha) * (d^2 - v); returns the new v. */
 CPU_INLINE vf optim_squares(step_factors f, float *at, vf d, int lanes) {
   vf v = vf_load_n(at, lanes);
-  v = v + f.grow * (d * d - v);
+  v = vf_fma(vf_set(f.grow), vf_fma(d, d, -v), v);
   vf_store_n(at, v, lanes);
   return v;
 }
@@ -32,27 +33,27 @@ CPU_INLINE void optim_lanes(cream_optim_kind kind, bool nesterov, step_factors f
   vf w = vf_load_n(at.w + i, lanes), m = {0};
   vf d = vf_load_n(at.g + i, lanes);
   if (kind == CREAM_OPTIM_ADAMW)
-    w = w - f.lr * f.decay * w;
+    w = vf_fma(vf_set(-(f.lr * f.decay)), w, w);
   else
-    d = d + f.decay * w;
+    d = vf_fma(vf_set(f.decay), w, d);
   if (at.m) m = vf_load_n(at.m + i, lanes);
   switch (kind) {
   case CREAM_OPTIM_SGD:
-    m = f.momentum * m + d;
+    m = vf_fma(vf_set(f.momentum), m, d);
     if (nesterov)
-      w = w - f.lr * (d + f.momentum * m);
+      w = vf_fma(vf_set(-f.lr), vf_fma(vf_set(f.momentum), m, d), w);
     else
-      w = w - f.lr * m;
+      w = vf_fma(vf_set(-f.lr), m, w);
     break;
   case CREAM_OPTIM_RMSPROP_TF:
-    m = f.momentum * m + f.lr * d / vf_sqrt(optim_squares(f, at.v + i, d, lanes) + f.eps);
+    m = vf_fma(vf_set(f.momentum), m, f.lr * d / vf_sqrt(optim_squares(f, at.v + i, d, lanes) + f.eps));
     w = w - m;
     break;
   case CREAM_OPTIM_ADAM:
   case CREAM_OPTIM_ADAMW: {
     vf v = optim_squares(f, at.v + i, d, lanes);
-    m = m + (1.0f - f.momentum) * (d - m);
-    w = w - f.rate * m / (f.root * vf_sqrt(v) + f.eps);
+    m = vf_fma(vf_set(1.0f - f.momentum), d - m, m);
+    w = w - f.rate * m / vf_fma(vf_set(f.root), vf_sqrt(v), vf_set(f.eps));
     break;
   }
   }
@@ -60,7 +61,7 @@ CPU_INLINE void optim_lanes(cream_optim_kind kind, bool nesterov, step_factors f
   vf_store_n(at.w + i, w, lanes);
   if (at.ema) {
     vf ema = vf_load_n(at.ema + i, lanes);
-    vf_store_n(at.ema + i, ema + f.ema * (w - ema), lanes);
+    vf_store_n(at.ema + i, vf_fma(vf_set(f.ema), w - ema, ema), lanes);
   }
 }
 
@@ -92,8 +93,8 @@ static void optim_step(cream_backend *backend, const cream_optim *optim, const c
                        const cream_blocks *blocks) {
   const bool moments = cream_buf_present(blocks->m);
   const double n = (double)optim->step;
-  const float rate = (float)(optim->lr / (1.0 - pow(optim->momentum, n)));
-  const float root = (float)(1.0 / sqrt(1.0 - pow(optim->alpha, n)));
+  const float rate = (float)(optim->lr / (1.0 - cream_pow(optim->momentum, n)));
+  const float root = (float)(1.0 / sqrt(1.0 - cream_pow(optim->alpha, n)));
 #pragma omp parallel num_threads(cpu_of(backend)->threads)
   {
     const size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
@@ -143,7 +144,7 @@ static void copy(cream_backend *backend, cream_buf dst, cream_buf src, size_t co
 }
 
 CPU_INLINE void axpy_step(float *y, float alpha, const float *x, int i, int lanes) {
-  vf_store_n(y + i, vf_load_n(y + i, lanes) + alpha * vf_load_n(x + i, lanes), lanes);
+  vf_store_n(y + i, vf_fma(vf_set(alpha), vf_load_n(x + i, lanes), vf_load_n(y + i, lanes)), lanes);
 }
 
 static void axpy(cream_backend *backend, cream_buf y, float alpha, cream_buf x, size_t count) {

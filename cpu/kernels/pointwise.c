@@ -88,18 +88,20 @@ static void backward_tile_run(const cpu_backward *op, const cpu_operands *at, fl
   cpu_operands_map_dy(op, at, row, rows);
   cpu_operands_map_x(op, at, row, rows);
   const float *dy = cpu_operands_dy(op, at, row), *value = cpu_operands_value(op, at, row);
-  CPU_NAME(cpu_gemm)(cout, cin, (int)rows, (cpu_matrix){dy, 1, ld_y}, value, ld_x, dweight, ld_x, !first);
+  CPU_NAME(cpu_gemm)
+  (op->exact, cout, cin, (int)rows, (cpu_matrix){dy, 1, ld_y}, value, ld_x, dweight, ld_x, !first);
   if (dbias) CPU_NAME(cpu_column_sums)(dy, ld_y, rows, cout, dbias);
   if (!op->wanted) return;
   float *d = cpu_sink_gated(op->sink) && !op->sink->add.mem ? cpu_at(op->sink->g) + row * ld_x : products;
   CPU_NAME(cpu_gemm)
-  ((int)rows, cin, cout, (cpu_matrix){dy, ld_y, 1}, cpu_at(op->conv->weight), ld_x, d, ld_x, false);
+  (op->exact, (int)rows, cin, cout, (cpu_matrix){dy, ld_y, 1}, cpu_at(op->conv->weight), ld_x, d, ld_x,
+   false);
   cpu_operands_finish(op, at, d, ld_x, index, row, rows, 0, cin, partials);
 }
 
 void CPU_NAME(cpu_pointwise_backward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
                                       const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
-  const cpu_backward op = cpu_backward_of(conv, x, y, dy, sink);
+  const cpu_backward op = cpu_backward_of(cpu, conv, x, y, dy, sink);
   const size_t cin = (size_t)conv->cin, cout = (size_t)conv->cout;
   const cpu_tiling tiling = {1, (size_t)x->n * cpu_pixels(x), backward_tile(conv)};
   const size_t tiles = cpu_tiling_count(&tiling), groups = groups_of(tiling.period, tiles);

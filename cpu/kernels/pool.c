@@ -19,8 +19,8 @@ CPU_INLINE void sum_values_step(const pixel_sums *s, cream_act act, const float 
 CPU_INLINE void sum_slopes_step(const pixel_sums *s, cream_act act, const float *row, int c, int lanes) {
   vf raw = vf_load_n(row + c, lanes), slope = vf_act_slope(act, cpu_map_z(&s->map, raw, c, lanes));
   vf_store_n(s->sums + c, vf_load_n(s->sums + c, lanes) + slope, lanes);
-  vf moment = slope * (raw - vf_load_n(s->mean + c, lanes));
-  vf_store_n(s->moments + c, vf_load_n(s->moments + c, lanes) + moment, lanes);
+  vf moment = vf_fma(slope, raw - vf_load_n(s->mean + c, lanes), vf_load_n(s->moments + c, lanes));
+  vf_store_n(s->moments + c, moment, lanes);
 }
 
 /* Channels c0.. of image n into sums (and, where mean is present, moments). */

@@ -61,11 +61,13 @@ static void layer_backward(cpu_backend *cpu, int n, int in, int out, const float
     if (input < 0) {
       const int o = (int)task * TASK_OUTPUTS, width = cpu_min(TASK_OUTPUTS, out - o);
       CPU_NAME(cpu_gemm)
-      (width, in, n, (cpu_matrix){dz + o, 1, ld_out}, x, ld_in, dweight + (size_t)o * ld_in, ld_in, false);
+      (cpu_exact(cpu), width, in, n, (cpu_matrix){dz + o, 1, ld_out}, x, ld_in, dweight + (size_t)o * ld_in,
+       ld_in, false);
       CPU_NAME(cpu_column_sums)(dz + o, ld_out, (size_t)n, width, dbias + o);
     } else {
       const int c = input * TASK_COLUMNS, width = cpu_min(TASK_COLUMNS, in - c);
-      CPU_NAME(cpu_gemm)(n, width, out, (cpu_matrix){dz, ld_out, 1}, weight + c, ld_in, dx + c, ld_in, false);
+      CPU_NAME(cpu_gemm)
+      (cpu_exact(cpu), n, width, out, (cpu_matrix){dz, ld_out, 1}, weight + c, ld_in, dx + c, ld_in, false);
       for (size_t i = (size_t)c; i < (size_t)n * ld_in; i += ld_in)
         CPU_FOR_LANES(width, scale_step, dx + i, factor);
     }

@@ -12,6 +12,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
 #endif
 
 #ifndef CPU_ISA
@@ -28,6 +30,9 @@
 #else
 #define CPU_LANES 4 /* NEON, SSE2, or plain C */
 #endif
+/* Sums have an order that no instruction set changes: those along memory are of CPU_WIDE lanes, in CPU_PARTS vectors. */
+#define CPU_WIDE  16
+#define CPU_PARTS (CPU_WIDE / CPU_LANES)
 
 /* Unrolls a loop of a few iterations, a constant number, so that its arrays become registers. */
 #if defined(__clang__)
@@ -49,6 +54,42 @@ CPU_INLINE void vf_store(float *p, vf v) {
 CPU_INLINE vf vf_set(float x) {
   return x - (vf){0};
 }
+
+/* a * b + c, rounded once. With CPU_UNFUSED, kernels for `exact: threads` alone, a processor without the instruction
+ * rounds twice; otherwise it is emulated. The build fuses nothing by itself. */
+#if defined(__AVX512F__)
+CPU_INLINE vf vf_fma(vf a, vf b, vf c) {
+  return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+#elif defined(__AVX2__) && defined(__FMA__)
+CPU_INLINE vf vf_fma(vf a, vf b, vf c) {
+  return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+#elif defined(__ARM_NEON)
+CPU_INLINE vf vf_fma(vf a, vf b, vf c) {
+  return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+#elif defined(CPU_UNFUSED)
+CPU_INLINE vf vf_fma(vf a, vf b, vf c) {
+  return a * b + c;
+}
+#else
+/* The product is exact in double. Where the sum is not, it is rounded to the neighbour with an odd last bit, which lies on
+ * the same side of whatever the conversion to float rounds at (S. Boldo, G. Melquiond, Emulation of FMA and correctly
+ * rounded sums, 2008). Expanded thousands of times, it would take the compiler minutes. */
+__attribute__((noinline, unused)) static vf vf_fma(vf a, vf b, vf c) {
+  typedef double doubles __attribute__((vector_size(CPU_LANES * 8)));
+  typedef int64_t bits __attribute__((vector_size(CPU_LANES * 8)));
+  typedef float floats __attribute__((vector_size(CPU_LANES * 4)));
+  const doubles product =
+      __builtin_convertvector((floats)a, doubles) * __builtin_convertvector((floats)b, doubles);
+  const doubles add = __builtin_convertvector((floats)c, doubles), sum = product + add, other = sum - product;
+  const doubles lost = (product - (sum - other)) + (add - other);
+  const bits inexact = (lost < 0) | (lost > 0), even = ((bits)sum & 1) - 1;
+  const bits outwards = ((((bits)sum ^ (bits)lost) >> 63) | 1) & inexact & even;
+  return (vf) __builtin_convertvector((doubles)((bits)sum + outwards), floats);
+}
+#endif
 
 /* vf_min and vf_max give b where either is NaN. */
 #if defined(__AVX512F__)
@@ -157,24 +198,48 @@ CPU_INLINE vf vf_where(vi mask, vf v) {
   return (vf)(mask & (vi)v);
 }
 
+/* CPU_WIDE lanes. */
+typedef struct vf_wide {
+  vf part[CPU_PARTS];
+} vf_wide;
+
 /* Sum of the lanes, by halves. */
-CPU_INLINE float vf_sum(vf v) {
-  float lanes[CPU_LANES];
-  vf_store(lanes, v);
-  for (int half = CPU_LANES / 2; half; half /= 2)
+CPU_INLINE float vf_wide_sum(const vf_wide *v) {
+  float lanes[CPU_WIDE];
+  CPU_UNROLL
+  for (int i = 0; i < CPU_PARTS; i++) vf_store(lanes + i * CPU_LANES, v->part[i]);
+  for (int half = CPU_WIDE / 2; half; half /= 2)
     for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
   return lanes[0];
 }
+/* Runs `body(..., i, part, lanes)` over 0..count-1 for sums in a vf_wide: element i is in lane i % CPU_WIDE. */
+#define CPU_FOR_WIDE(count, body, ...)                                                                       \
+  do {                                                                                                       \
+    int wide_ = 0;                                                                                           \
+    for (; wide_ + CPU_WIDE <= (count); wide_ += CPU_WIDE) {                                                 \
+      CPU_UNROLL                                                                                             \
+      for (int part_ = 0; part_ < CPU_PARTS; part_++)                                                        \
+        body(__VA_ARGS__, wide_ + part_ * CPU_LANES, part_, CPU_LANES);                                      \
+    }                                                                                                        \
+    CPU_UNROLL                                                                                               \
+    for (int part_ = 0; part_ < CPU_PARTS; part_++, wide_ += CPU_LANES) {                                    \
+      if (wide_ + CPU_LANES <= (count))                                                                      \
+        body(__VA_ARGS__, wide_, part_, CPU_LANES);                                                          \
+      else if (wide_ < (count))                                                                              \
+        body(__VA_ARGS__, wide_, part_, (count)-wide_);                                                      \
+    }                                                                                                        \
+  } while (0)
 
 /* Sums over rows use CPU_BLOCK vectors at once, of neighbouring channels or rows, to hide the latency of
- * additions. CPU_FOR_COLUMNS runs `body(..., c, vectors, lanes)` over channels 0..count-1: first
- * CPU_BLOCK whole vectors at a time, then one, then a part; `vectors` and `lanes` are constants but in the
- * last. */
+ * additions. CPU_FOR_COLUMNS runs `body(..., c, vectors, lanes)` over channels 0..count-1: CPU_BLOCK whole vectors
+ * at a time over whole blocks of CPU_BLOCK * CPU_WIDE channels, then one vector, then a part; `vectors` and `lanes` are
+ * constants but in the last. */
 #define CPU_BLOCK 4
 #define CPU_FOR_COLUMNS(count, body, ...)                                                                    \
   do {                                                                                                       \
     int column_ = 0;                                                                                         \
-    for (; column_ + CPU_BLOCK * CPU_LANES <= (count); column_ += CPU_BLOCK * CPU_LANES)                     \
+    const int blocks_ = (count) / (CPU_BLOCK * CPU_WIDE) * (CPU_BLOCK * CPU_WIDE);                           \
+    for (; column_ < blocks_; column_ += CPU_BLOCK * CPU_LANES)                                              \
       body(__VA_ARGS__, column_, CPU_BLOCK, CPU_LANES);                                                      \
     for (; column_ + CPU_LANES <= (count); column_ += CPU_LANES) body(__VA_ARGS__, column_, 1, CPU_LANES);   \
     if (column_ < (count)) body(__VA_ARGS__, column_, 1, (count)-column_);                                   \

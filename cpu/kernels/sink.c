@@ -48,7 +48,7 @@ CPU_INLINE void sink_bn_row(const sink_block *s, bool slope, int c, int vectors,
     if (slope) dz *= vf_load_n(s->slope + r * s->ld_slope + at, lanes);
     sink_store(s, r, at, lanes, dz);
     sum[j] += dz;
-    moment[j] += dz * (vf_load_n(s->raw + r * s->ld + at, lanes) - mean[j]);
+    moment[j] = vf_fma(dz, vf_load_n(s->raw + r * s->ld + at, lanes) - mean[j], moment[j]);
   }
 }
 /* g = dz, sum dz, sum dz*(raw - mean) */
@@ -81,15 +81,15 @@ CPU_INLINE void sink_gate_row(const sink_block *s, bool slope, int c, int vector
       u = vf_load_n(s->value + r * s->ld_slope + at, lanes);
       q = vf_load_n(s->slope + r * s->ld_slope + at, lanes);
     } else {
-      u = raw * vf_load_n(s->scale + at, lanes) + vf_load_n(s->shift + at, lanes);
+      u = vf_fma(raw, vf_load_n(s->scale + at, lanes), vf_load_n(s->shift + at, lanes));
     }
     if (s->add || s->d != s->g) sink_store(s, r, at, lanes, d);
     vf dq = d * q;
-    sum[j][0] += d * u;
+    sum[j][0] = vf_fma(d, u, sum[j][0]);
     sum[j][1] += dq;
     sum[j][2] += q;
-    sum[j][3] += dq * x;
-    sum[j][4] += q * x;
+    sum[j][3] = vf_fma(dq, x, sum[j][3]);
+    sum[j][4] = vf_fma(q, x, sum[j][4]);
   }
 }
 /* g = d, and the five sums, with raw - mean for xhat. */

@@ -74,9 +74,11 @@ void CPU_NAME(cpu_spatial_workspace)(const cream_conv *conv, int n, int h, int w
 }
 
 /* Calls for every weight: PyTorch's index and that of [segment][cout][depth]. */
-static void reorder_weights(const spatial *s, const float *from, float *to, bool to_torch) {
+static void reorder_weights(const cpu_backend *cpu, const spatial *s, const float *from, float *to,
+                            bool to_torch) {
   const int k = s->conv->kernel, in_row = k / s->taps;
   const size_t area = (size_t)(k * k);
+#pragma omp parallel for num_threads(cpu->threads) schedule(static) if (s->weights > 16384)
   for (size_t o = 0; o < s->cout; o++)
     for (size_t i = 0; i < s->cin; i++)
       for (int ky = 0; ky < k; ky++)
@@ -125,7 +127,8 @@ void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, con
   float *packed = cpu_piece(&pieces, (size_t)s.segments * packed_size);
   float *partials = NULL;
   if (measured) partials = cpu_piece(&pieces, cpu_tiling_count(&tiling) * cpu_bn_partial(conv->cout));
-  reorder_weights(&s, cpu_at(conv->weight), weight, false);
+  reorder_weights(cpu, &s, cpu_at(conv->weight), weight, false);
+#pragma omp parallel for num_threads(cpu->threads) schedule(static) if (s.weights > 16384)
   for (int i = 0; i < s.segments; i++) CPU_NAME(cpu_gemm_pack)
   (conv->cout, (int)s.depth, weight + (size_t)i * s.cout * s.depth, s.depth,
    packed + (size_t)i * packed_size);
@@ -156,19 +159,20 @@ void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, con
 }
 
 /* dweight[segment][cout][depth] += the share of one image. */
-static void image_weights(const spatial *s, const float *dy, const float *padded, float *dweight) {
+static void image_weights(const spatial *s, bool exact, const float *dy, const float *padded,
+                          float *dweight) {
   const size_t step = (size_t)s->conv->stride * s->cin;
   for (int oh = 0; oh < s->out_h; oh++) {
     const float *from = padded + (size_t)(oh * s->conv->stride) * s->ld;
     const cpu_matrix a = {dy + (size_t)oh * (size_t)s->out_w * s->cout, 1, s->cout};
     for (int i = 0; i < s->segments; i++) CPU_NAME(cpu_gemm)
-    (s->conv->cout, (int)s->depth, s->out_w, a, from + segment_offset(s, i), step,
+    (exact, s->conv->cout, (int)s->depth, s->out_w, a, from + segment_offset(s, i), step,
      dweight + (size_t)i * s->cout * s->depth, s->depth, true);
   }
 }
 
 /* Gradient of the padded image. */
-static void image_inputs(const spatial *s, const float *dy, const float *weight, float *padded) {
+static void image_inputs(const spatial *s, bool exact, const float *dy, const float *weight, float *padded) {
   const size_t step = (size_t)s->conv->stride * s->cin;
   memset(padded, 0, (size_t)cream_conv_padded(s->conv, s->h) * s->ld * sizeof *padded);
   for (int oh = 0; oh < s->out_h; oh++) {
@@ -176,8 +180,9 @@ static void image_inputs(const spatial *s, const float *dy, const float *weight,
     const cpu_matrix a = {dy + (size_t)oh * (size_t)s->out_w * s->cout, s->cout, 1};
     for (int i = 0; i < s->segments; i++)
       for (int tap = 0; tap < s->taps; tap++) CPU_NAME(cpu_gemm)
-    (s->out_w, s->conv->cin, s->conv->cout, a, weight + (size_t)i * s->cout * s->depth + (size_t)tap * s->cin,
-     s->depth, to + segment_offset(s, i) + (size_t)tap * s->cin, step, true);
+    (exact, s->out_w, s->conv->cin, s->conv->cout, a,
+     weight + (size_t)i * s->cout * s->depth + (size_t)tap * s->cin, s->depth,
+     to + segment_offset(s, i) + (size_t)tap * s->cin, step, true);
   }
 }
 
@@ -197,7 +202,7 @@ static void image_finish(const cpu_backward *op, const spatial *s, const cpu_ope
 
 void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, const cream_tensor *x,
                                     const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
-  const cpu_backward op = cpu_backward_of(conv, x, y, dy, sink);
+  const cpu_backward op = cpu_backward_of(cpu, conv, x, y, dy, sink);
   const spatial s = spatial_of(conv, x->h, x->w);
   const size_t pixels = cpu_pixels(x), out_pixels = cpu_pixels(y), out_rows = (size_t)(x->n * s.out_h);
   const size_t padded_size = (size_t)cream_conv_padded(conv, s.h) * s.ld;
@@ -209,7 +214,7 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
     partials =
         cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), (size_t)(x->n * s.h), x->n, conv->cin));
   if (cream_buf_present(conv->dbias)) dbias = cpu_piece(&pieces, out_rows * s.cout);
-  reorder_weights(&s, cpu_at(conv->weight), weight, false);
+  reorder_weights(cpu, &s, cpu_at(conv->weight), weight, false);
 
   cpu_tasks_begin(cpu, groups);
 #pragma omp parallel num_threads(cpu->threads)
@@ -230,19 +235,19 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
         cpu_operands_map_x(&op, &at, row, pixels);
         const float *g = cpu_operands_dy(&op, &at, out_row);
         pad_rows(&s, x, n, 0, cream_conv_padded(conv, s.h), values);
-        image_weights(&s, g, values, own_dweight);
+        image_weights(&s, op.exact, g, values, own_dweight);
         for (int oh = 0; dbias && oh < s.out_h; oh++) CPU_NAME(cpu_column_sums)
         (g + (size_t)(oh * s.out_w) * s.cout, s.cout, (size_t)s.out_w, conv->cout,
          dbias + (size_t)(n * s.out_h + oh) * s.cout);
         if (!op.wanted) continue;
-        image_inputs(&s, g, weight, gradient);
+        image_inputs(&s, op.exact, g, weight, gradient);
         image_finish(&op, &s, &at, n, gradient, partials);
       }
     }
     vf_stream_end();
   }
   CPU_NAME(cpu_merge_partials)(cpu, dweight, groups, stride, s.weights, merged);
-  reorder_weights(&s, merged, cpu_at(conv->dweight), true);
+  reorder_weights(cpu, &s, merged, cpu_at(conv->dweight), true);
   if (dbias) CPU_NAME(cpu_merge_partials)(cpu, dbias, out_rows, s.cout, s.cout, cpu_at(conv->dbias));
   if (op.wanted) CPU_NAME(cpu_sink_merge)(cpu, sink, (size_t)s.w, partials);
 }

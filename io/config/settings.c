@@ -63,6 +63,9 @@ static CREAM_WORDS(exchanges, CREAM_EXCHANGE_COUNT, EXCHANGES);
   X(CREAM_FINAL_TRAINED, "trained") X(CREAM_FINAL_AVERAGED, "averaged")
 static CREAM_WORDS(final_weights, CREAM_FINAL_COUNT, FINAL_WEIGHTS);
 
+#define EXACT_WORD(name, word) [CREAM_EXACT_##name] = word,
+static const char *const exacts[] = {CREAM_EXACTS(EXACT_WORD) NULL};
+
 #define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
 static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
 
@@ -144,6 +147,9 @@ static const setting settings[] = {
     TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, opencl:local, a part of a device's name, or auto"),
     TEXT(opencl.parameters, "file of CLBlast parameters, written by cream bench --tune"),
     NUMBER(opencl.half, 0, 0, "", "store activations in half precision on an OpenCL device"),
+    WORD(exact, exacts,
+         "what leaves the bytes of a CPU's results unchanged: any processor and number of threads, or "
+         "threads alone"),
     NUMBER(threads, 0, 1024, "",
            "threads; 0: all cores that the process may use, within its CPU quota and OMP_NUM_THREADS"),
     NUMBER(time_budget, 0, 1e6, "minutes",

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/base/data.h"
+#include "core/base/elementary.h"
 #include "formats.h"
 #include "io/base/data_dir.h"
 #include "io/base/file.h"
@@ -103,7 +104,7 @@ static affine draw_affine(cream_rng *rng) {
   float scale = cream_rng_range(rng, 0.9f, 1.1f);
   float shift_y = cream_rng_range(rng, -0.1f, 0.1f) * SIDE;
   float shift_x = cream_rng_range(rng, -0.1f, 0.1f) * SIDE;
-  float c = cosf(angle) / scale, s = sinf(angle) / scale;
+  float c = (float)cream_cos((double)angle) / scale, s = (float)cream_sin((double)angle) / scale;
   return (affine){{{c, -s}, {s, c}}, shift_y, shift_x};
 }
 

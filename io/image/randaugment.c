@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/elementary.h"
+
 enum { DEFAULT_COUNT = 2, MAX_COUNT = 20 };
 static const double full = 10; /* the magnitude at which arguments reach their limits */
 
@@ -80,7 +82,7 @@ static void invert(const brush *b, double argument) {
 }
 
 static void rotate(const brush *b, double degrees) {
-  double angle = -degrees * (M_PI / 180), c = cos(angle), s = sin(angle);
+  double angle = -degrees * (M_PI / 180), c = cream_cos(angle), s = cream_sin(angle);
   double x = b->canvas->width / 2.0, y = b->canvas->height / 2.0;
   const double matrix[6] = {c, s, -c * x - s * y + x, -s, c, s * x - c * y + y};
   if (degrees != 0) cream_affine(b->canvas, matrix, b->filter, b->fill);

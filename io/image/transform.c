@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/elementary.h"
+
 enum { TRIES = 10 }; /* draws of a rectangle before giving up, as in torchvision and timm */
 
 /* An image after the crop. */
@@ -26,7 +28,7 @@ static int below_or_at(cream_rng *rng, int last) {
 
 /* Draws width / height so that its logarithm is uniform. */
 static double draw_ratio(cream_rng *rng, double low, double high) {
-  return exp(uniform(rng, log(low), log(high)));
+  return cream_exp(uniform(rng, cream_log(low), cream_log(high)));
 }
 
 /* Without rng, for tests, `random` is bicubic. */
@@ -307,7 +309,8 @@ static void fill_noise(uint8_t noise[CREAM_ERASE_LEVELS], double mean, double st
   int value = 0;
   for (int i = 0; i < CREAM_ERASE_LEVELS; i++) {
     double quantile = (i + 0.5) / CREAM_ERASE_LEVELS;
-    while (value < 255 && 0.5 * erfc((mean - (value + 0.5) / 255) / (std * M_SQRT2)) < quantile) value++;
+    while (value < 255 && 0.5 * cream_erfc((mean - (value + 0.5) / 255) / (std * M_SQRT2)) < quantile)
+      value++;
     noise[i] = (uint8_t)value;
   }
 }

@@ -6,6 +6,7 @@
 #include "core/cream.h"
 #include "core/net/fold.h"
 #include "onnx_build.h"
+#include "onnx_detect.h"
 
 enum {
   LAYER_NODES = 15,       /* flatten, convolution, activation (3), squeeze-excite (10) */
@@ -87,14 +88,27 @@ static void add_blocks(model *m, const cream_net_block *blocks, int count) {
   add_block(m, &blocks[count - 1], x);
 }
 
+/* The backbone of a detector; features[i] becomes the output of block blocks_of[i]. */
+static void add_backbone(model *m, const cream_net_block *blocks, int count, const int *blocks_of,
+                         char *features[CREAM_DETECT_FEATURES]) {
+  char *x = onnx_input_name;
+  for (int i = 0; i < count; i++) {
+    x = add_block(m, &blocks[i], x);
+    for (int f = 0; f < CREAM_DETECT_FEATURES; f++)
+      if (blocks_of[f] == i) features[f] = x;
+  }
+}
+
 /* ---- the model ----------------------------------------------------------------------------------- */
 
 static cream_status model_alloc(model *m, const cream_net *net, const cream_net_block *blocks, int n_blocks,
                                 cream_error *err) {
   int layers = 0;
   for (int i = 0; i < n_blocks; i++) layers += blocks[i].n_layers;
-  cream_status status = onnx_model_alloc(&m->onnx, LAYER_NODES * layers + n_blocks + OTHER_NODES,
-                                         LAYER_INITIALIZERS * layers + 1, err);
+  const int ops = cream_net_tail_count(net);
+  cream_status status = onnx_model_alloc(
+      &m->onnx, LAYER_NODES * layers + n_blocks + OTHER_NODES + (ops ? ONNX_TAIL_NODES * (ops + 1) : 0),
+      LAYER_INITIALIZERS * layers + 1 + (ops ? ONNX_TAIL_INITIALIZERS * (ops + 1) : 0), err);
   if (status) return status;
   size_t floats = cream_net_weight_count(net);
   m->weights = malloc((floats + 1) * sizeof *m->weights);
@@ -103,12 +117,33 @@ static cream_status model_alloc(model *m, const cream_net *net, const cream_net_
   return backend->download(backend, m->weights, cream_net_weights(net), floats, err);
 }
 
+/* Neck, heads and decoding after the backbone. */
+static cream_status save_detector(model *m, const char *path, const cream_net *net,
+                                  const cream_net_block *blocks, int n_blocks, const cream_pair *metadata,
+                                  int n_metadata, cream_error *err) {
+  onnx_detect detect;
+  char *features[CREAM_DETECT_FEATURES];
+  cream_status status = onnx_detect_open(&detect, &m->onnx, net, m->weights, err);
+  if (!status) {
+    add_backbone(m, blocks, n_blocks, detect.features, features);
+    status = onnx_detect_save(&detect, features, path, metadata, n_metadata, err);
+  }
+  onnx_detect_close(&detect);
+  return status;
+}
+
 cream_status cream_onnx_save(const char *path, const cream_net *net, const cream_path *of,
                              const cream_pair *metadata, int n_metadata, cream_error *err) {
   cream_net_block blocks[CREAM_MAX_BLOCKS];
   int n_blocks = cream_net_describe(net, of, blocks);
   model m = {.side = cream_net_skeleton(net)->resolution};
   cream_status status = model_alloc(&m, net, blocks, n_blocks, err);
+  if (!status && cream_net_tail_count(net)) {
+    status = save_detector(&m, path, net, blocks, n_blocks, metadata, n_metadata, err);
+    onnx_model_free(&m.onnx);
+    free(m.weights);
+    return status;
+  }
   if (!status) add_blocks(&m, blocks, n_blocks);
   if (!status) status = onnx_model_write(&m.onnx, path, cream_net_skeleton(net), metadata, n_metadata, err);
   onnx_model_free(&m.onnx);

@@ -1,5 +1,6 @@
 #include "onnx_build.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,16 @@ onnx_node *onnx_add_node(onnx_model *m, const char *op, const cream_param *base,
   onnx_node *n = add_bare(m, op);
   int length = (int)(strrchr(base->name, '.') - base->name);
   snprintf(n->name, sizeof n->name, "%.*s/%s", length, base->name, label);
+  return n;
+}
+
+onnx_node *onnx_add_named(onnx_model *m, const char *op, const char *format, ...) {
+  onnx_node *n = add_bare(m, op);
+  va_list arguments;
+  va_start(arguments, format);
+  int length = vsnprintf(n->name, sizeof n->name, format, arguments);
+  va_end(arguments);
+  CREAM_ASSERT(length > 0 && (size_t)length < sizeof n->name);
   return n;
 }
 
@@ -272,15 +283,28 @@ static cream_status add_metadata(onnx_model *m, Onnx__ModelProto *proto, const c
 
 cream_status onnx_model_write(onnx_model *m, const char *path, const cream_skeleton *skeleton,
                               const cream_pair *metadata, int n_metadata, cream_error *err) {
-  const int side = skeleton->resolution;
-  value input, output;
-  value_init(&input, onnx_input_name, 3, (int[]){3, side, side});
-  value_init(&output, onnx_output_name, 1, (int[]){skeleton->classes});
+  const onnx_output logits = {onnx_output_name, 1, {skeleton->classes}};
   m->nodes[m->graph.n_node - 1].output = onnx_output_name;
+  return onnx_model_write_outputs(m, path, skeleton, &logits, 1, metadata, n_metadata, err);
+}
+
+cream_status onnx_model_write_outputs(onnx_model *m, const char *path, const cream_skeleton *skeleton,
+                                      const onnx_output *outputs, int n_outputs, const cream_pair *metadata,
+                                      int n_metadata, cream_error *err) {
+  const int side = skeleton->resolution;
+  value input, values[2];
+  Onnx__ValueInfoProto *list[2];
+  CREAM_ASSERT(n_outputs <= 2);
+  value_init(&input, onnx_input_name, 3, (int[]){3, side, side});
+  for (int i = 0; i < n_outputs; i++) {
+    value_init(&values[i], outputs[i].name, outputs[i].n_dims, outputs[i].dims);
+    list[i] = values[i].list;
+  }
   m->graph.name = (char *)skeleton->space.name;
-  m->graph.n_input = m->graph.n_output = 1;
+  m->graph.n_input = 1;
+  m->graph.n_output = (size_t)n_outputs;
   m->graph.input = &input.list;
-  m->graph.output = &output.list;
+  m->graph.output = list;
 
   Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets = &opset;
   opset.domain = (char *)"";

@@ -8,7 +8,7 @@
 
 enum {
   ONNX_NAME = 128,
-  ONNX_MAX_INPUTS = 3,
+  ONNX_MAX_INPUTS = 8,
   ONNX_MAX_ATTRIBUTES = 5,
   ONNX_ACT_NODES = 3, /* at most, of an activation */
 };
@@ -48,10 +48,23 @@ void onnx_model_free(onnx_model *);
 cream_status onnx_model_write(onnx_model *, const char *path, const cream_skeleton *,
                               const cream_pair *metadata, int n_metadata, cream_error *);
 
+/* An output of floats [batch, dims...], a value of the graph. */
+typedef struct onnx_output {
+  char *name;
+  int n_dims, dims[3];
+} onnx_output;
+/* The same with these outputs, at most 2 of them, which nodes of the graph compute. */
+cream_status onnx_model_write_outputs(onnx_model *, const char *path, const cream_skeleton *,
+                                      const onnx_output *, int n_outputs, const cream_pair *metadata,
+                                      int n_metadata, cream_error *);
+
 /* ---- nodes: a value has the name of the node that computes it -------------------------------------- */
 
 /* Adds a node "BASE/LABEL", where BASE is the parameter's name without ".weight". */
 onnx_node *onnx_add_node(onnx_model *, const char *op, const cream_param *base, const char *label);
+/* Adds a node with this name, as a printf format. */
+onnx_node *onnx_add_named(onnx_model *, const char *op, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Adds a node "INPUT/OP" with one input. */
 onnx_node *onnx_add_after(onnx_model *, const char *op, char *input);
 void onnx_add_input(onnx_node *, char *value);

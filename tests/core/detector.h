@@ -61,7 +61,10 @@ static inline cream_skeleton detector_skeleton(cream_detect_kind kind) {
   skeleton = cream_skeleton_fix(&skeleton, &path);
   skeleton.detect = cream_detect_default(kind);
   skeleton.detect.channels = 8;
-  if (kind == CREAM_DETECT_LITE) skeleton.detect.cells = skeleton.detect.convs = 2;
+  if (kind == CREAM_DETECT_LITE) { /* at P7 a batch norm would have two pixels, and its gradient no digits */
+    skeleton.detect.cells = skeleton.detect.convs = 2;
+    skeleton.detect.levels = 4;
+  }
   return skeleton;
 }
 

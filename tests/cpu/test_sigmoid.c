@@ -26,8 +26,8 @@ static void check(cream_backend *backend, const float *z) {
   ops_close(&o);
 }
 
-static void check_all(cream_isa isa) {
-  cream_backend *backend = ops_backend(false, isa, 1);
+static void check_all(cream_isa isa, cream_exact exact) {
+  cream_backend *backend = ops_backend_exact(false, isa, 1, exact);
   if (!backend)
     skip(); /* not on this machine; skip() returns to the runner, so nothing may be allocated here */
   static const float ends[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 0.0f, -0.0f, 1e-38f, 88.5f, -88.5f};
@@ -43,15 +43,20 @@ static void check_all(cream_isa isa) {
 
 static void test_generic(void **state) {
   (void)state;
-  check_all(CREAM_ISA_GENERIC);
+  check_all(CREAM_ISA_GENERIC, CREAM_EXACT_PROCESSORS);
 }
 static void test_avx2(void **state) {
   (void)state;
-  check_all(CREAM_ISA_AVX2);
+  check_all(CREAM_ISA_AVX2, CREAM_EXACT_PROCESSORS);
 }
 static void test_avx512(void **state) {
   (void)state;
-  check_all(CREAM_ISA_AVX512);
+  check_all(CREAM_ISA_AVX512, CREAM_EXACT_PROCESSORS);
+}
+/* The fast kernels of the best set. */
+static void test_fast(void **state) {
+  (void)state;
+  check_all(CREAM_ISA_AUTO, CREAM_EXACT_THREADS);
 }
 
 int main(void) {
@@ -59,6 +64,7 @@ int main(void) {
       cmocka_unit_test(test_generic),
       cmocka_unit_test(test_avx2),
       cmocka_unit_test(test_avx512),
+      cmocka_unit_test(test_fast),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,10 +18,12 @@ static void test_cpu(void **state) {
   assert_complete(plain);
   plain->destroy(plain);
   for (cream_isa isa = CREAM_ISA_AUTO; isa < CREAM_ISA_COUNT; isa++) {
-    cream_backend *tuned = ops_backend(false, isa, 1);
-    if (!tuned) continue; /* not of this machine */
-    assert_complete(tuned);
-    tuned->destroy(tuned);
+    for (cream_exact exact = 0; exact < CREAM_EXACT_COUNT; exact++) {
+      cream_backend *tuned = ops_backend_exact(false, isa, 1, exact);
+      if (!tuned) continue; /* not of this machine */
+      assert_complete(tuned);
+      tuned->destroy(tuned);
+    }
   }
 }
 

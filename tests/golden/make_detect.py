@@ -57,9 +57,9 @@ class Backbone(golden.Supernet):
         return out
 
 
-def grid_sides():
+def grid_sides(levels=5):
     sides, side = [], SIDE
-    for level in range(7):
+    for level in range(2 + levels):
         side = -(-side // 2)
         sides.append(side)
     return sides[2:]
@@ -68,6 +68,8 @@ def grid_sides():
 # ---- RetinaNet ---------------------------------------------------------------------------------------------
 
 class Retina(Backbone):
+    levels_used = 5
+
     def __init__(self, draw):
         super().__init__(draw)
         self.fpn = FeaturePyramidNetwork(FEATURES, CHANNELS, LastLevelP6P7(CHANNELS, CHANNELS)).double()
@@ -105,10 +107,12 @@ class Retina(Backbone):
 
 # ---- after EfficientDet ------------------------------------------------------------------------------------
 
-CELLS, CONVS, LEVELS = 2, 2, 5
+CELLS, CONVS = 2, 2  # four levels: at P7 a batch norm would have two pixels, and its gradient no digits
 
 
 class Lite(Backbone):
+    levels_used = 4
+
     def __init__(self, draw):
         super().__init__(draw)
         self.forward_levels = None
@@ -164,13 +168,13 @@ class Lite(Backbone):
         return self.norm(x, name + 'after_combine.bn', mode), False
 
     def cell(self, cell, levels, mode):
-        sides, top, i = grid_sides(), LEVELS - 1, 0
+        sides, top, i = grid_sides(), self.levels_used - 1, 0
         down = {top: levels[top]}
         for l in range(top - 1, -1, -1):
             down[l] = self.node(cell, i, [levels[l], down[l + 1]], sides[l], mode)
             i += 1
         out = [down[0]]
-        for l in range(1, LEVELS):
+        for l in range(1, self.levels_used):
             inputs = [levels[l], down[l], out[-1]] if l < top else [levels[l], out[-1]]
             out.append(self.node(cell, i, inputs, sides[l], mode))
             i += 1
@@ -192,14 +196,13 @@ class Lite(Backbone):
         levels = [(f, True) for f in self.features(x, mode)]
         x = self.resample(levels[2][0], 'fpn.resample.3', True, mode)
         levels.append((F.max_pool2d(x, 3, 2, 1), False))
-        levels.append((F.max_pool2d(levels[3][0], 3, 2, 1), False))
         for c in range(CELLS):
             levels = self.cell(c, levels, mode)
         return self.head(levels, 'class_net', CLASSES, -1.5, mode), self.head(levels, 'box_net', 4, 0, mode)
 
     def anchors(self):
         boxes = []
-        for side in grid_sides():
+        for side in grid_sides(self.levels_used):
             stride = SIDE / side
             for y in range(side):
                 for x in range(side):
@@ -233,7 +236,7 @@ def detections(net, logits, deltas, anchors):
     backbone.out_channels = CHANNELS
     model = RetinaNet(backbone, CLASSES, anchor_generator=AnchorGenerator(((32,) * 1,), ((1.0,),)),
                       head=torch.nn.Identity(), detections_per_img=100)
-    counts = [s * s * ANCHORS for s in grid_sides()]
+    counts = [s * s * ANCHORS for s in grid_sides(net.levels_used)]
     found = model.postprocess_detections(
         {'cls_logits': list(logits.split(counts, 1)), 'bbox_regression': list(deltas.split(counts, 1))},
         [list(anchors.split(counts))] * BATCH, [(SIDE, SIDE)] * BATCH)

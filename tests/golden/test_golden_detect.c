@@ -12,7 +12,7 @@
 /* Norm-relative, as in test_golden_path.c. */
 #define FORWARD  2e-5
 #define LOSS     1e-5
-#define GRADIENT 5e-4 /* batch norms of level P7 have two pixels */
+#define GRADIENT 5e-4
 #define FLOOR    0.1
 
 enum { SIDE = DETECTOR_SIDE, BATCH = DETECTOR_BATCH, CLASSES = DETECTOR_CLASSES, FOUND = 100 };
@@ -155,6 +155,13 @@ static void run_step(golden_ops *g, cream_detect_kind kind) {
   cream_net_destroy(f.net);
 }
 
+static bool same_detection(const cream_box *got, const float *want) {
+  const float edges[] = {got->x1, got->y1, got->x2, got->y2};
+  for (int k = 0; k < 4; k++)
+    if (fabsf(edges[k] - want[k]) > 1e-5f * SIDE) return false;
+  return fabsf(got->score - want[4]) <= 1e-6f && got->label == (int)want[5];
+}
+
 /* Detections of the file's own outputs, so that no rounding of ours decides which box is kept. */
 static void check_detections(const fixture *f) {
   const size_t entries = BATCH * f->anchors;
@@ -188,10 +195,10 @@ static void check_detections(const fixture *f) {
     const float *want = golden_get(f->g, numbers, "detections.%d", i);
     assert_int_equal(count, numbers / 6);
     for (int d = 0; d < count; d++, want += 6) {
-      const float got[] = {found[d].x1, found[d].y1, found[d].x2, found[d].y2};
-      golden_compare(got, want, 4, 1, 1e-5, "a detection"); /* cut boxes may be empty */
-      assert_float_equal(found[d].score, want[4], 1e-6);
-      assert_int_equal(found[d].label, (int)want[5]);
+      bool equal = false; /* scores that differ in the last bit may have changed places */
+      for (int at = d > 2 ? d - 2 : 0; at < count && at <= d + 2 && !equal; at++)
+        equal = same_detection(&found[at], want);
+      if (!equal) fail_msg("image %d: detection %d of %d was not found", i, d, count);
     }
   }
   free(anchors);

@@ -16,6 +16,8 @@ static const shape planes[] = {{2, 9, 8, 9, 9, 1, 1, 1}, {3, 2, 1, 5, 5, 1, 1, 1
 /* A work-group has 64 items: more classes than these, and more rows. */
 static const shape rows[] = {{5, 1, 1, 69, 9, 1, 1, 1}, {1, 11, 6, 2, 9, 1, 1, 1}};
 static const shape points[] = {{1, 3, 2, 9, 5, 1, 1, 1}};
+static const shape fused[] = {{1, 3, 2, 9, 9, 1, 1, 1}, {2, 1, 1, 5, 5, 1, 1, 1}};
+static const shape cells[] = {{1, 3, 2, 5, 5, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}};
 static const shape blocks[] = {{2, 3, 2, 9, 9, 1, 1, 1}, {1, 25, 25, 8, 8, 1, 1, 1}};
 /* The first variants of each table of parity_cases.h that together run every part of a kernel. */
 static const variant forward[] = {{MAP | GATE | BN, CREAM_ACT_SWISH, CREAM_BN_TRAIN},
@@ -44,6 +46,8 @@ static const variant activations[] = {CREAM_ACTS(ACT_VARIANT)};
   X(pool_backward_tiny, run_pool_backward, false, planes, pool_variants)                                     \
   X(add_tiny, run_add, false, planes, add_variants)                                                          \
   X(loss_tiny, run_loss, false, rows, loss_variants)                                                         \
+  X(fuse_tiny, run_fuse, false, fused, fuse_variants)                                                        \
+  X(box_loss_tiny, run_box_loss, false, cells, box_loss_variants)                                            \
   X(flat_tiny, run_flat, false, blocks, one_variant)                                                         \
   X(optim_tiny, run_optim, false, planes, optim_variants)
 

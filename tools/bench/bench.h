@@ -38,6 +38,7 @@ typedef struct bench_options {
   int frozen;                             /* as in cream_net_options, of works that train */
   double seconds;                         /* that a peak is measured for */
   bool plain;                             /* the plain kernels */
+  int exact;                              /* cream_exact */
   const char *device, *parameters, *tune; /* as in run/device.h; the file that --tune writes */
   int sets;                               /* of parameters that --tune tries */
   bool half;
@@ -94,7 +95,7 @@ typedef struct bench_work {
 /* The supernet or network that the options ask for. */
 cream_status bench_skeleton(const bench_options *, cream_skeleton *, cream_error *);
 /* A CPU backend that is measured. */
-cream_status bench_backend(int threads, bool plain, cream_backend **, cream_error *);
+cream_status bench_backend(int threads, const bench_options *, cream_backend **, cream_error *);
 /* The skeleton is not copied. bench_work_close takes a zeroed one too, and one that failed to open. */
 cream_status bench_work_open(bench_work *, bench_kind, const cream_skeleton *, int batch, int threads,
                              const bench_options *, cream_error *);

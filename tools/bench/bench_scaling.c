@@ -214,7 +214,7 @@ static cream_status small_skeleton(const bench_options *options, cream_skeleton 
 
 static cream_status measure_search(const cream_skeleton *skeleton, const bench_options *options, watch *w,
                                    cream_error *err) {
-  cream_status status = bench_backend(options->threads, options->plain, &w->backend, err);
+  cream_status status = bench_backend(options->threads, options, &w->backend, err);
   if (status != CREAM_OK) return status;
   status = run_search(skeleton, options, w, err);
   w->backend->destroy(w->backend);

@@ -151,10 +151,12 @@ cream_status bench_skeleton(const bench_options *options, cream_skeleton *skelet
   return cream_skeleton_init(skeleton, &space, depth, resolution, classes, err);
 }
 
-cream_status bench_backend(int threads, bool plain, cream_backend **backend, cream_error *err) {
-  cream_cpu_options options = {.threads = threads, .plain = plain};
+cream_status bench_backend(int threads, const bench_options *options, cream_backend **backend,
+                           cream_error *err) {
+  const cream_cpu_options cpu = {
+      .threads = threads, .plain = options->plain, .exact = (cream_exact)options->exact};
   cream_backend *inner;
-  cream_status status = cream_cpu_create(&options, &inner, err);
+  cream_status status = cream_cpu_create(&cpu, &inner, err);
   return status != CREAM_OK ? status : profiled_create(inner, backend, err);
 }
 
@@ -207,7 +209,7 @@ cream_status bench_work_open(bench_work *work, bench_kind kind, const cream_skel
                              int threads, const bench_options *options, cream_error *err) {
   cream_backend *backend;
   *work = (bench_work){0};
-  cream_status status = bench_backend(threads, options->plain, &backend, err);
+  cream_status status = bench_backend(threads, options, &backend, err);
   if (status != CREAM_OK) return status;
   return bench_work_open_on(work, kind, skeleton, batch, backend, options, err);
 }

@@ -2,6 +2,7 @@
 #ifndef CREAM_TOOLS_PARITY_CASES_H
 #define CREAM_TOOLS_PARITY_CASES_H
 
+#include "core/base/hash.h"
 #include "parity_ops.h"
 
 #define EXACT 1e-5f /* elementwise */
@@ -470,6 +471,7 @@ static machine machines[MACHINES];
 static int machine_count;
 static int machine_step = 1; /* a test may take every other machine */
 static cream_backend *oracle;
+static uint64_t parity_hash = CREAM_FNV1A_START; /* of all that the first machine wrote */
 
 static void add_machine(const char *name, cream_backend *backend, bool leads, int repeats) {
   assert_true(machine_count < MACHINES);
@@ -530,6 +532,7 @@ static void check_case(run_case *run, const op_case *in, uint64_t seed) {
           compare(what, block, wanted[i], values);
         else if (memcmp(values, wanted[i], block->count * sizeof *values) != 0)
           fail_msg("%s: input %d was changed", what, i);
+        if (m == 0 && repeat == 0) parity_hash = cream_fnv1a(parity_hash, values, block->count * sizeof *values);
         if (machines[m].leads && repeat == 0) {
           free(first[i]);
           first[i] = values;

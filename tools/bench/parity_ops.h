@@ -37,11 +37,15 @@ typedef struct ops {
   int count;
 } ops;
 
-static inline cream_backend *ops_backend(bool plain, cream_isa isa, int threads) {
-  cream_cpu_options options = {.threads = threads, .plain = plain, .isa = isa};
+/* NULL: not on this machine. */
+static inline cream_backend *ops_backend_exact(bool plain, cream_isa isa, int threads, cream_exact exact) {
+  cream_cpu_options options = {.threads = threads, .plain = plain, .isa = isa, .exact = exact};
   cream_backend *backend = NULL;
   cream_error err;
   return cream_cpu_create(&options, &backend, &err) == CREAM_OK ? backend : NULL;
+}
+static inline cream_backend *ops_backend(bool plain, cream_isa isa, int threads) {
+  return ops_backend_exact(plain, isa, threads, CREAM_EXACT_PROCESSORS);
 }
 
 static inline ops ops_open(cream_backend *backend, uint64_t seed) {

@@ -2,11 +2,12 @@
 
 #include <string.h>
 
+#include "columns.h"
 #include "io/report/term_text.h"
 
-enum { PATH = 400, LEAST_PATH = 12, CELL = 40 };
+enum { PATH = 400, LEAST_PATH = 12 };
 
-/* The columns before the path: X(NAME, width, rank, title, format of a cell, value in `entry`). */
+/* The columns before the path (columns.h), of `entry`. */
 #define COLUMNS(X)                                                                                           \
   X(NUMBER, 2, -1, " #", "%2d", row + 1)                                                                     \
   X(TOP1, 9, -1, "  top-1 %", "  %7.2f", 100 * entry->score)                                                 \
@@ -15,29 +16,12 @@ enum { PATH = 400, LEAST_PATH = 12, CELL = 40 };
   X(PARAMS, 12, 3, "  params (M)", "  %10.3f", entry->params / 1e6)                                          \
   X(STEP, 9, 4, "     step", " %8llu", (unsigned long long)entry->step)
 
-enum {
-#define ENUM(name, width, rank, title, format, value) name,
-  COLUMNS(ENUM)
-#undef ENUM
-      N_COLUMNS
-};
+enum { COLUMNS(COLUMN_NAME) N_COLUMNS };
+static const cream_term_column widths[N_COLUMNS] = {COLUMNS(COLUMN_WIDTH)};
+static const char *const titles[N_COLUMNS] = {COLUMNS(COLUMN_TITLE)};
 
-static const cream_term_column widths[N_COLUMNS] = {
-#define WIDTH(name, width, rank, title, format, value) [name] = {width, rank},
-    COLUMNS(WIDTH)
-#undef WIDTH
-};
-
-static const char *const titles[N_COLUMNS] = {
-#define TITLE(name, width, rank, title, format, value) [name] = title,
-    COLUMNS(TITLE)
-#undef TITLE
-};
-
-static void put_cells(char cells[N_COLUMNS][CELL], const cream_board_entry *entry, int row) {
-#define PUT(name, width, rank, title, format, value) snprintf(cells[name], CELL, format, value);
-  COLUMNS(PUT)
-#undef PUT
+static void put_cells(char cells[N_COLUMNS][COLUMN_CELL], const cream_board_entry *entry, int row) {
+  COLUMNS(COLUMN_PUT)
 }
 
 static void join(char *line, size_t size, const char *const *cells, unsigned shown, const char *path) {
@@ -71,7 +55,7 @@ void board_print(FILE *out, const board_view *view, const terminal *t) {
   join(line, sizeof line, titles, shown, path);
   put_line(out, t, line, false);
   for (int i = 0; i < rows; i++) {
-    char cells[N_COLUMNS][CELL];
+    char cells[N_COLUMNS][COLUMN_CELL];
     const char *texts[N_COLUMNS];
     put_cells(cells, &board->entries[i], i);
     for (int c = 0; c < N_COLUMNS; c++) texts[c] = cells[c];

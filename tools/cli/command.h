@@ -135,8 +135,9 @@ typedef struct cli_command {
   const char *name, *summary;
   const char *arguments; /* what is expected beside options, as "IMAGE..."; NULL: nothing */
   int least_arguments, most_arguments;
-  const char *missing; /* the message where there are fewer; NULL: the usual one */
-  const char *text;    /* what there is to know beside the options; may be NULL */
+  const char *const *(*names)(void); /* for the completion: words that the arguments can be; NULL: files */
+  const char *missing;               /* the message where there are fewer; NULL: the usual one */
+  const char *text;                  /* what there is to know beside the options; may be NULL */
   const char *const
       *settings; /* keys of settings that it reads, or their beginnings with a dot; ends in NULL */
   const cli_option *options; /* [n_options] */

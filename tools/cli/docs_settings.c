@@ -13,7 +13,7 @@ static void put(FILE *out, const char *text) {
 }
 
 static void put_option(FILE *out, const cli_command *command, const cli_option *option) {
-  char text[512];
+  char text[640];
   fprintf(out, "| `--%s", option->name);
   if (option->argument) fputc('=', out);
   if (option->argument) put(out, option->argument);
@@ -44,10 +44,10 @@ static void put_command(FILE *out, const cli_command *command) {
   fputs(".\n\n", out);
 }
 
-void docs_settings(FILE *out, const cli_command *const *commands) {
+void docs_settings(FILE *out, const docs_book *book) {
   fputs("## All settings\n\n", out);
   cream_settings_describe(out);
   fputs("\n## Options of the commands\n\n", out);
-  for (; *commands; commands++)
-    if (!(*commands)->hidden) put_command(out, *commands);
+  for (int i = 0; book->commands[i]; i++)
+    if (!book->commands[i]->hidden) put_command(out, book->commands[i]);
 }

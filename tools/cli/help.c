@@ -34,7 +34,7 @@ const char *cli_group_title(cli_group group) {
 
 const cli_exit_code cli_exit_codes[] = {
     {0, "done", "done"},
-    {1, "failed", "failed: files, memory, the device"},
+    {1, "failed", "failed: files, memory, the device; a bar of --require that was missed"},
     {2, "wrong usage or configuration", "wrong usage or configuration"},
     {3, "bad data", "a data set, image or weights file that cannot be used"},
     {130, "interrupted", "stopped by a signal, with everything written"},
@@ -119,7 +119,7 @@ static void print_wrapped(FILE *out, const char *text) {
 }
 
 static void print_option(FILE *out, const cli_command *command, const cli_option *option, int subcommand) {
-  char text[512], letter[8] = "";
+  char text[640], letter[8] = "";
   if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
   int used = fprintf(out, "  %s--%s%s%s", letter, option->name, option->argument ? "=" : "",
                      option->argument ? option->argument : "");

@@ -118,6 +118,9 @@ static cream_status check(void *values, cream_error *err) {
   return check_ranks(options, err);
 }
 
+#define EXACT_WORD(name, word) word,
+static const char *const exacts[] = {CREAM_EXACTS(EXACT_WORD) NULL};
+
 static const cli_option options[] = {
     CLI_VALUE(bench_options, space, NETWORK, "space", "NAME|FILE", "search space",
               .names = cream_space_names),
@@ -150,6 +153,8 @@ static const cli_option options[] = {
               "try CLBlast's parameters on that device, without a subcommand, and write the best to FILE"),
     CLI_VALUE(bench_options, sets, DEVICE, "sets", "N", "with --tune: number of sets of parameters",
               CLI_AT_LEAST(0), .fallback = "all"),
+    CLI_CHOICE(bench_options, exact, DEVICE, "exact", "processors|threads",
+               "kernels that give the same bytes on every processor, or the fastest of this one", exacts),
     CLI_VALUE(bench_options, plain, DEVICE, "plain", NULL, "use the plain kernels, which are slow"),
     CLI_VALUE(bench_options, serve, METHOD, "serve", NULL,
               "run a step for each line of stdin (docs/benchmarks.md)", .only = OF_STEP),

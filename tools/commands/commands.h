@@ -2,6 +2,8 @@
 #ifndef CREAM_TOOLS_COMMANDS_H
 #define CREAM_TOOLS_COMMANDS_H
 
+#include <stdio.h>
+
 #include "tools/cli/command.h"
 
 /* In the order in which they are listed. */
@@ -27,7 +29,8 @@
   X(export)                                                                                                  \
   X(docs)                                                                                                    \
   X(probe)                                                                                                   \
-  X(version)
+  X(version)                                                                                                 \
+  X(help)
 
 #define COMMAND_DECLARE(name_) extern const cli_command command_##name_;
 COMMANDS(COMMAND_DECLARE)
@@ -45,5 +48,10 @@ enum { COMMANDS(COMMAND_NUMBER) N_COMMANDS };
   const cli_command command_##name_ = {.name = #name_, .summary = summary_, __VA_ARGS__}
 
 extern const cli_command *const command_list[]; /* [N_COMMANDS], and NULL */
+
+/* The command of that name, or NULL. */
+const cli_command *command_find(const char *name);
+/* Prints what `cream --help` prints. */
+void command_usage(FILE *);
 
 #endif

@@ -117,13 +117,19 @@ static const char *const settings[] = {"arch",
                                        "out",
                                        "device",
                                        "opencl.",
+                                       "exact",
                                        "threads",
                                        "augment.interpolation",
                                        "augment.test_crop",
                                        NULL};
 
+static const char *const *names(void) {
+  static const char *const all[] = {"onnx", NULL};
+  return all;
+}
+
 COMMAND(export, "export a trained network to another format: onnx", CLI_OPTIONS(options),
         CLI_VALUES(export_options, run.line), .defaults = defaults, .check = check, .run = run,
-        .settings = settings, .arguments = "onnx", .least_arguments = 1, .most_arguments = 1,
+        .settings = settings, .arguments = "onnx", .names = names, .least_arguments = 1, .most_arguments = 1,
         .missing = "expected a format: cream export onnx; see cream export --help",
         .text = "Batch norms are folded into the convolutions. docs/export.md describes the model.\n");

@@ -249,7 +249,8 @@ static const cli_option options[] = {
 };
 
 static const char *const settings[] = {
-    "arch", "weights", "device", "opencl.", "threads", "augment.interpolation", "augment.test_crop", NULL};
+    "arch", "weights", "device", "opencl.", "exact", "threads", "augment.interpolation", "augment.test_crop",
+    NULL};
 
 COMMAND(
     predict, "classify images with a trained network", CLI_OPTIONS(options),

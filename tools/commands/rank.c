@@ -9,7 +9,6 @@
 #include "core/search/search.h"
 #include "core/train/retrain.h"
 #include "io/base/file_hash.h"
-#include "io/config/settings.h"
 #include "io/run/path_log.h"
 #include "io/run/run.h"
 #include "rank_print.h"
@@ -46,6 +45,8 @@ typedef struct rank_run {
   bool shared; /* with --shard */
   shard shards;
   int trained_before; /* paths, when this shard began */
+  bool reported;
+  double measured[BARS_RANK_COUNT]; /* where it is reported */
 } rank_run;
 
 /* ---- the supernet's scores --------------------------------------------------------------------------- */
@@ -117,20 +118,6 @@ static cream_status take_score(void *self, int job, const void *record, cream_er
 }
 
 /* ---- training from scratch --------------------------------------------------------------------------- */
-
-/* The run's settings of retraining, with rank.epochs. No averaged weights: they would still be near their
- * initial values. Nothing is frozen, for the same reason. */
-static cream_config short_recipe(const cream_config *search) {
-  cream_config config = *search;
-  config.retrain.epochs = search->rank.epochs;
-  if (search->rank.batch) config.retrain.batch = search->rank.batch;
-  config.rank.batch = config.retrain.batch;
-  config.retrain.ema = 0;
-  snprintf(config.retrain.freeze, sizeof config.retrain.freeze, "none");
-  config.retrain.eval_every = 0;
-  config.time_budget = 0;
-  return config;
-}
 
 static cream_status test_path(const rank_run *r, cream_net *net, cream_path_scores *scores,
                               cream_error *err) {
@@ -312,50 +299,11 @@ static cream_status open_folder(rank_run *r, const run_options *options, cream_e
   return status != CREAM_OK || r->shared ? status : shard_none_at_work(options->run, err);
 }
 
-static const char *const free_of_trained[] = {"out",
-                                              "arch",
-                                              "weights",
-                                              "inherit",
-                                              "threads",
-                                              "time_budget",
-                                              "signals",
-                                              "on_nan",
-                                              "device",
-                                              "opencl.parameters",
-                                              "checkpoint.",
-                                              "search.",
-                                              "flops",
-                                              "recalibrate.",
-                                              "retrain.epochs",
-                                              "retrain.batch",
-                                              "retrain.ema",
-                                              "retrain.weights",
-                                              "retrain.eval_every",
-                                              "rank.paths",
-                                              "rank.spread",
-                                              "rank.buckets",
-                                              "rank.recalibrate",
-                                              "rank.resamples",
-                                              "rank.jobs",
-                                              "rank.table",
-                                              NULL};
-static const char *const free_of_scores[] = {
-    "out",         "arch",       "weights",        "inherit",     "threads",
-    "time_budget", "signals",    "on_nan",         "device",      "opencl.parameters",
-    "checkpoint.", "retrain.",   "rank.paths",     "rank.spread", "rank.buckets",
-    "rank.epochs", "rank.batch", "rank.resamples", "rank.jobs",   "rank.table",
-    NULL};
-
-bool rank_may_share(const cream_config *a, const cream_config *b) {
-  const cream_config x = short_recipe(a), y = short_recipe(b);
-  return cream_settings_differ(&x, &y, free_of_trained) == NULL;
-}
-
 /* read: for a shard, which does not change the logs. */
 static cream_status open_logs(rank_run *r, bool read, bool fresh, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
-  const cream_path_log_owner scored = {&r->search, free_of_scores, &r->supernet_hash, &r->skeleton};
-  const cream_path_log_owner trained = {&r->config, free_of_trained, NULL, &r->skeleton};
+  const cream_path_log_owner scored = {&r->search, rank_free_of_scores, &r->supernet_hash, &r->skeleton};
+  const cream_path_log_owner trained = {&r->config, rank_free_of_trained, NULL, &r->skeleton};
   const char *table = r->search.rank.table;
   cream_run_file(&r->folder, CREAM_RANK_SUPERNET, file);
   cream_status status = read ? cream_path_log_read(&r->scored, file, &scored, err)
@@ -399,7 +347,7 @@ static cream_status open_results(rank_run *r, bool fresh, cream_error *err) {
 static cream_status open_all(rank_run *r, const run_options *options, cream_error *err) {
   r->search = options->config;
   if (!r->search.resolution) r->search.resolution = options->run_resolution;
-  r->config = short_recipe(&r->search);
+  r->config = rank_recipe(&r->search);
   cream_status status = open_folder(r, options, err);
   if (status == CREAM_OK) status = run_data_open(&r->search, &r->data, err);
   if (status == CREAM_OK) status = run_supernet(&r->search, r->data.dataset->classes, &r->skeleton, err);
@@ -452,7 +400,7 @@ static cream_status run_all(rank_run *r, cream_error *err) {
   return status == CREAM_OK ? run_jobs(r, &training, false, err) : status;
 }
 
-static cream_status report(const rank_run *r, const run_options *options, cream_error *err) {
+static cream_status report(rank_run *r, const run_options *options, cream_error *err) {
   static cream_ranked ranked[CREAM_RANK_MAX_PATHS];
   cream_correlation correlations[CREAM_RANK_MAX_CORRELATIONS];
   const cream_bootstrap bootstrap = {r->search.rank.resamples, 0.95, r->search.seed};
@@ -482,6 +430,8 @@ static cream_status report(const rank_run *r, const run_options *options, cream_
   if (status == CREAM_OK)
     status = cream_rank_write(cream_run_file(&r->folder, CREAM_RANK_FILE, file), &report, err);
   if (status != CREAM_OK) return status;
+  for (int i = 0; i < BARS_RANK_COUNT; i++) r->measured[i] = rank_measure(&report, (bar_of_rank)i);
+  r->reported = true;
   if (options->json) return files_print(file, err);
   rank_print(&report);
   return CREAM_OK;
@@ -530,10 +480,22 @@ static cream_status run_shard(rank_run *r, const run_options *options, cream_err
   return status;
 }
 
+/* Of shards, only the one that reports holds the ranking against its bars. */
+static cream_status end_bars(const rank_run *r, const rank_options *options, double started,
+                             cream_status status, cream_error *err) {
+  char file[CREAM_MAX_FILE_NAME];
+  snprintf(file, sizeof file, "%s/%s", options->run.run, CREAM_RANK_FILE);
+  const bars_result result = {
+      .name = file, .measured = status == CREAM_OK ? r->measured : NULL, .seconds = progress_now() - started};
+  if (status == CREAM_OK && !r->reported) return CREAM_OK;
+  return bars_end(&bars_of_rank, &options->bars, &result, status, err);
+}
+
 static cream_status run(const void *values, cream_error *err) {
   const rank_options *options = values;
   static rank_run r;
   memset(&r, 0, sizeof r);
+  const double started = progress_now();
   r.shared = options->shards.shard != NULL;
   signals_catch();
   cream_status status = open_all(&r, &options->run, err);
@@ -548,14 +510,22 @@ static cream_status run(const void *values, cream_error *err) {
     *err = late;
     status = late.status;
   }
-  return status;
+  return end_bars(&r, options, started, status, err);
+}
+
+static cream_status require(void *values, const cli_given *given, const char *argument, cream_error *err) {
+  (void)given;
+  return bars_add(&bars_of_rank, &((rank_options *)values)->bars, argument, err);
 }
 
 static cream_status check(void *values, cream_error *err) {
   const rank_options *options = values;
   cream_status status = run_options_check(values, err);
+  if (status == CREAM_OK) status = bars_check(&options->bars, err);
   return status ? status : shard_check(&options->shards, options->run.force, err);
 }
+
+static const char *const bar_words[] = {BARS_OF_RANK(BAR_WORD) NULL};
 
 static const cli_option options[] = {
     RUN_FOLDER,
@@ -572,6 +542,7 @@ static const cli_option options[] = {
     RUN_JSON,
     CLI_VALUE(run_options, force, RUN, "force", NULL,
               "discard the results of an earlier ranking and start again"),
+    BARS_ROWS(rank_options, bars, require, BARS_OF_RANK, bar_words),
 };
 
 static const char *const settings[] = {
@@ -591,4 +562,5 @@ COMMAND(
         "the run folder holds all results. After an interruption the same command continues, a larger "
         "--paths\n"
         "adds paths, and --force starts from the beginning. With --shard, several processes on one or many\n"
-        "machines that share the folder divide the paths among themselves (docs/guide.md).\n");
+        "machines that share the folder divide the paths among themselves (docs/guide.md). With --require\n"
+        "tau=0.3, a ranking below that bar is printed as any other, and the exit code is 1 (docs/ci.md).\n");

@@ -2,6 +2,8 @@
 #ifndef CREAM_TOOLS_RANK_H
 #define CREAM_TOOLS_RANK_H
 
+#include "io/run/rank.h"
+#include "tools/run/bars.h"
 #include "tools/run/run_options.h"
 #include "tools/run/shard.h"
 
@@ -9,7 +11,17 @@
 typedef struct rank_options {
   run_options run;
   shard_options shards;
+  bars_options bars;
 } rank_options;
+
+/* How a path is trained from scratch: the run's settings of retraining, with rank.epochs. No averaged weights: they
+ * would still be near their initial values. Nothing is frozen, for the same reason. */
+cream_config rank_recipe(const cream_config *search);
+/* Settings that do not affect the scores of paths trained from scratch, and those by the supernet; end in NULL. */
+extern const char *const rank_free_of_trained[], *const rank_free_of_scores[];
+
+/* The value of a ranking that a bar is for; NaN: it is not defined. rank_bars.c */
+double rank_measure(const cream_rank_report *, bar_of_rank);
 
 /* Whether rankings with these settings can share a file of trained paths (rank.table). */
 bool rank_may_share(const cream_config *, const cream_config *);

@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include "io/report/term_text.h"
+#include "tools/cli/columns.h"
 #include "tools/cli/terminal.h"
 
-enum { COLUMNS = 60, ROWS = 18, LINE = 600, CELL = 40, LEAST_PATH = 12, TITLE = 34, LEAST_TITLE = 16 };
+enum { COLUMNS = 60, ROWS = 18, LINE = 600, LEAST_PATH = 12, TITLE = 34, LEAST_TITLE = 16 };
 
 /* Room for lines: 0: any, as the output is no terminal. */
 static int room_of(const terminal *screen) {
@@ -22,7 +23,7 @@ static void put_line(const char *line, const terminal *screen) {
 
 /* ---- paths ------------------------------------------------------------------------------------------- */
 
-/* The columns before the path: X(NAME, width, rank, title, format of a cell, value in `p`). */
+/* The columns before the path (columns.h), of `p`. */
 #define PATH_COLUMNS(X)                                                                                      \
   X(NUMBER, 3, -1, "  #", "%3d", row + 1)                                                                    \
   X(SUPERNET, 10, 0, "  supernet", " %7.2f %%", 100 * p->supernet.top1)                                      \
@@ -31,39 +32,22 @@ static void put_line(const char *line, const terminal *screen) {
   X(FLOPS, 11, 2, "    M FLOPs", " %10.3f", cream_cost_flops(&p->cost) / 1e6)                                \
   X(PARAMS, 10, 3, "  M params", " %9.3f", p->cost.params / 1e6)
 
-enum {
-#define ENUM(name, width, rank, title, format, value) name,
-  PATH_COLUMNS(ENUM)
-#undef ENUM
-      N_COLUMNS
-};
+enum { PATH_COLUMNS(COLUMN_NAME) N_COLUMNS };
+static const cream_term_column columns[N_COLUMNS] = {PATH_COLUMNS(COLUMN_WIDTH)};
+static const char *const titles[N_COLUMNS] = {PATH_COLUMNS(COLUMN_TITLE)};
 
-static const cream_term_column columns[N_COLUMNS] = {
-#define WIDTH(name, width, rank, title, format, value) [name] = {width, rank},
-    PATH_COLUMNS(WIDTH)
-#undef WIDTH
-};
-
-static const char *const titles[N_COLUMNS] = {
-#define TITLE_OF(name, width, rank, title, format, value) [name] = title,
-    PATH_COLUMNS(TITLE_OF)
-#undef TITLE_OF
-};
-
-static void put_cells(char cells[N_COLUMNS][CELL], const cream_ranked *p, int row) {
-#define PUT(name, width, rank, title, format, value) snprintf(cells[name], CELL, format, value);
-  PATH_COLUMNS(PUT)
-#undef PUT
+static void put_cells(char cells[N_COLUMNS][COLUMN_CELL], const cream_ranked *p, int row) {
+  PATH_COLUMNS(COLUMN_PUT)
 }
 
 /* p: NULL: the line of titles. */
 static void print_path(const cream_rank_report *report, const cream_ranked *p, int row, unsigned shown,
                        const terminal *screen) {
-  char cells[N_COLUMNS][CELL], line[LINE] = "", path[400] = "path";
+  char cells[N_COLUMNS][COLUMN_CELL], line[LINE] = "", path[400] = "path";
   if (p) put_cells(cells, p, row);
   if (p) cream_path_format(report->skeleton, &p->path, path, sizeof path);
   for (int c = 0; c < N_COLUMNS; c++)
-    if (shown >> c & 1) strncat(line, p ? cells[c] : titles[c], CELL);
+    if (shown >> c & 1) strncat(line, p ? cells[c] : titles[c], COLUMN_CELL);
   strcat(strcat(line, "  "), path);
   put_line(line, screen);
 }
@@ -87,16 +71,16 @@ enum { TAU, TAU_INTERVAL, RHO, RHO_INTERVAL, N_NUMBERS };
 static const cream_term_column numbers[N_NUMBERS] = {
     [TAU] = {8, -1}, [TAU_INTERVAL] = {18, 1}, [RHO] = {8, 0}, [RHO_INTERVAL] = {18, 2}};
 
-static void put_value(char cells[N_NUMBERS][CELL], int value, const cream_interval *interval) {
-  snprintf(cells[value], CELL, "  %6.3f", interval->value);
-  snprintf(cells[value + 1], CELL, "  [%6.3f, %6.3f]", interval->low, interval->high);
+static void put_value(char cells[N_NUMBERS][COLUMN_CELL], int value, const cream_interval *interval) {
+  snprintf(cells[value], COLUMN_CELL, "  %6.3f", interval->value);
+  snprintf(cells[value + 1], COLUMN_CELL, "  [%6.3f, %6.3f]", interval->low, interval->high);
   if (isfinite(interval->value)) return;
-  snprintf(cells[value], CELL, "  %6s", "-");
-  snprintf(cells[value + 1], CELL, "  %16s", "");
+  snprintf(cells[value], COLUMN_CELL, "  %6s", "-");
+  snprintf(cells[value + 1], COLUMN_CELL, "  %16s", "");
 }
 
-static void print_correlation(const char *name, const char *best, char cells[N_NUMBERS][CELL], unsigned shown,
-                              const terminal *screen) {
+static void print_correlation(const char *name, const char *best, char cells[N_NUMBERS][COLUMN_CELL],
+                              unsigned shown, const terminal *screen) {
   char line[LINE], cut[4 * TITLE + 4];
   int room = room_of(screen), width = TITLE;
   for (int i = 0, rest = 6; i < N_NUMBERS; i++) {
@@ -106,15 +90,15 @@ static void print_correlation(const char *name, const char *best, char cells[N_N
   int taken = cream_term_cut(name, width, screen->unicode, cut, sizeof cut);
   snprintf(line, sizeof line, "%s%*s %5s", cut, width > taken ? width - taken : 0, "", best);
   for (int i = 0; i < N_NUMBERS; i++)
-    if (shown >> i & 1) strncat(line, cells[i], CELL);
+    if (shown >> i & 1) strncat(line, cells[i], COLUMN_CELL);
   put_line(line, screen);
 }
 
 static void print_correlations(const cream_rank_report *report, const terminal *screen) {
-  char cells[N_NUMBERS][CELL] = {[TAU] = "     tau",
-                                 [TAU_INTERVAL] = "  95 % interval   ",
-                                 [RHO] = "     rho",
-                                 [RHO_INTERVAL] = "  95 % interval"};
+  char cells[N_NUMBERS][COLUMN_CELL] = {[TAU] = "     tau",
+                                        [TAU_INTERVAL] = "  95 % interval   ",
+                                        [RHO] = "     rho",
+                                        [RHO_INTERVAL] = "  95 % interval"};
   int room = room_of(screen);
   unsigned shown = cream_term_fit(numbers, N_NUMBERS, room ? room : LINE, LEAST_TITLE + 6);
   putchar('\n');

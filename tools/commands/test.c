@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include "io/run/run_names.h"
 #include "io/run/test_result.h"
 #include "io/weights/weights.h"
+#include "tools/cli/progress.h"
+#include "tools/run/bars.h"
 #include "tools/run/class_match.h"
 #include "tools/run/device.h"
 #include "tools/run/files.h"
@@ -22,6 +25,7 @@ enum { ALL_CLASSES = 20, WEAKEST = 10 };
 typedef struct test_options {
   run_options run;
   int8_options int8;
+  bars_options bars;
 } test_options;
 
 /* The parts of a test, in the order in which they are made. */
@@ -211,6 +215,58 @@ static void report_test(const test_run *t, const run_options *options, const run
   print_classes(&test);
 }
 
+/* ---- bars ---------------------------------------------------------------------------------------------- */
+
+static double weakest_class(const cream_test_result *test) {
+  double least = INFINITY;
+  for (int c = 0; c < test->classes; c++) {
+    const cream_class_score score = cream_test_class(test, c);
+    if (score.images) least = fmin(least, cream_class_accuracy(&score));
+  }
+  return least;
+}
+
+static double measure(const test_run *t, const cream_test_result *test, bar_of_test bar) {
+  switch (bar) {
+  case BAR_TEST_TOP1:
+    return 100 * test->score.top1;
+  case BAR_TEST_TOP5:
+    return 100 * test->score.top5;
+  case BAR_TEST_LOSS:
+    return test->score.loss;
+  case BAR_TEST_WEAKEST:
+    return 100 * weakest_class(test);
+  case BAR_TEST_INT8_TOP1:
+    return 100 * t->int8_score.top1;
+  case BAR_TEST_INT8_TOP5:
+    return 100 * t->int8_score.top5;
+  case BAR_TEST_INT8_LOSS:
+    return t->int8_score.loss;
+  case BAR_TEST_INT8_DROP:
+    return 100 * (test->score.top1 - t->int8_score.top1);
+  case BARS_TEST_COUNT:
+    break;
+  }
+  return NAN;
+}
+
+/* Holds the result against the bars; a failure of the test, `status`, is theirs too. */
+static cream_status end_bars(const test_run *t, const test_options *options, const run_test *tested,
+                             double started, cream_status status, cream_error *err) {
+  double measured[BARS_TEST_COUNT];
+  const char *run = options->run.run;
+  const bars_result result = {.name = *run ? run : options->run.config.weights,
+                              .measured = status == CREAM_OK ? measured : NULL,
+                              .seconds = progress_now() - started};
+  if (status == CREAM_OK) {
+    const cream_test_result test = result_of(t, &options->run.config, &tested->score);
+    for (int i = 0; i < BARS_TEST_COUNT; i++) measured[i] = measure(t, &test, (bar_of_test)i);
+  }
+  return bars_end(&bars_of_test, &options->bars, &result, status, err);
+}
+
+/* ---- the command --------------------------------------------------------------------------------------- */
+
 static cream_status test_int8(test_run *t, const test_options *options, cream_error *err) {
   if (!options->int8.on) return CREAM_OK;
   const cream_config *config = &options->run.config;
@@ -225,11 +281,13 @@ static cream_status run(const void *values, cream_error *err) {
   static test_run t;
   memset(&t, 0, sizeof t);
   run_test tested;
+  const double started = progress_now();
   cream_status status = open_all(&t, config, err);
   if (status == CREAM_OK)
     status = run_test_net(t.net, &t.data, config->retrain.batch, t.confusion, &tested, err);
   if (status == CREAM_OK) status = test_int8(&t, options, err);
   if (status == CREAM_OK) report_test(&t, &options->run, &tested);
+  status = end_bars(&t, options, &tested, started, status, err);
   cream_int8_destroy(t.int8);
   free(t.confusion);
   cream_net_destroy(t.net);
@@ -243,10 +301,21 @@ static void defaults(void *values) {
   ((test_options *)values)->int8 = INT8_UNSET;
 }
 
+static cream_status require(void *values, const cli_given *given, const char *argument, cream_error *err) {
+  (void)given;
+  return bars_add(&bars_of_test, &((test_options *)values)->bars, argument, err);
+}
+
 static cream_status check(void *values, cream_error *err) {
   test_options *options = values;
-  return int8_check(&options->int8, &options->run.config, err);
+  for (int i = BAR_TEST_INT8_TOP1; i < BARS_TEST_COUNT && !options->int8.on; i++)
+    if (options->bars.given[i])
+      return cream_fail(err, CREAM_BAD_CONFIG, "--require: %s needs --int8", bars_of_test.measures[i].word);
+  cream_status status = bars_check(&options->bars, err);
+  return status == CREAM_OK ? int8_check(&options->int8, &options->run.config, err) : status;
 }
+
+static const char *const bar_words[] = {BARS_OF_TEST(BAR_WORD) NULL};
 
 static const cli_option options[] = {
     RUN_FOLDER,
@@ -264,6 +333,7 @@ static const cli_option options[] = {
     RUN_JSON,
     INT8_ROWS(test_options, int8,
               "also test the network with 8-bit integers, as cream export onnx --int8 writes it"),
+    BARS_ROWS(test_options, bars, require, BARS_OF_TEST, bar_words),
 };
 
 static const char *const settings[] = {RUN_COMMON_SETTINGS, "arch",          "weights", "resolution",
@@ -277,4 +347,6 @@ COMMAND(
         "With --run, the accuracy by class and the confusions are also written to test.json in that folder,\n"
         "for cream report. A retraining writes the averaged weights where there are any.\n"
         "--set recalibrate.batches=N first recomputes the batch-norm statistics over N training batches\n"
-        "(recalibrate.mode: reset, or inherit).\n");
+        "(recalibrate.mode: reset, or inherit).\n"
+        "With --require top1=97.5, a result below that bar is printed as any other, and the exit code is 1\n"
+        "(docs/ci.md).\n");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "classify.h"
+#include "core/base/elementary.h"
 #include "core/net/fold.h"
 #include "cpu/cpu.h"
 #include "io/base/file.h"
@@ -82,7 +83,8 @@ static cream_status open_all(cream_classifier *c, const cream_classifier_options
   if (status == CREAM_OK) status = cream_arch_load(config->arch, &m->arch, err);
   if (status == CREAM_OK) status = cream_model_read(m, config->weights, &config->augment, err);
   if (status == CREAM_OK)
-    status = cream_cpu_create(&(cream_cpu_options){.threads = options->threads}, &m->backend, err);
+    status = cream_cpu_create(&(cream_cpu_options){.threads = options->threads, .exact = config->exact},
+                              &m->backend, err);
   const int batch = options->batch ? options->batch : 1;
   if (status == CREAM_OK) status = cream_model_load_unfolded(m, config->weights, batch, NULL, err);
   if (status == CREAM_OK && !options->unfolded) status = cream_classifier_fold(c, err);
@@ -165,7 +167,7 @@ void cream_classifier_softmax(const cream_classifier *c, int n, const float *log
     for (int k = 1; k < classes; k++)
       if (row[k] > largest) largest = row[k];
     const double sum = cream_classify_sum(row, classes, largest);
-    for (int k = 0; k < classes; k++) shares[k] = exp((double)row[k] - largest) / sum;
+    for (int k = 0; k < classes; k++) shares[k] = cream_exp((double)row[k] - largest) / sum;
   }
 }
 

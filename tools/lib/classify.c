@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/elementary.h"
+
 void cream_reader_free(cream_reader *reader) {
   cream_image_free(&reader->image);
   cream_transform_memory_free(&reader->memory);
@@ -38,7 +40,7 @@ cream_status cream_classify_forward(cream_model *m, int n, const uint8_t *pixels
 
 double cream_classify_sum(const float *logits, int classes, float largest) {
   double sum = 0;
-  for (int c = 0; c < classes; c++) sum += exp((double)logits[c] - largest);
+  for (int c = 0; c < classes; c++) sum += cream_exp((double)logits[c] - largest);
   return sum;
 }
 
@@ -55,5 +57,5 @@ void cream_classify_sort(const float *logits, int classes, int top, int *order, 
     order[i] = label;
   }
   const double sum = cream_classify_sum(logits, classes, logits[order[0]]);
-  for (int i = 0; i < top; i++) probability[i] = exp((double)logits[order[i]] - logits[order[0]]) / sum;
+  for (int i = 0; i < top; i++) probability[i] = cream_exp((double)logits[order[i]] - logits[order[0]]) / sum;
 }

@@ -49,7 +49,8 @@ static cream_status check_versions(const introduction *own, const introduction *
       first->host);
 }
 
-/* Kernels of one instruction set on all hosts; a line where a host is limited by another. */
+/* Kernels of one instruction set on all hosts, where those of different sets may give different bytes; a line where a host
+ * is limited by another. */
 static void agree_on_isa(const introduction *all, int size) {
   int lowest = 0;
   bool same = true;
@@ -141,7 +142,7 @@ cream_status cluster_agree(run_options *options, cream_error *err) {
   if (status == CREAM_OK && options) status = agree_on_settings(options, &all[0], err);
   if (status == CREAM_OK) {
     if (options) cluster_set_timeout(options->config.cluster.timeout);
-    agree_on_isa(all, ranks->size);
+    if (!options || options->config.exact == CREAM_EXACT_THREADS) agree_on_isa(all, ranks->size);
     share_threads(all, ranks->rank, ranks->size);
   }
   free(all);

@@ -86,6 +86,7 @@ const cream_driver *device_driver_of(const char *name, cream_error *err) {
 device_options device_options_of(const cream_config *config) {
   return (device_options){.device = config->device,
                           .threads = config->threads,
+                          .exact = config->exact,
                           .parameters = config->opencl.parameters,
                           .half = config->opencl.half};
 }
@@ -101,6 +102,7 @@ static cream_status open_on(const cream_driver *driver, const device_options *op
   const cream_device_options wanted = {.device = device,
                                        .threads = options->threads,
                                        .plain = options->plain,
+                                       .exact = options->exact,
                                        .parameters = parameters,
                                        .parameters_name = options->parameters,
                                        .half = options->half,

@@ -15,6 +15,7 @@ typedef struct device_options {
   const char *device;
   int threads;            /* of the CPU; 0: all */
   bool plain;             /* the CPU's plain kernels */
+  cream_exact exact;      /* of the CPU's kernels */
   const char *parameters; /* file of a device's parameters (cream_device_options), "": none */
   bool half, profile;     /* as in cream_device_options */
 } device_options;

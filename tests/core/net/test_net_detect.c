@@ -1,10 +1,13 @@
 /* Networks with a detector's neck and heads, beyond what golden data check: memory, threads, frozen parts, initial values
  * and wrong backbones. */
+#include "tests/io/scratch.h"
+
 #include "tests/core/synthetic.h"
 
 #include <math.h>
 
 #include "core/net/memory.h"
+#include "io/weights/weights.h"
 #include "tests/core/detector.h"
 
 static const cream_detect_kind kinds[] = {CREAM_DETECT_RETINA, CREAM_DETECT_LITE};
@@ -13,7 +16,8 @@ static const cream_detect_kind kinds[] = {CREAM_DETECT_RETINA, CREAM_DETECT_LITE
     for (cream_detect_kind kind = kinds[k_], end_ = 0; !end_; end_ = 1)
 
 static cream_net *open_net(cream_backend *backend, cream_detect_kind kind, bool train, int frozen) {
-  const cream_skeleton skeleton = detector_skeleton(kind);
+  cream_skeleton skeleton = detector_skeleton(kind);
+  skeleton.detect.levels = CREAM_DETECT_LEVELS;
   const cream_net_options options = {
       .batch = DETECTOR_BATCH, .train = train, .seed = 4, .frozen = frozen, .drop_path = train ? 0.2 : 0};
   cream_net *net;
@@ -176,10 +180,48 @@ static void test_backbones_without_features(void **state) {
   backend->destroy(backend);
 }
 
+/* The weights of a classifier in a detector: those of its backbone; neck and heads stay. */
+static void test_backbone_of_a_classifier(void **state) {
+  (void)state;
+  cream_backend *backend = synthetic_backend(false, 1);
+  cream_skeleton skeleton = detector_skeleton(CREAM_DETECT_LITE);
+  skeleton.detect.kind = CREAM_DETECT_NONE;
+  cream_net *classifier, *net = open_net(backend, CREAM_DETECT_LITE, false, 0);
+  cream_error err;
+  cream_weights_report report;
+  const char *path = scratch("weights.safetensors");
+  assert_int_equal(
+      cream_net_create(backend, &skeleton, &(cream_net_options){.batch = 1, .seed = 77}, &classifier, &err),
+      CREAM_OK);
+  if (cream_weights_save(path, backend, classifier, NULL, 0, NULL, 0, &err)) fail_msg("%s", err.text);
+  const size_t count = cream_net_weight_count(net);
+  float *before = fetch(backend, cream_net_weights(net), count);
+  if (cream_weights_load_backbone(path, backend, net, &report, &err)) fail_msg("%s", err.text);
+  float *after = fetch(backend, cream_net_weights(net), count);
+  float *wanted = fetch(backend, cream_net_weights(classifier), cream_net_weight_count(classifier));
+  int n;
+  const cream_param *params = cream_net_params(net, &n);
+  for (int i = 0; i < n; i++) {
+    if (params[i].statistic) continue;
+    const bool inside = cream_net_in_backbone(net, &params[i]);
+    assert_memory_equal(after + params[i].offset, (inside ? wanted : before) + params[i].offset,
+                        params[i].count * sizeof *after);
+  }
+  assert_int_equal(report.extra, 7); /* head convolution with batch norm, classifier */
+  free(before);
+  free(after);
+  free(wanted);
+  cream_net_destroy(classifier);
+  cream_net_destroy(net);
+  backend->destroy(backend);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_threads_give_the_same_bytes), cmocka_unit_test(test_memory_is_planned),
-      cmocka_unit_test(test_frozen_parts), cmocka_unit_test(test_initial_values),
-      cmocka_unit_test(test_backbones_without_features)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads_give_the_same_bytes),
+                                     cmocka_unit_test(test_memory_is_planned),
+                                     cmocka_unit_test(test_frozen_parts),
+                                     cmocka_unit_test(test_initial_values),
+                                     cmocka_unit_test(test_backbones_without_features),
+                                     cmocka_unit_test(test_backbone_of_a_classifier)};
+  return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

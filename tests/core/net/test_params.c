@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/net/net.h"
+#include "tests/core/detector.h"
 
 enum { BATCH = 2 };
 
@@ -54,6 +55,17 @@ static void check_values(const cream_param *param, moments m) {
     assert_true(m.largest <= 1 / sqrt(param->dims[0]) &&
                 fabs(m.deviation * sqrt(3.0 * param->dims[0]) - 1) < tolerance);
     return;
+  case CREAM_PARAM_PYRAMID:
+    assert_true(m.largest <= sqrt(3 / (taps * param->dims[1])) &&
+                fabs(m.deviation * sqrt(taps * param->dims[1]) - 1) < tolerance);
+    return;
+  case CREAM_PARAM_HEAD:
+    assert_true(fabs(m.deviation / 0.01 - 1) < tolerance);
+    return;
+  case CREAM_PARAM_PRIOR:
+    assert_true(fabs(m.mean + log(99)) < 1e-6 && m.deviation < 1e-6);
+    return;
+  case CREAM_PARAM_FUSION:
   case CREAM_PARAM_BN_GAMMA:
   case CREAM_PARAM_BN_VAR:
     assert_true(fabs(m.mean - 1) < 1e-12 && m.deviation < 1e-12);
@@ -67,19 +79,21 @@ static void check_values(const cream_param *param, moments m) {
   fail_msg("%s has no role", param->name);
 }
 
-static void test_roles(void **state) {
-  (void)state;
-  cream_skeleton skeleton = synthetic_skeleton();
+static int seen[CREAM_PARAM_BN_VAR + 1];
+
+/* by_name: a parameter's role follows from its name. */
+static void check_network(const cream_skeleton *skeleton, bool by_name) {
   cream_backend *backend = synthetic_backend(false, 1);
   cream_net *net;
   cream_error err;
   cream_net_options options = {.batch = BATCH, .seed = 5};
-  assert_int_equal(cream_net_create(backend, &skeleton, &options, &net, &err), CREAM_OK);
-  int count, seen[CREAM_PARAM_BN_VAR + 1] = {0};
+  assert_int_equal(cream_net_create(backend, skeleton, &options, &net, &err), CREAM_OK);
+  int count;
   const cream_param *params = cream_net_params(net, &count);
   for (int i = 0; i < count; i++) {
     const cream_param *param = &params[i];
-    if (param->role != role_by_name(param)) fail_msg("%s has role %d", param->name, (int)param->role);
+    if (by_name && param->role != role_by_name(param))
+      fail_msg("%s has role %d", param->name, (int)param->role);
     assert_int_equal(param->statistic,
                      param->role == CREAM_PARAM_BN_MEAN || param->role == CREAM_PARAM_BN_VAR);
     seen[param->role]++;
@@ -90,9 +104,18 @@ static void test_roles(void **state) {
     if (param->count >= 64 || param->n_dims == 1) check_values(param, moments_of(values, param->count));
     free(values);
   }
-  for (int role = 0; role <= CREAM_PARAM_BN_VAR; role++) assert_true(seen[role] > 0);
   cream_net_destroy(net);
   backend->destroy(backend);
+}
+
+static void test_roles(void **state) {
+  (void)state;
+  const cream_skeleton skeleton = synthetic_skeleton(), retina = detector_skeleton(CREAM_DETECT_RETINA),
+                       lite = detector_skeleton(CREAM_DETECT_LITE);
+  check_network(&skeleton, true);
+  check_network(&retina, false);
+  check_network(&lite, false);
+  for (int role = 0; role <= CREAM_PARAM_BN_VAR; role++) assert_true(seen[role] > 0);
 }
 
 int main(void) {

@@ -26,6 +26,10 @@ const cream_param *cream_net_params(const cream_net *net, int *count) {
   *count = N_PARAMS;
   return params;
 }
+bool cream_net_in_backbone(const cream_net *net, const cream_param *param) {
+  (void)net, (void)param;
+  return true;
+}
 const cream_skeleton *cream_net_skeleton(const cream_net *net) {
   (void)net;
   static const cream_skeleton skeleton = {.space = {.bn_eps = CREAM_BN_EPS}};

@@ -9,35 +9,40 @@ expect 0 --help
 contains out '^Exit codes: 0 done, 1 failed, 2 wrong'
 grep -oE '^  [a-z]+' out | tr -d ' ' | sort >helped
 same listed helped
-[ "$(wc -l <listed)" -eq 20 ] || fail "$(wc -l <listed) commands"
+[ "$(wc -l <listed)" -eq 21 ] || fail "$(wc -l <listed) commands"
 expect 2
 contains err '^usage: cream COMMAND'
 refuse 2 'unknown command "serch", did you mean `search`\?' serch
 refuse 2 'did you mean `retrain`\?' help retain
 refuse 2 'did you mean `help`\?' hepl
+
 refuse 2 'unknown command "quux"; cream --help' quux
 expect 0 --version
 contains out '^cream [0-9]+\.[0-9]+\.[0-9]+$'
 
 # ---- every option of every command is in the help, the manual page, the completion and docs/settings.md ----------
 
-for page in man bash settings; do
+pages="man bash zsh fish settings"
+for page in $pages; do
   expect 0 docs "$page"
   cp out "$page"
 done
-refuse 2 'expected a subcommand: man, bash or settings' docs
+expect 0 docs man --out pages
+same man pages/cream.1
+refuse 2 'expected a subcommand: man, bash, zsh, fish or settings' docs
 refuse 2 'unknown subcommand "html"' docs html
 contains "$root/docs/settings.md" '^<!-- begin: cream docs settings -->$'
 
 # options PAGE COMMAND: the options that the page has for the command.
 options() {
   case $1 in
-  man) sed -n "/^\.SS $2\$/,/^\.S[HS] [^$]*\$/p" man | sed -n '2,$p' | sed '/^\.S[HS]/q' |
-    sed -n 's/\\-/-/g; s/^\\fB\(-., \)\{0,1\}--\([a-z0-9-]*\)\\fR.*/\2/p' ;;
-  bash) sed -n "/^  $2)\$/,/;;/p" bash | sed -n "s/^    options='\(.*\)'/\1/p" | grep -oE -- '--[a-z0-9-]+' | sed 's/--//' ;;
+  man) sed -n 's/\\-/-/g; s/^\\fB\(-., \)\{0,1\}--\([a-z0-9-]*\)\\fR.*/\2/p' "pages/cream-$2.1" ;;
+  bash) sed -n "/^  $2)\$/,/^    ;;/p" bash | sed -n "s/^.*options+\{0,1\}='\([^']*\)'.*/\1/p" | grep -oE -- '--[a-z0-9-]+' | sed 's/--//' ;;
+  zsh) sed -n "/^  $2)\$/,/^    ;;/p" zsh | sed -n "s/^      '[(*]*\(-. \)\{0,1\}--\([a-z0-9-]*\).*/\2/p" ;;
+  fish) sed -n "s/^complete -c cream -n '__cream_is $2[ '].* -l \([a-z0-9-]*\) .*/\1/p" fish ;;
   settings) sed -n "/^### cream $2\$/,/^##/p" settings | sed '1d' | sed -n '/^##/q; s/^| `--\([a-z0-9-]*\).*/\1/p' ;;
   help) "$cream" "$2" --help | sed -n 's/^  \(-., \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' ;;
-  esac | sort
+  esac | sort -u
 }
 
 while read -r command; do
@@ -47,10 +52,12 @@ while read -r command; do
   [ ! -s err ] || fail "cream $command --help wrote to stderr"
   cp out help
   expect 0 help "$command"
-  same out help
+  head -c "$(wc -c <help)" out >begin # a topic of the same name may follow
+  same begin help
+  contains pages/cream.1 "^.BR cream.-$command \\(1\\)$"
   options help "$command" >expected
   grep -qx help expected || fail "cream $command --help does not list --help"
-  for page in man bash settings; do
+  for page in $pages; do
     options "$page" "$command" >got
     cmp -s expected got || fail "cream $command: options of --help and of docs $page: $(diff expected got | tr '\n' ' ')"
   done
@@ -63,7 +70,7 @@ while read -r command; do
     contains out "Usage: cream $command $subcommand \[options\]"
     sed -n 's/^  \(-., \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' out | sort >some
     [ -z "$(comm -23 some expected)" ] || fail "cream $command $subcommand: $(comm -23 some expected)"
-    contains man "$(printf '^.fB%s.fR$' "$subcommand" | sed 's/\.fB/\\\\fB/; s/\.fR/\\\\fR/')"
+    contains "pages/cream-$command.1" "$(printf '^.fB%s.fR$' "$subcommand" | sed 's/\.fB/\\\\fB/; s/\.fR/\\\\fR/')"
     contains settings "^- .$subcommand.: "
   done <subcommands
   refuse 2 '--nonsense.*cream '"$command"' --help' "$command" --nonsense
@@ -72,6 +79,45 @@ done <listed
 for command in search retrain test profile settings version; do
   refuse 2 'unexpected argument "stray"' "$command" stray
 done
+
+# ---- cream help ----------------------------------------------------------------------------------------
+
+expect 0 help
+"$cream" --help >usage
+same out usage
+topics=$(sed -n 's/^Topics of cream help: \(.*\)\.$/\1/p' usage | tr -d ,)
+[ "$(wc -w <<<"$topics")" -ge 10 ] || fail "topics of cream help: $topics"
+for topic in $topics; do
+  expect 0 help "$topic"
+  [ "$(wc -l <out)" -ge 5 ] || fail "cream help $topic: $(wc -l <out) lines"
+  [ "$(awk 'length > 112' out | grep -vc '^  [a-z_.-]\+ ')" -eq 0 ] || fail "cream help $topic: a line is long"
+  contains pages/cream.1 "^.fB$(sed 's/-/.-/' <<<"$topic").fR$"
+done
+expect 0 help data
+contains out '^The topic data: data sets and image formats$'
+contains out '^  folder:PATH '
+expect 0 help data pack
+"$cream" data pack --help >pack
+same out pack
+expect 0 help detect data sheet
+"$cream" detect data sheet --help >sheet
+same out sheet
+expect 0 help settings
+contains out '^  search +[0-9]+ +.* search'
+expect 0 help networks
+contains out '^  cream-14 +1[34]\.[0-9] '
+expect 0 help exit-codes
+contains out '^ +130  stopped by a signal'
+refuse 2 'cream data has no subcommand "pakc"; see cream help data' help data pakc
+refuse 2 'unexpected argument "x" after the topic bars' help bars x
+refuse 2 'no command or topic "quux"; cream help lists both' help quux
+refuse 2 'did you mean `exit-codes`' help exit-code
+
+# Every variable that the source reads is described, and no other.
+expect 0 help environment
+grep -rhoE '"CREAM_[A-Z_]+"' "$root"/{core,cpu,opencl,io,tools} --include='*.[ch]' --exclude=environment.h | tr -d '"' | sort -u >read
+grep -oE 'CREAM_[A-Z_]+' out | sort -u >described
+same read described
 
 # ---- single options --------------------------------------------------------------------------------------
 
@@ -91,8 +137,6 @@ expect 0 detect data sheet --help
 contains out '--side=N .*default: 320'
 expect 0 detect --help
 contains out '--side=N +data sheet: '
-contains bash "^    subcommands=' data eval'$"
-contains bash "= data \] && second\+=' check'$"
 
 expect 0 search --help
 for option in config set data space flops epochs batch seed threads out time-budget json force; do

@@ -20,6 +20,7 @@ export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib CMAKE_PREFIX_PATH=$pr
 
 exists "$prefix/bin/cream" "$lib/libcream.so" "$lib/libcream.a" "$prefix/share/cream/digits.csv.gz" \
   "$prefix/share/man/man1/cream.1" "$prefix/share/bash-completion/completions/cream" \
+  "$prefix/share/zsh/site-functions/_cream" "$prefix/share/fish/vendor_completions.d/cream.fish" \
   "$prefix/share/doc/cream/docs/library.md"
 readelf -d "$lib/libcream.so" | grep -q 'SONAME.*libcream.so.[0-9]' || fail "libcream.so has no SONAME"
 if cc --version | grep -q 'Free Software Foundation' && readelf -d "$lib/libcream.so" | grep -q libgomp; then
@@ -89,36 +90,12 @@ for program in by-pkg-config by-cmake; do
 done
 if ldd by-cmake-static | grep -q libcream; then fail "cream::static links the shared library"; fi
 
-# complete WORD...: what bash offers for the last of these words.
-complete_words() {
-  bash -c 'source "$0"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _cream 2>/dev/null; printf "%s\n" "${COMPREPLY[@]}"' \
-    "$prefix/share/bash-completion/completions/cream" "$@" >offered
-}
-complete_words cream re
-contains offered '^retrain$'
-lacks offered '^(search|docs)$'
-complete_words cream latency ''
-contains offered '^check$'
-complete_words cream search --ep
-[ "$(cat offered)" = --epochs ] || fail "bash offers $(tr '\n' ' ' <offered)for cream search --ep"
-complete_words cream search --space mi
-contains offered '^micro$'
-complete_words cream search --on-nan ''
-[ "$(tr '\n' ' ' <offered)" = "stop rollback " ] || fail "bash offers $(tr '\n' ' ' <offered)for --on-nan"
-complete_words cream search --set search.board.s
-contains offered '^search.board.size=$'
-touch pictures.list
-complete_words cream search --config pict
-contains offered '^pictures.list$'
-complete_words cream help sea
-contains offered '^search$'
-
-# Every command and every option of its --help stands in the manual.
+# Every command has a page of the manual, with every option of its --help.
 if command -v man >/dev/null; then
-  man --warnings -E UTF-8 -l "$prefix/share/man/man1/cream.1" >manual 2>warnings || fail "man cannot show cream.1"
-  [ ! -s warnings ] || fail "cream.1: $(head -n 1 warnings)"
-  contains manual '^ +cream search \[options\]'
   for command in $("$cream" --help | awk '/^  [a-z]/ {print $1}'); do
+    page=$prefix/share/man/man1/cream-$command.1
+    man --warnings -E UTF-8 -l "$page" >manual 2>warnings || fail "man cannot show $page"
+    [ ! -s warnings ] || fail "$page: $(head -n 1 warnings)"
     contains manual "^ +cream $command "
     for option in $("$cream" "$command" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE -- '--.*'); do
       contains manual "^ +(-., )?$option( |$)"

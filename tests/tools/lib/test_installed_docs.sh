@@ -14,14 +14,14 @@ exists "$doc"/{README.md,LICENSE,CHANGELOG.md,tools/demo.yaml,docs/guide.md,docs
   "$prefix"/share/man/man1/cream.1 "$prefix"/share/bash-completion/completions/cream
 
 for command in $("$cream" --help | awk '/^  [a-z]/ {print $1}'); do "$cream" "$command" --help; done >help.txt
-sed 's/\\-/-/g' "$prefix/share/man/man1/cream.1" >manual.txt
+sed 's/\\-/-/g' "$prefix"/share/man/man1/*.1 >manual.txt
 contains manual.txt 'share/doc/cream'
 "$cream" --help >usage.txt
 contains usage.txt 'share/doc/cream'
 python3 - "$doc" help.txt manual.txt usage.txt <<'PYTHON' || fail "the documentation names files that are not installed"
 import glob, os, re, sys
 root, problems, count = sys.argv[1], [], 0
-files = [f for f in glob.glob(root + '/**/*', recursive=True) if os.path.isfile(f)] + sys.argv[2:]
+files = [f for f in glob.glob(root + '/**/*', recursive=True) if os.path.isfile(f) and not f.endswith('.png')] + sys.argv[2:]
 for name in files:
     text = open(name).read()
     targets = []

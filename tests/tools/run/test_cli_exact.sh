@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# `exact: processors`: a search, the training of its network, a test, a ranking and an export have the same bytes with each
+# instruction set of this processor, and a search the numbers that it had on others. `exact: threads` is recorded, and
+# refused where a run was started without it.
+# shellcheck source=tests/tools/lib.sh
+source "$(dirname "$0")/../lib.sh" "$1"
+
+best=$("$cream" version --json | sed -n 's/.*"kernels": *"\([a-z0-9]*\)".*/\1/p')
+sets=(generic)
+[ "$best" = avx512 ] && sets+=(avx2)
+[ "$best" = generic ] || sets+=("$best")
+
+options=("${small[@]}" --epochs 1 --seed 5 --set heldout=0.8 --set search.start_epoch=0 --set search.meta.every=4
+  --set search.board.images=64 --set search.board.size=2)
+for set in "${sets[@]}"; do
+  export CREAM_ISA=$set
+  expect 0 search "${options[@]}" --out "search-$set"
+  expect 0 retrain --arch "search-$set/arch.json" --data digits --epochs 1 --batch 64 --set heldout=0.8 \
+    --set retrain.eval_every=0 --seed 3 --out "train-$set"
+  expect 0 test --run "train-$set" --json
+  sed "s/train-$set/train/g" out >"test-$set"
+  expect 0 rank --run "search-$set" --set rank.paths=2 --set rank.epochs=1 --set rank.recalibrate=1
+  expect 0 export onnx --run "train-$set" --out "$set.onnx"
+done
+for set in "${sets[@]:1}"; do
+  for file in arch.json board.json supernet.safetensors rank.json; do same "search-generic/$file" "search-$set/$file"; done
+  same train-generic/weights.safetensors "train-$set/weights.safetensors"
+  same test-generic "test-$set"
+  same generic.onnx "$set.onnx"
+  same_metrics search-generic "search-$set"
+  same_metrics train-generic "train-$set"
+done
+
+# The losses of all steps, to the last digit. Where a change is meant to change results, this is their new hash.
+golden=50e8a81a2a367f35882f99c73d282bf4
+got=$(grep -o '"loss": [^,}]*' search-generic/metrics.jsonl | sha256sum | cut -c1-32)
+[ "$got" = "$golden" ] || fail "the hash of the search's losses is $got, expected $golden"
+
+contains search-generic/config.yaml '^exact: processors$'
+refuse 2 '--resume: exact is threads, but the run in search-generic has processors' search "${options[@]}" --set exact=threads --resume --out search-generic
+unset CREAM_ISA
+expect 0 search "${options[@]}" --set exact=threads --out fast
+contains fast/config.yaml '^exact: threads$'
+
+finish
