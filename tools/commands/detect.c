@@ -34,11 +34,16 @@ static cream_status run_predict(const void *values, cream_error *err) {
   return detect_predict(values, err);
 }
 
+static cream_status run_export(const void *values, cream_error *err) {
+  return detect_export(values, err);
+}
+
 /* X(NAME, words, function, summary) */
 #define SUBCOMMANDS(X)                                                                                       \
   X(TRAIN, "train", run_train, "train a detector on a network's features, and test it")                      \
   X(TEST, "test", run_test, "measure a trained detector on test images")                                     \
   X(PREDICT, "predict", run_predict, "find objects on images with a trained detector")                       \
+  X(EXPORT, "export", run_export, "write a trained detector as an ONNX model with its decoding")             \
   X(EVAL, "eval", run_eval, "measure detections: COCO's twelve numbers, VOC's AP50, and each class")         \
   X(CHECK, "data check", run_check,                                                                          \
     "read every image: what is wrong with images and boxes, and how many of each class")                     \
@@ -48,7 +53,7 @@ static cream_status run_predict(const void *values, cream_error *err) {
 enum { SUBCOMMANDS(NUMBER) };
 #undef NUMBER
 #define BIT(name, ...) OF_##name = 1 << name,
-enum { SUBCOMMANDS(BIT) OF_NETWORK = OF_TRAIN | OF_TEST | OF_PREDICT };
+enum { SUBCOMMANDS(BIT) OF_USE = OF_TEST | OF_PREDICT | OF_EXPORT, OF_NETWORK = OF_TRAIN | OF_USE };
 #undef BIT
 
 static const cli_subcommand subcommands[] = {
@@ -96,7 +101,7 @@ static cream_status run_of(void *values, const cli_given *given, const char *fol
 }
 
 static cream_status check_needed(const detect_options *options, int subcommand, cream_error *err) {
-  if (!options->data && subcommand != PREDICT)
+  if (!options->data && subcommand != PREDICT && subcommand != EXPORT)
     return cream_fail(err, CREAM_BAD_CONFIG, "no data set: expected --data SPEC, for example voc:FOLDER");
   if (!options->out && (subcommand == CONVERT || subcommand == SHEET))
     return cream_fail(err, CREAM_BAD_CONFIG, "no place to write: expected --out %s",
@@ -135,16 +140,15 @@ static cream_status check(void *values, cream_error *err) {
 
 static const cli_option options[] = {
     SETTING(NETWORK, "data", "data", "SPEC", "data set, for example voc:FOLDER",
-            .only = (unsigned)~OF_PREDICT),
+            .only = (unsigned)~(OF_PREDICT | OF_EXPORT)),
     CLI_ACTION(
         RUN, detect_backbone, NETWORK, "backbone", "NAME|FILE|DIR",
         "network whose features the detector uses: a built-in one, an architecture, or the folder of its "
         "training, which gives its weights too",
         .names = cream_arch_names, .only = OF_TRAIN),
     CLI_ACTION(RUN, run_of, RUN, "run", "DIR",
-               "folder of cream detect train: its settings, network and weights",
-               .only = OF_TEST | OF_PREDICT),
-    SETTING(NETWORK, "arch", "arch", "FILE", "architecture of the detector", .only = OF_TEST | OF_PREDICT),
+               "folder of cream detect train: its settings, network and weights", .only = OF_USE),
+    SETTING(NETWORK, "arch", "arch", "FILE", "architecture of the detector", .only = OF_USE),
     SETTING(NETWORK, "weights", "weights", "FILE",
             "weights (safetensors); of a training, those of the backbone", .only = OF_NETWORK),
     SETTING(NETWORK, "head", "detect.head", "retina|lite", "neck and heads", .only = OF_TRAIN),
@@ -186,7 +190,8 @@ static const cli_option options[] = {
                "continue from the newest checkpoint of the --out folder, with its settings",
                .only = OF_TRAIN),
     SETTING(OUTPUT, "out", "out", "PATH",
-            "folder or file to write: a run, a data set, a sheet, or detections as COCO's result JSON",
+            "folder or file to write: a run, a data set, a sheet, detections as COCO's result JSON, or an "
+            "ONNX model",
             .only = OF_CONVERT | OF_SHEET | OF_NETWORK),
     CLI_VALUE(detect_options, draw, OUTPUT, "draw", "DIR", "folder for the images with their detections",
               .only = OF_PREDICT),
@@ -194,10 +199,10 @@ static const cli_option options[] = {
               .only = OF_CHECK | OF_EVAL | OF_NETWORK),
 };
 
-static const char *const settings[] = {"data",       "out",      "heldout", "max_bad",     "seed",
-                                       "device",     "opencl.",  "threads", "arch",        "weights",
-                                       "resolution", "signals",  "on_nan",  "time_budget", "checkpoint.",
-                                       "retrain.",   "cluster.", "detect.", NULL};
+static const char *const settings[] = {"data",        "out",        "heldout",  "max_bad", "seed",
+                                       "device",      "opencl.",    "exact",    "threads", "arch",
+                                       "weights",     "resolution", "signals",  "on_nan",  "time_budget",
+                                       "checkpoint.", "retrain.",   "cluster.", "detect.", NULL};
 
 COMMAND(detect, "train and use detectors of objects; their data sets, and measuring detections",
         CLI_OPTIONS(options), CLI_SUBCOMMANDS(subcommands), CLI_VALUES(detect_options, run.line),

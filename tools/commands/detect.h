@@ -29,6 +29,7 @@ cream_status detect_eval(const detect_options *, cream_error *);
 cream_status detect_train(const detect_options *, cream_error *);
 cream_status detect_test(const detect_options *, cream_error *);
 cream_status detect_predict(const detect_options *, cream_error *);
+cream_status detect_export(const detect_options *, cream_error *);
 
 /* --backbone: the architecture, and of a run's folder the weights too. */
 cream_status detect_backbone(void *values, const cli_given *, const char *argument, cream_error *);

@@ -161,6 +161,7 @@ static cream_status open_session(detect_run *r, const run_options *options, crea
   if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
   if (status == CREAM_OK) status = checkpoint_share(&target, r->run.folder.resumed, err);
   if (status != CREAM_OK || !cluster_leads()) return status;
+  session_warn_of_average(&config->retrain, cream_retrain_steps(r->retrain));
   char file[CREAM_MAX_FILE_NAME];
   return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
                          r->arch.space_hash, err);

@@ -1,10 +1,12 @@
 #include "session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cluster.h"
+#include "core/train/retrain.h"
 #include "files.h"
 #include "io/run/checkpoint_rotation.h"
 #include "io/run/origin.h"
@@ -37,6 +39,16 @@ static cream_status on_event(void *self, const cream_event *event, cream_error *
     run->trained = progress_now() - run->trained_from;
   }
   return cream_run_on_event(&run->folder, event, err);
+}
+
+/* The share of the initial weights in the averaged ones falls by a factor of retrain.ema a step. */
+void session_warn_of_average(const cream_retrain_config *config, uint64_t steps) {
+  double kept;
+  if (config->ema > 0 && cream_retrain_average_is_young(config, (double)steps, &kept))
+    fprintf(stderr,
+            "retrain.ema: after %.0f steps, %.0f %% of the averaged weights will still be the initial ones; "
+            "for so short a training, set it to %.3g\n",
+            (double)steps, 100 * kept, fmax(1 - 10 / (double)steps, 0));
 }
 
 /* A checkpoint knows how: the file may be gone. */

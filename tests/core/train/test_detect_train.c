@@ -194,6 +194,7 @@ static void test_learns(void **state) {
   cream_config config = settings();
   config.retrain.epochs = 25;
   config.retrain.eval_every = 25;
+  config.retrain.ema = 0.9;
   job *j = new_job(&config, CREAM_DETECT_LITE, 2);
   run_job(j);
   if (j->status) fail_msg("%s", j->err.text);
@@ -202,6 +203,9 @@ static void test_learns(void **state) {
   const cream_retrain_choice choice = cream_retrain_chosen(j->retrain);
   assert_true(choice.evaluated && choice.heldout[choice.kind].detector);
   assert_true(choice.heldout[choice.kind].count == HELDOUT);
+  for (int kind = 0; kind < CREAM_RETRAIN_KINDS; kind++)
+    if (!(choice.heldout[kind].top5 > 0.4))
+      fail_msg("AP50 of weights %d is %g", kind, choice.heldout[kind].top5);
   free_job(j);
 }
 

@@ -88,6 +88,15 @@ expect 3 detect predict --run whole one.png broken.png
 contains err '^broken.png: '
 contains err '1 of 2 images could not be used$'
 
+expect 0 detect export --run whole --out whole.onnx
+contains out '^whole.onnx: ONNX opset 17, input \[batch,3,64,64\], boxes \[batch,774,4\], scores \[batch,774,2\]$'
+[ -s whole.onnx ] || fail "no model was exported"
+
+expect 0 report whole --json --out page.html
+contains out '"detection": true'
+contains out '"retraining": false'
+contains page.html '<figure id="detection-precision-0">'
+
 # A run as a backbone: its network and its weights.
 expect 0 detect train "${small[@]}" --backbone whole --epochs 1 --set retrain.freeze=backbone --out again
 
