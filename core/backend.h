@@ -212,7 +212,8 @@ struct cream_backend {
   const char *name; /* "cpu", "cpu-plain", ... */
   bool no_data;     /* it stores no values, it only counts memory (core/net/memory.h) */
   size_t memory;    /* bytes of the device's memory; 0: buffers are in the host's memory */
-  size_t largest;   /* bytes of the largest buffer that the device allows; 0: any */
+  size_t largest;   /* bytes of the largest buffer that the device has without effort; 0: any */
+  size_t limit;     /* bytes of the largest buffer at all, where that is more; 0: `largest` */
   bool shared;      /* the device's memory is a part of the host's */
 
   CREAM_REQUIRED_OPS(CREAM_OP_SLOT)

@@ -80,7 +80,7 @@ typedef struct cream_device_options {
   bool plain;        /* the CPU's plain kernels */
   cream_exact exact; /* of the CPU's kernels */
   /* Parameters of the device's products, as `tune` returns them, in place of the defaults; NULL: none.
-   * `parameters_name` is their file, for messages. */
+   * `parameters_name` is their file, for messages. Without any, those that `keep` stored are used. */
   const char *parameters, *parameters_name;
   bool half;    /* activations are stored in half precision */
   bool profile; /* kernels are timed (`times`) */
@@ -103,17 +103,20 @@ typedef struct cream_device_stats {
 typedef struct cream_device_time {
   char kernel[64];
   uint64_t calls;
-  double seconds; /* on the device */
+  double seconds, longest; /* on the device: of all calls, and of the longest */
 } cream_device_time;
+
+/* Displays and drivers end kernels that run longer: Windows and NVIDIA's driver after 2 s, others later. */
+#define CREAM_DEVICE_WATCHDOG 2.0
 
 /* Returns the next image batch if it is ready, else NULL. The pixels do not change until they have been
  * given to upload_pixels or another function is set. */
 typedef const uint8_t *cream_device_next(void *context, size_t *bytes);
 
-/* A 1x1 convolution of `rows` pixels. */
-typedef struct cream_device_product {
-  int rows, cin, cout;
-} cream_device_product;
+/* A convolution of a network on [n, side, side, cin]; depthwise where cout is 0. */
+typedef struct cream_device_conv {
+  int n, side, cin, cout, kernel, stride;
+} cream_device_conv;
 
 /* Gets one line of text. */
 typedef void cream_device_log(void *context, const char *line);
@@ -159,11 +162,14 @@ typedef struct cream_driver {
   /* Announces a training before its first batch is read: `next` is called when the host is about to wait, so
    * that the next batch is copied while the device works. NULL ends that. */
   void (*prefetch)(cream_backend *, cream_device_next *next, void *context);
-  /* Measures the products of `count` convolutions, forward and backward, with the default parameters and the
-   * first `sets` of a handful of others; *best, freed by the caller, is the fastest set as
-   * cream_device_options.parameters takes it. `log` gets a line for each set. */
-  cream_status (*tune)(cream_backend *, const cream_device_product *, int count, int sets, char **best,
+  /* Measures `count` convolutions, forward and backward, with the default parameters and the first `sets` of a
+   * handful of others of each kind; *best, freed by the caller, are the fastest as cream_device_options.parameters
+   * takes them. `log` gets a line for each set. */
+  cream_status (*tune)(cream_backend *, const cream_device_conv *, int count, int sets, char **best,
                        cream_device_log *log, void *context, cream_error *);
+  /* Lets the device be opened with these parameters from now on, where no others are given; *where, a static text,
+   * says where they are kept. */
+  cream_status (*keep)(cream_backend *, const char *parameters, const char **where, cream_error *);
 } cream_driver;
 
 #endif

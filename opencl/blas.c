@@ -3,6 +3,7 @@
 #include "error.h"
 #include "launch.h"
 #include "queue.h"
+#include "tiling.h"
 
 #include <clblast_c.h>
 #include <pthread.h>
@@ -127,10 +128,10 @@ void ocl_blas_end(ocl_runtime *ocl) {
 /* ---- products -------------------------------------------------------------------------------------- */
 
 static void run_own(ocl_runtime *ocl, const product *p) {
-  enum { TILE = 8 };
+  enum { ACROSS = 8, ALONG = 4 };
   const ocl_matrix *a = &p->a, *b = &p->b, *c = &p->c;
-  ocl_size groups = {ocl_groups((size_t)p->m, TILE), ocl_groups((size_t)p->n, TILE), (size_t)p->batch};
-  ocl_run_gemm_own(ocl, groups, (ocl_size){TILE, TILE, 1}, p->m, p->n, p->k, p->alpha, a->at, a->ld,
+  ocl_size groups = {ocl_groups((size_t)p->m, ACROSS), ocl_groups((size_t)p->n, ALONG), (size_t)p->batch};
+  ocl_run_gemm_own(ocl, groups, (ocl_size){ACROSS, ALONG, 1}, p->m, p->n, p->k, p->alpha, a->at, a->ld,
                    a->stride, a->transposed, b->at, b->ld, b->stride, b->transposed, p->beta, c->at, c->ld,
                    c->stride);
 }
@@ -210,20 +211,10 @@ const char *ocl_blas_override(ocl_runtime *ocl, const char *line) {
   return code ? "CLBlast refuses this line: the kernel is unknown, or parameters are missing" : NULL;
 }
 
-static cream_status load(ocl_runtime *ocl, const cream_device_options *options, cream_error *err) {
-  const char *at = options->parameters;
-  for (int number = 1; *at; number++) {
-    size_t length = strcspn(at, "\n");
-    char line[512];
-    snprintf(line, sizeof line, "%.*s", (int)(length < sizeof line ? length : sizeof line), at);
-    const char *problem = NULL;
-    if (line[0] != '#' && strspn(line, " \t\r") != strlen(line)) problem = ocl_blas_override(ocl, line);
-    if (problem)
-      return cream_fail(err, CREAM_BAD_CONFIG, "%s:%d: %s; `cream bench --tune` writes such a file",
-                        options->parameters_name, number, problem);
-    at += length + (at[length] == '\n');
-  }
-  return CREAM_OK;
+/* Lines of our own kernels begin with "own" (tiling.h). */
+static const char *read_line(void *context, const char *line) {
+  const char *word = line + strspn(line, " \t");
+  return strncmp(word, "own", 3) == 0 && strchr(" \t", word[3]) ? NULL : ocl_blas_override(context, line);
 }
 
 cream_status ocl_blas_init(ocl_runtime *ocl, const cream_device_options *options, cream_error *err) {
@@ -241,10 +232,8 @@ cream_status ocl_blas_init(ocl_runtime *ocl, const cream_device_options *options
   if (ocl->own_blas) return CREAM_OK;
   char line[64];
   snprintf(line, sizeof line, "GemmRoutine XGEMM_MIN_INDIRECT_SIZE=%d", ALWAYS_DIRECT);
-  if (options->parameters) {
-    cream_status status = load(ocl, options, err);
-    if (status) return status;
-  }
+  cream_status status = ocl_parameters_each(options, read_line, ocl, err);
+  if (status) return status;
   const char *problem = ocl_blas_override(ocl, line);
   if (!problem) return CREAM_OK;
   return cream_fail(

@@ -15,7 +15,7 @@ ocl_chunks ocl_chunks_of(const cream_tensor *t, int line) {
 }
 
 ocl_size ocl_chunk_items(const ocl_runtime *ocl) {
-  return ocl->info.cpu ? (ocl_size){1, 1, 1} : (ocl_size){4, 16, 1};
+  return (ocl_size){(size_t)ocl->tiling.across, (size_t)ocl->tiling.along, 1};
 }
 
 ocl_size ocl_chunk_groups(const ocl_runtime *ocl, int c, int chunks) {

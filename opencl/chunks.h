@@ -22,9 +22,6 @@ enum {
 /* Elements of OCL_PARTIAL at least, for sums over few groups (ops_detect.c). */
 enum { OCL_LEAST_PARTIAL = 1024 };
 
-/* Sizes that the kernels are written for (kernels/common.cl, product.cl). */
-enum { OCL_FLAT = 64, OCL_TILE = 64 };
-
 /* Channels that a work-item takes. */
 static inline int ocl_lanes(const ocl_runtime *ocl) {
   return ocl->info.lanes;
@@ -65,10 +62,5 @@ ocl_chunks ocl_chunks_of(const cream_tensor *, int line);
 /* Work-groups, all along x, and items of a CHUNKED kernel. */
 ocl_size ocl_chunk_groups(const ocl_runtime *, int c, int chunks);
 ocl_size ocl_chunk_items(const ocl_runtime *);
-/* Work-groups and items of a FLAT kernel. */
-static inline ocl_size ocl_flat_groups(size_t items) {
-  return (ocl_size){ocl_groups(items, OCL_FLAT), 1, 1};
-}
-#define OCL_FLAT_ITEMS ((ocl_size){OCL_FLAT, 1, 1})
 
 #endif

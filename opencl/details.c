@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tiling.h"
+
 enum { LINE = 200 };
 
 /* A parameter of clGetDeviceInfo in OpenCL 1.2, and the size of its value. */
@@ -121,6 +123,10 @@ void ocl_details(cream_backend *backend, cream_device_log *log, void *context) {
       line, sizeof line, "in use: kernels for %s, %d floats an item, work-groups up to %d, products by %s%s",
       ocl->info.cpu ? "CPUs" : "GPUs", ocl->info.lanes, ocl->info.max_group,
       ocl->info.blas ? "CLBlast" : "own kernels", ocl->info.half ? ", activations in half precision" : "");
+  log(context, line);
+  char tiling[LINE - 40];
+  ocl_tiling_write(&ocl->tiling, tiling, sizeof tiling);
+  snprintf(line, sizeof line, "sizes of work-groups and tiles: %s", tiling);
   log(context, line);
   put_kernels(ocl, log, context);
 }

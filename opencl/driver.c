@@ -85,9 +85,14 @@ static void prefetch(cream_backend *backend, cream_device_next *next, void *cont
   module->prefetch(backend, next, context);
 }
 
-static cream_status tune(cream_backend *backend, const cream_device_product *products, int count, int sets,
+static cream_status tune(cream_backend *backend, const cream_device_conv *convs, int count, int sets,
                          char **best, cream_device_log *log, void *context, cream_error *err) {
-  return module->tune(backend, products, count, sets, best, log, context, err);
+  return module->tune(backend, convs, count, sets, best, log, context, err);
+}
+
+static cream_status keep(cream_backend *backend, const char *parameters, const char **where,
+                         cream_error *err) {
+  return module->keep(backend, parameters, where, err);
 }
 
 const cream_driver cream_opencl_driver = {
@@ -103,4 +108,5 @@ const cream_driver cream_opencl_driver = {
     .details = details,
     .prefetch = prefetch,
     .tune = tune,
+    .keep = keep,
 };

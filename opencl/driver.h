@@ -16,7 +16,7 @@ extern const cream_driver cream_opencl_driver;
 
 /* ---- between program and module ------------------------------------------------------------------------ */
 
-enum { CREAM_OPENCL_INTERFACE = 4 };
+enum { CREAM_OPENCL_INTERFACE = 5 };
 
 /* What the module exports as `cream_opencl_module_table`. */
 typedef struct cream_opencl_module {

@@ -52,6 +52,14 @@ typedef struct ocl_size {
   size_t x, y, z; /* 0 counts as 1 */
 } ocl_size;
 
+/* Work-groups and items of a FLAT kernel. */
+static inline ocl_size ocl_flat_groups(const ocl_runtime *ocl, size_t items) {
+  return (ocl_size){ocl_groups(items, (size_t)ocl->tiling.items), 1, 1};
+}
+static inline ocl_size ocl_flat_items(const ocl_runtime *ocl) {
+  return (ocl_size){(size_t)ocl->tiling.items, 1, 1};
+}
+
 /* Queues the kernel called `name`: `groups` work-groups of `local` items in each dimension; 0 in x queue nothing.
  * More than ocl->most_groups become several launches, one after the other along x: each ends before a display's
  * watchdog or a driver's time limit. For the functions of kernels.h alone. */

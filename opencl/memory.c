@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "program.h"
 #include "queue.h"
 #include "stage.h"
 
@@ -12,10 +13,16 @@ enum { SMALL_UPLOAD = 64 << 10 };
 
 /* ---- buffers --------------------------------------------------------------------------------------- */
 
+/* Intel's flag for buffers above CL_DEVICE_MAX_MEM_ALLOC_SIZE (programmers-guide/ALLOCATIONS_GREATER_THAN_4GB.md of
+ * its compute-runtime). */
+#define MEM_ALLOW_UNRESTRICTED_SIZE_INTEL ((cl_mem_flags)1 << 23)
+
 static cl_int create_zeroed(ocl_runtime *ocl, size_t bytes, cl_mem *mem) {
   static const cl_float zero = 0;
   cl_int code;
-  *mem = clCreateBuffer(ocl->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+  cl_mem_flags flags = CL_MEM_READ_WRITE;
+  if (bytes > ocl->about.largest) flags |= MEM_ALLOW_UNRESTRICTED_SIZE_INTEL;
+  *mem = clCreateBuffer(ocl->context, flags, bytes, NULL, &code);
   code = ocl_fault(OCL_FAULT_ALLOC, code);
   if (!code) code = clEnqueueFillBuffer(ocl->queue, *mem, &zero, sizeof zero, 0, bytes, 0, NULL, NULL);
   if (!code) code = clFinish(ocl->queue); /* some drivers allocate only now */
@@ -23,13 +30,23 @@ static cl_int create_zeroed(ocl_runtime *ocl, size_t bytes, cl_mem *mem) {
   return code;
 }
 
+/* From the first such buffer on, kernels and products are those that read buffers of any size: CLBlast's do not. */
+static cream_status prepare_for_large(ocl_runtime *ocl, cream_error *err) {
+  if (ocl->info.large) return CREAM_OK;
+  ocl->info.large = true;
+  ocl->info.blas = false;
+  return ocl_build(ocl, err);
+}
+
 static cream_status allocate(ocl_runtime *ocl, size_t count, cream_buf *out, cream_error *err) {
   size_t bytes = count > SIZE_MAX / 4 ? SIZE_MAX : 4 * count;
-  if (count > INT_MAX || bytes > ocl->about.largest)
+  if (count > INT_MAX || bytes > ocl->base.limit)
     return cream_fail(err, CREAM_FAILED,
                       "the device %s has no buffers of %.2f GB, its largest has %.2f GB; lower the batch or "
                       "the resolution",
-                      ocl->name, (double)bytes / 1e9, (double)ocl->about.largest / 1e9);
+                      ocl->name, (double)bytes / 1e9, (double)ocl->base.limit / 1e9);
+  cream_status status = bytes > ocl->about.largest ? prepare_for_large(ocl, err) : CREAM_OK;
+  if (status) return status;
   ocl_mem *memory = malloc(sizeof *memory);
   if (!memory) return cream_fail_memory(err, sizeof *memory, "a buffer");
   memory->count = count;

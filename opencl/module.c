@@ -61,8 +61,8 @@ static void stats(cream_backend *backend, cream_device_stats *out) {
                               .cached = ocl->cached,
                               .driver_caches = ocl_driver_caches(ocl),
                               .timed = ocl->profile};
-  snprintf(out->device, sizeof out->device, "%s (%s, driver %s)", ocl->about.name, ocl->about.platform,
-           ocl->about.driver);
+  snprintf(out->device, sizeof out->device, "%.127s (%.100s, driver %.100s)%s", ocl->about.name,
+           ocl->about.platform, ocl->about.driver, ocl->kept ? ", with what cream bench --tune kept" : "");
 }
 
 static void prefetch(cream_backend *backend, cream_device_next *next, void *context) {
@@ -86,5 +86,6 @@ const cream_opencl_module cream_opencl_module_table = {
             .details = ocl_details,
             .prefetch = prefetch,
             .tune = ocl_tune,
+            .keep = ocl_keep,
         },
 };

@@ -59,8 +59,8 @@ static void backward_weight(ocl_runtime *ocl, const cream_conv *conv, const crea
   VARIANT(ocl_run_depthwise_backward_weight, conv)
   (ocl, ocl_chunk_groups(ocl, c, chunks * items), ocl_chunk_items(ocl), values, gradients, partial, c, total,
    chunks, lines, ocl_pitch(ocl, c), OCL_GEOMETRY(conv, x, y));
-  ocl_run_depthwise_weight_finish(ocl, ocl_flat_groups((size_t)(c * ocl_taps(conv))), OCL_FLAT_ITEMS, partial,
-                                  conv->dweight, c, ocl_taps(conv), chunks);
+  ocl_run_depthwise_weight_finish(ocl, ocl_flat_groups(ocl, (size_t)(c * ocl_taps(conv))),
+                                  ocl_flat_items(ocl), partial, conv->dweight, c, ocl_taps(conv), chunks);
 }
 
 void ocl_depthwise_backward(ocl_runtime *ocl, const cream_conv *conv, const cream_tensor *x,

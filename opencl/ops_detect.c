@@ -29,7 +29,7 @@ static void weight_gradients(ocl_runtime *ocl, const cream_fuse *fuse, const cre
                             dout, cream_buf_at(partial, (size_t)i * count), OCL_CHUNKS(&k),
                             OCL_FUSION(x, out));
   }
-  ocl_run_detect_weights(ocl, (ocl_size){1, 1, 1}, OCL_FLAT_ITEMS, partial, fuse->weight, fuse->dweight,
+  ocl_run_detect_weights(ocl, (ocl_size){1, 1, 1}, ocl_flat_items(ocl), partial, fuse->weight, fuse->dweight,
                          fuse->n, (int)count);
 }
 
@@ -54,10 +54,10 @@ static void box_loss(cream_backend *backend, const cream_box_loss *terms, cream_
   const int count = (int)entries, chunk = (count + LOSS_GROUPS - 1) / LOSS_GROUPS;
   const int groups = (count + chunk - 1) / chunk;
   cream_buf rows = ocl_scratch(ocl, OCL_PARTIAL, 3 * LOSS_GROUPS);
-  ocl_run_detect_losses(ocl, (ocl_size){(size_t)groups, 1, 1}, OCL_FLAT_ITEMS, logits, deltas, terms->labels,
-                        terms->targets, dlogits, ddeltas, rows, count, classes, chunk, terms->alpha,
-                        terms->gamma, terms->beta, terms->box);
-  ocl_run_detect_loss(ocl, (ocl_size){1, 1, 1}, OCL_FLAT_ITEMS, rows, result, groups, terms->box);
+  ocl_run_detect_losses(ocl, (ocl_size){(size_t)groups, 1, 1}, ocl_flat_items(ocl), logits, deltas,
+                        terms->labels, terms->targets, dlogits, ddeltas, rows, count, classes, chunk,
+                        terms->alpha, terms->gamma, terms->beta, terms->box);
+  ocl_run_detect_loss(ocl, (ocl_size){1, 1, 1}, ocl_flat_items(ocl), rows, result, groups, terms->box);
 }
 
 void ocl_detect_init(cream_backend *backend) {

@@ -8,22 +8,22 @@
 enum { DOT_SHARE = 4096, DOT_GROUPS = 256, MAX_RUNS = 256 };
 
 static ocl_size vector_groups(const ocl_runtime *ocl, size_t count) {
-  return ocl_flat_groups(ocl_groups(count, (size_t)ocl_lanes(ocl)));
+  return ocl_flat_groups(ocl, ocl_groups(count, (size_t)ocl_lanes(ocl)));
 }
 
 static void fill(cream_backend *backend, cream_buf dst, size_t count, float value) {
   ocl_runtime *ocl = ocl_of(backend);
-  ocl_run_flat_fill(ocl, vector_groups(ocl, count), OCL_FLAT_ITEMS, dst, (int)count, value);
+  ocl_run_flat_fill(ocl, vector_groups(ocl, count), ocl_flat_items(ocl), dst, (int)count, value);
 }
 
 static void copy(cream_backend *backend, cream_buf dst, cream_buf src, size_t count) {
   ocl_runtime *ocl = ocl_of(backend);
-  ocl_run_flat_copy(ocl, vector_groups(ocl, count), OCL_FLAT_ITEMS, src, dst, (int)count, 1.0f);
+  ocl_run_flat_copy(ocl, vector_groups(ocl, count), ocl_flat_items(ocl), src, dst, (int)count, 1.0f);
 }
 
 static void axpy(cream_backend *backend, cream_buf y, float alpha, cream_buf x, size_t count) {
   ocl_runtime *ocl = ocl_of(backend);
-  ocl_run_flat_axpy(ocl, vector_groups(ocl, count), OCL_FLAT_ITEMS, x, y, (int)count, alpha);
+  ocl_run_flat_axpy(ocl, vector_groups(ocl, count), ocl_flat_items(ocl), x, y, (int)count, alpha);
 }
 
 static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, cream_buf out) {
@@ -32,11 +32,11 @@ static void dot(cream_backend *backend, cream_buf x, cream_buf y, size_t count, 
   if (groups > DOT_GROUPS) groups = DOT_GROUPS;
   if (groups == 0) groups = 1;
   cream_buf partial = groups > 1 ? ocl_scratch(ocl, OCL_SMALL, groups) : out;
-  ocl_run_flat_dot(ocl, (ocl_size){groups, 1, 1}, OCL_FLAT_ITEMS, x, y, partial, (int)count,
-                   (int)groups * OCL_FLAT);
+  ocl_run_flat_dot(ocl, (ocl_size){groups, 1, 1}, ocl_flat_items(ocl), x, y, partial, (int)count,
+                   (int)groups * ocl->tiling.items);
   if (groups > 1)
-    ocl_run_flat_dot(ocl, (ocl_size){1, 1, 1}, OCL_FLAT_ITEMS, partial, CREAM_NO_BUF, out, (int)groups,
-                     OCL_FLAT);
+    ocl_run_flat_dot(ocl, (ocl_size){1, 1, 1}, ocl_flat_items(ocl), partial, CREAM_NO_BUF, out, (int)groups,
+                     ocl->tiling.items);
 }
 
 /* ---- optimisers ---------------------------------------------------------------------------------------- */
@@ -87,8 +87,8 @@ static void optim_step(cream_backend *backend, const cream_optim *optim, const c
   cream_buf table = ocl_scratch(ocl, OCL_TABLE, MAX_RUNS * sizeof(run) / sizeof(cl_uint));
   if (!cream_buf_present(table)) return;
   ocl_upload_bytes(ocl, table, runs, (size_t)n * sizeof *runs);
-  ocl_run_flat_optim(ocl, ocl_flat_groups(items), OCL_FLAT_ITEMS, table, n, (int)items, blocks->w, blocks->g,
-                     blocks->m, blocks->v, blocks->ema, (int)optim->kind, optim->lr, momentum,
+  ocl_run_flat_optim(ocl, ocl_flat_groups(ocl, items), ocl_flat_items(ocl), table, n, (int)items, blocks->w,
+                     blocks->g, blocks->m, blocks->v, blocks->ema, (int)optim->kind, optim->lr, momentum,
                      optim->weight_decay, (float)(1.0 - optim->alpha), optim->eps,
                      (float)(1.0 - optim->ema_decay), optim->nesterov, correction(momentum, optim->step),
                      correction(optim->alpha, optim->step));

@@ -3,12 +3,16 @@
 #include "memory.h"
 
 /* From MERGED_FROM chunks on, sums of MERGED chunks each are made first, by as many items as there are sums: the
- * second step has few work-groups, one for COLUMNS channels. */
-enum { COLUMNS = 16, LANES = 16, MERGED = 64, MERGED_FROM = 256 };
-#define FINISH_ITEMS ((ocl_size){COLUMNS, LANES, 1})
+ * second step has few work-groups, one for a few channels. */
+enum { MERGED = 64, MERGED_FROM = 256 };
 
-static ocl_size finish_groups(int c) {
-  return (ocl_size){ocl_groups((size_t)c, COLUMNS), 1, 1};
+static ocl_size finish_items(const ocl_runtime *ocl) {
+  return (ocl_size){(size_t)ocl->tiling.columns, (size_t)ocl->tiling.over, 1};
+}
+
+/* Work-groups for `columns` items along x. */
+static ocl_size finish_groups(const ocl_runtime *ocl, size_t columns) {
+  return (ocl_size){ocl_groups(columns, (size_t)ocl->tiling.columns), 1, 1};
 }
 
 size_t ocl_merged_size(int c, int chunks) {
@@ -22,21 +26,21 @@ void ocl_norm_forward(ocl_runtime *ocl, const cream_bn *bn, cream_bn_mode mode, 
   if (chunks >= MERGED_FROM) {
     cream_buf merged = ocl_scratch(ocl, OCL_MERGED, ocl_merged_size(y->c, chunks));
     size_t items = ocl_groups((size_t)chunks, MERGED) * (size_t)y->c;
-    ocl_run_norm_merge(ocl, ocl_flat_groups(items), OCL_FLAT_ITEMS, partial, merged, y->c, (int)items, chunks,
-                       MERGED, parts, span, rows);
+    ocl_run_norm_merge(ocl, ocl_flat_groups(ocl, items), ocl_flat_items(ocl), partial, merged, y->c,
+                       (int)items, chunks, MERGED, parts, span, rows);
     partial = merged;
     block = MERGED;
   }
-  ocl_run_norm_forward(ocl, finish_groups(y->c), FINISH_ITEMS, partial, bn->gamma, bn->beta, bn->running_mean,
-                       bn->running_var, bn->mean, bn->invstd, bn->scale, bn->shift, y->c, chunks, block,
-                       parts, span, rows, ocl_pixels(y), mode != CREAM_BN_RUNNING, mode == CREAM_BN_TRAIN,
-                       momentum, bn->eps);
+  ocl_run_norm_forward(ocl, finish_groups(ocl, (size_t)y->c), finish_items(ocl), partial, bn->gamma, bn->beta,
+                       bn->running_mean, bn->running_var, bn->mean, bn->invstd, bn->scale, bn->shift, y->c,
+                       chunks, block, parts, span, rows, ocl_pixels(y), mode != CREAM_BN_RUNNING,
+                       mode == CREAM_BN_TRAIN, momentum, bn->eps);
 }
 
 static void sum_rows(ocl_runtime *ocl, cream_buf partial, cream_buf out, int n, int run, int parts, int total,
                      float factor) {
-  ocl_run_norm_sum_parts(ocl, ocl_flat_groups((size_t)n * (size_t)run), OCL_FLAT_ITEMS, partial, out, n * run,
-                         run, parts, total, factor);
+  ocl_run_norm_sum_parts(ocl, ocl_flat_groups(ocl, (size_t)n * (size_t)run), ocl_flat_items(ocl), partial,
+                         out, n * run, run, parts, total, factor);
 }
 
 void ocl_norm_backward(ocl_runtime *ocl, const cream_bn *bn, int c, cream_buf partial, cream_buf gate,
@@ -48,8 +52,9 @@ void ocl_norm_backward(ocl_runtime *ocl, const cream_bn *bn, int c, cream_buf pa
     partial = merged;
     chunks = entries;
   }
-  ocl_run_norm_backward(ocl, finish_groups(c), FINISH_ITEMS, partial, gate, pool, bn->gamma, bn->mean,
-                        bn->invstd, bn->dgamma, bn->dbeta, bn->a, bn->b, bn->c, c, chunks, (float)pixels);
+  ocl_run_norm_backward(ocl, finish_groups(ocl, (size_t)c), finish_items(ocl), partial, gate, pool, bn->gamma,
+                        bn->mean, bn->invstd, bn->dgamma, bn->dbeta, bn->a, bn->b, bn->c, c, chunks,
+                        (float)pixels);
 }
 
 void ocl_sum_parts(ocl_runtime *ocl, cream_buf partial, cream_buf out, int n, int run, int parts,
@@ -58,8 +63,8 @@ void ocl_sum_parts(ocl_runtime *ocl, cream_buf partial, cream_buf out, int n, in
 }
 
 void ocl_bias_backward(ocl_runtime *ocl, const cream_tensor *y, const cream_grad *dy, cream_buf dbias) {
-  ocl_size groups = {ocl_groups((size_t)y->c, (size_t)(COLUMNS * ocl_lanes(ocl))), 1, 1};
-  ocl_run_norm_bias(ocl, groups, FINISH_ITEMS, OCL_TENSOR(y), OCL_GRAD(dy), dbias, y->c, ocl_pixels(y),
+  ocl_size groups = finish_groups(ocl, ocl_groups((size_t)y->c, (size_t)ocl_lanes(ocl)));
+  ocl_run_norm_bias(ocl, groups, finish_items(ocl), OCL_TENSOR(y), OCL_GRAD(dy), dbias, y->c, ocl_pixels(y),
                     ocl_area(y));
 }
 

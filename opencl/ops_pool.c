@@ -24,8 +24,8 @@ static void pool_backward(cream_backend *backend, const cream_tensor *x, cream_b
     ocl_norm_backward(ocl, bn, x->c, partial, CREAM_NO_BUF, CREAM_NO_BUF, k.chunks, ocl_pixels(x));
   }
   int count = x->n * x->c;
-  ocl_run_flat_copy(ocl, ocl_flat_groups(ocl_groups((size_t)count, (size_t)ocl_lanes(ocl))), OCL_FLAT_ITEMS,
-                    dout, pool, count, 1.0f / (float)k.area);
+  ocl_run_flat_copy(ocl, ocl_flat_groups(ocl, ocl_groups((size_t)count, (size_t)ocl_lanes(ocl))),
+                    ocl_flat_items(ocl), dout, pool, count, 1.0f / (float)k.area);
 }
 
 static void add_forward(cream_backend *backend, const cream_tensor *a, const cream_tensor *b,
@@ -38,8 +38,9 @@ static void add_forward(cream_backend *backend, const cream_tensor *a, const cre
 
 static void dropout_gate(cream_backend *backend, cream_buf gate, size_t count, float p, uint64_t seed,
                          uint64_t step) {
+  ocl_runtime *ocl = ocl_of(backend);
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_DROPOUT, step);
-  ocl_run_flat_dropout(ocl_of(backend), ocl_flat_groups(count), OCL_FLAT_ITEMS, gate, (int)count, p,
+  ocl_run_flat_dropout(ocl, ocl_flat_groups(ocl, count), ocl_flat_items(ocl), gate, (int)count, p,
                        (float)(1.0 / (1.0 - p)), seed, rng.counter[2], rng.counter[3]);
 }
 

@@ -5,6 +5,8 @@
 #include "core/base/hash.h"
 #include "error.h"
 #include "program.h"
+#include "queue.h"
+#include "tiling.h"
 
 typedef struct ocl_source {
   const char *name;
@@ -20,6 +22,7 @@ static const ocl_source sources[] = {
 #undef EMBEDDED
 };
 enum { N_SOURCES = sizeof sources / sizeof *sources };
+_Static_assert((int)N_SOURCES <= (int)OCL_MAX_PROGRAMS, "a place for each program");
 
 /* The sources that precede every other one in its program, in this order. */
 static const char *const before[] = {"activation", "optimiser", "common"};
@@ -41,7 +44,7 @@ static bool is_before(const ocl_source *source) {
 /* The kernel's place in the table, taken or free. */
 static ocl_kernel *place_of(ocl_runtime *ocl, const char *name) {
   size_t at = cream_fnv1a(CREAM_FNV1A_START, name, strlen(name)) % OCL_KERNEL_SLOTS;
-  while (ocl->kernels[at].handle && strcmp(ocl->kernels[at].name, name) != 0)
+  while (ocl->kernels[at].name[0] && strcmp(ocl->kernels[at].name, name) != 0)
     at = (at + 1) % OCL_KERNEL_SLOTS;
   return &ocl->kernels[at];
 }
@@ -110,7 +113,45 @@ static cream_status compile(ocl_runtime *ocl, const ocl_source *source, const ch
                     source->name, ocl->name, ocl_code_name(code), code, reason);
 }
 
-static cream_status build(ocl_runtime *ocl, const ocl_source *source, const char *options, cream_error *err) {
+static void options_of(const ocl_runtime *ocl, const ocl_source *source, char *options, size_t size) {
+  char tiling[256];
+  char *text = strndup((const char *)source->text, source->length);
+  ocl_tiling_options(&ocl->tiling, text ? text : "", tiling, sizeof tiling);
+  free(text);
+  snprintf(options, size, "-cl-std=CL1.2 -DCREAM_LANES=%d%s%s%s%s", ocl->info.lanes,
+           ocl->info.half ? " -DCREAM_HALF=1" : "", ocl->info.cpu ? " -DCREAM_CPU=1" : "", tiling,
+           ocl->info.large ? " -cl-intel-greater-than-4GB-buffer-required" : "");
+}
+
+/* The kernels' counts stay. */
+static void end_program(ocl_runtime *ocl, int number) {
+  cl_program program = ocl->programs[number];
+  if (!program) return;
+  for (int i = 0; i < OCL_KERNEL_SLOTS; i++) {
+    cl_program of = NULL;
+    if (!ocl->kernels[i].handle) continue;
+    clGetKernelInfo(ocl->kernels[i].handle, CL_KERNEL_PROGRAM, sizeof of, &of, NULL);
+    if (of != program) continue;
+    clReleaseKernel(ocl->kernels[i].handle);
+    ocl->kernels[i].handle = NULL;
+  }
+  clReleaseProgram(program);
+  ocl->programs[number] = NULL;
+}
+
+void ocl_programs_end(ocl_runtime *ocl) {
+  for (int i = 0; i < N_SOURCES; i++) end_program(ocl, i);
+}
+
+/* Builds a program, unless it was built with the same options. */
+static cream_status build(ocl_runtime *ocl, int number, cream_error *err) {
+  const ocl_source *source = &sources[number];
+  char options[512];
+  options_of(ocl, source, options, sizeof options);
+  const uint64_t hash = cream_fnv1a(CREAM_FNV1A_START, options, strlen(options));
+  if (ocl->programs[number] && ocl->built_with[number] == hash) return CREAM_OK;
+  if (ocl->programs[number]) ocl_wait(ocl); /* its kernels may be queued */
+  end_program(ocl, number);
   const char *texts[N_BEFORE + 1];
   size_t lengths[N_BEFORE + 1];
   for (int i = 0; i <= N_BEFORE; i++) {
@@ -124,8 +165,8 @@ static cream_status build(ocl_runtime *ocl, const ocl_source *source, const char
   cream_status status = CREAM_OK;
   if (!cached) status = compile(ocl, source, texts, lengths, options, &program, err);
   if (status) return status;
-  CREAM_ASSERT(ocl->n_programs < OCL_MAX_PROGRAMS);
-  ocl->programs[ocl->n_programs++] = program;
+  ocl->programs[number] = program;
+  ocl->built_with[number] = hash;
   cl_int code = add_kernels(ocl, program);
   if (code)
     return cream_fail(err, CREAM_FAILED, "the kernels %s.cl cannot be used on %s (%s, %d)", source->name,
@@ -135,12 +176,47 @@ static cream_status build(ocl_runtime *ocl, const ocl_source *source, const char
   return CREAM_OK;
 }
 
-cream_status ocl_build(ocl_runtime *ocl, cream_error *err) {
-  char options[96];
-  snprintf(options, sizeof options, "-cl-std=CL1.2 -DCREAM_LANES=%d%s%s", ocl->info.lanes,
-           ocl->info.half ? " -DCREAM_HALF=1" : "", ocl->info.cpu ? " -DCREAM_CPU=1" : "");
+/* A kernel whose work-groups have more items than its compiler allows for it; NULL: none has. */
+static const ocl_kernel *too_large(const ocl_runtime *ocl, size_t *items, size_t *allowed) {
+  for (int i = 0; i < OCL_KERNEL_SLOTS; i++) {
+    const ocl_kernel *kernel = &ocl->kernels[i];
+    size_t sizes[3] = {0};
+    if (!kernel->handle) continue;
+    if (clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof sizes,
+                                 sizes, NULL) ||
+        clGetKernelWorkGroupInfo(kernel->handle, ocl->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof *allowed,
+                                 allowed, NULL))
+      continue;
+    *items = sizes[0] * sizes[1] * sizes[2];
+    if (*items > *allowed) return kernel;
+  }
+  return NULL;
+}
+
+/* Builds the programs up to the first with a kernel that is too large, which becomes *kernel. */
+static cream_status build_all(ocl_runtime *ocl, const ocl_kernel **kernel, size_t *items, size_t *allowed,
+                              cream_error *err) {
   cream_status status = CREAM_OK;
-  for (int i = 0; i < N_SOURCES && !status; i++)
-    if (!is_before(&sources[i])) status = build(ocl, &sources[i], options, err);
+  *kernel = NULL;
+  for (int i = 0; i < N_SOURCES && !status && !*kernel; i++) {
+    if (is_before(&sources[i])) continue;
+    status = build(ocl, i, err);
+    if (!status) *kernel = too_large(ocl, items, allowed);
+  }
   return status;
+}
+
+cream_status ocl_build(ocl_runtime *ocl, cream_error *err) {
+  const ocl_kernel *kernel;
+  size_t items, allowed;
+  cream_status status = build_all(ocl, &kernel, &items, &allowed, err);
+  if (status || !kernel) return status;
+  ocl->tiling = ocl_tiling_of(ocl, true);
+  status = build_all(ocl, &kernel, &items, &allowed, err);
+  if (status || !kernel) return status;
+  return cream_fail(
+      err, CREAM_FAILED,
+      "the device %s runs work-groups of %zu items of the kernel %s, and it needs %zu; install a "
+      "newer driver, or use --device cpu",
+      ocl->name, allowed, kernel->name, items);
 }

@@ -32,8 +32,10 @@ void ocl_harvest(ocl_runtime *ocl) {
     cl_ulong start = 0, end = 0;
     clGetEventProfilingInfo(timed->event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL);
     clGetEventProfilingInfo(timed->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
+    const cl_ulong taken = end > start ? end - start : 0;
     timed->kernel->calls++;
-    timed->kernel->nanoseconds += end > start ? end - start : 0;
+    timed->kernel->nanoseconds += taken;
+    if (taken > timed->kernel->longest) timed->kernel->longest = taken;
     clReleaseEvent(timed->event);
   }
   ocl->n_timed = 0;
@@ -82,7 +84,8 @@ static void take_time(ocl_kernel *kernel, cream_device_time *times, int room, in
   snprintf(time->kernel, sizeof time->kernel, "%s", kernel->name);
   time->calls = kernel->calls;
   time->seconds = 1e-9 * (double)kernel->nanoseconds;
-  kernel->calls = kernel->nanoseconds = 0;
+  time->longest = 1e-9 * (double)kernel->longest;
+  kernel->calls = kernel->nanoseconds = kernel->longest = 0;
 }
 
 int ocl_times(cream_backend *backend, cream_device_time *times, int room) {

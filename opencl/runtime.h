@@ -5,6 +5,7 @@
  *     runtime.h   types, no functions of their own
  *     error       codes, injected faults, the kept failure
  *     queue       waiting, times of commands
+ *     tiling   sizes of work-groups and tiles
  *     cache, program, launch, kernels.h   compiled kernels, their arguments, one typed function for each
  *     stage, memory, tensor   image batches, buffers and copies, whole tensors
  *     blas        products through CLBlast
@@ -38,8 +39,9 @@
 #include "core/backend.h"
 #include "core/device.h"
 
-/* Every device must offer work-groups and local memory of these sizes. */
-enum { OCL_MAX_GROUP = 256, OCL_MAX_LOCAL_BYTES = 32 << 10 };
+/* Work-groups have at most OCL_MAX_GROUP items, and OCL_SMALL_GROUP where a device or the compiler of its kernels allows
+ * no more; every device must offer these, and local memory of this size. */
+enum { OCL_MAX_GROUP = 256, OCL_SMALL_GROUP = 32, OCL_MAX_LOCAL_BYTES = 32 << 10 };
 /* Work-groups of a launch: NVIDIA's limit in y and z, and how many are launched at once. */
 enum { OCL_MAX_GROUPS_Y = 65535, OCL_MOST_GROUPS = 8192 };
 enum {
@@ -59,7 +61,7 @@ typedef struct ocl_kernel {
   char name[64];
   cl_kernel handle;
   cl_uint args;
-  cl_ulong calls, nanoseconds; /* of timed commands that have ended */
+  cl_ulong calls, nanoseconds, longest; /* of timed commands that have ended; nanoseconds, too */
 } ocl_kernel;
 
 /* A command that is being timed. */
@@ -96,7 +98,24 @@ typedef struct ocl_info {
   int lanes;                    /* floats that an item of the ops' kernels takes: -DCREAM_LANES */
   bool half;                    /* activations are stored as half: kernels are built with -DCREAM_HALF=1 */
   bool blas;                    /* products go through CLBlast */
+  bool large;                   /* kernels are built for buffers of any size (Intel's GPUs) */
 } ocl_info;
+
+/* X(member, name, its value for GPUs, for CPUs, for work-groups of OCL_SMALL_GROUP items); tiling.h */
+#define OCL_TILES(X)                                                                                         \
+  X(tile, TILE, 64, 64, 32)      /* products: rows and columns of a work-group */                            \
+  X(rows, ROWS, 8, 8, 8)         /* ... and rows of an item */                                               \
+  X(depth, DEPTH, 16, 32, 16)    /* ... and steps of the sum that are in local memory at a time */           \
+  X(across, ACROSS, 4, 1, 4)     /* items of a work-group along channels */                                  \
+  X(along, ALONG, 16, 1, 8)      /* ... and along chunks of pixels */                                        \
+  X(strip, STRIP, 4, 4, 4)       /* depthwise: neighbouring pixels of an item */                             \
+  X(items, ITEMS, 64, 64, 32)    /* work-groups of most other kernels */                                     \
+  X(columns, COLUMNS, 16, 16, 8) /* sums over chunks: channels of a work-group */                            \
+  X(over, OVER, 16, 16, 4)       /* ... and items over the chunks of each */
+#define OCL_TILE_MEMBER(member, name, gpu, cpu, small) int member;
+typedef struct ocl_tiling {
+  OCL_TILES(OCL_TILE_MEMBER)
+} ocl_tiling;
 
 typedef struct ocl_runtime {
   cream_backend base;
@@ -105,11 +124,13 @@ typedef struct ocl_runtime {
   cl_context context;
   cl_command_queue queue, transfer; /* transfer: image batches only */
   ocl_info info;
+  ocl_tiling tiling;
   cream_device about;
   const char *name; /* about.name */
 
   cl_program programs[OCL_MAX_PROGRAMS];
-  int n_programs, compiled, cached;
+  uint64_t built_with[OCL_MAX_PROGRAMS]; /* a hash of each program's options */
+  int compiled, cached;
   ocl_kernel kernels[OCL_KERNEL_SLOTS]; /* open addressing by name */
   ocl_kernel products[OCL_ROUTINES];
   cream_buf scratch[OCL_SCRATCHES];
@@ -120,6 +141,7 @@ typedef struct ocl_runtime {
   cream_device_next *next; /* the batch to prefetch; NULL: none is */
   void *next_context;
 
+  bool kept; /* it uses parameters that were kept for the device */
   bool failed, lost;
   cream_error error;
 

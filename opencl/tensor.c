@@ -24,9 +24,8 @@ static cl_int normalise(ocl_runtime *ocl, ocl_stage *stage, const cream_tensor *
   cl_int code = clEnqueueBarrierWithWaitList(ocl->queue, 1, &stage->written, NULL);
   if (code) return code;
   ocl_mem sent = {stage->device, bytes / 4};
-  ocl_run_pixels_normalise(ocl, (ocl_size){ocl_groups(bytes, OCL_MAX_GROUP), 1, 1},
-                           (ocl_size){OCL_MAX_GROUP, 1, 1}, (cream_buf){&sent, 0}, dst->raw, (int)bytes,
-                           dst->c, means, deviations);
+  ocl_run_pixels_normalise(ocl, ocl_flat_groups(ocl, bytes), ocl_flat_items(ocl), (cream_buf){&sent, 0},
+                           dst->raw, (int)bytes, dst->c, means, deviations);
   return ocl->failed ? CL_SUCCESS : clEnqueueMarkerWithWaitList(ocl->queue, 0, NULL, &stage->read);
 }
 

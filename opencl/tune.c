@@ -1,52 +1,95 @@
-/* Tries a handful of parameter sets of CLBlast's direct kernel on given products. */
+/* Tries a handful of sizes of our kernels' tiles, and of CLBlast's parameters, on given convolutions. */
+#include "tune.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "blas.h"
+#include "cache.h"
 #include "error.h"
-#include "tune.h"
+#include "program.h"
+#include "tiling.h"
 
-/* Work-groups of 64 to 256 items; WGD is a multiple of every other tile size. */
-static const char *const candidates[] = {
-    "XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=1 VWND=1 WGD=8",
-    "XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=2 VWND=2 WGD=16",
-    "XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=4 VWND=4 WGD=32",
-    "XgemmDirect KWID=8 MDIMAD=16 MDIMCD=16 NDIMBD=16 NDIMCD=16 PADA=1 PADB=1 VWMD=2 VWND=2 WGD=32",
-    "XgemmDirect KWID=2 MDIMAD=16 MDIMCD=16 NDIMBD=16 NDIMCD=16 PADA=1 PADB=1 VWMD=4 VWND=4 WGD=64",
+/* What a set of parameters is measured on. */
+typedef enum subject { PRODUCTS, DEPTHWISE, BLAS, SUBJECTS } subject;
+
+enum { MAX_CANDIDATES = 8, ROUNDS = 4 };
+
+/* Sets that a device cannot run are left out. Those of CLBlast have work-groups of 64 to 256 items; WGD is a multiple
+ * of every other tile size. */
+static const char *const candidates[SUBJECTS][MAX_CANDIDATES] = {
+    [PRODUCTS] = {"own TILE=32 ROWS=4 DEPTH=16", "own TILE=64 ROWS=4 DEPTH=16", "own TILE=64 ROWS=8 DEPTH=8",
+                  "own TILE=64 ROWS=8 DEPTH=32", "own TILE=32 ROWS=8 DEPTH=32",
+                  "own TILE=128 ROWS=16 DEPTH=16"},
+    [DEPTHWISE] = {"own ACROSS=8 ALONG=8", "own ACROSS=16 ALONG=4", "own STRIP=2", "own STRIP=8",
+                   "own ACROSS=8 ALONG=16", "own ACROSS=4 ALONG=8"},
+    [BLAS] =
+        {"XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=1 VWND=1 WGD=8",
+         "XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=2 VWND=2 WGD=16",
+         "XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=4 VWND=4 WGD=32",
+         "XgemmDirect KWID=8 MDIMAD=16 MDIMCD=16 NDIMBD=16 NDIMCD=16 PADA=1 PADB=1 VWMD=2 VWND=2 WGD=32",
+         "XgemmDirect KWID=2 MDIMAD=16 MDIMCD=16 NDIMBD=16 NDIMCD=16 PADA=1 PADB=1 VWMD=4 VWND=4 WGD=64"},
 };
-enum { N_CANDIDATES = sizeof candidates / sizeof *candidates, ROUNDS = 4 };
+static const char *const titles[SUBJECTS] = {"products by our kernels", "depthwise convolutions",
+                                             "products by CLBlast"};
 
-/* The buffers of the products, of the largest size. */
+/* The buffers of the convolutions, of the largest size. */
 typedef struct operands {
   cream_buf x, y, dx, weight, dweight;
 } operands;
 
-/* The products of a training step. */
-static void run_shape(ocl_runtime *ocl, const cream_device_product *shape, const operands *with) {
-  cream_backend *backend = &ocl->base;
-  const cream_conv conv = {.cin = shape->cin,
-                           .cout = shape->cout,
-                           .kernel = 1,
-                           .stride = 1,
-                           .dilation = 1,
-                           .weight = with->weight,
-                           .dweight = with->dweight};
-  const cream_tensor x = {.n = shape->rows, .h = 1, .w = 1, .c = shape->cin, .raw = with->x};
-  const cream_tensor y = {.n = shape->rows, .h = 1, .w = 1, .c = shape->cout, .raw = with->y};
-  const cream_grad dy = {.kind = CREAM_GRAD_Z, .g = with->y};
-  const cream_sink sink = {.node = &x, .g = with->dx};
+typedef struct tuning {
+  ocl_runtime *ocl;
+  const cream_device_conv *convs;
+  int count, sets;
+  operands with;
+  cream_device_log *log;
+  void *context;
+} tuning;
+
+static bool is_depthwise(const cream_device_conv *conv) {
+  return conv->cout == 0;
+}
+
+static cream_conv conv_of(const cream_device_conv *given, const operands *with) {
+  return (cream_conv){.cin = given->cin,
+                      .cout = is_depthwise(given) ? given->cin : given->cout,
+                      .kernel = given->kernel,
+                      .stride = given->stride,
+                      .dilation = 1,
+                      .pad = given->kernel / 2,
+                      .depthwise = is_depthwise(given),
+                      .weight = with->weight,
+                      .dweight = with->dweight};
+}
+
+static void tensors_of(const cream_device_conv *given, const cream_conv *conv, const operands *with,
+                       cream_tensor *x, cream_tensor *y) {
+  int out = cream_conv_out(conv, given->side);
+  *x = (cream_tensor){.n = given->n, .h = given->side, .w = given->side, .c = conv->cin, .raw = with->x};
+  *y = (cream_tensor){.n = given->n, .h = out, .w = out, .c = conv->cout, .raw = with->y};
+}
+
+/* A convolution of a training step. */
+static void run_conv(const tuning *t, const cream_device_conv *given) {
+  cream_backend *backend = &t->ocl->base;
+  const cream_conv conv = conv_of(given, &t->with);
+  cream_tensor x, y;
+  tensors_of(given, &conv, &t->with, &x, &y);
+  const cream_grad dy = {.kind = CREAM_GRAD_Z, .g = t->with.y};
+  const cream_sink sink = {.node = &x, .g = t->with.dx};
   backend->conv_forward(backend, &conv, &x, NULL, CREAM_BN_RUNNING, 0, &y);
   backend->conv_backward(backend, &conv, &x, &y, &dy, &sink);
 }
 
-/* Seconds of all shapes, the fastest of some rounds; the first one, which compiles, does not count. */
-static cream_status measure(ocl_runtime *ocl, const cream_device_product *shapes, int count,
-                            const operands *with, double *fastest, cream_error *err) {
+/* Seconds of the subject's convolutions, the fastest of some rounds; the first one, which compiles, does not count. */
+static cream_status measure(const tuning *t, subject of, double *fastest, cream_error *err) {
   cream_status status = CREAM_OK;
   for (int round = 0; round <= ROUNDS && !status; round++) {
     double started = ocl_now();
-    for (int i = 0; i < count; i++) run_shape(ocl, &shapes[i], with);
-    status = ocl->base.synchronise(&ocl->base, err);
+    for (int i = 0; i < t->count; i++)
+      if (is_depthwise(&t->convs[i]) == (of == DEPTHWISE)) run_conv(t, &t->convs[i]);
+    status = t->ocl->base.synchronise(&t->ocl->base, err);
     double seconds = ocl_now() - started;
     if (round == 1 || (round > 1 && seconds < *fastest)) *fastest = seconds;
   }
@@ -57,76 +100,110 @@ static size_t larger(size_t a, size_t b) {
   return a > b ? a : b;
 }
 
-static cream_status allocate(cream_backend *backend, const cream_device_product *shapes, int count,
-                             operands *with, cream_error *err) {
-  size_t x = 0, y = 0, weight = 0;
-  for (int i = 0; i < count; i++) {
-    size_t rows = (size_t)shapes[i].rows, cin = (size_t)shapes[i].cin, cout = (size_t)shapes[i].cout;
-    x = larger(x, rows * cin);
-    y = larger(y, rows * cout);
-    weight = larger(weight, cin * cout);
+static size_t elements(const cream_tensor *t) {
+  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
+}
+
+static cream_status allocate(tuning *t, cream_error *err) {
+  cream_backend *backend = &t->ocl->base;
+  size_t most_x = 1, most_y = 1, weight = 1;
+  for (int i = 0; i < t->count; i++) {
+    const cream_conv conv = conv_of(&t->convs[i], &t->with);
+    cream_tensor x, y;
+    tensors_of(&t->convs[i], &conv, &t->with, &x, &y);
+    most_x = larger(most_x, elements(&x));
+    most_y = larger(most_y, elements(&y));
+    weight =
+        larger(weight, (size_t)conv.cout * (size_t)(conv.depthwise ? conv.kernel * conv.kernel : conv.cin));
   }
-  *with = (operands){0};
-  cream_status status = backend->alloc(backend, x, &with->x, err);
-  if (!status) status = backend->alloc(backend, y, &with->y, err);
-  if (!status) status = backend->alloc(backend, x, &with->dx, err);
-  if (!status) status = backend->alloc(backend, weight, &with->weight, err);
-  if (!status) status = backend->alloc(backend, weight, &with->dweight, err);
+  cream_status status = backend->alloc(backend, most_x, &t->with.x, err);
+  if (!status) status = backend->alloc(backend, most_y, &t->with.y, err);
+  if (!status) status = backend->alloc(backend, most_x, &t->with.dx, err);
+  if (!status) status = backend->alloc(backend, weight, &t->with.weight, err);
+  if (!status) status = backend->alloc(backend, weight, &t->with.dweight, err);
   return status;
 }
 
-static void release(cream_backend *backend, const operands *with) {
-  backend->release(backend, with->x);
-  backend->release(backend, with->y);
-  backend->release(backend, with->dx);
-  backend->release(backend, with->weight);
-  backend->release(backend, with->dweight);
+static void release(const tuning *t) {
+  const cream_buf all[] = {t->with.x, t->with.y, t->with.dx, t->with.weight, t->with.dweight};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) t->ocl->base.release(&t->ocl->base, all[i]);
 }
 
-static cream_status try_all(ocl_runtime *ocl, const cream_device_product *shapes, int count, int sets,
-                            const operands *with, int *best, cream_device_log *log, void *context,
-                            cream_error *err) {
-  double least = 0, seconds;
+/* The set for the kernels; *usable: the device runs them. */
+static cream_status apply(const tuning *t, const ocl_tiling *base, subject of, const char *set, bool *usable,
+                          cream_error *err) {
+  ocl_tiling tiling = *base;
+  *usable = true;
+  if (of == BLAS) {
+    const char *problem = set ? ocl_blas_override(t->ocl, set) : NULL;
+    return problem ? cream_fail(err, CREAM_FAILED, "%s: %s", set, problem) : CREAM_OK;
+  }
+  if (set && ocl_tiling_read(t->ocl, &tiling, set)) *usable = false;
+  if (!*usable) return CREAM_OK;
+  const ocl_tiling wanted = t->ocl->tiling = tiling;
+  cream_status status = ocl_build(t->ocl, err);
+  *usable = memcmp(&wanted, &t->ocl->tiling, sizeof wanted) == 0;
+  return status;
+}
+
+static void put(const tuning *t, subject of, double seconds, const char *set) {
   char line[256];
-  cream_status status = measure(ocl, shapes, count, with, &least, err);
-  snprintf(line, sizeof line, "%9.3f ms  CLBlast's own", 1e3 * least);
-  if (!status) log(context, line);
-  for (int i = 0; i < N_CANDIDATES && i < sets && !status; i++) {
-    const char *problem = ocl_blas_override(ocl, candidates[i]);
-    if (problem) return cream_fail(err, CREAM_FAILED, "%s: %s", candidates[i], problem);
-    status = measure(ocl, shapes, count, with, &seconds, err);
+  snprintf(line, sizeof line, "%9.3f ms  %s: %s", 1e3 * seconds, titles[of], set ? set : "as they are");
+  t->log(t->context, line);
+}
+
+/* *best: the number of the fastest set, -1: the parameters that were there. */
+static cream_status try_all(const tuning *t, subject of, int *best, cream_error *err) {
+  const ocl_tiling base = t->ocl->tiling;
+  double least = 0, seconds;
+  bool usable;
+  *best = -1;
+  t->ocl->info.blas = of == BLAS;
+  cream_status status = measure(t, of, &least, err);
+  if (!status) put(t, of, least, NULL);
+  for (int i = 0; i < MAX_CANDIDATES && candidates[of][i] && i < t->sets && !status; i++) {
+    status = apply(t, &base, of, candidates[of][i], &usable, err);
+    if (status || !usable) continue;
+    status = measure(t, of, &seconds, err);
     if (status) break;
-    snprintf(line, sizeof line, "%9.3f ms  %s", 1e3 * seconds, candidates[i]);
-    log(context, line);
+    put(t, of, seconds, candidates[of][i]);
     if (seconds >= least) continue;
     least = seconds;
     *best = i;
   }
+  if (!status) status = apply(t, &base, of, *best >= 0 ? candidates[of][*best] : NULL, &usable, err);
   return status;
 }
 
-cream_status ocl_tune(cream_backend *backend, const cream_device_product *shapes, int count, int sets,
-                      char **best, cream_device_log *log, void *context, cream_error *err) {
-  ocl_runtime *ocl = ocl_of(backend);
-  operands with;
-  int chosen = -1;
-  bool blas = ocl->info.blas;
-  ocl->info.blas = true;
-  cream_status status = allocate(backend, shapes, count, &with, err);
-  if (!status) status = try_all(ocl, shapes, count, sets, &with, &chosen, log, context, err);
-  release(backend, &with);
-  ocl->info.blas = blas;
-  if (status) return status;
-  char *text = NULL;
+static cream_status write_best(const ocl_runtime *ocl, int blas, char **best, cream_error *err) {
+  char tiling[256], *text = NULL;
   size_t size = 0;
   FILE *file = open_memstream(&text, &size);
   if (!file) return cream_fail_memory(err, 256, "the parameters");
-  fprintf(file, "# CLBlast's parameters for %s, driver %s\n", ocl->about.name, ocl->about.driver);
-  fprintf(file, "%s\n", chosen >= 0 ? candidates[chosen] : "# its own are the fastest");
+  ocl_tiling_write(&ocl->tiling, tiling, sizeof tiling);
+  fprintf(file, "# parameters for %s, driver %s\n%s\n", ocl->about.name, ocl->about.driver, tiling);
+  fprintf(file, "%s\n", blas >= 0 ? candidates[BLAS][blas] : "# CLBlast's own are the fastest");
   if (fclose(file)) {
     free(text);
     return cream_fail_memory(err, 256, "the parameters");
   }
   *best = text;
   return CREAM_OK;
+}
+
+cream_status ocl_tune(cream_backend *backend, const cream_device_conv *convs, int count, int sets,
+                      char **best, cream_device_log *log, void *context, cream_error *err) {
+  ocl_runtime *ocl = ocl_of(backend);
+  tuning t = {.ocl = ocl, .convs = convs, .count = count, .sets = sets, .log = log, .context = context};
+  int chosen = -1;
+  const bool blas = ocl->info.blas;
+  cream_status status = allocate(&t, err);
+  for (int of = 0; of < SUBJECTS && !status; of++) status = try_all(&t, (subject)of, &chosen, err);
+  release(&t);
+  ocl->info.blas = blas;
+  return status ? status : write_best(ocl, chosen, best, err);
+}
+
+cream_status ocl_keep(cream_backend *backend, const char *parameters, const char **where, cream_error *err) {
+  return ocl_kept_write(ocl_of(backend), parameters, where, err);
 }

@@ -61,7 +61,8 @@ static const cream_rank_config rank_defaults = {.paths = 30,
                                                 .buckets = 5,
                                                 .recalibrate = 20,
                                                 .epochs = 30,
-                                                .resamples = 2000};
+                                                .resamples = 2000,
+                                                .repeats = 10};
 
 static const cream_augment_config augment_defaults = {
     .enabled = true,

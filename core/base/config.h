@@ -19,6 +19,7 @@ typedef enum cream_teacher {
   CREAM_TEACHER_META,
   CREAM_TEACHER_TOP1,
   CREAM_TEACHER_RANDOM,
+  CREAM_TEACHER_LARGEST, /* the path with the most FLOPs inside the limits, for all paths */
   CREAM_TEACHER_NONE,
   CREAM_TEACHER_COUNT
 } cream_teacher;
@@ -147,7 +148,9 @@ typedef struct cream_search_config {
   struct {
     int paths; /* drawn for every batch, beside the largest and the smallest */
   } sandwich;
-  int recalibrate; /* batches that recompute batch-norm statistics before the final selection */
+  int recalibrate;   /* batches that recompute batch-norm statistics before the final selection */
+  int snapshots;     /* epochs between copies of the supernet that are stored; 0: none */
+  char oracle[1024]; /* file of a table of trained paths that shows the regret of the choice; "": none */
   cream_external_config external;
 } cream_search_config;
 
@@ -170,6 +173,8 @@ typedef struct cream_rank_config {
   int resamples;     /* of the bootstrap */
   int jobs;          /* parallel processes; 0: one for each thread */
   char table[1024];  /* file of trained paths, which several rankings may share; "": in the run folder */
+  char truth[1024];  /* file of a table (io/run/truth.h) whose paths are ranked; "": none, paths are drawn */
+  int repeats;       /* paths of a table that are trained a second time, with another seed */
 } cream_rank_config;
 
 /* Training of one network (docs/method.md, section 3). */

@@ -26,6 +26,8 @@ typedef enum cream_rng_purpose {
   CREAM_RNG_BUDGET,    /* which budget a step trains for */
   CREAM_RNG_EVOLUTION, /* an evolution's first paths (step 0), the children of its generations, its images */
   CREAM_RNG_CALIBRATION, /* training images of a calibration */
+  CREAM_RNG_SIGNS,       /* signs of a sign-flip test; step = draw */
+  CREAM_RNG_POWER,       /* simulated results of a study; step = simulation */
 } cream_rng_purpose;
 
 typedef struct cream_rng {

@@ -61,7 +61,7 @@ static int ascending(const void *a, const void *b) {
   return sign(*(const double *)a, *(const double *)b);
 }
 
-static double quantile(const double *sorted, size_t n, double share) {
+double cream_quantile(const double *sorted, size_t n, double share) {
   double at = share * (double)(n - 1);
   size_t below = (size_t)at;
   if (below + 1 >= n) return sorted[n - 1];
@@ -88,8 +88,8 @@ cream_status cream_bootstrap_interval(const cream_bootstrap *bootstrap, cream_st
   }
   qsort(values, defined, sizeof *values, ascending);
   if (defined) {
-    interval->low = quantile(values, defined, (1 - bootstrap->level) / 2);
-    interval->high = quantile(values, defined, (1 + bootstrap->level) / 2);
+    interval->low = cream_quantile(values, defined, (1 - bootstrap->level) / 2);
+    interval->high = cream_quantile(values, defined, (1 + bootstrap->level) / 2);
   }
   free(values);
   return CREAM_OK;
@@ -127,7 +127,7 @@ static double beta_share(double a, double b, double x, double rest) {
   return 1 - scale * beta_fraction(b, a, rest) / b;
 }
 
-static double student_p(double t, double freedom) {
+double cream_student_p(double t, double freedom) {
   double sum = freedom + t * t;
   return beta_share(freedom / 2, 0.5, freedom / sum, t * t / sum);
 }
@@ -167,19 +167,24 @@ static double settled(const double *difference, size_t i, double noise) {
   return difference[i];
 }
 
-cream_paired cream_paired_test(const double *x, const double *y, size_t n) {
+double cream_differences(const double *x, const double *y, size_t n, double *difference) {
+  double noise = 0;
   CREAM_ASSERT(n <= CREAM_MAX_PAIRS);
-  double difference[CREAM_MAX_PAIRS] = {0}, noise = 0;
   for (size_t i = 0; i < n; i++) noise = fmax(noise, 1e-9 * fmax(fabs(x[i]), fabs(y[i])));
   for (size_t i = 0; i < n; i++) {
     difference[i] = x[i] - y[i];
     difference[i] = settled(difference, i, noise);
   }
+  return noise;
+}
+
+cream_paired cream_paired_test(const double *x, const double *y, size_t n) {
+  double difference[CREAM_MAX_PAIRS] = {0}, noise = cream_differences(x, y, n, difference);
   cream_paired paired = {cream_mean(difference, n), NAN, NAN, signed_rank_p(difference, n)};
   double deviation = cream_deviation(difference, n);
   if (deviation > noise) {
     paired.t = paired.difference / (deviation / sqrt((double)n));
-    paired.p = student_p(paired.t, (double)n - 1);
+    paired.p = cream_student_p(paired.t, (double)n - 1);
   }
   return paired;
 }

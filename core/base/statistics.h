@@ -24,6 +24,9 @@ typedef struct cream_interval {
   double value, low, high;
 } cream_interval;
 
+/* What lies below a share of sorted values, linear between order statistics. */
+double cream_quantile(const double *sorted, size_t n, double share);
+
 typedef struct cream_bootstrap {
   int resamples;
   double level; /* 0.95 */
@@ -45,8 +48,11 @@ typedef struct cream_paired {
   double wilcoxon;   /* p of the exact signed-rank test; pairs without a difference are skipped */
 } cream_paired;
 
-/* n up to CREAM_MAX_PAIRS. Differences count as equal within 1e-9 of the largest of x and y, because
- * percentages are rounded. */
+/* difference[n] = x - y, n up to CREAM_MAX_PAIRS. Differences count as equal within 1e-9 of the largest of x and y,
+ * because percentages are rounded; returns that. */
+double cream_differences(const double *x, const double *y, size_t n, double *difference);
+/* Both sides of Student's t distribution beyond t. */
+double cream_student_p(double t, double freedom);
 cream_paired cream_paired_test(const double *x, const double *y, size_t n);
 
 #endif

@@ -5,7 +5,7 @@
  *
  * This is the interface to whatever carries the messages: `io/cluster/` implements it with MPI, tests/core/cluster with
  * threads. Messages between two ranks arrive in the order of their calls. All functions are called by one thread of each
- * rank, and by all ranks in the same order. A failure ends the run of every rank: one that has failed calls no function any
+ * rank, and by all ranks in the same order, but for `take`. A failure ends the run of every rank: one that has failed calls no function any
  * more, and the carrier ends those that wait for it (an error line names rank, host and cause).
  */
 #ifndef CREAM_CORE_CLUSTER_H
@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/status.h"
 
@@ -22,20 +23,21 @@ typedef struct cream_cluster {
   int rank, size; /* size: a power of two */
   void *self;
   /* Begins the sum of values[0..count) over all ranks and returns; the tree is that of recursive halving: ranks that
-   * differ in bit 0 first, then in bit 1, and so on. Sums are carried out in the order in which they were begun, while the
-   * caller computes. `values` belongs to the cluster until sum_wait. half: values travel in half precision (they are
-   * added in float); the result is then the same on all ranks, but another one. */
+   * differ in bit 0 first, then in bit 1, and so on. What was begun is carried out in that order, while the caller
+   * computes. `values` belongs to the cluster until `wait`. half: values travel in half precision (they are added in
+   * float); the result is then the same on all ranks, but another one. */
   cream_status (*sum_begin)(struct cream_cluster *, float *values, size_t count, bool half, cream_error *);
-  /* Waits for all sums that were begun; every rank then has the same bytes. */
-  cream_status (*sum_wait)(struct cream_cluster *, cream_error *);
+  /* Begins a gather: every rank gets the `size` bytes of every rank, in the order of ranks: all[size * ranks]. `own`,
+   * which is not in `all`, and `all` belong to the cluster until `wait`. */
+  cream_status (*gather_begin)(struct cream_cluster *, const void *own, size_t size, void *all,
+                               cream_error *);
+  /* Waits for everything that was begun; every rank then has the same bytes. */
+  cream_status (*wait)(struct cream_cluster *, cream_error *);
   /* Every rank gets rank 0's bytes. */
   cream_status (*broadcast)(struct cream_cluster *, void *bytes, size_t size, cream_error *);
-  /* Every rank gets the `size` bytes of every rank, in the order of ranks: all[size * ranks]. `own` is not in `all`. */
-  cream_status (*gather)(struct cream_cluster *, const void *own, size_t size, void *all, cream_error *);
-  /* One message between two ranks, for jobs; both return when it has arrived. */
-  cream_status (*send)(struct cream_cluster *, int to, const void *bytes, size_t size, cream_error *);
-  /* from: a rank, or -1: the first message of any rank. *from: whose it was. */
-  cream_status (*receive)(struct cream_cluster *, int *from, void *bytes, size_t size, cream_error *);
+  /* Hands out jobs: 0, 1, 2 and so on, each to one rank, in the order in which ranks ask, so that a slow one does not
+   * hold the others up. Ranks do not wait for each other here, and may ask different numbers of times. */
+  cream_status (*take)(struct cream_cluster *, uint64_t *number, cream_error *);
   double waited; /* seconds that the caller has waited for other ranks, in all */
 } cream_cluster;
 
@@ -48,6 +50,13 @@ static inline int cream_cluster_size(const cream_cluster *cluster) {
 }
 static inline int cream_cluster_rank(const cream_cluster *cluster) {
   return cluster ? cluster->rank : 0;
+}
+
+/* A gather that is waited for. */
+static inline cream_status cream_cluster_gather(cream_cluster *cluster, const void *own, size_t size,
+                                                void *all, cream_error *err) {
+  cream_status status = cluster->gather_begin(cluster, own, size, all, err);
+  return status ? status : cluster->wait(cluster, err);
 }
 
 #endif

@@ -58,32 +58,42 @@ void cream_parts_destroy(cream_parts *parts) {
 }
 
 void cream_parts_begin(cream_parts *parts) {
-  parts->packed = parts->begun = 0;
+  parts->packed = parts->begun = parts->expected = 0;
   parts->n_pieces = 0;
   parts->status = CREAM_OK;
 }
 
-/* Hands what was packed since the last time to the cluster. */
+/* Hands what was packed since the last time to the cluster: a block can have more than a bucket. */
 static void flush(cream_parts *parts, bool half) {
-  const size_t count = parts->packed - parts->begun;
-  if (parts->status || count == 0) return;
-  parts->status =
-      parts->cluster->sum_begin(parts->cluster, parts->host + parts->begun, count, half, &parts->error);
-  parts->begun = parts->packed;
+  while (!parts->status && parts->begun < parts->packed) {
+    const size_t left = parts->packed - parts->begun;
+    const size_t count = left < CREAM_PARTS_BUCKET ? left : CREAM_PARTS_BUCKET;
+    parts->status =
+        parts->cluster->sum_begin(parts->cluster, parts->host + parts->begun, count, half, &parts->error);
+    parts->begun += count;
+  }
+}
+
+/* Elements that set off together now. */
+static size_t bucket(const cream_parts *parts) {
+  const size_t left = parts->expected > parts->packed ? parts->expected - parts->packed : 0;
+  if (!parts->expected || left > CREAM_PARTS_BUCKET) return CREAM_PARTS_BUCKET;
+  return left > CREAM_PARTS_LEAST ? left : CREAM_PARTS_LEAST;
 }
 
 /* Sends the sum over the own parts. */
 static void pack(cream_parts *parts, cream_buf values, size_t at, size_t count, bool exact) {
   if (parts->status) return;
   CREAM_ASSERT(parts->n_pieces < parts->capacity && parts->packed + count <= parts->room);
-  if (exact) flush(parts, parts->half);
+  exact = exact && parts->half; /* or all values are */
+  if (exact) flush(parts, true);
   parts->status =
       parts->backend->download(parts->backend, parts->host + parts->packed, values, count, &parts->error);
   parts->pieces[parts->n_pieces++] = (cream_parts_piece){values, at, count};
   parts->packed += count;
   if (exact)
     flush(parts, false);
-  else if (parts->packed - parts->begun >= CREAM_PARTS_BUCKET)
+  else if (parts->packed - parts->begun >= bucket(parts))
     flush(parts, parts->half);
 }
 
@@ -112,7 +122,7 @@ void cream_parts_add(cream_parts *parts, int part, cream_buf values, size_t at, 
 cream_status cream_parts_end(cream_parts *parts, cream_error *err) {
   if (alone(parts)) return CREAM_OK;
   flush(parts, parts->half);
-  if (!parts->status) parts->status = parts->cluster->sum_wait(parts->cluster, &parts->error);
+  if (!parts->status) parts->status = parts->cluster->wait(parts->cluster, &parts->error);
   if (parts->status) {
     if (err) *err = parts->error;
     return parts->status;

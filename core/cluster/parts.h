@@ -5,7 +5,8 @@
  *
  *     cream_parts_begin
  *     cream_parts_add for every own part and every run of values; those of the last own part set off on the network at
- *       once, in buckets, while the caller computes further ones
+ *       once, in buckets, while the caller computes further ones. Where cream_parts_expect has said how many there will
+ *       be, a bucket has at most half of what is left: little is left to set off after the last value
  *     cream_parts_end: `mean` holds the sums, divided by the number of parts
  */
 #ifndef CREAM_CORE_PARTS_H
@@ -17,7 +18,8 @@
 enum {
   CREAM_MAX_PARTS = 65536,
   CREAM_PARTS_LEVELS = 16,
-  CREAM_PARTS_BUCKET = 1 << 18 /* elements that set off together: 1 MB */
+  CREAM_PARTS_BUCKET = 1 << 18, /* elements that set off together: 1 MB */
+  CREAM_PARTS_LEAST = 1 << 12   /* of the last ones: 16 KB */
 };
 
 /* Values of the last own part that were added: `values` on the device, [at, at + count) of the sums. */
@@ -36,6 +38,7 @@ typedef struct cream_parts {
   cream_buf mean;                        /* [room]; the memory of partial[0] */
   float *host;                           /* [room], in the order in which pieces were added */
   size_t packed, begun;                  /* elements of `host`: written, and handed to the cluster */
+  size_t expected;                       /* elements that will be packed; 0: not known */
   cream_parts_piece *pieces;             /* [capacity] */
   int n_pieces, capacity;
   cream_status status; /* the first failure since cream_parts_begin */
@@ -58,6 +61,10 @@ cream_status cream_parts_init(cream_parts *, cream_backend *, cream_cluster *, i
 void cream_parts_destroy(cream_parts *);
 
 void cream_parts_begin(cream_parts *);
+/* Values that the last own part will have, of a step that has begun; all ranks say the same. */
+static inline void cream_parts_expect(cream_parts *parts, size_t count) {
+  parts->expected = count;
+}
 /* Adds values [at, at + count) of own part `part` (from 0), which `values` points to; it overwrites them. exact: they travel
  * in single precision in any case. Failures are returned by cream_parts_end. */
 void cream_parts_add(cream_parts *, int part, cream_buf values, size_t at, size_t count, bool exact);

@@ -1,13 +1,13 @@
 /* How long a step takes on several nodes, from what one of them has measured, with one rank on each node:
  *
  *     step     = own parts * part + rest + waited
- *     waited   = max(exchange - overlap, tail) + gather
- *     exchange = 2 (R - 1) / R * gradient / bandwidth + 2 log2 R * sums * latency
+ *     waited   = max(exchange - overlap, tail) + decisions
+ *     exchange = (2 (R - 1) / R * gradient + (R - 1) / R * parts * statistics) / bandwidth + 2 log2 R * sums * latency
  *
- * The gradient sets off in sums of 1 MB (CREAM_PARTS_BUCKET) while the last own part computes the rest of it. The tail
- * is what can set off only at its end: half of such a sum on average, and the results. The gather is that of the
- * statistics of all parts, and of whether a rank was asked to stop. What sums take of the processors, and nodes that
- * wait for a slower one, are not in it.
+ * The gradient sets off in sums of 1 MB (CREAM_PARTS_BUCKET) or less while the last own part computes the rest of it, and
+ * the statistics before it. The tail is what can set off only at its end: a sum of 16 KB (CREAM_PARTS_LEAST), in which
+ * the results are. The decisions are whether a rank was asked to stop and whether a checkpoint is due. What sums take of
+ * the processors, and nodes that wait for a slower one, are not in it.
  */
 #ifndef CREAM_CORE_PLAN_H
 #define CREAM_CORE_PLAN_H
@@ -24,7 +24,7 @@ typedef struct cream_plan_node {
 } cream_plan_node;
 
 typedef struct cream_plan_network {
-  double bandwidth; /* bytes a second that a node sends while it receives as many */
+  double bandwidth; /* bytes of messages a second that a node sends while it receives as many */
   double latency;   /* seconds of a message */
 } cream_plan_network;
 

@@ -20,10 +20,15 @@ static size_t kept_of(const net_block_size *size, bool frozen) {
   return frozen ? size->out + size->vectors : size->train;
 }
 
+/* Elements that a buffer may have. */
+static size_t most_elements(const cream_net *net) {
+  return net->backend->largest ? net->backend->largest / 4 : SIZE_MAX;
+}
+
 /* Adds the activations of one step to the last part, or to a new one where they would make it larger than a buffer
  * may be. Those of frozen steps overwrite each other. */
 static void plan_part(cream_net *net, int step, size_t size, bool frozen) {
-  const size_t most = net->backend->largest ? net->backend->largest / 4 : SIZE_MAX;
+  const size_t most = most_elements(net);
   if (!net->options.train) return;
   net_part *last = net->n_parts ? &net->parts[net->n_parts - 1] : NULL;
   if (last && frozen) {
@@ -85,24 +90,44 @@ static cream_status allocate(cream_net *net, size_t count, cream_buf *out, cream
   return net->backend->alloc(net->backend, count, out, err);
 }
 
-/* Allocates `passing`: the regions of inference, in the same memory as those of gradients. */
+/* The next `size` elements of the first buffer of `passing` that may have them; absent before it is allocated. */
+static cream_buf take_passing(cream_net *net, size_t size) {
+  const size_t most = most_elements(net);
+  int i = 0;
+  while (net->passing[i].used > 0 && net->passing[i].used + size > most) {
+    i++;
+    CREAM_ASSERT(i < NET_MAX_PIECES);
+  }
+  net_piece *piece = &net->passing[i];
+  const size_t at = piece->used;
+  piece->used += size;
+  piece->size = net_max(piece->size, piece->used);
+  return cream_buf_present(piece->start) ? cream_buf_at(piece->start, at) : CREAM_NO_BUF;
+}
+
+static void empty_passing(cream_net *net) {
+  for (int i = 0; i < NET_MAX_PIECES; i++) net->passing[i].used = 0;
+}
+
+/* Regions of inference and those of gradients are in the same memory. */
+static void place_passing(cream_net *net) {
+  empty_passing(net);
+  for (int i = 0; i < 2; i++) net->infer_vectors[i] = take_passing(net, net->vectors_size);
+  net->infer_tail = take_passing(net, net->tail_size);
+  for (int i = 0; i < NET_REGIONS; i++) net->regions[i].start = take_passing(net, net->regions[i].size);
+  empty_passing(net);
+  if (!net->options.train) return;
+  for (int i = 0; i < 3; i++) net->grad[i].start = take_passing(net, net->grad[i].size);
+  if (net->tail) net->tail->gradients = take_passing(net, net->tail->gradients_size);
+}
+
 static cream_status allocate_passing(cream_net *net, cream_error *err) {
-  size_t gradients = 0, inference = 2 * net->vectors_size + net->tail_size;
-  for (int i = 0; i < 3 && net->options.train; i++) gradients += net->grad[i].size;
-  if (net->tail && net->options.train) gradients += net->tail->gradients_size;
-  for (int i = 0; i < NET_REGIONS; i++) inference += net->regions[i].size;
-  cream_status status = allocate(net, net_max(gradients, inference), &net->passing, err);
-  if (status) return status;
-  net->infer_vectors[0] = net->passing;
-  net->infer_vectors[1] = cream_buf_at(net->passing, net->vectors_size);
-  net->infer_tail = cream_buf_at(net->infer_vectors[1], net->vectors_size);
-  cream_buf next = cream_buf_at(net->infer_tail, net->tail_size);
-  for (int i = 0; i < NET_REGIONS; next = cream_buf_at(next, net->regions[i++].size))
-    net->regions[i].start = next;
-  next = net->passing;
-  for (int i = 0; i < 3; next = cream_buf_at(next, net->grad[i++].size)) net->grad[i].start = next;
-  if (net->tail) net->tail->gradients = next;
-  return CREAM_OK;
+  cream_status status = CREAM_OK;
+  place_passing(net); /* for the sizes */
+  for (int i = 0; i < NET_MAX_PIECES && !status; i++)
+    if (net->passing[i].size > 0) status = allocate(net, net->passing[i].size, &net->passing[i].start, err);
+  if (!status) place_passing(net);
+  return status;
 }
 
 static int widest(const cream_net *net) {
@@ -175,13 +200,14 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
 
 void cream_net_destroy(cream_net *net) {
   if (!net) return;
-  cream_buf *buffers[] = {&net->packed,    &net->weights, &net->statistics, &net->gradients,
-                          &net->input,     &net->dlogits, &net->passing,    &net->gate_sums,
-                          &net->pool_grad, &net->zeros,   &net->discarded};
+  cream_buf *buffers[] = {&net->packed,  &net->weights,   &net->statistics, &net->gradients, &net->input,
+                          &net->dlogits, &net->gate_sums, &net->pool_grad,  &net->zeros,     &net->discarded};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) net->backend->release(net->backend, *buffers[i]);
   for (int i = 0; i < net->n_parts; i++)
     if (cream_buf_present(net->parts[i].start)) net->backend->release(net->backend, net->parts[i].start);
+  for (int i = 0; i < NET_MAX_PIECES; i++)
+    if (cream_buf_present(net->passing[i].start)) net->backend->release(net->backend, net->passing[i].start);
   net_detect_free(net);
   free(net->drop_gates);
   free(net->params);

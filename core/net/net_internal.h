@@ -91,6 +91,13 @@ enum { NET_MAX_PARTS = NET_MAX_STEPS + 1 };
 /* Regions of inference: one for each convolution of a block, then two for the outputs of blocks in turn. */
 enum { NET_REGION_OUT = CREAM_MAX_UNITS, NET_REGION_OTHER_OUT, NET_REGIONS };
 
+/* A buffer of `passing`: one is enough where the device allows a buffer of that size. */
+typedef struct net_piece {
+  cream_buf start;
+  size_t size, used;
+} net_piece;
+enum { NET_MAX_PIECES = NET_REGIONS + 3 };
+
 struct cream_net {
   cream_backend *backend;
   cream_skeleton skeleton;
@@ -106,7 +113,7 @@ struct cream_net {
   cream_buf input, dlogits;
   net_part parts[NET_MAX_PARTS]; /* activations of the training path */
   int n_parts;
-  cream_buf passing; /* what no call leaves behind: tensors of inference or gradients of activations */
+  net_piece passing[NET_MAX_PIECES]; /* what no call leaves behind: tensors of inference or gradients */
   size_t vectors_size, tail_size;
   net_region regions[NET_REGIONS];        /* inference: outputs of convolutions */
   cream_buf infer_vectors[2], infer_tail; /* other buffers of a block; those after the last block */

@@ -247,6 +247,7 @@ cream_status cream_match_teacher(cream_match *match, const cream_board *board, c
     chosen = (int)cream_rng_below(&rng, (uint32_t)others);
     break;
   }
+  case CREAM_TEACHER_LARGEST: /* is on no board */
   case CREAM_TEACHER_NONE:
   case CREAM_TEACHER_COUNT:
     return CREAM_OK;

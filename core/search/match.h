@@ -70,7 +70,8 @@ typedef struct cream_teaching {
 } cream_teaching;
 
 /* Chooses a teacher for `path` among the entries of a board (slots inside the capacity), never the path itself.
- * CREAM_TEACHER_META matches all entries in one forward pass in evaluation mode. */
+ * CREAM_TEACHER_META matches all entries in one forward pass in evaluation mode. CREAM_TEACHER_LARGEST is no entry: the
+ * caller has that path. */
 cream_status cream_match_teacher(cream_match *, const cream_board *, const cream_path *, cream_teacher,
                                  uint64_t seed, uint64_t step, cream_teaching *, cream_error *);
 

@@ -1,8 +1,21 @@
 #include "rank.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/base/rng.h"
+
+const char *const cream_rank_by_words[CREAM_RANK_BY_COUNT] = {
+#define WORD(by, word, title) [CREAM_RANK_BY_##by] = word,
+    CREAM_RANK_BY_LIST(WORD)
+#undef WORD
+};
+
+const char *const cream_rank_by_titles[CREAM_RANK_BY_COUNT] = {
+#define TITLE(by, word, title) [CREAM_RANK_BY_##by] = title,
+    CREAM_RANK_BY_LIST(TITLE)
+#undef TITLE
+};
 
 enum { TRIES = 2000 };
 
@@ -90,18 +103,100 @@ static double measured(const cream_score *score, cream_rank_measure measure) {
   return measure == CREAM_RANK_TOP1 ? score->top1 : -score->loss;
 }
 
-static cream_status correlate(const cream_ranked *paths, const int *order, const cream_bootstrap *bootstrap,
-                              cream_correlation *c, cream_error *err) {
-  double x[CREAM_RANK_MAX_PATHS], y[CREAM_RANK_MAX_PATHS];
-  for (int i = 0; i < c->best; i++) {
-    const cream_ranked *path = &paths[order[i]];
-    x[i] =
-        c->by == CREAM_RANK_BY_FLOPS ? cream_cost_flops(&path->cost) : measured(&path->supernet, c->measure);
-    y[i] = measured(c->split == CREAM_RANK_TEST ? &path->test : &path->heldout, c->measure);
+static double value_of(const cream_ranked *path, const cream_correlation *c) {
+  switch (c->by) {
+  case CREAM_RANK_BY_SUPERNET:
+    return measured(&path->supernet, c->measure);
+  case CREAM_RANK_BY_FLOPS:
+    return cream_cost_flops(&path->cost);
+  case CREAM_RANK_BY_PARAMS:
+    return path->cost.params;
+  case CREAM_RANK_BY_LATENCY:
+    return path->ms;
+  case CREAM_RANK_BY_AGAIN:
+    return path->again.count ? measured(&path->again, c->measure) : (double)NAN;
+  case CREAM_RANK_BY_COUNT:
+    break;
   }
+  CREAM_ASSERT(!"an order of paths");
+  return NAN;
+}
+
+static bool is_known(const cream_ranked *path, cream_rank_by by) {
+  const cream_correlation c = {.by = by};
+  return by == CREAM_RANK_BY_SUPERNET || !isnan(value_of(path, &c));
+}
+
+int cream_rank_known(const cream_ranked *paths, int n, cream_rank_by by) {
+  int known = 0;
+  for (int i = 0; i < n; i++) known += is_known(&paths[i], by);
+  return known;
+}
+
+static void put_pairs(const cream_ranked *paths, int n, const int *order, const cream_correlation *c,
+                      double *x, double *y) {
+  for (int i = 0, put = 0; i < n && put < c->best; i++) {
+    const cream_ranked *path = &paths[order[i]];
+    if (!is_known(path, c->by)) continue;
+    x[put] = value_of(path, c);
+    y[put++] = measured(c->split == CREAM_RANK_TEST ? &path->test : &path->heldout, c->measure);
+  }
+}
+
+void cream_rank_pairs(const cream_ranked *paths, int n, const cream_correlation *which, double *x,
+                      double *y) {
+  int order[CREAM_RANK_MAX_PATHS];
+  CREAM_ASSERT(n <= CREAM_RANK_MAX_PATHS && which->best <= cream_rank_known(paths, n, which->by));
+  cream_rank_order(paths, n, order);
+  put_pairs(paths, n, order, which, x, y);
+}
+
+/* The probability that value i is among the k largest, where equal ones are in random order. */
+static double share_of_best(const double *values, size_t n, size_t i, size_t k) {
+  size_t above = 0, equal = 0;
+  for (size_t j = 0; j < n; j++) {
+    above += values[j] > values[i];
+    equal += values[j] == values[i];
+  }
+  if (above >= k) return 0;
+  return k - above >= equal ? 1 : (double)(k - above) / (double)equal;
+}
+
+double cream_rank_recall(const double *x, const double *y, size_t n) {
+  size_t k = (n + 5) / 10;
+  double found = 0;
+  if (k == 0) k = 1;
+  for (size_t i = 0; i < n; i++) found += share_of_best(x, n, i, k) * share_of_best(y, n, i, k);
+  return n ? found / (double)k : NAN;
+}
+
+double cream_rank_regret(const double *x, const double *y, size_t n) {
+  double best = -INFINITY, chosen = 0, count = 0, top = -INFINITY;
+  for (size_t i = 0; i < n; i++) {
+    best = fmax(best, y[i]);
+    top = fmax(top, x[i]);
+  }
+  for (size_t i = 0; i < n; i++) {
+    if (x[i] != top) continue;
+    chosen += y[i];
+    count++;
+  }
+  return count > 0 ? best - chosen / count : NAN;
+}
+
+static cream_status correlate(const cream_ranked *paths, int all, const int *order,
+                              const cream_bootstrap *bootstrap, cream_correlation *c, cream_error *err) {
+  double x[CREAM_RANK_MAX_PATHS], y[CREAM_RANK_MAX_PATHS];
+  const cream_interval none = {NAN, NAN, NAN};
+  put_pairs(paths, all, order, c, x, y);
+  c->recall = c->regret = none;
   size_t n = (size_t)c->best;
   cream_status status = cream_bootstrap_interval(bootstrap, cream_kendall, x, y, n, &c->tau, err);
-  return status ? status : cream_bootstrap_interval(bootstrap, cream_spearman, x, y, n, &c->rho, err);
+  if (!status) status = cream_bootstrap_interval(bootstrap, cream_spearman, x, y, n, &c->rho, err);
+  if (status || c->measure != CREAM_RANK_TOP1 || c->best != cream_rank_known(paths, all, c->by))
+    return status;
+  status = cream_bootstrap_interval(bootstrap, cream_rank_recall, x, y, n, &c->recall, err);
+  return status ? status : cream_bootstrap_interval(bootstrap, cream_rank_regret, x, y, n, &c->regret, err);
 }
 
 cream_status cream_rank_correlate(const cream_ranked *paths, int n, const cream_bootstrap *bootstrap,
@@ -111,21 +206,27 @@ cream_status cream_rank_correlate(const cream_ranked *paths, int n, const cream_
       {.by = CREAM_RANK_BY_SUPERNET, .measure = CREAM_RANK_TOP1, .split = CREAM_RANK_HELDOUT},
       {.by = CREAM_RANK_BY_SUPERNET, .measure = CREAM_RANK_TOP1, .split = CREAM_RANK_TEST},
       {.by = CREAM_RANK_BY_SUPERNET, .measure = CREAM_RANK_LOSS, .split = CREAM_RANK_HELDOUT},
-      {.by = CREAM_RANK_BY_FLOPS, .measure = CREAM_RANK_TOP1, .split = CREAM_RANK_HELDOUT},
+      {.by = CREAM_RANK_BY_FLOPS},
+      {.by = CREAM_RANK_BY_PARAMS},
+      {.by = CREAM_RANK_BY_LATENCY},
+      {.by = CREAM_RANK_BY_AGAIN},
   };
-  enum { KINDS = sizeof kinds / sizeof *kinds };
+  enum { KINDS = sizeof kinds / sizeof *kinds, PARTS = 4 };
+  _Static_assert(KINDS * PARTS == CREAM_RANK_MAX_CORRELATIONS, "room for all correlations");
   CREAM_ASSERT(n <= CREAM_RANK_MAX_PATHS);
   int order[CREAM_RANK_MAX_PATHS];
-  const int best[] = {n, 20, 10};
   cream_rank_order(paths, n, order);
   *count = 0;
   for (int k = 0; k < KINDS; k++)
-    for (int b = 0; b < 3; b++) {
-      if (b > 0 && best[b] >= n) continue;
+    for (int b = 0; b < PARTS; b++) {
+      int known = cream_rank_known(paths, n, kinds[k].by);
+      const int best[PARTS] = {known, (known + 1) / 2, 20, 10};
+      bool again = b > 1 && best[b] == best[1]; /* the better half is as many */
+      if (known < 2 || best[b] < 2 || again || (b > 0 && best[b] >= known)) continue;
       cream_correlation *c = &correlations[(*count)++];
       *c = kinds[k];
       c->best = best[b];
-      cream_status status = correlate(paths, order, bootstrap, c, err);
+      cream_status status = correlate(paths, n, order, bootstrap, c, err);
       if (status != CREAM_OK) return status;
     }
   return CREAM_OK;

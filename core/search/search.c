@@ -445,6 +445,10 @@ cream_status cream_search_run(cream_search *search, cream_search_result *results
 
 /* ---- queries ----------------------------------------------------------------------------------------- */
 
+size_t cream_search_messages(const cream_search *search) {
+  return cream_train_messages(&search->train);
+}
+
 cream_net *cream_search_net(cream_search *search) {
   return search->train.net;
 }

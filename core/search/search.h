@@ -66,6 +66,10 @@ cream_status cream_search_run(cream_search *, cream_search_result *results, crea
  * completes its boards, and the best entry of each is selected. */
 cream_status cream_search_choose(cream_search *, cream_search_result *results, cream_error *);
 
+/* After cream_search_run of a strategy with a supernet: the score that the final selection would give a path. The net is
+ * left as it was. A rank measures alone. */
+cream_status cream_search_score(cream_search *, const cream_path *, cream_score *, cream_error *);
+
 /* The state between two steps. After other values were written into its parts (from the state of a search with the same
  * inputs), call cream_search_restored: the search then continues exactly as the other one would have, with its time
  * budget counted from *state->seconds. CREAM_BAD_DATA: the values belong to a different network, or no search can have
@@ -74,6 +78,8 @@ void cream_search_state(cream_search *, cream_state *);
 cream_status cream_search_restored(cream_search *, cream_error *);
 
 cream_net *cream_search_net(cream_search *);
+/* Bytes of the host that hold messages between ranks. */
+size_t cream_search_messages(const cream_search *);
 /* Number of networks that the search finds: one, or one for each budget. */
 int cream_search_targets(const cream_search *);
 const cream_budget *cream_search_budget(const cream_search *, int target); /* NULL: there are no budgets */

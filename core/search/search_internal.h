@@ -41,6 +41,7 @@ struct cream_search {
   cream_buf statistics;    /* search_save_statistics */
   cream_external *teacher; /* outside of the supernet; NULL: none */
   uint64_t taught_by;      /* its fingerprint, in the state */
+  uint64_t numbers;        /* that the ranks have taken in all rounds (cream_cluster.take) */
 };
 
 /* Sets the samplers' prior over choices, from the settings and the present boards. */
@@ -94,15 +95,16 @@ void search_restore_statistics(cream_search *);
 cream_status search_measure(cream_search *, cream_cluster *, const cream_path *, cream_source *images,
                             cream_score *, cream_error *);
 
-/* Measurements of several paths, of which each rank takes one at a time. together: every rank takes every path, and its
- * share of the images, so that the net is left as search_measure leaves it. */
+/* Measurements of several paths. A rank takes the next one when it is done with its last, so that a slow one does not hold
+ * the others up. together: every rank takes every path, and its share of the images, so that the net is left as
+ * search_measure leaves it. */
 typedef struct search_round {
   const cream_path *paths;
   int n, done; /* paths; those before the present round */
   cream_source *images;
   const char *what; /* "the evolution"; for the message of an interruption */
   bool together;
-  int count;           /* paths of the present round */
+  int count;           /* paths of the present round: one, or all of them where ranks share them out */
   cream_score *scores; /* [count], of paths done .. done + count - 1 */
 } search_round;
 /* Measures the next paths; false: there are none. `round`: zeroed but for paths, n, images, what and together;

@@ -20,50 +20,87 @@ cream_status search_measure(cream_search *search, cream_cluster *cluster, const 
       cream_recalibrate(net, path, search->train_source, (uint64_t)search->config.search.epochs,
                         search->config.recalibrate.mode, search->config.search.recalibrate, err);
   if (status) return status;
-  return cream_evaluate_shared(cluster, net, path, images, CREAM_BN_RUNNING, score, err);
+  return cream_evaluate_shared(cluster, net, path, images, CREAM_BN_RUNNING, score, NULL, err);
+}
+
+cream_status cream_search_score(cream_search *search, const cream_path *path, cream_score *score,
+                                cream_error *err) {
+  search_save_statistics(search);
+  cream_status status = search_measure(search, NULL, path, search->heldout, score, err);
+  search_restore_statistics(search);
+  return status;
 }
 
 /* ---- rounds ------------------------------------------------------------------------------------------ */
 
-/* What a rank contributes to a round. */
+/* What a rank has measured of a path. */
 typedef struct measurement {
   cream_score score;
-  int32_t stopped;
+  int32_t done, stopped; /* stopped: by the listener of this rank */
 } measurement;
 
-static cream_status exchange(cream_cluster *cluster, search_round *round, const measurement *own,
-                             bool *stopped, cream_error *err) {
-  const size_t ranks = (size_t)cream_cluster_size(cluster);
-  measurement *all = malloc(ranks * sizeof *all);
+/* Measures paths of the round until all are taken. A rank that is stopped takes the rest, and measures none of it. */
+static cream_status measure_some(cream_search *search, const search_round *round, measurement *own,
+                                 cream_error *err) {
+  cream_cluster *cluster = search->train.cluster;
   cream_status status = CREAM_OK;
-  if (!all) return cream_fail_memory(err, ranks * sizeof *all, "the scores of paths");
-  all[0] = *own;
-  if (ranks > 1) status = cluster->gather(cluster, own, sizeof *own, all, err);
-  for (size_t r = 0; r < ranks && !status; r++) {
-    *stopped |= all[r].stopped != 0;
-    if (r < (size_t)round->count) round->scores[r] = all[r].score;
+  while (!status) {
+    uint64_t number;
+    if ((status = cluster->take(cluster, &number, err))) return status;
+    const uint64_t i = number - search->numbers;
+    if (i >= (uint64_t)round->count) break;
+    own[i].stopped = cream_train_stopped(&search->train);
+    if (own[i].stopped) continue;
+    own[i].done = 1;
+    status =
+        search_measure(search, NULL, &round->paths[round->done + (int)i], round->images, &own[i].score, err);
   }
-  free(all);
+  search->numbers += (uint64_t)round->count + (uint64_t)cluster->size;
+  return status;
+}
+
+/* A round of all paths, which the ranks share out. */
+static cream_status share_out(cream_search *search, search_round *round, bool *stopped, cream_error *err) {
+  cream_cluster *cluster = search->train.cluster;
+  const size_t n = (size_t)round->count, ranks = (size_t)cluster->size;
+  measurement *own = calloc(n * (ranks + 1), sizeof *own), *all = own + n;
+  if (!own) return cream_fail_memory(err, n * (ranks + 1) * sizeof *own, "the scores of paths");
+  cream_status status = measure_some(search, round, own, err);
+  if (!status) status = cream_cluster_gather(cluster, own, n * sizeof *own, all, err);
+  for (size_t i = 0; i < n * ranks && !status; i++) {
+    *stopped |= all[i].stopped != 0;
+    if (all[i].done) round->scores[i % n] = all[i].score;
+  }
+  free(own);
+  return status;
+}
+
+/* A round of one path, which all ranks measure together. */
+static cream_status measure_one(cream_search *search, const search_round *round, bool *stopped,
+                                cream_error *err) {
+  cream_cluster *cluster = search->train.cluster;
+  uint8_t own = cream_train_stopped(&search->train), all[CREAM_MAX_RANKS] = {own};
+  cream_status status = CREAM_OK;
+  if (!own || !cream_cluster_alone(cluster))
+    status =
+        search_measure(search, cluster, &round->paths[round->done], round->images, &round->scores[0], err);
+  if (!status && !cream_cluster_alone(cluster)) status = cream_cluster_gather(cluster, &own, 1, all, err);
+  for (int r = 0; r < cream_cluster_size(cluster) && !status; r++) *stopped |= all[r] != 0;
   return status;
 }
 
 cream_status search_round_next(cream_search *search, search_round *round, bool *more, cream_error *err) {
-  cream_cluster *cluster = search->train.cluster;
-  const int ranks = cream_cluster_size(cluster), taken = round->together ? 1 : ranks;
-  measurement own = {.stopped = cream_train_stopped(&search->train)};
+  const bool shared = !round->together && !cream_cluster_alone(search->train.cluster);
   bool stopped = false;
-  cream_status status = CREAM_OK;
   round->done += round->count;
-  round->count = round->n - round->done < taken ? round->n - round->done : taken;
+  const int left = round->n - round->done;
+  round->count = shared || left < 1 ? left : 1;
   *more = round->count > 0;
   if (!*more) return CREAM_OK;
-  if (!round->scores) round->scores = malloc((size_t)taken * sizeof *round->scores);
-  if (!round->scores) return cream_fail_memory(err, (size_t)taken * sizeof *round->scores, "scores");
-  int mine = round->together ? 0 : cream_cluster_rank(cluster);
-  if (mine < round->count && (round->together || !own.stopped))
-    status = search_measure(search, round->together ? cluster : NULL, &round->paths[round->done + mine],
-                            round->images, &own.score, err);
-  if (!status) status = exchange(cluster, round, &own, &stopped, err);
+  if (!round->scores) round->scores = calloc((size_t)round->count, sizeof *round->scores);
+  if (!round->scores) return cream_fail_memory(err, (size_t)round->count * sizeof *round->scores, "scores");
+  cream_status status =
+      shared ? share_out(search, round, &stopped, err) : measure_one(search, round, &stopped, err);
   if (!status && stopped) status = cream_fail(err, CREAM_INTERRUPTED, "interrupted during %s", round->what);
   return status;
 }

@@ -11,7 +11,8 @@ typedef struct prioritized {
   cream_buf heldout_x, heldout_y; /* the meta network's held-out slice */
   cream_buf first_x, first_y;     /* with several parts, on rank 0: images and labels of the first one */
   float *theta;                   /* [inputs + 1], on the host: the meta network on its way to other ranks */
-  cream_teaching teaching;        /* of the present step */
+  cream_teaching teaching;        /* of the present step; with a fixed teacher, entry 0 where it teaches */
+  cream_path largest;             /* CREAM_TEACHER_LARGEST: the teacher of all paths but itself */
   int start_epoch, board_epoch;   /* the first epochs with a teacher and with a board */
 } prioritized;
 
@@ -55,6 +56,7 @@ static cream_status open(cream_search *search, cream_error *err) {
   const cream_search_config *config = &search->config.search;
   cream_backend *backend = search->backend;
   cream_match_options options = match_options(search);
+  self->largest = cream_costs_extreme(&search->costs, true);
   self->start_epoch = config->start_epoch >= 0 ? config->start_epoch : config->epochs / 6;
   /* The board fills during the epoch before distillation starts, or, without distillation, during the last epoch. */
   self->board_epoch = self->start_epoch < config->epochs ? self->start_epoch - 1 : config->epochs - 1;
@@ -80,9 +82,9 @@ static void close(cream_search *search) {
 /* ---- one step ---------------------------------------------------------------------------------------- */
 
 /* The teacher's probabilities on the batch of the last forward_train, into `soft`. */
-static void teach(cream_search *search, const cream_board_entry *teacher, int n) {
+static void teach(cream_search *search, const cream_path *teacher, int n) {
   prioritized *self = search->strategy_state;
-  cream_buf logits = cream_net_forward_teacher(search->train.net, &teacher->path);
+  cream_buf logits = cream_net_forward_teacher(search->train.net, teacher);
   search->backend->softmax(search->backend, logits, n, search->skeleton.classes, self->soft);
 }
 
@@ -91,9 +93,21 @@ static cream_status match(cream_search *search, const cream_event *event, cream_
   prioritized *self = search->strategy_state;
   const cream_board *board = &search->targets[search->target].board;
   self->teaching = (cream_teaching){-1, 1};
-  if (event->epoch < self->start_epoch || board->count == 0) return CREAM_OK;
+  if (event->epoch < self->start_epoch) return CREAM_OK;
+  if (search->config.search.teacher == CREAM_TEACHER_LARGEST) {
+    self->teaching.entry = cream_path_equal(&search->path, &self->largest) ? -1 : 0;
+    return CREAM_OK;
+  }
+  if (board->count == 0) return CREAM_OK;
   return cream_match_teacher(&self->match, board, &search->path, search->config.search.teacher,
                              search->config.seed, search->step, &self->teaching, err);
+}
+
+/* The teacher of the step, which has one. */
+static const cream_path *teacher_path(const cream_search *search) {
+  const prioritized *self = search->strategy_state;
+  if (search->config.search.teacher == CREAM_TEACHER_LARGEST) return &self->largest;
+  return &search->targets[search->target].board.entries[self->teaching.entry].path;
 }
 
 /* Whether step `step` (from 1) updates the meta network. */
@@ -114,7 +128,6 @@ static void store_first(cream_search *search) {
 
 static cream_status train_part(cream_search *search, int part, cream_event *event, cream_error *err) {
   prioritized *self = search->strategy_state;
-  const cream_board *board = &search->targets[search->target].board;
   const cream_teaching *teaching = &self->teaching;
   cream_status status = search_begin_part(search, part, event, err);
   if (status) return status;
@@ -123,7 +136,7 @@ static cream_status train_part(cream_search *search, int part, cream_event *even
   if (status) return status;
   cream_loss loss = search_label_loss(search);
   if (teaching->entry >= 0) {
-    teach(search, &board->entries[teaching->entry], search->x.n);
+    teach(search, teacher_path(search), search->x.n);
     loss.soft = (float)(teaching->rho / 2);
     loss.hard = (float)(1 - teaching->rho / 2);
     loss.target = self->soft;
@@ -168,7 +181,7 @@ static cream_status descend(cream_search *search, const cream_teaching *teaching
   }
   if (search_has_parts(search) || teaching->entry != self->teaching.entry) {
     cream_net_forward_train(search->train.net, &search->path, &problem.x_train, CREAM_BN_BATCH, 0, 0, 0, 0);
-    teach(search, teacher, problem.x_train.n);
+    teach(search, &teacher->path, problem.x_train.n);
   }
   if (config->meta.slice < problem.x_train.n) problem.x_train.n = config->meta.slice;
   cream_status status = cream_match_heldout(&self->match, search->heldout, search->config.seed, search->step,

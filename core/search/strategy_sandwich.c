@@ -14,22 +14,9 @@ static int batch_paths(const cream_search_config *config, const cream_skeleton *
   return config->sandwich.paths + 2;
 }
 
-static void find_extremes(const cream_costs *costs, cream_path extremes[2]) {
-  for (int end = 0; end < 2; end++) {
-    cream_path *path = &extremes[end];
-    path->n_layers = costs->n_layers;
-    for (int l = 0; l < costs->n_layers; l++)
-      for (int i = 1; i < costs->n_options[l]; i++) {
-        double more =
-            cream_cost_flops(&costs->layer[l][i]) - cream_cost_flops(&costs->layer[l][path->choice[l]]);
-        if (end == 0 ? more > 0 : more < 0) path->choice[l] = (uint8_t)i;
-      }
-  }
-}
-
 static cream_status open(cream_search *search, cream_error *err) {
   sandwich *self = search->strategy_state;
-  find_extremes(&search->costs, self->extremes);
+  for (int end = 0; end < 2; end++) self->extremes[end] = cream_costs_extreme(&search->costs, end == 0);
   size_t outputs = (size_t)search->config.search.batch * (size_t)search->skeleton.classes;
   cream_status status = search->backend->alloc(search->backend, outputs, &self->soft, err);
   if (status) return status;

@@ -86,6 +86,17 @@ cream_cost cream_costs_path(const cream_costs *costs, const cream_path *path) {
   return cost;
 }
 
+cream_path cream_costs_extreme(const cream_costs *costs, bool largest) {
+  cream_path path = {.n_layers = costs->n_layers};
+  for (int l = 0; l < costs->n_layers; l++)
+    for (int i = 1; i < costs->n_options[l]; i++) {
+      double more =
+          cream_cost_flops(&costs->layer[l][i]) - cream_cost_flops(&costs->layer[l][path.choice[l]]);
+      if (largest ? more > 0 : more < 0) path.choice[l] = (uint8_t)i;
+    }
+  return path;
+}
+
 int cream_costs_rows(const cream_skeleton *skeleton, const cream_path *path, int resolution,
                      cream_cost_row rows[CREAM_MAX_LAYERS + 2]) {
   const cream_space *space = &skeleton->space;

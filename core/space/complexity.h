@@ -28,6 +28,8 @@ typedef struct cream_costs {
 /* Costs at a resolution, which may differ from the skeleton's own. */
 void cream_costs_init(cream_costs *, const cream_skeleton *, int resolution);
 cream_cost cream_costs_path(const cream_costs *, const cream_path *);
+/* The path with the most or the fewest FLOPs of all, whatever limits a search has. */
+cream_path cream_costs_extreme(const cream_costs *, bool largest);
 
 /* One line for each part of a network, for profiles. */
 typedef struct cream_cost_row {

@@ -89,27 +89,29 @@ static cream_status run_batch(cream_net *net, const cream_path *path, cream_sour
   return backend->download(backend, logits, out, count, err);
 }
 
+/* The class with the highest of k logits, the first of equals. */
+static int32_t answer_of(const float *z, int k) {
+  int32_t answer = 0;
+  for (int j = 1; j < k; j++)
+    if (z[j] > z[answer]) answer = j;
+  return answer;
+}
+
 static void count_answers(const float *logits, const int32_t *labels, int n, int k, uint32_t *confusion) {
-  for (int i = 0; i < n; i++) {
-    const float *z = logits + (size_t)i * (size_t)k;
-    int answer = 0;
-    for (int j = 1; j < k; j++)
-      if (z[j] > z[answer]) answer = j;
-    confusion[(size_t)labels[i] * (size_t)k + (size_t)answer]++;
-  }
+  for (int i = 0; i < n; i++)
+    confusion[(size_t)labels[i] * (size_t)k + (size_t)answer_of(logits + (size_t)i * (size_t)k, k)]++;
 }
 
-cream_status cream_evaluate(cream_net *net, const cream_path *path, cream_source *source, cream_bn_mode mode,
-                            cream_score *score, cream_error *err) {
-  return cream_evaluate_confusion(net, path, source, mode, score, NULL, err);
+static void clear(uint32_t *confusion, int k) {
+  if (confusion) memset(confusion, 0, (size_t)k * (size_t)k * sizeof *confusion);
 }
 
-cream_status cream_evaluate_confusion(cream_net *net, const cream_path *path, cream_source *source,
-                                      cream_bn_mode mode, cream_score *score, uint32_t *confusion,
-                                      cream_error *err) {
+static cream_status evaluate_alone(cream_net *net, const cream_path *path, cream_source *source,
+                                   cream_bn_mode mode, cream_score *score, uint32_t *confusion,
+                                   cream_error *err) {
   int k = cream_net_skeleton(net)->classes;
   *score = (cream_score){0};
-  if (confusion) memset(confusion, 0, (size_t)k * (size_t)k * sizeof *confusion);
+  clear(confusion, k);
   float *logits = malloc((size_t)source->batch * (size_t)k * sizeof *logits);
   if (!logits) return cream_fail_memory(err, (size_t)source->batch * (size_t)k * sizeof *logits, "logits");
   cream_status status = CREAM_OK;
@@ -124,6 +126,11 @@ cream_status cream_evaluate_confusion(cream_net *net, const cream_path *path, cr
   return status;
 }
 
+cream_status cream_evaluate(cream_net *net, const cream_path *path, cream_source *source, cream_bn_mode mode,
+                            cream_score *score, cream_error *err) {
+  return evaluate_alone(net, path, source, mode, score, NULL, err);
+}
+
 /* ---- shared by ranks ----------------------------------------------------------------------------------- */
 
 cream_shard cream_shard_of(size_t count, int batch, int rank, int ranks) {
@@ -135,9 +142,15 @@ cream_shard cream_shard_of(size_t count, int batch, int rank, int ranks) {
   return own;
 }
 
+/* An image of a shard. */
+typedef struct judged {
+  judgement image;
+  int32_t label, answer;
+} judged;
+
 /* Judges the images of a shard. logits: room for a batch. */
 static cream_status judge_shard(cream_net *net, const cream_path *path, cream_source *source,
-                                cream_bn_mode mode, const cream_shard *own, float *logits, judgement *images,
+                                cream_bn_mode mode, const cream_shard *own, float *logits, judged *images,
                                 cream_error *err) {
   const int k = cream_net_skeleton(net)->classes;
   size_t left = own->images;
@@ -146,21 +159,28 @@ static cream_status judge_shard(cream_net *net, const cream_path *path, cream_so
     cream_status status = run_batch(net, path, source, mode, step, left, &batch, logits, err);
     if (status) return status;
     CREAM_ASSERT((size_t)batch.n == left || batch.n == source->batch);
-    for (int i = 0; i < batch.n; i++) *images++ = judge(logits + (size_t)i * (size_t)k, batch.labels[i], k);
+    for (int i = 0; i < batch.n; i++) {
+      const float *z = logits + (size_t)i * (size_t)k;
+      *images++ = (judged){judge(z, batch.labels[i], k), batch.labels[i], answer_of(z, k)};
+    }
     left -= (size_t)batch.n;
   }
   return CREAM_OK;
 }
 
-/* The score of the images of all shards, `room` apart: batch by batch, as cream_evaluate adds them. */
-static cream_score add_shards(const cream_source *source, int ranks, const judgement *images, size_t room) {
+/* The score of the images of all shards, `room` apart: batch by batch, as cream_evaluate adds them. confusion: [k, k] */
+static cream_score add_shards(const cream_source *source, int ranks, const judged *images, size_t room, int k,
+                              uint32_t *confusion) {
   cream_score score = {0};
   for (int r = 0; r < ranks; r++) {
     const cream_shard part = cream_shard_of(source->count, source->batch, r, ranks);
     for (size_t from = 0; from < part.images; from += (size_t)source->batch) {
       sums all = open_sums(&score);
-      for (size_t i = from; i < part.images && i < from + (size_t)source->batch; i++)
-        add(&all, &images[(size_t)r * room + i]);
+      for (size_t i = from; i < part.images && i < from + (size_t)source->batch; i++) {
+        const judged *image = &images[(size_t)r * room + i];
+        add(&all, &image->image);
+        if (confusion) confusion[(size_t)image->label * (size_t)k + (size_t)image->answer]++;
+      }
       close_sums(&all, &score);
     }
   }
@@ -169,23 +189,24 @@ static cream_score add_shards(const cream_source *source, int ranks, const judge
 
 cream_status cream_evaluate_shared(cream_cluster *cluster, cream_net *net, const cream_path *path,
                                    cream_source *source, cream_bn_mode mode, cream_score *score,
-                                   cream_error *err) {
+                                   uint32_t *confusion, cream_error *err) {
   if (cream_cluster_alone(cluster) || source->count == 0)
-    return cream_evaluate(net, path, source, mode, score, err);
-  const int ranks = cluster->size;
+    return evaluate_alone(net, path, source, mode, score, confusion, err);
+  const int ranks = cluster->size, k = cream_net_skeleton(net)->classes;
   const cream_shard own = cream_shard_of(source->count, source->batch, cluster->rank, ranks);
   const size_t batch = (size_t)source->batch;
   const size_t most = (cream_source_steps(source, false) + (size_t)ranks - 1) / (size_t)ranks;
-  const size_t room = most * batch, outputs = batch * (size_t)cream_net_skeleton(net)->classes;
+  const size_t room = most * batch, outputs = batch * (size_t)k;
   float *logits = malloc(outputs * sizeof *logits);
-  judgement *images = calloc(room * ((size_t)ranks + 1), sizeof *images), *all = images + room;
+  judged *images = calloc(room * ((size_t)ranks + 1), sizeof *images), *all = images + room;
   cream_status status = CREAM_OK;
   if (!logits || !images)
     status = cream_fail_memory(err, outputs * sizeof *logits + room * ((size_t)ranks + 1) * sizeof *images,
                                "the scores of images");
   if (!status) status = judge_shard(net, path, source, mode, &own, logits, images, err);
-  if (!status) status = cluster->gather(cluster, images, room * sizeof *images, all, err);
-  if (!status) *score = add_shards(source, ranks, all, room);
+  if (!status) status = cream_cluster_gather(cluster, images, room * sizeof *images, all, err);
+  clear(confusion, k);
+  if (!status) *score = add_shards(source, ranks, all, room, k, confusion);
   free(images);
   free(logits);
   return status;

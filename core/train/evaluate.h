@@ -22,9 +22,11 @@ int cream_score_order(const cream_score *a, double flops_a, const cream_score *b
 cream_status cream_evaluate(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode,
                             cream_score *, cream_error *);
 
-/* cream_evaluate by all ranks, with the same result: each evaluates a run of batches. NULL: alone. */
+/* cream_evaluate by all ranks, with the same result: each evaluates a run of batches. NULL: alone. It also counts
+ * predictions: confusion[label][prediction], [classes of the net] each, is overwritten. Of equal logits the lower class is
+ * predicted. NULL, on this rank or on another: nothing is counted here. */
 cream_status cream_evaluate_shared(cream_cluster *, cream_net *, const cream_path *, cream_source *,
-                                   cream_bn_mode mode, cream_score *, cream_error *);
+                                   cream_bn_mode mode, cream_score *, uint32_t *confusion, cream_error *);
 
 /* The batches of a rank in an evaluation that several share, and the images in them. */
 typedef struct cream_shard {
@@ -33,11 +35,6 @@ typedef struct cream_shard {
 } cream_shard;
 /* Of `count` images in batches of `batch`. */
 cream_shard cream_shard_of(size_t count, int batch, int rank, int ranks);
-
-/* cream_evaluate that also counts predictions: confusion[label][prediction], [classes of the net] each, is overwritten.
- * Of equal logits the lower class is predicted. NULL: nothing is counted. */
-cream_status cream_evaluate_confusion(cream_net *, const cream_path *, cream_source *, cream_bn_mode mode,
-                                      cream_score *, uint32_t *confusion, cream_error *);
 
 /* Recalibrates the running batch-norm statistics of a path with `batches` training batches, from step 0 of `epoch` on.
  * RESET: they become the means over these batches; INHERIT: the batches update the present ones by CREAM_BN_MOMENTUM. */

@@ -183,6 +183,10 @@ static cream_status finish(cream_retrain *run, bool ended, cream_error *err) {
   return status;
 }
 
+size_t cream_retrain_messages(const cream_retrain *run) {
+  return cream_train_messages(&run->train);
+}
+
 cream_retrain_choice cream_retrain_chosen(const cream_retrain *run) {
   return run->choice;
 }

@@ -74,6 +74,9 @@ cream_status cream_retrain_restored(cream_retrain *, cream_error *);
  * is called. */
 cream_net *cream_retrain_net(cream_retrain *);
 
+/* Bytes of the host that hold messages between ranks. */
+size_t cream_retrain_messages(const cream_retrain *);
+
 /* Steps done, and steps in all. */
 uint64_t cream_retrain_step(const cream_retrain *);
 uint64_t cream_retrain_steps(const cream_retrain *);

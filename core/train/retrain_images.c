@@ -46,7 +46,7 @@ static cream_status part(void *self, uint64_t epoch, uint64_t at, uint64_t draw,
 static cream_status evaluate(void *self, cream_score *score, cream_error *err) {
   images *task = self;
   return cream_evaluate_shared(task->of.train->cluster, task->of.train->net, task->of.path, task->heldout,
-                               CREAM_BN_RUNNING, score, err);
+                               CREAM_BN_RUNNING, score, NULL, err);
 }
 
 static double waited(const void *self) {

@@ -26,8 +26,8 @@ typedef struct cream_train_statistics {
   float *own_host, *all; /* `own` on the host; of all parts */
   cream_path *paths;     /* of a part, in the order of its forward passes */
   int n, n_paths;        /* forward passes of the present part; room in `paths` */
-  size_t count;          /* elements that a part has in `own` */
   size_t used;           /* elements of `own` */
+  bool sent;             /* with several ranks: `own_host` is on its way */
   cream_span *spans;     /* of a path */
 } cream_train_statistics;
 
@@ -83,6 +83,9 @@ void cream_train_destroy(cream_train *);
 
 /* Uploads images and labels of a batch. Returns the images [n,H,W,3], normalised, in the net's own memory. */
 cream_tensor cream_train_upload(cream_train *, const cream_source *, const cream_batch *);
+
+/* Bytes of the host that hold messages to and from other ranks; without those of whatever carries them. */
+size_t cream_train_messages(const cream_train *);
 
 /* Elements of the gradients of a part that runs so many paths. */
 size_t cream_train_gradient_room(const cream_net *, int paths);

@@ -58,6 +58,14 @@ void train_destroy_parts(cream_train *train) {
   free(s->spans);
 }
 
+size_t cream_train_messages(const cream_train *train) {
+  const cream_parts *parts = &train->parts;
+  if (alone(train) || !several(train)) return 0;
+  const size_t statistics = cream_net_path_statistics(train->net) * (size_t)train->statistics.n_paths;
+  return (parts->room + statistics * (size_t)(parts->own + parts->count)) * sizeof(float) +
+         (size_t)parts->capacity * sizeof *parts->pieces;
+}
+
 /* ---- statistics -------------------------------------------------------------------------------------- */
 
 /* running += momentum * (batch - running) for the spans of a path. `packed`: of batch, the spans one after the other. */
@@ -89,21 +97,29 @@ static void pack_statistics(cream_train *train, const cream_path *path) {
   }
 }
 
+/* After the last forward pass of a step: the statistics of the own parts set off, while the caller computes the backward
+ * pass. A failure is that of the step's sums. */
+static void send_statistics(cream_train *train) {
+  cream_train_statistics *s = &train->statistics;
+  cream_parts *parts = &train->parts;
+  if (alone(train) || train->part < parts->own - 1 || s->sent || s->used == 0 || parts->status) return;
+  s->sent = true;
+  parts->status = train->backend->download(train->backend, s->own_host, s->own, s->used, &parts->error);
+  if (!parts->status)
+    parts->status = train->cluster->gather_begin(train->cluster, s->own_host, s->used * sizeof *s->own_host,
+                                                 s->all, &parts->error);
+}
+
 /* Moves the running statistics by those of all parts of all ranks, in order. */
-static cream_status exchange_statistics(cream_train *train, cream_error *err) {
+static void move_by_all(cream_train *train) {
   cream_train_statistics *s = &train->statistics;
   cream_backend *backend = train->backend;
   const size_t count = s->used / (size_t)train->parts.own; /* of a part */
-  if (s->used == 0) return CREAM_OK;
-  cream_status status = backend->download(backend, s->own_host, s->own, s->used, err);
-  if (!status)
-    status = train->cluster->gather(train->cluster, s->own_host, s->used * sizeof *s->own_host, s->all, err);
-  for (int p = 0; p < train->parts.count && !status; p++) {
+  for (int p = 0; p < train->parts.count && s->sent; p++) {
     size_t at = 0;
     backend->upload(backend, s->own, s->all + (size_t)p * count, count);
     for (int k = 0; k < s->n; k++) at += move_statistics(train, &s->paths[k], cream_buf_at(s->own, at), true);
   }
-  return status;
 }
 
 /* ---- a step ------------------------------------------------------------------------------------------ */
@@ -112,6 +128,7 @@ void cream_train_begin_step(cream_train *train) {
   if (!several(train)) return;
   cream_parts_begin(&train->parts);
   train->statistics.used = 0;
+  train->statistics.sent = false;
   train->backend->copy(train->backend, train->statistics.running, cream_net_statistics(train->net),
                        cream_net_statistic_count(train->net));
 }
@@ -148,23 +165,38 @@ static void add_span(void *self, cream_span span) {
                   span.count, false);
 }
 
+/* The gradient of the only path of the last own part is about to be computed. */
+static void expect_gradient(cream_train *train) {
+  const int n = cream_net_slices(train->net, &train->statistics.paths[0], train->slices);
+  size_t count = 0;
+  if (train->part < train->parts.own - 1) return;
+  for (int i = 0; i < n; i++) count += train->slices[i].count;
+  cream_parts_expect(&train->parts, count);
+}
+
 void cream_train_backward(cream_train *train) {
-  if (several(train)) cream_net_set_done(train->net, add_span, train);
+  if (several(train)) {
+    send_statistics(train);
+    expect_gradient(train);
+    cream_net_set_done(train->net, add_span, train);
+  }
   cream_net_backward(train->net, cream_net_dlogits(train->net));
   cream_net_set_done(train->net, NULL, NULL);
   cream_train_add_result(train, train->result);
 }
 
 void cream_train_add_result(cream_train *train, cream_buf result) {
-  if (several(train)) cream_parts_add(&train->parts, train->part, result, train->parts.room - 4, 4, true);
+  if (!several(train)) return;
+  send_statistics(train);
+  cream_parts_add(&train->parts, train->part, result, train->parts.room - 4, 4, true);
 }
 
 cream_status cream_train_end_step(cream_train *train, cream_error *err) {
   cream_backend *backend = train->backend;
   if (!several(train)) return CREAM_OK;
   cream_status status = cream_parts_end(&train->parts, err);
-  if (!status && !alone(train)) status = exchange_statistics(train, err);
   if (status) return status;
+  if (!alone(train)) move_by_all(train);
   backend->copy(backend, train->result, cream_buf_at(train->parts.mean, train->parts.room - 4), 4);
   backend->copy(backend, cream_net_statistics(train->net), train->statistics.running,
                 cream_net_statistic_count(train->net));

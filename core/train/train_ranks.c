@@ -16,7 +16,7 @@ cream_status cream_train_ends(cream_train *train, uint64_t step, cream_train_end
   if (cream_cluster_alone(train->cluster)) return CREAM_OK;
   vote votes[CREAM_MAX_RANKS];
   const vote own = {ending->stopped, ending->late};
-  cream_status status = train->cluster->gather(train->cluster, &own, sizeof own, votes, err);
+  cream_status status = cream_cluster_gather(train->cluster, &own, sizeof own, votes, err);
   if (status) return status;
   for (int r = 0; r < train->cluster->size; r++) ending->stopped |= votes[r].stopped;
   ending->late = votes[0].late;
@@ -72,7 +72,7 @@ cream_status cream_train_compare(cream_train *train, uint64_t step, cream_error 
       hash_block(train->backend, cream_net_weights(net), cream_net_weight_count(net), &own, err);
   if (!status)
     status = hash_block(train->backend, cream_net_statistics(net), cream_net_statistic_count(net), &own, err);
-  if (!status) status = cluster->gather(cluster, &own, sizeof own, all, err);
+  if (!status) status = cream_cluster_gather(cluster, &own, sizeof own, all, err);
   for (int r = 1; r < cluster->size && !status; r++)
     if (all[r] != all[0])
       status =

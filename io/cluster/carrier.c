@@ -9,16 +9,16 @@
 #include "exchange.h"
 
 enum { QUEUE = 64 };
-static const double idle_seconds = 0.02; /* between two looks for notices while there is nothing to do */
+/* Between two looks for notices while there is nothing to do; and while ranks take jobs from this one. */
+static const double idle_seconds = 0.02, giving_seconds = 0.001;
 
-typedef enum call_kind { SUM, BROADCAST, GATHER, SEND, RECEIVE, LEAVE, END_ALL } call_kind;
+typedef enum call_kind { SUM, BROADCAST, GATHER, TAKE, LEAVE, END_ALL } call_kind;
 
 typedef struct call {
   call_kind kind;
   void *in, *out;
   size_t size; /* bytes; of a sum: floats */
   bool half;
-  int peer, *from;
   int code; /* END_ALL */
 } call;
 
@@ -65,17 +65,6 @@ static cream_status leave(cream_carrier *c, cream_error *err) {
   return status;
 }
 
-static cream_status pass(cream_carrier *c, const call *k, cream_error *err) {
-  cream_parcel parcel, *one[] = {&parcel};
-  cream_status status =
-      k->kind == SEND
-          ? cream_wire_send(&c->wire, k->in, k->size, k->peer, CREAM_TAG_MESSAGE, true, &parcel, err)
-          : cream_wire_receive(&c->wire, k->out, k->size, k->peer, CREAM_TAG_MESSAGE, &parcel, err);
-  if (status == CREAM_OK) status = cream_wire_wait(&c->wire, one, 1, false, err);
-  if (status == CREAM_OK && k->from) *k->from = parcel.peer;
-  return status;
-}
-
 static cream_status carry_out(cream_carrier *c, const call *k, cream_error *err) {
   switch (k->kind) {
   case SUM:
@@ -84,9 +73,8 @@ static cream_status carry_out(cream_carrier *c, const call *k, cream_error *err)
     return cream_exchange_broadcast(&c->exchange, k->out, k->size, err);
   case GATHER:
     return cream_exchange_gather(&c->exchange, k->in, k->size, k->out, err);
-  case SEND:
-  case RECEIVE:
-    return pass(c, k, err);
+  case TAKE:
+    return cream_wire_take(&c->wire, k->out, err);
   case LEAVE:
     return leave(c, err);
   case END_ALL:
@@ -127,7 +115,7 @@ static void end_without_rank(cream_carrier *c) {
 static void idle(cream_carrier *c) {
   struct timespec until;
   clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += (long)(idle_seconds * 1e9);
+  until.tv_nsec += (long)((c->wire.gives ? giving_seconds : idle_seconds) * 1e9);
   if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
   pthread_cond_timedwait(&c->work, &c->lock, &until);
   if (c->queued > c->finished || !c->open) return;
@@ -226,7 +214,7 @@ static cream_status sum_begin(cream_cluster *cluster, float *values, size_t coun
   return enqueue(c, (call){.kind = SUM, .out = values, .size = count, .half = half}, false, err);
 }
 
-static cream_status sum_wait(cream_cluster *cluster, cream_error *err) {
+static cream_status wait_for_all(cream_cluster *cluster, cream_error *err) {
   cream_carrier *c = carrier_of(cluster);
   const double from = cream_wire_now();
   pthread_mutex_lock(&c->lock);
@@ -243,21 +231,15 @@ static cream_status broadcast(cream_cluster *cluster, void *bytes, size_t size, 
   return enqueue(c, (call){.kind = BROADCAST, .out = bytes, .size = size}, true, err);
 }
 
-static cream_status gather(cream_cluster *cluster, const void *own, size_t size, void *all,
-                           cream_error *err) {
+static cream_status gather_begin(cream_cluster *cluster, const void *own, size_t size, void *all,
+                                 cream_error *err) {
   cream_carrier *c = carrier_of(cluster);
   atomic_fetch_add(&c->wire.arrived, 1);
-  return enqueue(c, (call){.kind = GATHER, .in = (void *)own, .out = all, .size = size}, true, err);
+  return enqueue(c, (call){.kind = GATHER, .in = (void *)own, .out = all, .size = size}, false, err);
 }
 
-static cream_status send(cream_cluster *cluster, int to, const void *bytes, size_t size, cream_error *err) {
-  return enqueue(carrier_of(cluster), (call){.kind = SEND, .in = (void *)bytes, .size = size, .peer = to},
-                 true, err);
-}
-
-static cream_status receive(cream_cluster *cluster, int *from, void *bytes, size_t size, cream_error *err) {
-  return enqueue(carrier_of(cluster),
-                 (call){.kind = RECEIVE, .out = bytes, .size = size, .peer = *from, .from = from}, true, err);
+static cream_status take(cream_cluster *cluster, uint64_t *number, cream_error *err) {
+  return enqueue(carrier_of(cluster), (call){.kind = TAKE, .out = number}, true, err);
 }
 
 /* ---- beginning and end --------------------------------------------------------------------------------- */
@@ -281,8 +263,14 @@ static cream_status wait_until_open(cream_carrier *c, cream_error *err) {
   if (status != CREAM_OK) *err = c->error;
   pthread_mutex_unlock(&c->lock);
   if (status != CREAM_OK) return status;
-  c->cluster = (cream_cluster){c->wire.rank, c->wire.size, c,    sum_begin, sum_wait,
-                               broadcast,    gather,       send, receive,   0};
+  c->cluster = (cream_cluster){.rank = c->wire.rank,
+                               .size = c->wire.size,
+                               .self = c,
+                               .sum_begin = sum_begin,
+                               .gather_begin = gather_begin,
+                               .wait = wait_for_all,
+                               .broadcast = broadcast,
+                               .take = take};
   return CREAM_OK;
 }
 

@@ -26,9 +26,8 @@ static cream_status reserve(cream_exchange *x, size_t size, cream_error *err) {
 static cream_status swap(cream_exchange *x, int peer, const void *out, size_t out_size, void *in,
                          size_t in_size, cream_error *err) {
   cream_parcel sent, received;
-  cream_status status = cream_wire_receive(x->wire, in, in_size, peer, CREAM_TAG_DATA, &received, err);
-  if (status == CREAM_OK)
-    status = cream_wire_send(x->wire, out, out_size, peer, CREAM_TAG_DATA, false, &sent, err);
+  cream_status status = cream_wire_receive(x->wire, in, in_size, peer, &received, err);
+  if (status == CREAM_OK) status = cream_wire_send(x->wire, out, out_size, peer, &sent, err);
   if (status != CREAM_OK) return status;
   return cream_wire_wait(x->wire, (cream_parcel *[]){&received, &sent}, 2, !x->unlimited, err);
 }
@@ -145,11 +144,11 @@ cream_status cream_exchange_broadcast(cream_exchange *x, void *bytes, size_t siz
   cream_status status = CREAM_OK;
   while (bit <= rank) bit *= 2;
   if (rank > 0) {
-    status = cream_wire_receive(x->wire, bytes, size, rank - bit / 2, CREAM_TAG_DATA, &parcel, err);
+    status = cream_wire_receive(x->wire, bytes, size, rank - bit / 2, &parcel, err);
     if (status == CREAM_OK) status = cream_wire_wait(x->wire, one, 1, !x->unlimited, err);
   }
   for (; rank + bit < ranks && status == CREAM_OK; bit *= 2) {
-    status = cream_wire_send(x->wire, bytes, size, rank + bit, CREAM_TAG_DATA, false, &parcel, err);
+    status = cream_wire_send(x->wire, bytes, size, rank + bit, &parcel, err);
     if (status == CREAM_OK) status = cream_wire_wait(x->wire, one, 1, !x->unlimited, err);
   }
   return status;
@@ -163,10 +162,8 @@ static cream_status gather_ring(cream_exchange *x, size_t size, char *all, cream
   for (int step = 0; step < ranks - 1 && status == CREAM_OK; step++) {
     cream_parcel sent, received;
     const int out = (rank + ranks - step) % ranks, in = (from + ranks - step) % ranks;
-    status = cream_wire_receive(x->wire, all + (size_t)in * size, size, from, CREAM_TAG_DATA, &received, err);
-    if (status == CREAM_OK)
-      status =
-          cream_wire_send(x->wire, all + (size_t)out * size, size, to, CREAM_TAG_DATA, false, &sent, err);
+    status = cream_wire_receive(x->wire, all + (size_t)in * size, size, from, &received, err);
+    if (status == CREAM_OK) status = cream_wire_send(x->wire, all + (size_t)out * size, size, to, &sent, err);
     if (status == CREAM_OK)
       status = cream_wire_wait(x->wire, (cream_parcel *[]){&received, &sent}, 2, !x->unlimited, err);
   }

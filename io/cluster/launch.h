@@ -17,6 +17,7 @@ typedef enum cream_mpi { CREAM_MPIS(CREAM_MPI_CONSTANT) CREAM_MPI_COUNT } cream_
 
 typedef struct cream_launch {
   int size, rank;   /* as announced; 1 and 0 without a launcher */
+  int here;         /* of `size`, those on this host; 1 where the launcher does not say */
   bool several;     /* a launcher that can have several processes: MPI is opened */
   cream_mpi mpi;    /* the launcher's; CREAM_MPI_COUNT: it fits any, or none */
   bool chosen;      /* by CREAM_MPI */

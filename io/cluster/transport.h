@@ -26,20 +26,18 @@ typedef struct cream_transport {
   void (*close)(void *self);
   /* Ends the processes of all ranks; does not return. */
   void (*abort)(void *self, int code);
-  /* Begin a message of at most CREAM_MAX_MESSAGE bytes; the memory stays where it is until the message is done.
-   * arrived: done means that the other rank has it, not only that the memory may be used again. */
-  cream_status (*send)(void *self, const void *, size_t, int to, int tag, bool arrived, cream_request *,
-                       cream_error *);
+  /* Begin a message of at most CREAM_MAX_MESSAGE bytes; the memory stays where it is until the message is done. One that
+   * was sent may then still be on its way. */
+  cream_status (*send)(void *self, const void *, size_t, int to, int tag, cream_request *, cream_error *);
   cream_status (*receive)(void *self, void *, size_t, int from, int tag, cream_request *, cream_error *);
-  /* *from (may be NULL): who sent what has been received. */
-  cream_status (*test)(void *self, cream_request *, bool *done, int *from, cream_error *);
+  cream_status (*test)(void *self, cream_request *, bool *done, cream_error *);
   /* Gives up a message that is not done. */
   void (*cancel)(void *self, cream_request *);
 } cream_transport;
 
 /* ---- between program and module ------------------------------------------------------------------------ */
 
-enum { CREAM_MPI_INTERFACE = 1 };
+enum { CREAM_MPI_INTERFACE = 2 };
 
 /* What a module exports as `cream_mpi_module_table`. */
 typedef struct cream_mpi_module {

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TAG_NOTICE = 10, SPINS = 64 };
+enum { TAG_NOTICE = 10, TAG_DATA, SPINS = 64 };
 static const double answer_seconds = 2, notice_seconds = 2, longest_pause = 1e-4;
 
 double cream_wire_now(void) {
@@ -43,7 +43,7 @@ static void post(cream_wire *w, cream_letter *letter, int to, const cream_notice
   if (letter->sent) return; /* the last one is still under way */
   letter->notice = *notice;
   letter->sent = w->transport->send(w->transport->self, &letter->notice, sizeof letter->notice, to,
-                                    TAG_NOTICE, false, &letter->request, &ignored) == CREAM_OK;
+                                    TAG_NOTICE, &letter->request, &ignored) == CREAM_OK;
 }
 
 /* The number of letters that are under way. */
@@ -53,7 +53,7 @@ static int under_way(cream_wire *w, cream_letter *letters) {
   for (int to = 0; to < w->size; to++) {
     cream_letter *letter = &letters[to];
     bool done = false;
-    if (letter->sent && w->transport->test(w->transport->self, &letter->request, &done, NULL, &ignored))
+    if (letter->sent && w->transport->test(w->transport->self, &letter->request, &done, &ignored))
       done = true;
     letter->sent = letter->sent && !done;
     n += letter->sent;
@@ -90,6 +90,15 @@ static cream_status listen(cream_wire *w, cream_error *err) {
   return status;
 }
 
+/* The rank asks again only after its last number has arrived, so that the letter is free, or is about to be. */
+static void give(cream_wire *w, int to) {
+  cream_notice notice = notice_of(w, CREAM_NOTICE_GIVE);
+  notice.arrived = w->next++;
+  w->gives = true;
+  for (unsigned looks = 0; under_way(w, w->gifts) && w->gifts[to].sent;) cream_wire_pause(looks++);
+  post(w, &w->gifts[to], to, &notice);
+}
+
 static cream_status heed(cream_wire *w, const cream_notice *notice, cream_error *err) {
   switch (notice->kind) {
   case CREAM_NOTICE_FAILED:
@@ -106,6 +115,13 @@ static cream_status heed(cream_wire *w, const cream_notice *notice, cream_error 
   case CREAM_NOTICE_ANSWER:
     w->answered[notice->rank] = notice->arrived + 1;
     return CREAM_OK;
+  case CREAM_NOTICE_TAKE:
+    give(w, notice->rank);
+    return CREAM_OK;
+  case CREAM_NOTICE_GIVE:
+    w->number = notice->arrived;
+    w->given = true;
+    return CREAM_OK;
   }
   return CREAM_OK;
 }
@@ -118,7 +134,7 @@ cream_status cream_wire_poll(cream_wire *w, cream_error *err) {
   if (atomic_load(&w->announce)) return announce(w, err);
   bool done = false;
   cream_status status = CREAM_OK;
-  if (w->listens) status = w->transport->test(w->transport->self, &w->listening, &done, NULL, err);
+  if (w->listens) status = w->transport->test(w->transport->self, &w->listening, &done, err);
   if (status != CREAM_OK || !w->listens || !done) return status;
   const cream_notice notice = w->incoming;
   status = listen(w, err);
@@ -170,19 +186,48 @@ static cream_status time_out(cream_wire *w, double timeout, cream_error *err) {
   return announce(w, err);
 }
 
+/* ---- jobs ---------------------------------------------------------------------------------------------- */
+
+cream_status cream_wire_take(cream_wire *w, uint64_t *number, cream_error *err) {
+  if (w->rank == 0) {
+    *number = w->next++;
+    w->gives = true;
+    return cream_wire_poll(w, err);
+  }
+  const double from = cream_wire_now();
+  const cream_notice question = notice_of(w, CREAM_NOTICE_TAKE);
+  w->given = false;
+  post(w, &w->gifts[0], 0, &question);
+  cream_status status = CREAM_OK;
+  for (unsigned looks = 0; status == CREAM_OK && (!w->given || under_way(w, w->gifts));
+       cream_wire_pause(looks++)) {
+    status = cream_wire_poll(w, err);
+    const double timeout = atomic_load(&w->timeout);
+    if (status == CREAM_OK && !w->given && timeout > 0 && cream_wire_now() - from > timeout)
+      status = time_out(w, timeout, err);
+  }
+  *number = w->number;
+  return status;
+}
+
 /* ---- messages ------------------------------------------------------------------------------------------ */
 
-static cream_status begin(cream_wire *w, bool sends, void *bytes, size_t size, int peer, int tag,
-                          bool arrived, cream_parcel *parcel, cream_error *err) {
+/* MPI sends short messages at once, and asks before long ones. The answer comes behind whatever else is on its way in that
+ * direction, and the network idles meanwhile: sums, which all ranks expect, travel in short pieces. */
+enum { EAGER = 63 << 10, SUM = 1 << 21 };
+
+static cream_status begin(cream_wire *w, bool sends, void *bytes, size_t size, int peer, cream_parcel *parcel,
+                          cream_error *err) {
   char *at = bytes;
-  *parcel = (cream_parcel){.peer = peer};
+  const size_t most = size <= SUM ? EAGER : CREAM_MAX_MESSAGE;
+  *parcel = (cream_parcel){0};
   cream_status status = CREAM_OK;
   do {
-    const size_t piece = size < CREAM_MAX_MESSAGE ? size : CREAM_MAX_MESSAGE;
+    const size_t piece = size < most ? size : most;
     CREAM_ASSERT(parcel->n < (int)(sizeof parcel->requests / sizeof *parcel->requests));
     cream_request *request = &parcel->requests[parcel->n];
-    status = sends ? w->transport->send(w->transport->self, at, piece, peer, tag, arrived, request, err)
-                   : w->transport->receive(w->transport->self, at, piece, peer, tag, request, err);
+    status = sends ? w->transport->send(w->transport->self, at, piece, peer, TAG_DATA, request, err)
+                   : w->transport->receive(w->transport->self, at, piece, peer, TAG_DATA, request, err);
     parcel->n += status == CREAM_OK;
     at += piece;
     size -= piece;
@@ -190,23 +235,21 @@ static cream_status begin(cream_wire *w, bool sends, void *bytes, size_t size, i
   return status;
 }
 
-cream_status cream_wire_send(cream_wire *w, const void *bytes, size_t size, int to, int tag, bool arrived,
-                             cream_parcel *parcel, cream_error *err) {
-  return begin(w, true, (void *)bytes, size, to, tag, arrived, parcel, err);
+cream_status cream_wire_send(cream_wire *w, const void *bytes, size_t size, int to, cream_parcel *parcel,
+                             cream_error *err) {
+  return begin(w, true, (void *)bytes, size, to, parcel, err);
 }
 
-cream_status cream_wire_receive(cream_wire *w, void *bytes, size_t size, int from, int tag,
-                                cream_parcel *parcel, cream_error *err) {
-  return begin(w, false, bytes, size, from, tag, false, parcel, err);
+cream_status cream_wire_receive(cream_wire *w, void *bytes, size_t size, int from, cream_parcel *parcel,
+                                cream_error *err) {
+  return begin(w, false, bytes, size, from, parcel, err);
 }
 
 static cream_status look(cream_wire *w, cream_parcel *parcel, bool *all, cream_error *err) {
   cream_status status = CREAM_OK;
   for (int i = 0; i < parcel->n && status == CREAM_OK; i++) {
     if (parcel->done[i]) continue;
-    int from = parcel->peer;
-    status = w->transport->test(w->transport->self, &parcel->requests[i], &parcel->done[i], &from, err);
-    if (parcel->done[i] && parcel->peer == CREAM_ANY_RANK) parcel->peer = from;
+    status = w->transport->test(w->transport->self, &parcel->requests[i], &parcel->done[i], err);
     if (!parcel->done[i]) *all = false;
   }
   return status;
@@ -215,6 +258,7 @@ static cream_status look(cream_wire *w, cream_parcel *parcel, bool *all, cream_e
 cream_status cream_wire_wait(cream_wire *w, cream_parcel *const *parcels, int n, bool limited,
                              cream_error *err) {
   const double from = cream_wire_now();
+  w->gives = false;
   for (unsigned looks = 0;; cream_wire_pause(looks++)) {
     bool all = true;
     cream_status status = CREAM_OK;
@@ -240,7 +284,8 @@ cream_status cream_wire_open(cream_wire *w, cream_error *err) {
   w->answered = calloc(size, sizeof *w->answered);
   w->letters = calloc(size, sizeof *w->letters);
   w->answers = calloc(size, sizeof *w->answers);
-  if (!w->hosts || !w->answered || !w->letters || !w->answers)
+  w->gifts = calloc(size, sizeof *w->gifts);
+  if (!w->hosts || !w->answered || !w->letters || !w->answers || !w->gifts)
     return cream_fail_memory(err, size * sizeof *w->letters, "the other ranks");
   return w->size > 1 ? listen(w, err) : CREAM_OK;
 }
@@ -256,8 +301,10 @@ void cream_wire_free(cream_wire *w) {
   free(w->answered);
   free(w->letters);
   free(w->answers);
+  free(w->gifts);
   w->hosts = NULL;
   w->answered = NULL;
   w->letters = NULL;
   w->answers = NULL;
+  w->gifts = NULL;
 }

@@ -8,13 +8,19 @@
 
 #include "transport.h"
 
-enum { CREAM_HOST_NAME = 64, CREAM_TAG_DATA = 11, CREAM_TAG_MESSAGE = 12 };
+enum { CREAM_HOST_NAME = 64 };
 
 typedef struct cream_notice {
-  enum { CREAM_NOTICE_FAILED, CREAM_NOTICE_ASK, CREAM_NOTICE_ANSWER } kind;
+  enum {
+    CREAM_NOTICE_FAILED,
+    CREAM_NOTICE_ASK,
+    CREAM_NOTICE_ANSWER,
+    CREAM_NOTICE_TAKE,
+    CREAM_NOTICE_GIVE
+  } kind;
   int rank; /* whose it is */
   int status;
-  uint64_t arrived;
+  uint64_t arrived; /* GIVE: the number */
   char host[CREAM_HOST_NAME], text[512];
 } cream_notice;
 
@@ -39,6 +45,12 @@ typedef struct cream_wire {
   cream_letter *letters, *answers; /* [size] by rank: own notices, and answers to questions */
   uint64_t *answered;              /* [size] of the last question: arrived + 1; 0: no answer */
 
+  uint64_t next;       /* on rank 0: the next number of cream_wire_take */
+  cream_letter *gifts; /* [size] by rank: numbers on their way, on rank 0; questions for them on others */
+  bool gives,
+      given; /* on rank 0: numbers were taken since the last message; on others: `number` has arrived */
+  uint64_t number;
+
   bool failed; /* a rank has failed: nothing is sent any more */
   int failed_rank;
   cream_error failure; /* its cause */
@@ -56,17 +68,16 @@ void cream_wire_free(cream_wire *);
 
 /* Begin messages of any size. */
 typedef struct cream_parcel {
-  cream_request requests[8]; /* pieces of CREAM_MAX_MESSAGE bytes */
-  bool done[8];
+  cream_request requests[40]; /* of its pieces */
+  bool done[40];
   int n;
-  int peer; /* -1: any rank; then whose it was */
 } cream_parcel;
-cream_status cream_wire_send(cream_wire *, const void *, size_t, int to, int tag, bool arrived,
-                             cream_parcel *, cream_error *);
-cream_status cream_wire_receive(cream_wire *, void *, size_t, int from, int tag, cream_parcel *,
-                                cream_error *);
+cream_status cream_wire_send(cream_wire *, const void *, size_t, int to, cream_parcel *, cream_error *);
+cream_status cream_wire_receive(cream_wire *, void *, size_t, int from, cream_parcel *, cream_error *);
 /* Waits until all n parcels are done. limited: within the timeout. Fails where any rank fails. */
 cream_status cream_wire_wait(cream_wire *, cream_parcel *const *, int n, bool limited, cream_error *);
+/* As in core/cluster/cluster.h: rank 0 answers whenever it looks for notices. */
+cream_status cream_wire_take(cream_wire *, uint64_t *number, cream_error *);
 /* Looks for notices once, answers them, and announces a failure of this rank. */
 cream_status cream_wire_poll(cream_wire *, cream_error *);
 

@@ -19,7 +19,8 @@ typedef struct setting {
 
 #define TEACHERS(X)                                                                                          \
   X(CREAM_TEACHER_META, "meta")                                                                              \
-  X(CREAM_TEACHER_TOP1, "top1") X(CREAM_TEACHER_RANDOM, "random") X(CREAM_TEACHER_NONE, "none")
+  X(CREAM_TEACHER_TOP1, "top1")                                                                              \
+  X(CREAM_TEACHER_RANDOM, "random") X(CREAM_TEACHER_LARGEST, "largest") X(CREAM_TEACHER_NONE, "none")
 static CREAM_WORDS(teachers, CREAM_TEACHER_COUNT, TEACHERS);
 
 #define STRATEGY_WORD(name, word) [CREAM_STRATEGY_##name] = #word,
@@ -145,7 +146,7 @@ static const setting settings[] = {
     NUMBER(max_bad, 0, 1, "", "largest share of unreadable images; they are reported and skipped"),
     TEXT(seed, "seed of every random draw"),
     TEXT(device, "cpu, opencl, opencl:PLATFORM:DEVICE, opencl:local, a part of a device's name, or auto"),
-    TEXT(opencl.parameters, "file of CLBlast parameters, written by cream bench --tune"),
+    TEXT(opencl.parameters, "file of parameters for the device, written by cream bench --tune"),
     NUMBER(opencl.half, 0, 0, "", "store activations in half precision on an OpenCL device"),
     WORD(exact, exacts,
          "what leaves the bytes of a CPU's results unchanged: any processor and number of threads, or "
@@ -195,7 +196,8 @@ static const setting settings[] = {
     NUMBER(search.latency.max, 0, 1e6, "ms", "largest latency of a network by search.latency.table; 0: any"),
     TEXT(search.latency.table, "latency table of the space, written by cream latency build"),
     WORD(search.teacher, teachers,
-         "board path that teaches: chosen by the meta network, the best, a random one, or none"),
+         "path that teaches: the board path that the meta network chooses, the board's best or a random one, "
+         "the largest of the supernet, or none"),
     NUMBER(search.start_epoch, -1, 100000, "epochs", "first epoch with a teacher; -1: a sixth of the epochs"),
     WORD(search.prior, priors,
          "probabilities of ops in drawn paths: uniform, search.fixed_prior, or their frequency on the board"),
@@ -223,6 +225,9 @@ static const setting settings[] = {
            "held-out images for an evaluation, drawn by seed; 0: all"),
     NUMBER(search.random.paths, 1, 1e6, "paths", "paths trained from scratch (random)"),
     NUMBER(search.sandwich.paths, 0, 64, "paths", "random paths in a batch (sandwich)"),
+    NUMBER(search.snapshots, 0, 100000, "epochs",
+           "copies of the supernet are stored after so many epochs each, for cream rank --snapshot; 0: none"),
+    TEXT(search.oracle, "table.json of cream table build: the regret of the search's choice is printed"),
     EXTERNAL(search.external),
     NUMBER(search.recalibrate, 0, 1e6, "batches",
            "batches to recompute batch-norm statistics with before the final selection"),
@@ -263,6 +268,8 @@ static const setting settings[] = {
     NUMBER(rank.resamples, 1, 1e6, "", "bootstrap resamples"),
     NUMBER(rank.jobs, 0, 1024, "processes", "paths trained in parallel; 0: one per thread"),
     TEXT(rank.table, "file of trained paths, shared between rankings; empty: a file in the run folder"),
+    TEXT(rank.truth, "file of cream table build, whose paths are ranked; empty: paths are drawn and trained"),
+    NUMBER(rank.repeats, 0, CREAM_RANK_MAX_PATHS, "paths", "paths of a table that are trained twice"),
     WORD(detect.head, detectors,
          "neck and heads of a detector (docs/detection.md); none: the run trains no detector"),
     NUMBER(detect.channels, 0, 1024, "", "channels of each level, a multiple of 8; 0: as usual for the head"),

@@ -107,12 +107,72 @@ static void put_measure(FILE *out, const json_t *measure, const json_t *arms) {
   fputs("</tr>\n", out);
 }
 
+static void put_endpoint_row(FILE *out, const json_t *result, int digits) {
+  double difference = report_number(result, "difference"), n = report_number(result, "n");
+  double low = report_number(result, "low"), high = report_number(result, "high");
+  cream_html(out, "<tr><th scope=\"row\">%s</th><td>%g</td><td>", report_text(result, "arm"),
+             isfinite(n) ? n : 0);
+  if (isfinite(difference)) put_value(out, difference, digits, true);
+  if (isfinite(low) && isfinite(high)) {
+    fputs(" (", out);
+    put_value(out, low, digits, true);
+    fputs(" to ", out);
+    put_value(out, high, digits, true);
+    fputs(")", out);
+  }
+  fputs("</td>", out);
+  const char *const keys[] = {"p", "corrected"};
+  for (int i = 0; i < 2; i++) {
+    double p = report_number(result, keys[i]);
+    if (!isfinite(p))
+      fputs("<td>-</td>", out);
+    else if (p < 0.0005)
+      fputs("<td>&lt; 0.001</td>", out);
+    else
+      cream_html(out, "<td>%.3f</td>", p);
+  }
+  fputs("</tr>\n", out);
+}
+
+/* What the study was made to find out, before everything else. */
+static void write_endpoint(FILE *out, const report_study *study) {
+  const json_t *endpoint = report_member(study->file, "endpoint"), *result;
+  size_t i;
+  if (!endpoint) return;
+  double alpha = report_number(endpoint, "alpha"), digits = report_number(endpoint, "digits");
+  bool by_paths = false;
+  cream_scroll_begin(out, study->name, false);
+  cream_html(out,
+             "<table class=\"wide\"><caption>Endpoint: %s, compared with %s</caption><thead><tr><td></td>"
+             "<th>seeds</th><th>difference (%.0f %% interval)</th><th>p</th><th>corrected p</th></tr></thead>"
+             "<tbody>\n",
+             report_text(endpoint, "title"), report_text(endpoint, "against"),
+             isfinite(alpha) ? 100 * (1 - alpha) : 95);
+  json_array_foreach(report_member(endpoint, "results"), i, result) {
+    put_endpoint_row(out, result, digits >= 0 && digits <= 9 ? (int)digits : -1);
+    by_paths |= strstr(report_text(result, "resampled"), "paths") != NULL;
+  }
+  fputs("</tbody></table>", out);
+  cream_scroll_end(out);
+  cream_html(
+      out,
+      "<p class=\"note\">%s; correction for the number of arms: %s; alpha %g. The interval is that of a "
+      "bootstrap over %s.",
+      report_text(endpoint, "test_title"), report_text(endpoint, "correction"),
+      isfinite(alpha) ? alpha : 0.05, by_paths ? "seeds and paths" : "seeds");
+  if (*report_text(endpoint, "before"))
+    cream_html(out, " The endpoint was not fixed before the study began; then it was: %s.",
+               report_text(endpoint, "before"));
+  fputs("</p>\n", out);
+}
+
 static bool write_study(FILE *out, const report_study *study) {
   const json_t *measures = report_member(study->file, "measures"), *arms = report_member(study->file, "arms");
   const json_t *measure, *arm;
   size_t i, a;
   if (!json_array_size(arms)) return false;
   cream_html(out, "<h3>%s</h3>", study->name);
+  write_endpoint(out, study);
   cream_scroll_begin(out, study->name, false);
   fputs("<table class=\"wide arms\"><thead><tr><td></td>", out);
   json_array_foreach(arms, a, arm) put_arm(out, arm);

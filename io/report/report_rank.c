@@ -18,6 +18,14 @@ static void put_interval(FILE *out, const json_t *correlation, const char *which
     fputs("<td>not defined</td>", out);
 }
 
+static void put_percent(FILE *out, const json_t *correlation, const char *which) {
+  double value = report_number(correlation, which);
+  if (isfinite(value))
+    cream_html(out, "<td>%.2f</td>", 100 * value);
+  else
+    fputs("<td></td>", out);
+}
+
 static void write_correlations(FILE *out, const report_run *run) {
   const json_t *correlations = report_member(run->rank, "correlations"), *one;
   size_t i;
@@ -28,17 +36,27 @@ static void write_correlations(FILE *out, const report_run *run) {
              "<caption>Rank correlation with the trained networks, %s: "
              "value and %.0f %% bootstrap interval</caption>"
              "<thead><tr><th>best paths</th><th>ranked by</th><th>measure</th><th>images</th>"
-             "<th>Kendall's tau</th><th>Spearman's rho</th></tr></thead><tbody>\n",
+             "<th>Kendall's tau</th><th>Spearman's rho</th><th>best tenth found (%%)</th><th>regret (%%)</th>"
+             "</tr></thead><tbody>\n",
              run->name, isfinite(level) ? 100 * level : 95);
   json_array_foreach(correlations, i, one) {
     cream_html(out, "<tr><td>%g</td><td>%s</td><td>%s</td><td>%s</td>", report_number(one, "best"),
                report_text(one, "by"), report_text(one, "measure"), report_text(one, "split"));
     put_interval(out, one, "tau");
     put_interval(out, one, "rho");
+    put_percent(out, one, "recall.value");
+    put_percent(out, one, "regret.value");
     fputs("</tr>\n", out);
   }
   fputs("</tbody></table>", out);
   cream_scroll_end(out);
+  fputs(
+      "<p class=\"note\">Regret: the best trained accuracy less that of the path that the order puts first. "
+      "Rows by FLOPs, parameters, latency and a second training need no supernet: it is worth its cost as "
+      "far "
+      "as it orders better than the first three, and cannot be expected to order better than the last, the "
+      "same training with another seed.</p>\n",
+      out);
 }
 
 /* ", tau 0.41": the tau of the supernet over all paths; "": not known. */

@@ -1,19 +1,10 @@
 #include "rank.h"
 
+#include <math.h>
+
 #include "io/base/file.h"
 #include "io/config/settings.h"
 #include "run.h"
-
-static const char *by_word(cream_rank_by by) {
-  switch (by) {
-  case CREAM_RANK_BY_SUPERNET:
-    return "supernet";
-  case CREAM_RANK_BY_FLOPS:
-    return "flops";
-  }
-  CREAM_ASSERT(!"an order of paths");
-  return NULL;
-}
 
 static const char *measure_word(cream_rank_measure measure) {
   switch (measure) {
@@ -37,6 +28,16 @@ static const char *split_word(cream_rank_split split) {
   return NULL;
 }
 
+/* How paths were drawn and trained, which is up to the table where there is one. */
+static void put_drawing(cream_json *json, const cream_rank_report *report) {
+  const cream_config *config = report->config;
+  char word[32];
+  cream_json_string(json, "spread", cream_settings_get(config, "rank.spread", word, sizeof word));
+  cream_json_integer(json, "buckets", (uint64_t)config->rank.buckets);
+  cream_json_integer(json, "epochs", (uint64_t)config->rank.epochs);
+  cream_json_integer(json, "batch", (uint64_t)report->batch);
+}
+
 /* How the ranking was made. */
 static void put_how(cream_json *json, const cream_rank_report *report) {
   const cream_config *config = report->config;
@@ -51,10 +52,10 @@ static void put_how(cream_json *json, const cream_rank_report *report) {
     cream_json_number(json, NULL, report->flops->max);
     cream_json_end(json);
   }
-  cream_json_string(json, "spread", cream_settings_get(config, "rank.spread", word, sizeof word));
-  cream_json_integer(json, "buckets", (uint64_t)config->rank.buckets);
-  cream_json_integer(json, "epochs", (uint64_t)config->rank.epochs);
-  cream_json_integer(json, "batch", (uint64_t)report->batch);
+  if (*config->rank.truth)
+    cream_json_bool(json, "table", true);
+  else
+    put_drawing(json, report);
   cream_json_object(json, "recalibrate", false);
   cream_json_string(json, "mode", cream_settings_get(config, "recalibrate.mode", word, sizeof word));
   cream_json_integer(json, "batches", (uint64_t)config->rank.recalibrate);
@@ -80,6 +81,8 @@ static void put_paths(cream_json *json, const cream_rank_report *report) {
     cream_json_score(json, "supernet", &ranked->supernet);
     cream_json_score(json, "heldout", &ranked->heldout);
     cream_json_score(json, "test", &ranked->test);
+    if (ranked->again.count) cream_json_score(json, "again", &ranked->again);
+    if (!isnan(ranked->ms)) cream_json_number(json, "ms", ranked->ms);
     cream_json_end(json);
   }
   cream_json_end(json);
@@ -99,11 +102,13 @@ static void put_correlations(cream_json *json, const cream_rank_report *report) 
     const cream_correlation *c = &report->correlations[i];
     cream_json_object(json, NULL, false);
     cream_json_integer(json, "best", (uint64_t)c->best);
-    cream_json_string(json, "by", by_word(c->by));
+    cream_json_string(json, "by", cream_rank_by_words[c->by]);
     cream_json_string(json, "measure", measure_word(c->measure));
     cream_json_string(json, "split", split_word(c->split));
     put_interval(json, "tau", &c->tau);
     put_interval(json, "rho", &c->rho);
+    if (!isnan(c->recall.value)) put_interval(json, "recall", &c->recall);
+    if (!isnan(c->regret.value)) put_interval(json, "regret", &c->regret);
     cream_json_end(json);
   }
   cream_json_end(json);

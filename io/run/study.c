@@ -8,6 +8,8 @@
 #include "io/base/file.h"
 #include "io/config/field.h"
 #include "io/config/settings.h"
+#include "study_endpoint_read.h"
+#include "truth.h"
 
 const char *const cream_study_unit_names[CREAM_STUDY_UNITS] = {
 #define NAME(unit, key) [CREAM_STUDY_##unit] = key,
@@ -17,7 +19,7 @@ const char *const cream_study_unit_names[CREAM_STUDY_UNITS] = {
 
 /* The keys of a study that have plain values. */
 typedef struct study_head {
-  char name[CREAM_STUDY_MAX_NAME], config[CREAM_MAX_FILE_NAME];
+  char name[CREAM_STUDY_MAX_NAME], config[CREAM_MAX_FILE_NAME], table[sizeof((cream_config *)0)->rank.truth];
   int rank;
   bool retrain;
 } study_head;
@@ -26,11 +28,13 @@ static const cream_field fields[] = {
     {.key = "name", CREAM_FIELD(study_head, name), .required = true},
     {.key = "config", CREAM_FIELD(study_head, config)},
     {.key = "rank", CREAM_FIELD(study_head, rank), .min = 0, .max = 1000},
+    {.key = "table", CREAM_FIELD(study_head, table)},
     {.key = "retrain", CREAM_FIELD(study_head, retrain)},
     {.key = "settings", .type = CREAM_FIELD_MAP},
     {.key = "budget", .type = CREAM_FIELD_MAP},
     {.key = "seeds", .type = CREAM_FIELD_LIST, .required = true},
     {.key = "arms", .type = CREAM_FIELD_MAP, .required = true},
+    {.key = "endpoint", .type = CREAM_FIELD_MAP},
 };
 
 static cream_status check_name(const cream_yaml_value *value, const char *name, cream_error *err) {
@@ -42,18 +46,36 @@ static cream_status check_name(const cream_yaml_value *value, const char *name, 
       CREAM_STUDY_MAX_NAME - 1);
 }
 
-/* Reads the settings file that the study names; a relative name is relative to the study's folder. */
+/* Completes a name that is relative to the study's folder. */
+static cream_status file_of(const cream_yaml_value *root, const char *key, const char *file, char *path,
+                            size_t size, cream_error *err) {
+  const char *name = cream_yaml_name(root->yaml), *slash = strrchr(name, '/');
+  int folder = slash && file[0] != '/' ? (int)(slash + 1 - name) : 0;
+  if ((size_t)snprintf(path, size, "%.*s%s", folder, name, file) < size) return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "%s: key `%s`: the name is longer than %zu bytes; choose a shorter one", name, key,
+                    size - 1);
+}
+
+/* Reads the settings file that the study names. */
 static cream_status load_base(cream_study *study, const cream_yaml_value *root, const char *config,
                               cream_error *err) {
   char path[CREAM_MAX_FILE_NAME];
-  const char *name = cream_yaml_name(root->yaml), *slash = strrchr(name, '/');
-  int folder = slash && config[0] != '/' ? (int)(slash + 1 - name) : 0;
   if (!config[0]) return CREAM_OK;
-  if ((size_t)snprintf(path, sizeof path, "%.*s%s", folder, name, config) >= sizeof path)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s: key `config`: the name is longer than %zu bytes; choose a shorter one", name,
-                      sizeof path - 1);
-  return cream_settings_load(&study->base, path, err);
+  cream_status status = file_of(root, "config", config, path, sizeof path, err);
+  return status ? status : cream_settings_load(&study->base, path, err);
+}
+
+/* The table of trained paths that the supernets are ranked by. */
+static cream_status read_table(cream_study *study, const cream_yaml_value *root, const char *table,
+                               cream_error *err) {
+  cream_yaml_value rank = cream_yaml_find(root, "rank");
+  char *path = study->base.rank.truth;
+  if (!table[0]) return CREAM_OK;
+  if (rank.node)
+    return cream_yaml_fail(&rank, err, "given beside `table`, whose paths are ranked; expected one of them");
+  cream_status status = file_of(root, "table", table, path, sizeof study->base.rank.truth, err);
+  return status ? status : cream_truth_count(path, &study->rank, err);
 }
 
 static cream_status read_budget(cream_study *study, const cream_yaml_value *map, cream_error *err) {
@@ -148,7 +170,7 @@ static cream_status read_study(cream_study *study, const cream_yaml_value *root,
   if (status) return status;
   cream_yaml_value name = cream_yaml_find(root, "name"), settings = cream_yaml_find(root, "settings"),
                    budget = cream_yaml_find(root, "budget"), seeds = cream_yaml_find(root, "seeds"),
-                   arms = cream_yaml_find(root, "arms");
+                   arms = cream_yaml_find(root, "arms"), endpoint = cream_yaml_find(root, "endpoint");
   if ((status = check_name(&name, head.name, err))) return status;
   strcpy(study->name, head.name);
   study->rank = head.rank;
@@ -158,11 +180,13 @@ static cream_status read_study(cream_study *study, const cream_yaml_value *root,
     return cream_yaml_fail(&rank, err, "got 1, expected 2 or more paths, or 0 for no ranking");
   }
   status = load_base(study, root, head.config, err);
+  if (!status) status = read_table(study, root, head.table, err);
   if (!status && settings.node) status = cream_settings_read(&study->base, &settings, err);
   if (!status) status = read_budget(study, &budget, err);
   if (!status) status = read_seeds(study, &seeds, err);
   if (!status) status = read_arms(study, &arms, err);
-  return status ? status : make_rows(study, err);
+  if (!status) status = make_rows(study, err);
+  return status || !endpoint.node ? status : cream_study_read_endpoint(study, &endpoint, err);
 }
 
 static cream_status read_document(cream_study *study, cream_yaml *yaml, cream_error *err) {

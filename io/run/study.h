@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 #include "core/base/config.h"
-#include "core/base/statistics.h"
+#include "core/base/significance.h"
+#include "study_measures.h"
 
 enum { CREAM_STUDY_MAX_ARMS = 64, CREAM_STUDY_MAX_NAME = 48 };
 
@@ -34,6 +35,19 @@ typedef enum cream_study_unit {
       CREAM_STUDY_UNITS
 } cream_study_unit;
 
+/* What the study was made to find out, fixed before it began: a measure of some rows, compared with another row. */
+typedef struct cream_study_endpoint {
+  bool given;
+  cream_study_measure measure;
+  int against;                       /* row */
+  int n, rows[CREAM_STUDY_MAX_ARMS]; /* that are compared with it */
+  cream_test test;
+  cream_correction correction; /* for their number */
+  double alpha, power;
+  double deviation; /* expected standard deviation of the differences of seeds; 0: not known */
+  char before[400]; /* what it was when the study began; "": the same */
+} cream_study_endpoint;
+
 typedef struct cream_study {
   char name[CREAM_STUDY_MAX_NAME];
   cream_config base;
@@ -49,6 +63,7 @@ typedef struct cream_study {
   cream_study_arm *arms;
   int n_rows;
   cream_study_row *rows;
+  cream_study_endpoint endpoint;
 } cream_study;
 
 extern const char *const cream_study_unit_names[CREAM_STUDY_UNITS]; /* "epochs", ... */

@@ -1,24 +1,13 @@
 #include "study_results.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/base/file.h"
 #include "io/base/json.h"
 #include "io/config/settings.h"
-
-typedef struct measure {
-  const char *key, *title, *unit;
-  int digits;
-} measure;
-
-static const measure measures[CREAM_STUDY_MEASURES] = {
-#define MEASURE(measure, key, title, unit, digits) [CREAM_STUDY_##measure] = {key, title, unit, digits},
-    CREAM_STUDY_MEASURE_LIST(MEASURE)
-#undef MEASURE
-};
+#include "study_endpoint.h"
+#include "study_table.h"
 
 /* A measure of a row over its seeds, and compared with the first row. */
 typedef struct result {
@@ -77,7 +66,7 @@ static void put_runs(cream_json *json, const cream_study *study, const cream_stu
     if (runs[s].error[0]) cream_json_string(json, "error", runs[s].error);
     cream_json_object(json, "values", false);
     for (int m = 0; m < CREAM_STUDY_MEASURES; m++)
-      if (measured[m]) cream_json_number(json, measures[m].key, runs[s].values[m]);
+      if (measured[m]) cream_json_number(json, cream_study_measures[m].key, runs[s].values[m]);
     cream_json_end(json);
     cream_json_end(json);
   }
@@ -91,7 +80,7 @@ static void put_results(cream_json *json, const cream_study *study, const cream_
     if (!measured[m]) continue;
     const result r = result_of(study, runs, row, m);
     cream_json_object(json, NULL, false);
-    cream_json_string(json, "key", measures[m].key);
+    cream_json_string(json, "key", cream_study_measures[m].key);
     cream_json_integer(json, "n", r.n);
     cream_json_number(json, "mean", r.mean);
     cream_json_number(json, "deviation", r.deviation);
@@ -123,21 +112,23 @@ static void put_head(cream_json *json, const cream_study *study, const bool *mea
   for (int m = 0; m < CREAM_STUDY_MEASURES; m++) {
     if (!measured[m]) continue;
     cream_json_object(json, NULL, false);
-    cream_json_string(json, "key", measures[m].key);
-    cream_json_string(json, "title", measures[m].title);
-    cream_json_string(json, "unit", measures[m].unit);
-    cream_json_integer(json, "digits", (uint64_t)measures[m].digits);
+    cream_json_string(json, "key", cream_study_measures[m].key);
+    cream_json_string(json, "title", cream_study_measures[m].title);
+    cream_json_string(json, "unit", cream_study_measures[m].unit);
+    cream_json_integer(json, "digits", (uint64_t)cream_study_measures[m].digits);
     cream_json_end(json);
   }
   cream_json_end(json);
 }
 
-static void put_study(const cream_study *study, const cream_study_run *runs, FILE *stream) {
+static void put_study(const cream_study *study, const cream_study_run *runs,
+                      const cream_endpoint_result *endpoint, FILE *stream) {
   bool measured[CREAM_STUDY_MEASURES];
   for (int m = 0; m < CREAM_STUDY_MEASURES; m++) measured[m] = is_measured(study, runs, m);
   cream_json json = cream_json_to(stream);
   cream_json_object(&json, NULL, true);
   put_head(&json, study, measured);
+  if (study->endpoint.given) cream_study_put_endpoint(&json, study, endpoint);
   cream_json_array(&json, "arms", true);
   for (int row = 0; row < study->n_rows; row++) {
     cream_json_object(&json, NULL, true);
@@ -154,140 +145,80 @@ static void put_study(const cream_study *study, const cream_study_run *runs, FIL
 
 /* ---- the table --------------------------------------------------------------------------------------- */
 
-enum { CELL = 64 };
-
-/* Width on a terminal: the number of UTF-8 characters. */
-static int width_of(const char *text) {
-  int width = 0;
-  for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
-  return width;
-}
-
-typedef struct table {
-  int rows, columns;
-  char (*cells)[CELL]; /* [rows][columns] */
-} table;
-
-static bool table_init(table *t, int rows, int columns) {
-  *t = (table){rows, columns, calloc((size_t)rows * (size_t)columns, CELL)};
-  return t->cells != NULL;
-}
-
-static void put_cell(table *t, int row, int column, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-static void put_cell(table *t, int row, int column, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  vsnprintf(t->cells[row * t->columns + column], CELL, format, args);
-  va_end(args);
-}
-
-/* The first column is text, the others are numbers; the first row is the head. */
-static void print_table(const table *t, FILE *out) {
-  for (int row = 0; row < t->rows; row++) {
-    for (int column = 0; column < t->columns; column++) {
-      int width = 3;
-      for (int r = 0; r < t->rows; r++) {
-        int w = width_of(t->cells[r * t->columns + column]);
-        if (w > width) width = w;
-      }
-      const char *text = t->cells[row * t->columns + column];
-      int pad = width - width_of(text);
-      fprintf(out, "| %*s%s%*s ", column ? pad : 0, "", text, column ? 0 : pad, "");
-    }
-    fputs("|\n", out);
-    if (row > 0) continue;
-    fputs("| --- |", out);
-    for (int column = 1; column < t->columns; column++) fputs(" ---: |", out);
-    fputc('\n', out);
-  }
-}
-
-static void put_title(table *t, int row, int m) {
-  const char *unit = measures[m].unit;
-  put_cell(t, row, 0, "%s%s%s%s", measures[m].title, *unit ? " (" : "", unit, *unit ? ")" : "");
-}
-
-static void put_mean(table *t, int row, int column, const result *r, int digits) {
+static void put_mean(cream_table *t, int row, int column, const result *r, int digits) {
   if (!r->n)
-    put_cell(t, row, column, "-");
+    cream_table_put(t, row, column, "-");
   else if (isnan(r->deviation))
-    put_cell(t, row, column, "%.*f", digits, r->mean);
+    cream_table_put(t, row, column, "%.*f", digits, r->mean);
   else
-    put_cell(t, row, column, "%.*f ± %.*f", digits, r->mean, digits, r->deviation);
+    cream_table_put(t, row, column, "%.*f ± %.*f", digits, r->mean, digits, r->deviation);
 }
 
-/* A p that would be rounded to 0 is given as an upper bound. */
-static void write_p(char text[32], double p) {
-  if (isnan(p))
-    strcpy(text, "-");
-  else if (p < 0.0005)
-    strcpy(text, "<0.001");
-  else
-    snprintf(text, 32, "%.3f", p);
-}
-
-static void put_difference(table *t, int row, int column, const result *r, int digits) {
+static void put_difference(cream_table *t, int row, int column, const result *r, int digits) {
   char p[32], wilcoxon[32];
   if (!r->compared) {
-    put_cell(t, row, column, "-");
+    cream_table_put(t, row, column, "-");
     return;
   }
-  write_p(p, r->paired.p);
-  write_p(wilcoxon, r->paired.wilcoxon);
-  put_cell(t, row, column, "%+.*f (%s, %s)", digits, r->paired.difference, p, wilcoxon);
+  cream_table_p(p, r->paired.p);
+  cream_table_p(wilcoxon, r->paired.wilcoxon);
+  cream_table_put(t, row, column, "%+.*f (%s, %s)", digits, r->paired.difference, p, wilcoxon);
 }
 
 /* A row for each measure, a column for each arm: means, or with `beside` differences from the first arm. */
 static void print_measures(const cream_study *study, const cream_study_run *runs, bool beside, FILE *out) {
-  table t;
-  if (!table_init(&t, CREAM_STUDY_MEASURES + 1, study->n_rows + !beside)) return;
+  cream_table t;
+  if (!cream_table_init(&t, CREAM_STUDY_MEASURES + 1, study->n_rows + !beside)) return;
   t.rows = 1;
-  put_cell(&t, 0, 0, "%s", beside ? "difference (p: t test, Wilcoxon)" : study->name);
+  cream_table_put(&t, 0, 0, "%s", beside ? "difference (p: t test, Wilcoxon)" : study->name);
   for (int row = beside; row < study->n_rows; row++)
-    put_cell(&t, 0, row + !beside, "%s", study->rows[row].name);
+    cream_table_put(&t, 0, row + !beside, "%s", study->rows[row].name);
   for (int m = 0; m < CREAM_STUDY_MEASURES; m++) {
     if (!is_measured(study, runs, m)) continue;
-    put_title(&t, t.rows, m);
+    char title[CREAM_TABLE_CELL];
+    cream_table_put(&t, t.rows, 0, "%s",
+                    cream_study_measure_title((cream_study_measure)m, title, sizeof title));
     for (int row = beside; row < study->n_rows; row++) {
       const result r = result_of(study, runs, row, m);
       if (beside)
-        put_difference(&t, t.rows, row, &r, measures[m].digits);
+        put_difference(&t, t.rows, row, &r, cream_study_measures[m].digits);
       else
-        put_mean(&t, t.rows, row + 1, &r, measures[m].digits);
+        put_mean(&t, t.rows, row + 1, &r, cream_study_measures[m].digits);
     }
     t.rows++;
   }
-  print_table(&t, out);
-  free(t.cells);
+  cream_table_print(&t, out);
+  cream_table_free(&t);
 }
 
 static void print_runs(const cream_study *study, const cream_study_run *runs, FILE *out) {
-  table t;
-  if (!table_init(&t, study->n_rows * study->n_seeds + 1, CREAM_STUDY_MEASURES + 2)) return;
+  cream_table t;
+  if (!cream_table_init(&t, study->n_rows * study->n_seeds + 1, CREAM_STUDY_MEASURES + 2)) return;
   t.columns = 2;
-  put_cell(&t, 0, 0, "arm");
-  put_cell(&t, 0, 1, "seed");
+  cream_table_put(&t, 0, 0, "arm");
+  cream_table_put(&t, 0, 1, "seed");
   for (int m = 0; m < CREAM_STUDY_MEASURES; m++) t.columns += is_measured(study, runs, m);
   for (int i = 0; i < study->n_rows * study->n_seeds; i++) {
-    put_cell(&t, i + 1, 0, "%s", study->rows[i / study->n_seeds].name);
-    put_cell(&t, i + 1, 1, "%llu", (unsigned long long)study->seeds[i % study->n_seeds]);
+    cream_table_put(&t, i + 1, 0, "%s", study->rows[i / study->n_seeds].name);
+    cream_table_put(&t, i + 1, 1, "%llu", (unsigned long long)study->seeds[i % study->n_seeds]);
   }
   for (int m = 0, column = 2; m < CREAM_STUDY_MEASURES; m++) {
     if (!is_measured(study, runs, m)) continue;
-    put_cell(&t, 0, column, "%s", measures[m].title);
+    cream_table_put(&t, 0, column, "%s", cream_study_measures[m].title);
     for (int i = 0; i < study->n_rows * study->n_seeds; i++)
       if (isnan(runs[i].values[m]))
-        put_cell(&t, i + 1, column, "%s", runs[i].error[0] ? "failed" : "-");
+        cream_table_put(&t, i + 1, column, "%s", runs[i].error[0] ? "failed" : "-");
       else
-        put_cell(&t, i + 1, column, "%.*f", measures[m].digits, runs[i].values[m]);
+        cream_table_put(&t, i + 1, column, "%.*f", cream_study_measures[m].digits, runs[i].values[m]);
     column++;
   }
-  print_table(&t, out);
-  free(t.cells);
+  cream_table_print(&t, out);
+  cream_table_free(&t);
 }
 
-void cream_study_print(const cream_study *study, const cream_study_run *runs, FILE *out) {
+static void print_study(const cream_study *study, const cream_study_run *runs,
+                        const cream_endpoint_result *endpoint, FILE *out) {
+  if (study->endpoint.given) cream_study_print_endpoint(study, endpoint, out);
   fprintf(out, "Mean ± standard deviation over %d seed%s.\n\n", study->n_seeds,
           study->n_seeds > 1 ? "s" : "");
   print_measures(study, runs, false, out);
@@ -302,6 +233,11 @@ void cream_study_print(const cream_study *study, const cream_study_run *runs, FI
 cream_status cream_study_write(const char *dir, const cream_study *study, const cream_study_run *runs,
                                cream_error *err) {
   static const char *const names[] = {CREAM_STUDY_TABLE, CREAM_STUDY_FILE};
+  cream_endpoint_result endpoint[CREAM_STUDY_MAX_ARMS];
+  if (study->endpoint.given) {
+    cream_status status = cream_study_test_endpoint(study, runs, endpoint, err);
+    if (status) return status;
+  }
   for (int i = 0; i < 2; i++) {
     char path[CREAM_MAX_FILE_NAME];
     cream_file file;
@@ -309,9 +245,9 @@ cream_status cream_study_write(const char *dir, const cream_study *study, const 
     cream_status status = cream_file_create(&file, path, err);
     if (status) return status;
     if (i == 0)
-      cream_study_print(study, runs, file.stream);
+      print_study(study, runs, endpoint, file.stream);
     else
-      put_study(study, runs, file.stream);
+      put_study(study, runs, endpoint, file.stream);
     if ((status = cream_file_commit(&file, err))) return status;
   }
   return CREAM_OK;

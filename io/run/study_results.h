@@ -9,47 +9,24 @@
 #define CREAM_STUDY_FILE  "study.json"
 #define CREAM_STUDY_TABLE "study.md"
 
-/* What is measured for a row at one seed: X(MEASURE, key in study.json, title, unit, digits after the point).
- * tau and rho compare the supernet's accuracies with those of the trained paths, both on the held-out images.
- * "half way" and "end" refer to the steps of the search. */
-#define CREAM_STUDY_MEASURE_LIST(X)                                                                          \
-  X(TAU10, "tau10", "tau, 10 best", "", 3)                                                                   \
-  X(TAU20, "tau20", "tau, 20 best", "", 3)                                                                   \
-  X(TAU, "tau", "tau, all", "", 3)                                                                           \
-  X(RHO, "rho", "rho, all", "", 3)                                                                           \
-  X(TAU_LOSS, "tau_loss", "tau of losses", "", 3)    /* losses in place of accuracies */                     \
-  X(TAU_TEST, "tau_test", "tau, test", "", 3)        /* trained paths on the test images */                  \
-  X(TRAINED, "trained", "retrained, test", "%", 2)   /* the network found, retrained: test accuracy */       \
-  X(SUPERNET, "supernet", "in the supernet", "%", 2) /* the same with the supernet's weights, held out */    \
-  X(LOSS_HALF, "loss_half", "hard loss, half way", "nats", 3)   /* mean of the tenth of steps before */      \
-  X(LOSS_END, "loss_end", "hard loss, end", "nats", 3)          /* mean of the last tenth */                 \
-  X(BOARD_FULL, "board_full", "board FLOPs, once full", "M", 3) /* mean of the entries, when first full */   \
-  X(BOARD_HALF, "board_half", "board FLOPs, half way", "M", 3)                                               \
-  X(BOARD_END, "board_end", "board FLOPs, end", "M", 3)                                                      \
-  X(FLOPS, "flops", "FLOPs", "M", 3) /* of the network found */                                              \
-  X(PARAMS, "params", "parameters", "M", 4)                                                                  \
-  X(LATENCY, "latency", "latency by the table", "ms", 3)                                                     \
-  X(TIME, "seconds", "search", "s", 1)                                                                       \
-  X(MEMORY, "memory", "memory", "MB", 1) /* peak of the process that searched */
-
-typedef enum cream_study_measure {
-#define CREAM_STUDY_MEASURE_ENUM(measure, key, title, unit, digits) CREAM_STUDY_##measure,
-  CREAM_STUDY_MEASURE_LIST(CREAM_STUDY_MEASURE_ENUM)
-#undef CREAM_STUDY_MEASURE_ENUM
-      CREAM_STUDY_MEASURES
-} cream_study_measure;
+/* What a measure is computed from: scores of paths and their trained values. Owned by whoever fills it. */
+typedef struct cream_study_pairs {
+  size_t n;                   /* 0: the measure is a number of its own */
+  double *x, *y;              /* [n] */
+  cream_statistic *statistic; /* of x and y: the measure */
+  uint64_t paths;             /* hash of the paths in their order */
+} cream_study_pairs;
 
 /* One row at one seed. */
 typedef struct cream_study_run {
   char dir[128];                       /* folder of the search, relative to the study's folder */
   char error[512];                     /* why the run failed; "": it did not */
   double values[CREAM_STUDY_MEASURES]; /* NaN: not measured */
+  cream_study_pairs pairs;             /* of the endpoint, where it is measured over paths */
 } cream_study_run;
 
-/* Writes both files atomically. runs: [n_rows][n_seeds]. */
+/* Writes both files atomically: the tables as Markdown, aligned for a terminal too. runs: [n_rows][n_seeds]. */
 cream_status cream_study_write(const char *dir, const cream_study *, const cream_study_run *runs,
                                cream_error *);
-/* Prints the tables as Markdown, aligned for a terminal too. */
-void cream_study_print(const cream_study *, const cream_study_run *runs, FILE *);
 
 #endif

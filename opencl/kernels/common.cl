@@ -10,8 +10,18 @@
 #define IN(x)  __global const float *x, const uint x##_0
 #define AT(x)  x += x##_0
 
+/* The host compiles with its own numbers (OCL_TILES of runtime.h). These serve compilers that check the kernels. */
 #ifndef CREAM_LANES
-#define CREAM_LANES 4
+#define CREAM_LANES   4
+#define CREAM_TILE    64
+#define CREAM_ROWS    8
+#define CREAM_DEPTH   16
+#define CREAM_ACROSS  4
+#define CREAM_ALONG   16
+#define CREAM_STRIP   4
+#define CREAM_ITEMS   64
+#define CREAM_COLUMNS 16
+#define CREAM_OVER    16
 #endif
 #define V              CREAM_LANES
 #define JOINED(a, b)   a##b
@@ -33,17 +43,12 @@ typedef JOIN(int, V) ivec;
 /* Work-groups of kernels over (vectors of channels, chunks of pixels), those of the same chunks next to each
  * other. On CPUs a group is one item: drivers run the items of a group one after the other there, and keep their
  * variables in memory in between. */
-#ifdef CREAM_CPU
-#define LX 1
-#define LY 1
-#else
-#define LX 4
-#define LY 16
-#endif
+#define LX      CREAM_ACROSS
+#define LY      CREAM_ALONG
 #define CHUNKED __kernel __attribute__((reqd_work_group_size(LX, LY, 1)))
 
 /* Work-groups of most other kernels; ROW: a group has a row, to which AT_ROW moves pointers. */
-#define ITEMS 64
+#define ITEMS CREAM_ITEMS
 #define FLAT  __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 #define ROW   FLAT
 #define AT_ROW(x, length) x += x##_0 + GROUP * (size_t)(length)
@@ -216,6 +221,21 @@ INLINE vec vact_slope(uint act, vec z) {
   return (vec)(1.0f);
 }
 
+/* Both, in one switch: half the code, and one exponential for both. */
+typedef struct act_pair {
+  vec value, slope;
+} act_pair;
+#define PAIR_CASE(name, word)                                                                                \
+  case CREAM_ACT_##name:                                                                                     \
+    p.value = act_##name(z);                                                                                 \
+    p.slope = slope_##name(z);                                                                               \
+    break;
+INLINE act_pair vact_pair(uint act, vec z) {
+  act_pair p = {z, (vec)(1.0f)};
+  switch (act) { CREAM_ACTS(PAIR_CASE) }
+  return p;
+}
+
 /* ---- pending maps -------------------------------------------------------------------------------------- */
 
 /* A cream_tensor as kernel parameters. */
@@ -276,22 +296,41 @@ typedef struct grad {
 #define GRAD_OF(d)                                                                                           \
   { d##_g + d##_g_0, d##_pool + d##_pool_0, d##_a + d##_a_0, d##_b + d##_b_0, d##_c + d##_c_0, d##_by_value }
 
+/* The part of a pending gradient that is the same for all pixels of an image. */
+typedef struct grad_map {
+  map node;
+  vec gate, pool, a, b, c;
+} grad_map;
+
+INLINE grad_map grad_map_of(const tensor *t, const grad *d, int image, int ch, int lanes) {
+  grad_map m;
+  m.node.scale = m.gate = (vec)(1.0f);
+  m.node.shift = m.pool = m.a = m.b = m.c = (vec)(0.0f);
+  if (d->by_value) {
+    m.node = map_of(t, ch, lanes);
+    m.gate = gate_of(t, image, ch, lanes);
+    if (d->pool) m.pool = load_lanes(d->pool + (uint)image * t->c + ch, lanes);
+  }
+  if (d->a) {
+    m.a = load_lanes(d->a + ch, lanes);
+    m.b = load_lanes(d->b + ch, lanes);
+    m.c = load_lanes(d->c + ch, lanes);
+  }
+  return m;
+}
+
 /* The gradient of t's raw output. */
-INLINE vec draw_at(const tensor *t, const grad *d, int pixel, int ch, int lanes) {
+INLINE vec draw_by(const grad_map *m, const tensor *t, const grad *d, int pixel, int ch, int lanes) {
   uint i = (uint)pixel * t->c + ch;
   vec dz = d->g ? load_lanes(d->g + i, lanes) : (vec)(0.0f), raw = (vec)(0.0f);
   if (d->a || d->by_value) raw = act_load(t->raw, i, HALVES(t->c, t->area), lanes);
-  if (d->by_value) {
-    vec z = raw;
-    uint image = (uint)(pixel / t->area) * t->c + ch;
-    if (t->gate) dz *= load_lanes(t->gate + image, lanes);
-    if (d->pool) dz += load_lanes(d->pool + image, lanes);
-    if (t->scale) z = load_lanes(t->scale + ch, lanes) * z + load_lanes(t->shift + ch, lanes);
-    dz *= vact_slope(t->act, z);
-  }
-  if (!d->a) return dz;
-  return load_lanes(d->a + ch, lanes) * dz + load_lanes(d->b + ch, lanes) * raw +
-         load_lanes(d->c + ch, lanes);
+  if (d->by_value) dz = (dz * m->gate + m->pool) * vact_slope(t->act, m->node.scale * raw + m->node.shift);
+  return d->a ? m->a * dz + m->b * raw + m->c : dz;
+}
+
+INLINE vec draw_at(const tensor *t, const grad *d, int pixel, int ch, int lanes) {
+  grad_map m = grad_map_of(t, d, pixel / t->area, ch, lanes);
+  return draw_by(&m, t, d, pixel, ch, lanes);
 }
 
 /* ---- sinks --------------------------------------------------------------------------------------------- */
@@ -342,15 +381,16 @@ INLINE sink_map sink_map_of(const sink *s, int image, int ch, int lanes) {
 INLINE void sink_put(const sink *s, const sink_map *m, int pixel, int ch, int lanes, vec d, sink_sums *sums) {
   uint i = (uint)pixel * s->node.c + ch;
   if (s->add) d += load_lanes(s->add + i, lanes);
-  vec raw = (vec)(0.0f), z = raw, q = (vec)(1.0f);
+  vec raw = (vec)(0.0f), q = (vec)(1.0f), value = raw;
   if (s->sums || s->node.act != CREAM_ACT_NONE) {
     raw = act_load(s->node.raw, i, HALVES(s->node.c, s->node.area), lanes);
-    z = m->node.scale * raw + m->node.shift;
-    q = vact_slope(s->node.act, z);
+    act_pair p = vact_pair(s->node.act, m->node.scale * raw + m->node.shift);
+    value = p.value;
+    q = p.slope;
   }
   if (s->sums == SINK_SUMS) {
     vec xhat = (raw - m->mean) * m->invstd;
-    sums->s[0] += d * vact(s->node.act, z);
+    sums->s[0] += d * value;
     sums->s[1] += d * q;
     sums->s[2] += q;
     sums->s[3] += d * q * xhat;

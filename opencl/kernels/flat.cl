@@ -135,14 +135,20 @@ FLAT void flat_optim(IN(table), const int runs, const int items, BUF(w), IN(g), 
   AT(v);
   AT(ema);
   __global const run *entry = (__global const run *)table;
-  for (int i = 1; i < runs && entry[1].item <= item; i++) entry++;
-  uint at = (item - entry->item) * V, i = entry->w + at;
-  int lanes = min(V, (int)(entry->count - at));
+  for (int left = runs; left > 1;) { /* the item's run is one of `left` from entry on: the last that begins before it */
+    int half_way = left / 2;
+    bool after = entry[half_way].item <= item;
+    entry += after ? half_way : 0;
+    left = after ? left - half_way : half_way;
+  }
+  const run mine = *entry;
+  uint at = (item - mine.item) * V, i = mine.w + at;
+  int lanes = min(V, (int)(mine.count - at));
   float shrink[V];
-  for (int j = 0; j < V; j++) shrink[j] = at + j < entry->decayed ? weight_decay : 0.0f;
+  for (int j = 0; j < V; j++) shrink[j] = at + j < mine.decayed ? weight_decay : 0.0f;
   update u;
   u.weight = load_lanes(w + i, lanes);
-  u.d = load_lanes(g + entry->g + at, lanes);
+  u.d = load_lanes(g + mine.g + at, lanes);
   u.shrink = vec_load(0, shrink);
   u.moment = m ? load_lanes(m + i, lanes) : (vec)(0.0f);
   u.square = v ? load_lanes(v + i, lanes) : (vec)(0.0f);

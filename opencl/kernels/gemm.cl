@@ -1,7 +1,7 @@
 /* Products without CLBlast, for checkers that cannot run it (CREAM_OPENCL_BLAS=own). */
 
-/* For each z: C[m,n] = alpha*op(A)*op(B) + beta*C, column-major; work-groups of 8 x 8. */
-__attribute__((reqd_work_group_size(8, 8, 1))) __kernel void
+/* For each z: C[m,n] = alpha*op(A)*op(B) + beta*C, column-major; work-groups of 8 x 4. */
+__attribute__((reqd_work_group_size(8, 4, 1))) __kernel void
 gemm_own(const int m, const int n, const int k, const float alpha, IN(a), const int lda, const ulong stride_a,
          const int transposed_a, IN(b), const int ldb, const ulong stride_b, const int transposed_b,
          const float beta, BUF(c), const int ldc, const ulong stride_c) {

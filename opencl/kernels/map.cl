@@ -19,9 +19,10 @@ CHUNKED void map_gradients(TENSOR(y), GRAD(dy), BUF(out), CHUNKS, const int pitc
   AT(out);
   const tensor t = TENSOR_OF(y, c, area);
   const grad d = GRAD_OF(dy);
+  grad_map m = grad_map_of(&t, &d, at.image, at.ch, at.lanes);
   int lanes = min(V, pitch - at.ch);
   for (int p = at.first; p < at.end; p++)
-    store_lanes(draw_at(&t, &d, p, at.ch, at.lanes), out + (uint)p * pitch + at.ch, lanes);
+    store_lanes(draw_by(&m, &t, &d, p, at.ch, at.lanes), out + (uint)p * pitch + at.ch, lanes);
 }
 
 CHUNKED void map_add(TENSOR(a), TENSOR(b), BUF(out), CHUNKS) {

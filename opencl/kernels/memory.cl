@@ -2,7 +2,7 @@
 
 /* pixels [count] bytes, c channels together -> x = (pixel/255 - mean[c]) / deviation[c].  One item a value.
  */
-__kernel void pixels_normalise(__global const uchar *pixels, const uint pixels_0, BUF(x), const int count,
+FLAT void pixels_normalise(__global const uchar *pixels, const uint pixels_0, BUF(x), const int count,
                                const int c, const float4 mean, const float4 deviation) {
   AT(x);
   const int i = get_global_id(0);
@@ -13,17 +13,12 @@ __kernel void pixels_normalise(__global const uchar *pixels, const uint pixels_0
   x[i] = value;
 }
 
-/* sums[group] = sum of 256 values of x, by a halving tree. */
-__attribute__((reqd_work_group_size(256, 1, 1))) __kernel void self_test(IN(x), BUF(sums), const int count) {
+/* sums[group] = sum of a value of x for each item. */
+FLAT void self_test(IN(x), BUF(sums), const int count) {
+  __local float space[ITEMS];
   AT(x);
   AT(sums);
-  __local float part[256];
-  const int l = get_local_id(0), i = get_global_id(0);
-  part[l] = i < count ? x[i] : 0.0f;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (int s = 128; s > 0; s >>= 1) {
-    if (l < s) part[l] += part[l + s];
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
-  if (l == 0) sums[GROUP] = part[0];
+  const int i = get_global_id(0);
+  float sum = group_sum(space, i < count ? x[i] : 0.0f);
+  if (get_local_id(0) == 0) sums[GROUP] = sum;
 }

@@ -2,8 +2,8 @@
  * work-group has COLUMNS channels and LANES lanes over the chunks, which a halving tree joins.
  */
 
-#define COLUMNS 16
-#define LANES   16
+#define COLUMNS CREAM_COLUMNS
+#define LANES   CREAM_OVER
 #define FINISH  __kernel __attribute__((reqd_work_group_size(COLUMNS, LANES, 1)))
 
 /* Mean and sum of squares about it of `count` numbers. */

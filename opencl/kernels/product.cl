@@ -7,16 +7,21 @@
  * item has all.
  */
 
-enum { TILE = 64, ROWS = 8, GROUPS = TILE / ROWS, VECTORS = TILE / V, CELLS = GROUPS * VECTORS };
-enum { DEPTH = V == 4 ? 16 : 32, PITCH = TILE + V, ROW_PITCH = DEPTH + 1, SLOTS = TILE * DEPTH / V };
+enum { TILE = CREAM_TILE, ROWS = CREAM_ROWS, GROUPS = TILE / ROWS, VECTORS = TILE / V, CELLS = GROUPS * VECTORS };
+enum { DEPTH = CREAM_DEPTH, PITCH = TILE + V, ROW_PITCH = DEPTH + 1, SLOTS = TILE * DEPTH / V };
 #undef ITEMS
 #ifdef CREAM_CPU
 #define ITEMS 1
+#define EACH_ROW(r) for (int r = 0; r < ROWS; r++) /* cells are in memory there, and unrolled code takes long to compile */
 #else
-#define ITEMS (8 * (64 / V))
+#define EACH_ROW(r) _Pragma("unroll") for (int r = 0; r < ROWS; r++)
+#define ITEMS (CREAM_TILE / CREAM_ROWS * (CREAM_TILE / V))
 #endif
 #define SHARE   (CELLS / ITEMS)
 #define PRODUCT __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
+
+/* Floats of local memory for the two tiles, which the results' sums take afterwards. */
+#define SPACE(sums) (TILE * ROW_PITCH + DEPTH * PITCH > (sums) ? TILE * ROW_PITCH + DEPTH * PITCH : (sums))
 
 /* The sums of an item's cells. */
 typedef struct cell {
@@ -157,7 +162,8 @@ INLINE void product(__local float *a, __local float *b, const source *left, cons
  * tile's mean and sum of squares about it, [row tile][2][n]. area: of the images. */
 PRODUCT void product_forward(TENSOR(x), IN(w), IN(bias), BUF(y), BUF(partial), const int rows, const int k,
                              const int n, const int area, const int y_area) {
-  __local float a[TILE * ROW_PITCH], b[DEPTH * PITCH], means[GROUPS * TILE], squares[GROUPS * TILE];
+  __local float space[SPACE(2 * GROUPS * TILE)];
+  __local float *means = space, *squares = space + GROUPS * TILE;
   AT(w);
   AT(bias);
   AT(y);
@@ -167,15 +173,14 @@ PRODUCT void product_forward(TENSOR(x), IN(w), IN(bias), BUF(y), BUF(partial), c
   int item = (int)get_local_id(0), row_tile = (int)GROUP / tiles(n);
   const tile at = tile_of(row_tile * TILE, rows, n, 0, k);
   cell cells[SHARE];
-  product(a, b, &left, false, &right, false, &at, cells);
+  product(space, space + TILE * ROW_PITCH, &left, false, &right, false, &at, cells);
   EACH_CELL(mine, group, row, column) {
     int ch = at.column + column, lanes = min(V, n - ch), count = clamp(rows - at.row - row, 0, ROWS);
     vec mean = (vec)(0.0f), square = mean;
     if (lanes > 0 && count > 0) {
       vec add = bias ? load_lanes(bias + ch, lanes) : (vec)(0.0f);
       moments m = moments_from(cells[mine].s[0] + add);
-#pragma unroll
-      for (int r = 0; r < ROWS; r++)
+      EACH_ROW(r)
         if (r < count) {
           vec v = cells[mine].s[r] + add;
           act_store(v, y, (uint)(at.row + row + r) * n + ch, HALVES(n, y_area), lanes);
@@ -211,7 +216,7 @@ PRODUCT void product_forward(TENSOR(x), IN(w), IN(bias), BUF(y), BUF(partial), c
 PRODUCT void product_backward_data(TENSOR(y), GRAD(dy), IN(w), SINK(s), const int rows, const int k,
                                    const int n, const int y_area, const int area, const int span,
                                    const int parts) {
-  __local float a[TILE * ROW_PITCH], b[DEPTH * PITCH], sums_of[SINK_SUMS * GROUPS * TILE];
+  __local float sums_of[SPACE(SINK_SUMS * GROUPS * TILE)];
   AT(w);
   const tensor t = TENSOR_OF(y, k, y_area);
   const grad d = GRAD_OF(dy);
@@ -222,15 +227,14 @@ PRODUCT void product_backward_data(TENSOR(y), GRAD(dy), IN(w), SINK(s), const in
   int end = min(min(first_row + TILE, (row_tile / parts + 1) * span), rows);
   const tile at = tile_of(first_row, end, n, 0, k);
   cell cells[SHARE];
-  product(a, b, &left, false, &right, true, &at, cells);
+  product(sums_of, sums_of + TILE * ROW_PITCH, &left, false, &right, true, &at, cells);
   EACH_CELL(mine, group, row, column) {
     int ch = at.column + column, lanes = min(V, n - ch), first = at.row + row;
     sink_sums taken = no_sums();
     if (lanes > 0 && first < end) {
       int image = first / area;
       sink_map m = sink_map_of(&to, image, ch, lanes);
-#pragma unroll
-      for (int r = 0; r < ROWS; r++)
+      EACH_ROW(r)
         if (first + r < end) {
           if (to.node.gate && (first + r) / area != image) {
             image = (first + r) / area;
@@ -269,8 +273,7 @@ PRODUCT void product_backward_weight(TENSOR(y), GRAD(dy), TENSOR(x), BUF(out), c
   EACH_CELL(mine, group, row, column) {
     int ch = at.column + column, lanes = min(V, n - ch);
     if (lanes <= 0) continue;
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
+    EACH_ROW(r)
       if (at.row + row + r < m)
         store_lanes(cells[mine].s[r], out + (size_t)(at.row + row + r) * n + ch, lanes);
   }

@@ -12,11 +12,39 @@ INLINE int padded(int c) {
   return (c + V - 1) / V * V;
 }
 
+/* Rows of weights are read by PARTS neighbouring items each, so that a group reads memory that lies together. */
+#ifdef CREAM_CPU
+#define PARTS 1
+#else
+#define PARTS (ITEMS < 8 ? ITEMS : 8)
+#endif
+enum { AT_ONCE = ITEMS / PARTS };
+
+/* The item's row: the sum over `columns` of weights [rows][columns] times x, for the first item of each row; 0 beyond the
+ * last row. Every item of the group calls it. */
+INLINE float row_product(__local float *sums, __global const float *w, __local const float *x, int row, int rows,
+                         int columns) {
+  int item = (int)get_local_id(0), part = item % PARTS;
+  vec sum = (vec)(0.0f);
+  if (row < rows)
+    for (int at = part * V; at < columns; at += PARTS * V)
+      sum += load_lanes(w + (size_t)row * columns + at, min(V, columns - at)) * vec_load(0, x + at);
+  if (PARTS == 1) return vsum(sum);
+  sums[item] = vsum(sum);
+  barrier(CLK_LOCAL_MEM_FENCE);
+  float all = 0.0f;
+  if (part == 0)
+    for (int i = 0; i < PARTS; i++) all += sums[item + i];
+  barrier(CLK_LOCAL_MEM_FENCE);
+  return all;
+}
+
 /* pooled [n,c] = sum of its `parts` partial means; hidden, gate_z and gate from it. space: c + r floats, each
  * rounded up to whole vectors. */
 ROW void se_forward(IN(partial), IN(w1), IN(b1), IN(w2), IN(b2), BUF(pooled), BUF(hidden), BUF(gate_z),
                       BUF(gate), __local float *space, const int c, const int r, const int parts,
                       const uint act, const uint gate_act) {
+  __local float sums[ITEMS];
   int item = (int)get_local_id(0);
   __local float *means = space, *active = space + padded(c);
   AT_ROW(partial, parts *c);
@@ -36,32 +64,28 @@ ROW void se_forward(IN(partial), IN(w1), IN(b1), IN(w2), IN(b2), BUF(pooled), BU
     store_lanes(mean, pooled + ch, lanes);
   }
   barrier(CLK_LOCAL_MEM_FENCE);
-  for (int j = item; j < padded(r); j += ITEMS) {
-    if (j >= r) {
-      active[j] = 0.0f;
-      continue;
-    }
-    vec sum = (vec)(0.0f);
-    for (int ch = 0; ch < c; ch += V)
-      sum += load_lanes(w1 + (size_t)j * c + ch, min(V, c - ch)) * vec_load(0, means + ch);
-    float z = vsum(sum) + b1[j];
-    hidden[j] = z;
-    active[j] = vact(act, (vec)(z)).s0;
+  for (int first = 0; first < padded(r); first += AT_ONCE) {
+    int j = first + item / PARTS;
+    float z = row_product(sums, w1, means, j, r, c);
+    if (item % PARTS == 0 && j < padded(r)) active[j] = j < r ? z + b1[j] : 0.0f;
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int j = item * V; j < r; j += ITEMS * V) {
+    vec z = vec_load(0, active + j);
+    store_lanes(z, hidden + j, min(V, r - j));
+    vec_store(vact(act, z), 0, active + j);
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int first = 0; first < c; first += AT_ONCE) {
+    int ch = first + item / PARTS;
+    float z = row_product(sums, w2, active, ch, c, r);
+    if (item % PARTS == 0 && ch < c) means[ch] = z + b2[ch];
   }
   barrier(CLK_LOCAL_MEM_FENCE);
   for (int ch = item * V; ch < c; ch += ITEMS * V) {
-    float z[V];
-    int lanes = min(V, c - ch);
-    for (int k = 0; k < V; k++) {
-      vec sum = (vec)(0.0f);
-      if (k < lanes)
-        for (int j = 0; j < r; j += V)
-          sum += load_lanes(w2 + (size_t)(ch + k) * r + j, min(V, r - j)) * vec_load(0, active + j);
-      z[k] = vsum(sum);
-    }
-    vec all = vec_load(0, z) + load_lanes(b2 + ch, lanes);
-    store_lanes(all, gate_z + ch, lanes);
-    store_lanes(vact(gate_act, all), gate + ch, lanes);
+    vec z = vec_load(0, means + ch);
+    store_lanes(z, gate_z + ch, min(V, c - ch));
+    store_lanes(vact(gate_act, z), gate + ch, min(V, c - ch));
   }
 }
 

@@ -1,4 +1,5 @@
-/* The OpenCL device of the tests: $CREAM_TEST_OPENCL, or the first that works. */
+/* The OpenCL device of the tests: $CREAM_TEST_OPENCL, or the first that works; with the parameters $CREAM_TEST_PARAMETERS,
+ * or those it has. */
 #ifndef CREAM_TESTS_OPENCL_DEVICE_H
 #define CREAM_TESTS_OPENCL_DEVICE_H
 
@@ -16,6 +17,8 @@ static inline cream_backend *device_open_with(const cream_device_options *wanted
   const char *name = getenv("CREAM_TEST_OPENCL");
   cream_device_options options = *wanted;
   options.device = name ? name : "opencl";
+  options.parameters = getenv("CREAM_TEST_PARAMETERS");
+  options.parameters_name = "CREAM_TEST_PARAMETERS";
   cream_backend *backend = NULL;
   cream_error err;
   if (cream_opencl_driver.open(&options, &backend, &err)) fail_msg("%s", err.text);

@@ -395,19 +395,38 @@ static void test_cache(void **state) {
   ocl_close(ocl);
 }
 
+/* A buffer that is larger than the device says, where its driver has them (intel_gpu.c). */
+static void test_above_largest(void **state) {
+  (void)state;
+  ocl_runtime *ocl = open_runtime(false);
+  const size_t count = ocl->about.largest / 4 + 1000;
+  cream_buf buf;
+  cream_error err;
+  if (ocl->base.limit <= ocl->about.largest) {
+    ocl_close(ocl);
+    skip();
+  }
+  assert_false(ocl->info.large);
+  buf = alloc(ocl, count);
+  assert_true(ocl->info.large && !ocl->info.blas);
+  float got[2];
+  ocl->base.fill(&ocl->base, cream_buf_at(buf, count - 1), 1, 2.5f);
+  get(ocl, got, cream_buf_at(buf, count - 2), 2);
+  assert_true(got[0] == 0 && got[1] == 2.5f);
+  ocl->base.release(&ocl->base, buf);
+  assert_int_equal(ocl->base.alloc(&ocl->base, ocl->base.limit / 4 + 1, &buf, &err), CREAM_FAILED);
+  ocl_close(ocl);
+}
+
 int main(int argc, char **argv) {
   device_need();
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_copies),
-      cmocka_unit_test(test_order_copies),
-      cmocka_unit_test(test_half),
-      cmocka_unit_test(test_order_prefetch),
-      cmocka_unit_test(test_order_images),
-      cmocka_unit_test(test_products),
-      cmocka_unit_test(test_warming),
-      cmocka_unit_test(test_too_large),
-      cmocka_unit_test(test_cache),
+      cmocka_unit_test(test_copies),       cmocka_unit_test(test_order_copies),
+      cmocka_unit_test(test_half),         cmocka_unit_test(test_order_prefetch),
+      cmocka_unit_test(test_order_images), cmocka_unit_test(test_products),
+      cmocka_unit_test(test_warming),      cmocka_unit_test(test_too_large),
+      cmocka_unit_test(test_cache),        cmocka_unit_test(test_above_largest),
       cmocka_unit_test(test_lost), /* last: a lost device fails all later tests */
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,13 @@
-/* A search of 80 steps on an OpenCL device and on the CPU with the same seed: the same losses and the same
- * board; and a checkpoint of one device resumes on the other. */
+/* A search of 80 steps (or $CREAM_TEST_STEPS, a multiple of 4) on an OpenCL device and on the CPU with the same seed: the
+ * same losses and the same board; and a checkpoint of one device resumes on the other. */
 #include <math.h>
 
 #include "tests/core/micro.h"
 
 #include "device.h"
 
-enum { STEPS = 80, EPOCHS = 4, BATCH = 16, IMAGES = STEPS / EPOCHS * BATCH, HELDOUT = 64 };
+enum { MOST_STEPS = 200, EPOCHS = 4, BATCH = 16, HELDOUT = 64 };
+static int steps = 80;
 #define TOLERANCE 1e-3
 
 /* At a rate of 1 rounding grows tenfold in about ten steps: the CPU's own plain and tuned kernels part by
@@ -14,7 +15,7 @@ enum { STEPS = 80, EPOCHS = 4, BATCH = 16, IMAGES = STEPS / EPOCHS * BATCH, HELD
 #define RATE 0.2
 
 typedef struct watch {
-  float loss[STEPS];
+  float loss[MOST_STEPS];
   uint64_t stop_at;
   volatile sig_atomic_t stop;
   void *kept;
@@ -24,7 +25,7 @@ static cream_status on_event(void *self, const cream_event *event, cream_error *
   watch *w = self;
   (void)err;
   if (event->kind != CREAM_EVENT_STEP) return CREAM_OK;
-  assert_true(event->step >= 1 && event->step <= STEPS);
+  assert_true(event->step >= 1 && event->step <= (uint64_t)steps);
   w->loss[event->step - 1] = (float)event->loss;
   if (event->step == w->stop_at) w->stop = 1;
   return CREAM_OK;
@@ -65,7 +66,7 @@ static outcome run(cream_backend *backend, watch *w) {
   config.search.recalibrate = 2;
   cream_skeleton skeleton = micro_skeleton();
   synthetic train, heldout;
-  synthetic_open(&train, IMAGES, BATCH, MICRO_SIDE, 21);
+  synthetic_open(&train, steps / EPOCHS * BATCH, BATCH, MICRO_SIDE, 21);
   synthetic_open(&heldout, HELDOUT, BATCH, MICRO_SIDE, 22);
   cream_search_inputs inputs = {.config = &config,
                                 .skeleton = &skeleton,
@@ -94,7 +95,7 @@ static outcome run(cream_backend *backend, watch *w) {
 }
 
 static void compare(const char *what, const watch *expected, const watch *got, int from) {
-  for (int i = from; i < STEPS; i++)
+  for (int i = from; i < steps; i++)
     if (!(fabsf(expected->loss[i] - got->loss[i]) <= TOLERANCE * fabsf(expected->loss[i])))
       fail_msg("%s: the loss of step %d is %.6f, expected %.6f", what, i + 1, (double)got->loss[i],
                (double)expected->loss[i]);
@@ -103,6 +104,7 @@ static void compare(const char *what, const watch *expected, const watch *got, i
 static void test_search(void **state) {
   (void)state;
   static watch cpu, device, crossed;
+  const uint64_t half = (uint64_t)steps / 2;
   cpu = device = crossed = (watch){0};
   outcome expected = run(synthetic_backend(false, 2), &cpu), got = run(device_open(false), &device);
   compare("opencl", &cpu, &device, 0);
@@ -113,13 +115,13 @@ static void test_search(void **state) {
   }
   assert_true(cream_path_equal(&got.result.path, &expected.result.path));
 
-  crossed.stop_at = STEPS / 2;
+  crossed.stop_at = half;
   assert_int_equal(run(synthetic_backend(false, 2), &crossed).status, CREAM_INTERRUPTED);
   crossed.stop_at = crossed.stop = 0;
   assert_int_equal(run(device_open(false), &crossed).status, CREAM_OK);
   compare("cpu, then opencl", &cpu, &crossed, 0);
   free(crossed.kept);
-  crossed = (watch){.stop_at = STEPS / 2};
+  crossed = (watch){.stop_at = half};
   assert_int_equal(run(device_open(false), &crossed).status, CREAM_INTERRUPTED);
   crossed.stop_at = crossed.stop = 0;
   assert_int_equal(run(synthetic_backend(false, 2), &crossed).status, CREAM_OK);
@@ -131,6 +133,9 @@ static void test_search(void **state) {
 
 int main(void) {
   device_need();
+  const char *wanted = getenv("CREAM_TEST_STEPS");
+  if (wanted) steps = atoi(wanted);
+  if (steps < EPOCHS || steps > MOST_STEPS || steps % EPOCHS) return 2;
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_search)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

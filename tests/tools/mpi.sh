@@ -53,7 +53,7 @@ same_run() {
   for file in "$1"/*; do
     case ${file##*/} in
       checkpoint*) ;;
-      arch*.json | board*.json | *.safetensors) same "$file" "$2/${file##*/}" ;;
+      arch*.json | board*.json | rank.json | test.json | *.safetensors) same "$file" "$2/${file##*/}" ;;
       metrics.jsonl) same_metrics "$1" "$2" ;;
     esac
   done

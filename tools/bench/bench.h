@@ -41,9 +41,11 @@ typedef struct bench_options {
   int exact;                              /* cream_exact */
   const char *device, *parameters, *tune; /* as in run/device.h; the file that --tune writes */
   int sets;                               /* of parameters that --tune tries */
+  bool keep;                              /* what --tune found, for the device */
   bool half;
   bool serve, json;
-  bool plan; /* what follows is of the search that is planned */
+  double gigabits; /* of the network between the ranks; 0: unknown */
+  bool plan;       /* what follows is of the search that is planned, `latency` of the ranks too */
   int epochs, images, parts, part_images;
   double latency; /* microseconds */
   double price;   /* of an hour of a node; 0: unknown */

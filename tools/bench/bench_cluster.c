@@ -2,6 +2,7 @@
  * it has two, so that their sum is in it. */
 #include "bench_cluster.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,9 @@ enum { SAMPLED_PATHS = 200 };
 /* The seconds of a round. */
 typedef struct sample {
   double part, rest, overlap, exchange, step, waited;
+  double predicted, predicted_wait; /* with --gbits: the step, and its waiting, by the model */
+  double
+      network; /* of the seconds waited: those of the rank that waited least, for which no other was too slow */
 } sample;
 
 typedef struct rig {
@@ -28,10 +32,10 @@ typedef struct rig {
   bench_data data;
   float *gradient; /* [gradient_count]: what travels when the exchange is measured alone */
   size_t gradient_count;
-  sample *samples; /* [rounds] */
-  double *sorted;  /* [rounds] */
-  size_t done;     /* elements of the gradient that a backward pass has computed */
-  double full;     /* when these were enough to set off; 0: not yet */
+  sample *samples;       /* [rounds] */
+  double *sorted;        /* [rounds] */
+  size_t done, expected; /* elements of the gradient that a backward pass has computed; of all of it */
+  double full;           /* when these were enough to set off; 0: not yet */
 } rig;
 
 /* ---- the rig ----------------------------------------------------------------------------------------- */
@@ -112,7 +116,8 @@ static cream_status measure_messages(rig *r, cream_plan_node *node, cream_error 
 static cream_status meet(const rig *r, cream_error *err) {
   static char all[CREAM_MAX_RANKS];
   const char own = 0;
-  return cream_cluster_alone(r->ranks) ? CREAM_OK : r->ranks->gather(r->ranks, &own, sizeof own, all, err);
+  return cream_cluster_alone(r->ranks) ? CREAM_OK
+                                       : cream_cluster_gather(r->ranks, &own, sizeof own, all, err);
 }
 
 static cream_status forward(rig *r, const cream_path *path, const cream_path *teacher, cream_error *err) {
@@ -134,7 +139,7 @@ static cream_status forward(rig *r, const cream_path *path, const cream_path *te
 static void watch(void *self, cream_span span) {
   rig *r = self;
   r->done += span.count;
-  if (r->full == 0 && r->done >= CREAM_PARTS_BUCKET) r->full = progress_now();
+  if (r->full == 0 && (r->done >= CREAM_PARTS_BUCKET || 2 * r->done >= r->expected)) r->full = progress_now();
 }
 
 /* From the time when a sum can set off to the end of the backward pass. */
@@ -145,8 +150,10 @@ static cream_status measure_overlap(rig *r, const cream_path *path, const cream_
   cream_train_begin_part(&r->train, 0);
   cream_status status = forward(r, path, teacher, err);
   if (status != CREAM_OK) return status;
-  r->done = 0;
+  r->done = r->expected = 0;
   r->full = 0;
+  const int n = cream_net_slices(net, path, r->train.slices);
+  for (int i = 0; i < n; i++) r->expected += r->train.slices[i].count;
   cream_net_set_done(net, watch, r);
   cream_net_backward(net, cream_net_dlogits(net));
   cream_net_set_done(net, NULL, NULL);
@@ -165,7 +172,7 @@ static cream_status measure_exchange(rig *r, double *seconds, cream_error *err) 
     status = r->ranks->sum_begin(r->ranks, r->gradient + at,
                                  left < CREAM_PARTS_BUCKET ? left : CREAM_PARTS_BUCKET, false, err);
   }
-  if (status == CREAM_OK) status = r->ranks->sum_wait(r->ranks, err);
+  if (status == CREAM_OK) status = r->ranks->wait(r->ranks, err);
   *seconds = progress_now() - started;
   return status;
 }
@@ -207,7 +214,32 @@ static cream_status measure_step(rig *r, const cream_path *path, const cream_pat
   return status;
 }
 
-static cream_status run_rounds(rig *r, cream_error *err) {
+/* The seconds that the last rank of a step waited. */
+static cream_status measure_network(const rig *r, sample *s, cream_error *err) {
+  static double all[CREAM_MAX_RANKS];
+  s->network = s->waited;
+  if (cream_cluster_alone(r->ranks)) return CREAM_OK;
+  cream_status status = cream_cluster_gather(r->ranks, &s->waited, sizeof s->waited, all, err);
+  for (int i = 0; i < r->ranks->size && status == CREAM_OK; i++) s->network = fmin(s->network, all[i]);
+  return status;
+}
+
+/* What the model makes of the other numbers of the round, with the gradient of its path. */
+static void predict(const rig *r, const cream_plan_node *node, sample *s) {
+  const cream_plan_network network = bench_plan_network(r->options, r->options->gigabits);
+  const cream_plan_node measured = {.part = s->part,
+                                    .rest = s->rest,
+                                    .overlap = s->overlap,
+                                    .gradient = (double)sizeof(float) * (double)r->expected,
+                                    .statistics = node->statistics};
+  cream_plan_step step = {0};
+  if (r->options->gigabits > 0)
+    cream_plan(&measured, &network, r->parts, cream_cluster_size(r->ranks), &step);
+  s->predicted = step.seconds;
+  s->predicted_wait = step.waited;
+}
+
+static cream_status run_rounds(rig *r, const cream_plan_node *node, cream_error *err) {
   const bench_options *o = r->options;
   for (int i = -o->warmup; i < o->rounds; i++) {
     const uint64_t index = 2 * (uint64_t)(i + o->warmup);
@@ -217,7 +249,9 @@ static cream_status run_rounds(rig *r, cream_error *err) {
     cream_status status = measure_overlap(r, &path, &teacher, &s.overlap, err);
     if (status == CREAM_OK) status = measure_exchange(r, &s.exchange, err);
     if (status == CREAM_OK) status = measure_step(r, &path, &teacher, &s, err);
+    if (status == CREAM_OK) status = measure_network(r, &s, err);
     if (status != CREAM_OK) return status;
+    predict(r, node, &s);
     if (i >= 0) r->samples[i] = s;
   }
   return CREAM_OK;
@@ -232,10 +266,13 @@ static double median(const rig *r, size_t member) {
 }
 
 static void summarize(const rig *r, cluster_result *result) {
-  double steps = 0, waited = 0;
+  double steps = 0, waited = 0, least = 0, predicted = 0, predicted_wait = 0;
   for (int i = 0; i < r->options->rounds; i++) {
     steps += r->samples[i].step;
     waited += r->samples[i].waited;
+    least += r->samples[i].network;
+    predicted += r->samples[i].predicted;
+    predicted_wait += r->samples[i].predicted_wait;
   }
   result->node.part = median(r, offsetof(sample, part));
   result->node.rest = median(r, offsetof(sample, rest));
@@ -243,13 +280,20 @@ static void summarize(const rig *r, cluster_result *result) {
   result->exchange = median(r, offsetof(sample, exchange));
   result->step = median(r, offsetof(sample, step));
   result->share_waited = waited / steps;
+  result->share_network = least / steps;
   result->memory = bench_memory_peak();
+  result->predicted = median(r, offsetof(sample, predicted));
+  result->share_predicted = predicted_wait / predicted;
 }
 
 /* Gigabits a second that each rank sends. */
 static double rate(const cluster_result *result) {
   const double sent = 2.0 * (result->ranks - 1) / result->ranks * result->node.gradient;
   return 8e-9 * sent / result->exchange;
+}
+
+static bool predicts(const cluster_result *result) {
+  return result->options->gigabits > 0 && result->ranks > 1;
 }
 
 static void print(const cluster_result *result) {
@@ -259,8 +303,8 @@ static void print(const cluster_result *result) {
   printf("%s, %d pixels, %d classes; a part: %d images, distilled; medians of %d rounds\n",
          result->skeleton->space.name, result->skeleton->resolution, result->skeleton->classes, o->batch,
          o->rounds);
-  printf("part: %.2f ms; the first 1 MB of its gradient is ready %.2f ms before its end\n", 1e3 * node->part,
-         1e3 * node->overlap);
+  printf("part: %.2f ms; the first of its gradient is ready to travel %.2f ms before its end\n",
+         1e3 * node->part, 1e3 * node->overlap);
   printf("messages of a path: %.3f MB of gradient, %.3f MB of statistics of a part\n", node->gradient / 1e6,
          node->statistics / 1e6);
   if (result->ranks > 1)
@@ -268,12 +312,15 @@ static void print(const cluster_result *result) {
            1e3 * result->exchange, rate(result));
   else
     puts("exchange of the gradient: none with one rank; mpirun -n 2 cream bench cluster measures it");
-  printf(
-      "step of %d parts, %d on each of %d rank%s: %.2f ms, %.1f images/s; %.2f %% of it waiting for others, "
-      "%.2f ms outside parts\n",
-      result->parts, result->parts / result->ranks, result->ranks, result->ranks > 1 ? "s" : "",
-      1e3 * result->step, result->parts * o->batch / result->step, 100 * result->share_waited,
-      1e3 * node->rest);
+  printf("step of %d parts, %d on each of %d rank%s: %.2f ms, %.1f images/s; %.2f %% of it waiting for "
+         "others, %.2f %% "
+         "for the network alone, %.2f ms outside parts\n",
+         result->parts, result->parts / result->ranks, result->ranks, result->ranks > 1 ? "s" : "",
+         1e3 * result->step, result->parts * o->batch / result->step, 100 * result->share_waited,
+         100 * result->share_network, 1e3 * node->rest);
+  if (predicts(result))
+    printf("predicted for %g Gb/s: %.2f ms, %.2f %% of it waiting\n", o->gigabits, 1e3 * result->predicted,
+           100 * result->share_predicted);
   printf("peak memory %.1f MB\n", result->memory / 1e6);
   if (o->plan) bench_plan_print(result);
 }
@@ -300,6 +347,12 @@ static void write_result(const cluster_result *result) {
   cream_json_number(&json, "step_ms", 1e3 * result->step);
   cream_json_number(&json, "images_per_second", result->parts * o->batch / result->step);
   cream_json_number(&json, "share_waited", result->share_waited);
+  cream_json_number(&json, "share_network", result->share_network);
+  if (predicts(result)) {
+    cream_json_number(&json, "gbits", o->gigabits);
+    cream_json_number(&json, "predicted_step_ms", 1e3 * result->predicted);
+    cream_json_number(&json, "predicted_share_waiting", result->share_predicted);
+  }
   cream_json_number(&json, "memory_peak_mb", result->memory / 1e6);
   if (o->plan) bench_plan_write(&json, result);
   cream_json_end(&json);
@@ -310,7 +363,7 @@ static cream_status measure(rig *r, cluster_result *result, cream_error *err) {
   cream_status status = open_rig(r, err);
   if (status == CREAM_OK) status = agree(r, err);
   if (status == CREAM_OK) status = measure_messages(r, &result->node, err);
-  if (status == CREAM_OK) status = run_rounds(r, err);
+  if (status == CREAM_OK) status = run_rounds(r, &result->node, err);
   if (status != CREAM_OK) return status;
   summarize(r, result);
   if (!r->options->plan || !cluster_leads()) return CREAM_OK;

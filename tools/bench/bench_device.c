@@ -1,5 +1,5 @@
 /* cream bench step on a device other than the CPU: the times of kernels, how long the host waited, and how much
- * was copied. And the tuning of CLBlast. */
+ * was copied. And the tuning of kernels. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "io/base/file.h"
 #include "tools/run/device.h"
 
-enum { MAX_KERNELS = 600, MAX_SHAPES = 64 };
+enum { MAX_KERNELS = 600, MAX_CONVS = 96 };
 
 typedef struct device_result {
   bench_timing timing;
@@ -70,6 +70,21 @@ static double busy(const device_result *result) {
   return seconds;
 }
 
+static const cream_device_time *longest(const device_result *result) {
+  const cream_device_time *most = NULL;
+  for (int i = 0; i < result->n_times; i++)
+    if (!most || result->times[i].longest > most->longest) most = &result->times[i];
+  return most;
+}
+
+static void print_longest(const device_result *result) {
+  const cream_device_time *most = longest(result);
+  if (!most) return;
+  printf("the longest kernel, %s, ran %.3f ms; displays end kernels after %.0f s%s\n", most->kernel,
+         1e3 * most->longest, CREAM_DEVICE_WATCHDOG,
+         most->longest > CREAM_DEVICE_WATCHDOG / 4 ? ": lower CREAM_OPENCL_GROUPS (docs/opencl.md)" : "");
+}
+
 static void print(const device_result *result, int rounds) {
   const cream_device_stats *stats = &result->stats;
   const double all = busy(result); /* 0: not available */
@@ -84,6 +99,7 @@ static void print(const device_result *result, int rounds) {
          100 * stats->waited / result->timing.total, (double)stats->launches / rounds);
   printf("a step moves %.0f bytes to the device and %.0f back\n", (double)stats->up_bytes / rounds,
          (double)stats->down_bytes / rounds);
+  if (all > 0) print_longest(result);
   printf("%-36s %8s %10s %8s\n", "kernel", "calls", "ms", "% step");
   for (int i = 0; i < result->n_times; i++)
     if (all == 0)
@@ -116,6 +132,7 @@ static void write_result(cream_json *json, const device_result *result, int roun
     cream_json_number(json, "calls", (double)result->times[i].calls / rounds);
     const double seconds = all > 0 ? result->times[i].seconds : NAN;
     cream_json_number(json, "ms", 1e3 * seconds / rounds);
+    cream_json_number(json, "longest_ms", all > 0 ? 1e3 * result->times[i].longest : NAN);
     cream_json_number(json, "share_of_step", seconds / result->timing.total);
     cream_json_end(json);
   }
@@ -165,24 +182,29 @@ cream_status bench_device_step(const bench_options *options, cream_error *err) {
 
 /* ---- tuning --------------------------------------------------------------------- */
 
-static void add_shape(cream_device_product *shapes, int *count, int rows, int cin, int cout) {
+static void add_conv(cream_device_conv *convs, int *count, cream_device_conv conv) {
   for (int i = 0; i < *count; i++)
-    if (shapes[i].rows == rows && shapes[i].cin == cin && shapes[i].cout == cout) return;
-  if (*count < MAX_SHAPES) shapes[(*count)++] = (cream_device_product){rows, cin, cout};
+    if (memcmp(&convs[i], &conv, sizeof conv) == 0) return;
+  if (*count < MAX_CONVS) convs[(*count)++] = conv;
 }
 
-/* The 1x1 convolutions of the largest path. */
-static int collect(const cream_skeleton *skeleton, int batch, cream_device_product *shapes) {
+/* The 1x1 and the depthwise convolutions of the largest path. */
+static int collect(const cream_skeleton *skeleton, int batch, cream_device_conv *convs) {
   int count = 0, side = cream_out_side(skeleton->resolution, skeleton->space.stem.stride);
   for (int l = 0; l < skeleton->n_layers; l++) {
     const cream_layer *layer = &skeleton->layers[l];
     double widest = 1;
-    for (int o = 0; o < layer->n_options; o++)
-      widest = fmax(widest, skeleton->space.ops[layer->options[o]].expand);
+    int kernel = 1;
+    for (int o = 0; o < layer->n_options; o++) {
+      const cream_op *op = &skeleton->space.ops[layer->options[o]];
+      widest = fmax(widest, op->expand);
+      kernel = op->kernel > kernel ? op->kernel : kernel;
+    }
     int inside = cream_make_divisible(layer->cin * widest), out = cream_out_side(side, layer->stride);
-    add_shape(shapes, &count, batch * side * side, layer->cin, inside);
+    add_conv(convs, &count, (cream_device_conv){batch, side, layer->cin, inside, 1, 1});
+    add_conv(convs, &count, (cream_device_conv){batch, side, inside, 0, kernel, layer->stride});
     side = out;
-    add_shape(shapes, &count, batch * side * side, inside, layer->cout);
+    add_conv(convs, &count, (cream_device_conv){batch, side, inside, layer->cout, 1, 1});
   }
   return count;
 }
@@ -194,20 +216,24 @@ static void print_line(void *context, const char *line) {
 
 cream_status bench_tune(const bench_options *options, cream_error *err) {
   static cream_skeleton skeleton;
-  cream_device_product shapes[MAX_SHAPES];
+  cream_device_conv convs[MAX_CONVS];
   char *best = NULL;
+  const char *kept;
   cream_status status = bench_skeleton(options, &skeleton, err);
   cream_backend *backend = NULL;
   if (status == CREAM_OK) status = open_device(options, false, &backend, err);
   if (status == CREAM_OK) {
-    int count = collect(&skeleton, options->batch, shapes);
+    int count = collect(&skeleton, options->batch, convs);
     fprintf(stderr, "%d convolutions of %s at %d pixels, batch %d, forward and backward\n", count,
             skeleton.space.name, skeleton.resolution, options->batch);
-    status = device_tune(backend, shapes, count, options->sets, &best, print_line, NULL, err);
+    status = device_tune(backend, convs, count, options->sets, &best, print_line, NULL, err);
   }
   if (status == CREAM_OK) status = cream_file_write(options->tune, best, strlen(best), err);
   if (status == CREAM_OK)
     printf("wrote %s; use it with --set opencl.parameters=%s\n", options->tune, options->tune);
+  if (status == CREAM_OK && options->keep) status = device_keep(backend, best, &kept, err);
+  if (status == CREAM_OK && options->keep)
+    printf("kept in %s; every run on this device uses it from now on\n", kept);
   free(best);
   if (backend) backend->destroy(backend);
   return status;

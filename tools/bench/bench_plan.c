@@ -7,6 +7,10 @@
 /* Bytes of the program, its libraries and workspaces. */
 static const double program = 64 << 20;
 
+/* Of a network's bandwidth, what is left for the bytes of messages after the headers of Ethernet, IP and TCP, and the pauses
+ * between messages: measured (docs/machines.md). */
+static const double share_of_messages = 0.9;
+
 static const double gigabits[CLUSTER_NETWORKS] = {1, 10, 25, 100};
 
 /* A search with the paper's settings, created but not run. */
@@ -32,8 +36,8 @@ static cream_status search_memory(const cluster_result *result, cream_backend *b
   cream_search *search;
   cream_status status = cream_search_create(&counter.base, &inputs, &search, err);
   if (status == CREAM_OK) {
-    *bytes = program + (double)counter.bytes + (double)counter.workspace;
-    if (ranks > 1) *bytes += result->node.gradient + 2 * o->parts * result->node.statistics;
+    *bytes =
+        program + (double)counter.bytes + (double)counter.workspace + (double)cream_search_messages(search);
     cream_search_destroy(search);
   }
   free(labels);
@@ -78,10 +82,14 @@ static double steps_of(const bench_options *o) {
   return o->epochs * (epoch < 1 ? 1 : (double)(uint64_t)epoch);
 }
 
+cream_plan_network bench_plan_network(const bench_options *o, double gbits) {
+  return (cream_plan_network){1e9 / 8 * gbits * share_of_messages, 1e-6 * o->latency};
+}
+
 static row predict(const cluster_result *result, int i, double gbits) {
   const bench_options *o = result->options;
   const cream_plan_node node = scaled(result);
-  const cream_plan_network network = {1e9 / 8 * gbits, 1e-6 * o->latency};
+  const cream_plan_network network = bench_plan_network(o, gbits);
   row made = {.nodes = 1 << i, .gigabits = i ? gbits : 0, .memory = result->rank_memory[i]};
   cream_plan(&node, &network, o->parts, made.nodes, &made.step);
   made.hours = steps_of(o) * made.step.seconds / 3600;

@@ -123,12 +123,19 @@ static void put_times(report *r, double seconds) {
   static cream_device_time times[MAX_KERNELS];
   int n = r->driver->times(r->backend, times, MAX_KERNELS);
   double busy = 0;
-  for (int i = 0; i < n; i++) busy += times[i].seconds;
+  int longest = 0;
+  for (int i = 0; i < n; i++) {
+    busy += times[i].seconds;
+    if (times[i].longest > times[longest].longest) longest = i;
+  }
   if (busy == 0) {
     PUT(r, "  times of kernels: not available from this driver\n");
     return;
   }
-  PUT(r, "  the device was busy %.1f %% of the time\n", 100 * busy / seconds);
+  PUT(r,
+      "  the device was busy %.1f %% of the time; the longest kernel, %s, ran %.3f ms of the %.0f s that "
+      "displays allow\n",
+      100 * busy / seconds, times[longest].kernel, 1e3 * times[longest].longest, CREAM_DEVICE_WATCHDOG);
   for (int i = 0; i < n && i < TOP_KERNELS; i++)
     PUT(r, "  %-36s %5.1f %%\n", times[i].kernel, 100 * times[i].seconds / busy);
 }
@@ -165,9 +172,33 @@ static double measure(report *r, bench_kind kind, const cream_skeleton *skeleton
   return rate;
 }
 
+/* Fewer steps on a device that takes more than KIND_SECONDS for those of one kind. */
+enum { KIND_SECONDS = 60 };
+static bool limit_rounds(report *r, const cream_skeleton *skeleton, bench_options *options) {
+  static bench_work work;
+  cream_error problem = {0};
+  bench_timing timing;
+  bench_options one = *options;
+  one.rounds = one.warmup = 1;
+  cream_status status =
+      bench_work_open_on(&work, BENCH_PLAIN, skeleton, options->batch, r->backend, &one, &problem);
+  if (status == CREAM_OK) status = bench_time_steps(&work, &one, nothing, NULL, &timing, &problem);
+  bench_work_end(&work);
+  if (status != CREAM_OK) {
+    PUT(r, "speed: %s\n", problem.text);
+    return false;
+  }
+  const double rounds = KIND_SECONDS / timing.median;
+  if (rounds >= options->rounds + options->warmup) return true;
+  options->rounds = rounds > 2 ? (int)rounds - 1 : 1;
+  options->warmup = rounds > 2 ? 1 : 0;
+  PUT(r, "a step takes %.1f s: medians of %d steps\n", timing.median, options->rounds);
+  return true;
+}
+
 static void measure_all(report *r) {
   static cream_skeleton skeleton;
-  const bench_options options = {
+  bench_options options = {
       .space = "micro", .batch = r->quick ? 4 : 64, .rounds = r->quick ? 2 : 10, .warmup = r->quick ? 1 : 3};
   const cream_device_options cpu = {.device = "cpu"};
   cream_error problem;
@@ -175,7 +206,7 @@ static void measure_all(report *r) {
   const int kinds = r->quick ? 1 : BENCH_KINDS;
   PUT(r, "space micro, %d pixels, batch %d, medians of %d steps\n", skeleton.resolution, options.batch,
       options.rounds);
-  if (open_as(r, "speed", false, true))
+  if (open_as(r, "speed", false, true) && (r->quick || limit_rounds(r, &skeleton, &options)))
     for (int k = 0; k < kinds; k++) r->rates[k] = measure(r, (bench_kind)k, &skeleton, &options, true);
   close_backend(r);
   if (cream_cpu_driver.open(&cpu, &r->backend, &problem) == CREAM_OK)

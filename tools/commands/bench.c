@@ -105,6 +105,8 @@ static cream_status check(void *values, cream_error *err) {
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "expected a subcommand: step, ops, peaks, scaling or cluster, or --tune FILE; see "
                       "cream bench --help");
+  if (options->keep && !options->tune)
+    return cream_fail(err, CREAM_BAD_CONFIG, "--keep needs --tune FILE; see cream bench --help");
   if (options->serve && which != STEP)
     return cream_fail(err, CREAM_BAD_CONFIG, "--serve needs the subcommand step; see cream bench --help");
   if (on_device(options) && !options->tune && (which != STEP || options->serve))
@@ -148,16 +150,23 @@ static const cli_option options[] = {
     CLI_VALUE(bench_options, half, DEVICE, "half", NULL,
               "store activations in half precision on that device"),
     CLI_VALUE(bench_options, parameters, DEVICE, "parameters", "FILE",
-              "CLBlast's parameters for that device"),
-    CLI_VALUE(bench_options, tune, DEVICE, "tune", "FILE",
-              "try CLBlast's parameters on that device, without a subcommand, and write the best to FILE"),
-    CLI_VALUE(bench_options, sets, DEVICE, "sets", "N", "with --tune: number of sets of parameters",
+              "parameters for that device, as --tune writes them"),
+    CLI_VALUE(
+        bench_options, tune, DEVICE, "tune", "FILE",
+        "try sizes of tiles and CLBlast's parameters on that device, without a subcommand, and write the "
+        "best to FILE"),
+    CLI_VALUE(bench_options, keep, DEVICE, "keep", NULL,
+              "with --tune: use what was found in all runs on that device"),
+    CLI_VALUE(bench_options, sets, DEVICE, "sets", "N", "with --tune: number of sets of each kind",
               CLI_AT_LEAST(0), .fallback = "all"),
     CLI_CHOICE(bench_options, exact, DEVICE, "exact", "processors|threads",
                "kernels that give the same bytes on every processor, or the fastest of this one", exacts),
     CLI_VALUE(bench_options, plain, DEVICE, "plain", NULL, "use the plain kernels, which are slow"),
     CLI_VALUE(bench_options, serve, METHOD, "serve", NULL,
               "run a step for each line of stdin (docs/benchmarks.md)", .only = OF_STEP),
+    CLI_VALUE(bench_options, gigabits, METHOD, "gbits", "N",
+              "gigabits a second of the network between the ranks, for which their step is also predicted",
+              .min = 0, .max = 1e6, .only = OF_CLUSTER, .fallback = ""),
     CLI_VALUE(bench_options, plan, METHOD, "plan", NULL,
               "predict a search on 1 to 64 nodes with networks of 1 to 100 Gb/s (docs/machines.md)",
               .only = OF_CLUSTER),
@@ -171,8 +180,8 @@ static const cli_option options[] = {
               "with --plan: images of a part (search.batch), to which the measured --batch is scaled",
               CLI_AT_LEAST(1), .only = OF_CLUSTER),
     CLI_VALUE(bench_options, latency, METHOD, "latency", "US",
-              "with --plan: microseconds that a message between two nodes takes", .min = 0, .max = 1e6,
-              .only = OF_CLUSTER),
+              "with --plan or --gbits: microseconds that a message between two nodes takes", .min = 0,
+              .max = 1e6, .only = OF_CLUSTER),
     CLI_VALUE(bench_options, price, METHOD, "price", "N",
               "with --plan: price of an hour of a node, in any currency", .min = 0, .max = 1e9,
               .only = OF_CLUSTER, .fallback = ""),

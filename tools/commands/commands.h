@@ -24,6 +24,7 @@
   X(report)                                                                                                  \
   X(watch)                                                                                                   \
   X(rank)                                                                                                    \
+  X(table)                                                                                                   \
   X(compare)                                                                                                 \
   X(predict)                                                                                                 \
   X(export)                                                                                                  \

@@ -260,22 +260,35 @@ static cream_status check_run(const compare *c, int run, cream_error *err) {
   return check_folder(compare_trained_folder(c, run, folder, sizeof folder), "retrain", &config, err);
 }
 
-static cream_status prepare(compare *c, cream_error *err) {
+static cream_status name_runs(compare *c, cream_error *err) {
   int n = compare_runs(c);
   c->runs = calloc((size_t)n, sizeof *c->runs);
   c->todo = calloc((size_t)n, sizeof *c->todo);
   if (!c->runs || !c->todo) return cream_fail_memory(err, (size_t)n * sizeof *c->runs, "the runs of a study");
-  cream_status status = give_budget(c, err);
-  for (int run = 0; run < n && status == CREAM_OK; run++) {
+  for (int run = 0; run < n; run++) {
     snprintf(c->runs[run].dir, sizeof c->runs[run].dir, "%s-%llu",
              c->study.arms[compare_row(c, run)->arm].name, (unsigned long long)compare_seed(c, run));
     for (int m = 0; m < CREAM_STUDY_MEASURES; m++) c->runs[run].values[m] = NAN;
-    status = check_run(c, run, err);
   }
+  return give_budget(c, err);
+}
+
+static cream_status prepare(compare *c, cream_error *err) {
+  cream_status status = CREAM_OK;
+  for (int run = 0; run < compare_runs(c) && status == CREAM_OK; run++) status = check_run(c, run, err);
   if (status == CREAM_OK)
     status = c->shared ? cream_run_join(&c->folder, c->dir, err) : cream_run_reopen(&c->folder, c->dir, err);
   c->locked = status == CREAM_OK;
-  return status;
+  return status == CREAM_OK ? compare_fix_endpoint(c, err) : status;
+}
+
+static void free_runs(compare *c) {
+  for (int run = 0; run < compare_runs(c) && c->runs; run++) {
+    free(c->runs[run].pairs.x);
+    free(c->runs[run].pairs.y);
+  }
+  free(c->runs);
+  free(c->todo);
 }
 
 /* One process receives the signals of all arms. */
@@ -307,12 +320,14 @@ static cream_status run_study(compare *c, const char *file, const shard_options 
   jobs all = {.record = sizeof(double), .self = c, .work = work, .take = take, .failed = failed};
   cream_status status = cream_study_load(file, &c->study, err);
   if (status == CREAM_OK) status = choose_signals(c, err);
-  if (status == CREAM_OK) status = prepare(c, err);
-  if (status == CREAM_OK)
+  if (status == CREAM_OK) status = name_runs(c, err);
+  if (status == CREAM_OK && !c->plan) status = prepare(c, err);
+  if (status == CREAM_OK && c->plan)
+    status = compare_plan(c, err);
+  else if (status == CREAM_OK)
     status = c->shared ? compare_run_shard(c, shards, &all, json, err) : run_alone(c, json, err);
   if (c->locked) cream_run_close(&c->folder, NULL);
-  free(c->runs);
-  free(c->todo);
+  free_runs(c);
   cream_study_free(&c->study);
   return status;
 }
@@ -324,11 +339,17 @@ typedef struct compare_options {
   const char *out;
   shard_options shards;
   int jobs, threads;
-  bool force, json;
+  bool force, json, plan;
 } compare_options;
 
 static cream_status check(void *values, cream_error *err) {
-  const compare_options *options = values;
+  compare_options *options = values;
+  if (options->plan && (options->json || options->force || options->shards.shard))
+    return cream_fail(err, CREAM_BAD_CONFIG, "--plan prints a plan and runs nothing; give it without --%s",
+                      options->json    ? "json"
+                      : options->force ? "force"
+                                       : "shard");
+  if (options->plan) return shard_check(&options->shards, false, err);
   if (options->out && *options->out) return shard_check(&options->shards, options->force, err);
   return cream_fail(err, CREAM_BAD_CONFIG, "no folder: expected --out DIR, a folder for the study's runs");
 }
@@ -340,6 +361,7 @@ static cream_status run(const void *values, cream_error *err) {
                 .processes = options->jobs,
                 .threads = options->threads,
                 .force = options->force,
+                .plan = options->plan,
                 .shared = options->shards.shard != NULL};
   return run_study(&c, options->line.arguments[0], &options->shards, options->json, err);
 }
@@ -353,6 +375,9 @@ static const cli_option options[] = {
               CLI_AT_LEAST(0)),
     SHARD_ROWS(compare_options),
     CLI_VALUE(compare_options, force, RUN, "force", NULL, "run again what is finished"),
+    CLI_VALUE(compare_options, plan, RUN, "plan", NULL,
+              "print what the study costs, from steps measured here, and which difference it can find; run "
+              "nothing"),
     CLI_VALUE(compare_options, json, OUTPUT, "json", NULL, "print study.json on stdout instead of the table"),
 };
 

@@ -12,7 +12,7 @@ typedef struct compare {
   const char *dir;
   int processes, threads; /* of the options; 0: one for each thread, all */
   int share;              /* threads of a process */
-  bool force;
+  bool force, plan;
   cream_run folder;
   bool locked;
   cream_study_run *runs; /* [rows][seeds] */
@@ -67,9 +67,22 @@ void compare_set_error(compare *, const compare_phase *, int run, const char *te
 
 /* ---- parts ------------------------------------------------------------------------------------------- */
 
+/* Reads the results of all runs that did not fail. (compare_results.c) */
+cream_status compare_collect(compare *, cream_error *);
+/* Measures steps of every arm, and prints what the study costs and which difference it can find; c->dir NULL: no folder.
+ * Writes nothing. (compare_plan.c) */
+cream_status compare_plan(compare *, cream_error *);
 /* Reads the results of all runs, writes the study's, and prints the table or with `json` study.json. CREAM_FAILED: some
  * runs failed. (compare_results.c) */
 cream_status compare_report(compare *, bool json, cream_error *);
+
+/* Sets the run's measures of its ranking, and the pairs of the endpoint if that is one of them. Does nothing where there is
+ * no ranking. (compare_rank.c) */
+cream_status compare_read_ranking(compare *, int run, cream_error *);
+
+/* Stores the endpoint in the folder when the study begins; later the study learns what it was, if that was another one.
+ * force: the study begins again. (compare_runs.c) */
+cream_status compare_fix_endpoint(compare *, cream_error *);
 
 /* The run of a job of shards (compare_shard.c). */
 int compare_shard_run(const compare *, int job);

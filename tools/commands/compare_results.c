@@ -5,7 +5,6 @@
 #include "compare.h"
 #include "core/search/search.h"
 #include "io/run/metrics_read.h"
-#include "io/run/rank.h"
 #include "tools/run/files.h"
 
 static double number_at(const json_t *object, const char *key, double scale) {
@@ -68,40 +67,6 @@ static cream_status collect_metrics(const compare *c, int run, double *values, c
   return CREAM_OK;
 }
 
-static bool is_text(const json_t *object, const char *key, const char *expected) {
-  const char *text = json_string_value(json_object_get(object, key));
-  return text && !strcmp(text, expected);
-}
-
-static void collect_correlation(const json_t *item, size_t n, double *values) {
-  json_int_t best = json_integer_value(json_object_get(item, "best"));
-  double tau = number_at(json_object_get(item, "tau"), "value", 1);
-  bool all = (size_t)best == n, accuracy = is_text(item, "measure", "top1");
-  if (!is_text(item, "by", "supernet")) return;
-  if (!is_text(item, "split", "heldout")) {
-    if (all) values[CREAM_STUDY_TAU_TEST] = tau;
-    return;
-  }
-  if (!accuracy) {
-    if (all) values[CREAM_STUDY_TAU_LOSS] = tau;
-    return;
-  }
-  if (best == 10) values[CREAM_STUDY_TAU10] = tau;
-  if (best == 20) values[CREAM_STUDY_TAU20] = tau;
-  if (!all) return;
-  values[CREAM_STUDY_TAU] = tau;
-  values[CREAM_STUDY_RHO] = number_at(json_object_get(item, "rho"), "value", 1);
-}
-
-static void collect_rank(const compare *c, int run, double *values) {
-  char folder[CREAM_MAX_FILE_NAME];
-  if (!compare_ranks(c, run)) return;
-  json_t *found = load(compare_folder(c, run, "", folder, sizeof folder), CREAM_RANK_FILE), *item;
-  size_t i, n = json_array_size(json_object_get(found, "paths"));
-  json_array_foreach(json_object_get(found, "correlations"), i, item) collect_correlation(item, n, values);
-  json_decref(found);
-}
-
 static void collect_retrain(const compare *c, int run, double *values) {
   char folder[CREAM_MAX_FILE_NAME];
   if (!c->study.retrain) return;
@@ -110,19 +75,22 @@ static void collect_retrain(const compare *c, int run, double *values) {
   json_decref(result);
 }
 
-cream_status compare_report(compare *c, bool json, cream_error *err) {
-  int failures = 0, n = compare_runs(c);
+cream_status compare_collect(compare *c, cream_error *err) {
   cream_status status = CREAM_OK;
-  for (int run = 0; run < n && status == CREAM_OK; run++) {
-    if (c->runs[run].error[0]) {
-      failures++;
-      continue;
-    }
+  for (int run = 0; run < compare_runs(c) && status == CREAM_OK; run++) {
+    if (c->runs[run].error[0]) continue;
     collect_search(c, run, c->runs[run].values);
     status = collect_metrics(c, run, c->runs[run].values, err);
-    collect_rank(c, run, c->runs[run].values);
+    if (status == CREAM_OK) status = compare_read_ranking(c, run, err);
     collect_retrain(c, run, c->runs[run].values);
   }
+  return status;
+}
+
+cream_status compare_report(compare *c, bool json, cream_error *err) {
+  int failures = 0, n = compare_runs(c);
+  for (int run = 0; run < n; run++) failures += c->runs[run].error[0] != '\0';
+  cream_status status = compare_collect(c, err);
   char file[CREAM_MAX_FILE_NAME];
   if (status == CREAM_OK) status = cream_study_write(c->dir, &c->study, c->runs, err);
   if (status == CREAM_OK)

@@ -1,9 +1,12 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "compare.h"
 #include "core/search/search.h"
+#include "io/base/file.h"
+#include "io/run/study_endpoint_read.h"
 
 int compare_runs(const compare *c) {
   return c->study.n_rows * c->study.n_seeds;
@@ -53,4 +56,31 @@ void compare_set_error(compare *c, const compare_phase *phase, int run, const ch
   for (int i = run % c->study.n_seeds; i < compare_runs(c); i += c->study.n_seeds)
     if (i == run || (phase->by_arm && compare_row(c, i)->arm == compare_row(c, run)->arm))
       snprintf(c->runs[i].error, sizeof c->runs[i].error, "%s: %.480s", phase->name, text);
+}
+
+/* ---- the endpoint ------------------------------------------------------------------------------------ */
+
+static bool has_begun(const compare *c) {
+  char folder[CREAM_MAX_FILE_NAME];
+  for (int run = 0; run < compare_runs(c); run++)
+    if (compare_has(compare_folder(c, run, "", folder, sizeof folder), CREAM_RUN_CONFIG)) return true;
+  return false;
+}
+
+cream_status compare_fix_endpoint(compare *c, cream_error *err) {
+  char file[CREAM_MAX_FILE_NAME], now[400], *before;
+  size_t size;
+  cream_run_file(&c->folder, CREAM_STUDY_ENDPOINT_FILE, file);
+  cream_study_endpoint_text(&c->study, now, sizeof now);
+  if (c->force || (access(file, F_OK) && !has_begun(c))) return cream_file_write(file, now, strlen(now), err);
+  if (access(file, F_OK)) { /* the study was begun by a version without endpoints */
+    snprintf(c->study.endpoint.before, sizeof c->study.endpoint.before, "none");
+    return CREAM_OK;
+  }
+  cream_status status = cream_file_read(file, sizeof now, &before, &size, err);
+  if (status) return status;
+  if (strcmp(before, now) != 0)
+    snprintf(c->study.endpoint.before, sizeof c->study.endpoint.before, "%s", before);
+  free(before);
+  return CREAM_OK;
 }

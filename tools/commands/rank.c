@@ -1,16 +1,18 @@
 /* cream rank: does the supernet of a run order its paths as training from scratch does? */
 #include "rank.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "commands.h"
 #include "core/search/search.h"
-#include "core/train/retrain.h"
 #include "io/base/file_hash.h"
 #include "io/run/path_log.h"
 #include "io/run/run.h"
+#include "io/run/truth.h"
+#include "io/weights/weights.h"
 #include "rank_print.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/signals.h"
@@ -18,10 +20,10 @@
 #include "tools/run/files.h"
 #include "tools/run/jobs.h"
 #include "tools/run/network.h"
+#include "tools/run/path_training.h"
 #include "tools/run/run_options.h"
 #include "tools/run/shard.h"
 #include "tools/run/supernet.h"
-#include "tools/run/trained.h"
 
 /* The parts of a ranking, in the order in which they are made. */
 typedef struct rank_run {
@@ -38,6 +40,7 @@ typedef struct rank_run {
   cream_path paths[CREAM_RANK_MAX_PATHS];
   int n;
   cream_path_log scored, trained; /* by the supernet; from scratch */
+  const cream_ranked *truth; /* [n]: the paths' trained scores from a table; NULL: they are trained here */
   int todo[CREAM_RANK_MAX_PATHS], n_todo;
   int chunks; /* processes in which the supernet scores, each every chunks-th path */
   int done;   /* of this run, for the remaining time */
@@ -45,6 +48,7 @@ typedef struct rank_run {
   bool shared; /* with --shard */
   shard shards;
   int trained_before; /* paths, when this shard began */
+  int snapshot;       /* epoch; 0: the supernet at the end */
   bool reported;
   double measured[BARS_RANK_COUNT]; /* where it is reported */
 } rank_run;
@@ -119,42 +123,12 @@ static cream_status take_score(void *self, int job, const void *record, cream_er
 
 /* ---- training from scratch --------------------------------------------------------------------------- */
 
-static cream_status test_path(const rank_run *r, cream_net *net, cream_path_scores *scores,
-                              cream_error *err) {
-  const cream_skeleton *fixed = cream_net_skeleton(net);
-  cream_path path = cream_skeleton_first_path(fixed);
-  int batch = r->config.retrain.batch;
-  cream_source *heldout;
-  run_test tested;
-  cream_status status = run_heldout_source(&r->data, batch, fixed->resolution, &heldout, err);
-  if (status != CREAM_OK) return status;
-  status = cream_evaluate(net, &path, heldout, CREAM_BN_RUNNING, &scores->heldout, err);
-  cream_source_destroy(heldout);
-  if (status == CREAM_OK) status = run_test_net(net, &r->data, batch, NULL, &tested, err);
-  if (status == CREAM_OK) scores->test = tested.score;
-  return status;
-}
-
 static cream_status train(void *self, int job, jobs_sender *sender, cream_error *err) {
   const rank_run *r = self;
+  const path_training training = {&r->config, &r->data, &r->skeleton, {.stop = signals_catch()}};
   cream_path_scores scores = {.path = r->paths[r->todo[job]]};
-  cream_skeleton fixed = cream_skeleton_fix(&r->skeleton, &scores.path);
-  cream_backend *backend = NULL;
-  cream_source *source = NULL;
-  cream_retrain *retrain = NULL;
-  cream_status status = run_backend(&r->config, &backend, err);
-  if (status == CREAM_OK)
-    status = run_train_source(&r->data, &r->config, r->config.retrain.batch, fixed.resolution, &source, err);
-  const cream_retrain_inputs inputs = {
-      .config = &r->config, .skeleton = &fixed, .train = source, .listener = {.stop = signals_catch()}};
-  if (status == CREAM_OK) status = cream_retrain_create(backend, &inputs, &retrain, err);
-  if (status == CREAM_OK) status = cream_retrain_run(retrain, err);
-  if (status == CREAM_OK) status = test_path(r, cream_retrain_net(retrain), &scores, err);
-  if (status == CREAM_OK) status = jobs_send(sender, &scores, err);
-  cream_retrain_destroy(retrain);
-  cream_source_destroy(source);
-  if (backend) backend->destroy(backend);
-  return status;
+  cream_status status = path_train(&training, &scores, err);
+  return status == CREAM_OK ? jobs_send(sender, &scores, err) : status;
 }
 
 /* trained: paths in all; since: those since this process began; others: those of other shards. */
@@ -197,6 +171,7 @@ static char *part_file(const rank_run *r, rank_part part, int path, char name[CR
 
 static bool has_scores(const rank_run *r, rank_part part, int path) {
   char name[CREAM_MAX_FILE_NAME];
+  if (part == TRAINED && r->truth) return true;
   return cream_path_log_find(part == SCORED ? &r->scored : &r->trained, &r->paths[path]) ||
          access(part_file(r, part, path, name), F_OK) == 0;
 }
@@ -273,7 +248,7 @@ static cream_status compare_shards(rank_run *r, cream_error *err) {
 static cream_status collect(rank_run *r, rank_part part, cream_error *err) {
   cream_path_log *log = part == SCORED ? &r->scored : &r->trained;
   cream_status status = CREAM_OK;
-  for (int i = 0; i < r->n && status == CREAM_OK; i++) {
+  for (int i = 0; i < r->n && status == CREAM_OK && !(part == TRAINED && r->truth); i++) {
     cream_path_scores scores;
     char name[CREAM_MAX_FILE_NAME];
     if (cream_path_log_find(log, &r->paths[i]) || access(part_file(r, part, i, name), F_OK)) continue;
@@ -288,10 +263,29 @@ static cream_status collect(rank_run *r, rank_part part, cream_error *err) {
 
 /* ---- the whole --------------------------------------------------------------------------------------- */
 
+/* A file of the ranking in the run folder; each snapshot has its own. */
+static char *file_of(const rank_run *r, const char *name, char file[CREAM_MAX_FILE_NAME]) {
+  char own[64];
+  return cream_run_file(&r->folder, supernet_snapshot(name, r->snapshot, own), file);
+}
+
+/* The weights of the snapshot in place of those at the end. */
+static cream_status find_snapshot(rank_run *r, const char *folder, cream_error *err) {
+  char name[64];
+  if (r->snapshot == 0) return CREAM_OK;
+  cream_status status = files_join(r->supernet, sizeof r->supernet, folder,
+                                   supernet_snapshot(CREAM_RUN_SUPERNET, r->snapshot, name), err);
+  if (status != CREAM_OK || access(r->supernet, F_OK) == 0) return status;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "--snapshot: got %d, but %s has no %s; a search with search.snapshots stores them",
+                    r->snapshot, folder, name);
+}
+
 static cream_status open_folder(rank_run *r, const run_options *options, cream_error *err) {
   if (!*options->run)
     return cream_fail(err, CREAM_BAD_CONFIG, "no run: expected --run DIR, the folder of a search");
   cream_status status = supernet_find(options->run, &options->config, r->supernet, err);
+  if (status == CREAM_OK) status = find_snapshot(r, options->run, err);
   if (status != CREAM_OK) return status;
   status = r->shared ? cream_run_join(&r->folder, options->run, err)
                      : cream_run_reopen(&r->folder, options->run, err);
@@ -303,12 +297,12 @@ static cream_status open_folder(rank_run *r, const run_options *options, cream_e
 static cream_status open_logs(rank_run *r, bool read, bool fresh, cream_error *err) {
   char file[CREAM_MAX_FILE_NAME];
   const cream_path_log_owner scored = {&r->search, rank_free_of_scores, &r->supernet_hash, &r->skeleton};
-  const cream_path_log_owner trained = {&r->config, rank_free_of_trained, NULL, &r->skeleton};
+  const cream_path_log_owner trained = {&r->config, path_recipe_free, NULL, &r->skeleton};
   const char *table = r->search.rank.table;
-  cream_run_file(&r->folder, CREAM_RANK_SUPERNET, file);
+  file_of(r, CREAM_RANK_SUPERNET, file);
   cream_status status = read ? cream_path_log_read(&r->scored, file, &scored, err)
                              : cream_path_log_open(&r->scored, file, &scored, fresh, err);
-  if (status != CREAM_OK) return status;
+  if (status != CREAM_OK || r->truth) return status;
   if (!*table) table = cream_run_file(&r->folder, CREAM_RANK_TRAINED, file);
   return read ? cream_path_log_read(&r->trained, table, &trained, err)
               : cream_path_log_open(&r->trained, table, &trained, fresh, err);
@@ -344,10 +338,27 @@ static cream_status open_results(rank_run *r, bool fresh, cream_error *err) {
   return status == CREAM_OK ? collect(r, TRAINED, err) : status;
 }
 
+/* All paths of the table inside the range. */
+static cream_status read_truth(rank_run *r, cream_error *err) {
+  static cream_ranked truth[CREAM_RANK_MAX_PATHS];
+  cream_costs costs;
+  int n;
+  cream_status status = cream_truth_read(r->search.rank.truth, &r->skeleton, truth, &n, err);
+  cream_costs_init(&costs, &r->skeleton, r->skeleton.resolution);
+  r->n = 0;
+  for (int i = 0; i < n; i++) {
+    if (!cream_limits_hold(&r->limits, &costs, &truth[i].path)) continue;
+    truth[r->n] = truth[i];
+    r->paths[r->n++] = truth[i].path;
+  }
+  r->truth = truth;
+  return status;
+}
+
 static cream_status open_all(rank_run *r, const run_options *options, cream_error *err) {
   r->search = options->config;
   if (!r->search.resolution) r->search.resolution = options->run_resolution;
-  r->config = rank_recipe(&r->search);
+  r->config = path_recipe(&r->search);
   cream_status status = open_folder(r, options, err);
   if (status == CREAM_OK) status = run_data_open(&r->search, &r->data, err);
   if (status == CREAM_OK) status = run_supernet(&r->search, r->data.dataset->classes, &r->skeleton, err);
@@ -357,11 +368,14 @@ static cream_status open_all(rank_run *r, const run_options *options, cream_erro
   r->limits.flops = run_range(&r->search);
   if (known) r->limits.latencies = &r->latencies;
   if (known) r->limits.ms.max = r->search.search.latency.max;
-  status = cream_rank_draw(&r->search.rank, &r->skeleton, &r->limits, r->search.seed, r->paths, &r->n, err);
+  if (*r->search.rank.truth)
+    status = read_truth(r, err);
+  else
+    status = cream_rank_draw(&r->search.rank, &r->skeleton, &r->limits, r->search.seed, r->paths, &r->n, err);
   if (status == CREAM_OK && r->n < 2)
-    status =
-        cream_fail(err, CREAM_BAD_CONFIG, "flops: the range has a single path; expected at least 2 to rank");
-  if (status == CREAM_OK && r->n < r->search.rank.paths)
+    status = cream_fail(err, CREAM_BAD_CONFIG, "flops: the range has %s; expected at least 2 to rank",
+                        r->truth ? "fewer than two paths of the table" : "a single path");
+  if (status == CREAM_OK && r->n < r->search.rank.paths && !r->truth)
     fprintf(stderr, "found %d paths in the range, fewer than the %d of rank.paths\n", r->n,
             r->search.rank.paths);
   return status == CREAM_OK ? cream_file_hash(r->supernet, &r->supernet_hash, err) : status;
@@ -370,6 +384,7 @@ static cream_status open_all(rank_run *r, const run_options *options, cream_erro
 /* Lists the paths that are not in the log. */
 static void list_missing(rank_run *r, const cream_path_log *log) {
   r->n_todo = 0;
+  if (log == &r->trained && r->truth) return;
   for (int i = 0; i < r->n; i++)
     if (!cream_path_log_find(log, &r->paths[i])) r->todo[r->n_todo++] = i;
 }
@@ -400,6 +415,20 @@ static cream_status run_all(rank_run *r, cream_error *err) {
   return status == CREAM_OK ? run_jobs(r, &training, false, err) : status;
 }
 
+/* Puts the scores of a path together; false: some are missing. */
+static bool gather_path(const rank_run *r, const cream_costs *costs, int i, cream_ranked *ranked) {
+  const cream_path_scores *scored = cream_path_log_find(&r->scored, &r->paths[i]);
+  const cream_path_scores *trained = r->truth ? NULL : cream_path_log_find(&r->trained, &r->paths[i]);
+  if (!scored || !(trained || r->truth)) return false;
+  *ranked = (cream_ranked){.path = r->paths[i], .cost = cream_costs_path(costs, &r->paths[i]), .ms = NAN};
+  if (r->limits.latencies) ranked->ms = cream_latencies_path(r->limits.latencies, &r->paths[i]);
+  ranked->supernet = scored->heldout;
+  ranked->heldout = r->truth ? r->truth[i].heldout : trained->heldout;
+  ranked->test = r->truth ? r->truth[i].test : trained->test;
+  if (r->truth) ranked->again = r->truth[i].again;
+  return true;
+}
+
 static cream_status report(rank_run *r, const run_options *options, cream_error *err) {
   static cream_ranked ranked[CREAM_RANK_MAX_PATHS];
   cream_correlation correlations[CREAM_RANK_MAX_CORRELATIONS];
@@ -416,19 +445,14 @@ static cream_status report(rank_run *r, const run_options *options, cream_error 
   cream_costs costs;
   cream_costs_init(&costs, &r->skeleton, r->skeleton.resolution);
   for (int i = 0; i < r->n; i++) {
-    const cream_path_scores *scored = cream_path_log_find(&r->scored, &r->paths[i]);
-    const cream_path_scores *trained = cream_path_log_find(&r->trained, &r->paths[i]);
-    if (!scored || !trained)
+    if (!gather_path(r, &costs, i, &ranked[i]))
       return cream_fail(err, CREAM_FAILED,
                         "path %d of %d has no scores; run the same command again to continue", i + 1, r->n);
-    ranked[i] = (cream_ranked){r->paths[i], cream_costs_path(&costs, &r->paths[i]), scored->heldout,
-                               trained->heldout, trained->test};
   }
   char file[CREAM_MAX_FILE_NAME];
   cream_status status =
       cream_rank_correlate(ranked, r->n, &bootstrap, correlations, &report.n_correlations, err);
-  if (status == CREAM_OK)
-    status = cream_rank_write(cream_run_file(&r->folder, CREAM_RANK_FILE, file), &report, err);
+  if (status == CREAM_OK) status = cream_rank_write(file_of(r, CREAM_RANK_FILE, file), &report, err);
   if (status != CREAM_OK) return status;
   for (int i = 0; i < BARS_RANK_COUNT; i++) r->measured[i] = rank_measure(&report, (bar_of_rank)i);
   r->reported = true;
@@ -497,6 +521,7 @@ static cream_status run(const void *values, cream_error *err) {
   memset(&r, 0, sizeof r);
   const double started = progress_now();
   r.shared = options->shards.shard != NULL;
+  r.snapshot = options->snapshot;
   signals_catch();
   cream_status status = open_all(&r, &options->run, err);
   if (status == CREAM_OK) status = open_shards(&r, options, err);
@@ -519,7 +544,7 @@ static cream_status require(void *values, const cli_given *given, const char *ar
 }
 
 static cream_status check(void *values, cream_error *err) {
-  const rank_options *options = values;
+  rank_options *options = values;
   cream_status status = run_options_check(values, err);
   if (status == CREAM_OK) status = bars_check(&options->bars, err);
   return status ? status : shard_check(&options->shards, options->run.force, err);
@@ -532,6 +557,12 @@ static const cli_option options[] = {
     RUN_CONFIG,
     RUN_SET,
     RUN_SETTING(METHOD, "paths", "rank.paths", "N", "paths that are drawn, scored and trained"),
+    RUN_SETTING(
+        METHOD, "table", "rank.truth", "FILE",
+        "table.json of cream table build: its paths inside the range are ranked, and none is trained"),
+    CLI_VALUE(rank_options, snapshot, RUN, "snapshot", "EPOCH",
+              "rank the supernet as it was after so many epochs (search.snapshots); 0: at the end",
+              CLI_FROM_TO(0, 100000)),
     RUN_EPOCHS("rank"),
     RUN_BATCH("rank"),
     RUN_SETTING(DEVICE, "jobs", "rank.jobs", "N",

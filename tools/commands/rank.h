@@ -11,14 +11,12 @@
 typedef struct rank_options {
   run_options run;
   shard_options shards;
+  int snapshot; /* epoch of the snapshot that is ranked; 0: the supernet at the end */
   bars_options bars;
 } rank_options;
 
-/* How a path is trained from scratch: the run's settings of retraining, with rank.epochs. No averaged weights: they
- * would still be near their initial values. Nothing is frozen, for the same reason. */
-cream_config rank_recipe(const cream_config *search);
-/* Settings that do not affect the scores of paths trained from scratch, and those by the supernet; end in NULL. */
-extern const char *const rank_free_of_trained[], *const rank_free_of_scores[];
+/* Settings that do not affect the scores by the supernet; ends in NULL. */
+extern const char *const rank_free_of_scores[];
 
 /* The value of a ranking that a bar is for; NaN: it is not defined. rank_bars.c */
 double rank_measure(const cream_rank_report *, bar_of_rank);

@@ -8,7 +8,7 @@
 #include "tools/cli/columns.h"
 #include "tools/cli/terminal.h"
 
-enum { COLUMNS = 60, ROWS = 18, LINE = 600, LEAST_PATH = 12, TITLE = 34, LEAST_TITLE = 16 };
+enum { COLUMNS = 60, ROWS = 18, LINE = 600, LEAST_PATH = 12, TITLE = 36, LEAST_TITLE = 16 };
 
 /* Room for lines: 0: any, as the output is no terminal. */
 static int room_of(const terminal *screen) {
@@ -61,15 +61,17 @@ static void print_paths(const cream_rank_report *report, const int *order, const
 
 /* ---- correlations ------------------------------------------------------------------------------------ */
 
-static const char *title(const cream_correlation *c) {
-  if (c->by == CREAM_RANK_BY_FLOPS) return "FLOPs alone, held-out accuracy";
+static const char *title(const cream_correlation *c, char *text, size_t size) {
+  snprintf(text, size, "%s, held-out accuracy", cream_rank_by_titles[c->by]);
+  if (c->by != CREAM_RANK_BY_SUPERNET) return text;
   if (c->measure == CREAM_RANK_LOSS) return "losses, held out";
   return c->split == CREAM_RANK_TEST ? "held-out accuracy, test accuracy" : "accuracies, held out";
 }
 
-enum { TAU, TAU_INTERVAL, RHO, RHO_INTERVAL, N_NUMBERS };
+enum { TAU, TAU_INTERVAL, RHO, RHO_INTERVAL, RECALL, REGRET, N_NUMBERS };
 static const cream_term_column numbers[N_NUMBERS] = {
-    [TAU] = {8, -1}, [TAU_INTERVAL] = {18, 1}, [RHO] = {8, 0}, [RHO_INTERVAL] = {18, 2}};
+    [TAU] = {8, -1},          [TAU_INTERVAL] = {18, 1}, [RHO] = {8, 0},
+    [RHO_INTERVAL] = {18, 4}, [RECALL] = {9, 3},        [REGRET] = {9, 2}};
 
 static void put_value(char cells[N_NUMBERS][COLUMN_CELL], int value, const cream_interval *interval) {
   snprintf(cells[value], COLUMN_CELL, "  %6.3f", interval->value);
@@ -77,6 +79,14 @@ static void put_value(char cells[N_NUMBERS][COLUMN_CELL], int value, const cream
   if (isfinite(interval->value)) return;
   snprintf(cells[value], COLUMN_CELL, "  %6s", "-");
   snprintf(cells[value + 1], COLUMN_CELL, "  %16s", "");
+}
+
+/* A share or a difference of accuracies, in percent. */
+static void put_percent(char *cell, double value) {
+  if (isfinite(value))
+    snprintf(cell, COLUMN_CELL, "  %7.2f", 100 * value);
+  else
+    snprintf(cell, COLUMN_CELL, "  %7s", "");
 }
 
 static void print_correlation(const char *name, const char *best, char cells[N_NUMBERS][COLUMN_CELL],
@@ -95,21 +105,22 @@ static void print_correlation(const char *name, const char *best, char cells[N_N
 }
 
 static void print_correlations(const cream_rank_report *report, const terminal *screen) {
-  char cells[N_NUMBERS][COLUMN_CELL] = {[TAU] = "     tau",
-                                        [TAU_INTERVAL] = "  95 % interval   ",
-                                        [RHO] = "     rho",
-                                        [RHO_INTERVAL] = "  95 % interval"};
+  char cells[N_NUMBERS][COLUMN_CELL] = {[TAU] = "     tau",     [TAU_INTERVAL] = "  95 % interval   ",
+                                        [RHO] = "     rho",     [RHO_INTERVAL] = "  95 % interval   ",
+                                        [RECALL] = "   recall", [REGRET] = "   regret"};
   int room = room_of(screen);
   unsigned shown = cream_term_fit(numbers, N_NUMBERS, room ? room : LINE, LEAST_TITLE + 6);
   putchar('\n');
   print_correlation("supernet's score, trained path's", "best", cells, shown, screen);
   for (int i = 0; i < report->n_correlations; i++) {
     const cream_correlation *c = &report->correlations[i];
-    char best[16];
+    char best[16], text[TITLE + 16];
     snprintf(best, sizeof best, "%d", c->best);
     put_value(cells, TAU, &c->tau);
     put_value(cells, RHO, &c->rho);
-    print_correlation(title(c), best, cells, shown, screen);
+    put_percent(cells[RECALL], c->recall.value);
+    put_percent(cells[REGRET], c->regret.value);
+    print_correlation(title(c, text, sizeof text), best, cells, shown, screen);
   }
 }
 

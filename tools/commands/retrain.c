@@ -54,7 +54,7 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   if (status != CREAM_OK) return status;
   cream_state kept;
   cream_retrain_state(retrain, &kept);
-  *bytes += cream_state_bytes(&kept);
+  *bytes += cream_state_bytes(&kept) + cream_retrain_messages(retrain);
   const teacher_use use = {.batch = batch, .mixup = config.retrain.mixup};
   status = teacher_count(&r->teacher, backend, &use, err);
   cream_retrain_destroy(retrain);
@@ -154,16 +154,12 @@ static memory_check size_of(retrain_run *r, const cream_config *config) {
 /* Opens the teacher for the batches of the training, which are known now. */
 static cream_status open_teacher(retrain_run *r, const cream_config *config, bool dry, cream_error *err) {
   const cream_retrain_config *retrain = &config->retrain;
-  if (cluster_ranks() && *retrain->teacher.cache)
-    return cream_fail(
-        err, CREAM_BAD_CONFIG,
-        "retrain.teacher.cache: several processes cannot write one file; leave it empty, or fill it with a "
-        "retraining in one process");
   uint64_t parts = (uint64_t)retrain->accumulate;
   const teacher_use use = {.batch = retrain->batch,
                            .mixup = retrain->mixup,
                            .epochs = (uint64_t)retrain->epochs,
-                           .batches = cream_source_steps(r->train, true) / parts * parts};
+                           .batches = cream_source_steps(r->train, true) / parts * parts,
+                           .parts = retrain->accumulate};
   cream_status status = dry ? CREAM_OK : teacher_open_cache(&r->teacher, config, &r->data, &use, err);
   if (status == CREAM_OK) status = teacher_open(&r->teacher, r->backend, &use, err);
   cream_retrain_teach(r->retrain, r->teacher.external);
@@ -193,8 +189,8 @@ static cream_status try(retrain_run *r, const cream_config *config, bool json, c
   const memory_check size = size_of(r, config);
   session_warn_of_average(&config->retrain, cream_retrain_steps(r->retrain));
   device_begin(r->backend, r->train);
-  cream_status status = cream_retrain_run(r->retrain, err);
-  if (!r->clock.done) return status;
+  cream_status status = dry_run_end(&r->clock, cream_retrain_run(r->retrain, err), err);
+  if (!r->clock.done || !cluster_leads()) return status;
   const dry_run dry = {.command = "retrain",
                        .config = config,
                        .skeleton = &r->arch.net,
@@ -276,8 +272,8 @@ static void print_choice(const cream_retrain_choice *choice, const cream_config 
 /* Tests the network once; `title` is printed. confusion: as in run_test_net. */
 static cream_status test_once(retrain_run *r, const run_options *options, const char *split,
                               const char *title, uint32_t *confusion, run_test *tested, cream_error *err) {
-  cream_status status = run_test_net(cream_retrain_net(r->retrain), &r->data, options->config.retrain.batch,
-                                     confusion, tested, err);
+  cream_status status = run_test_net(cluster_ranks(), cream_retrain_net(r->retrain), &r->data,
+                                     options->config.retrain.batch, confusion, tested, err);
   if (status == CREAM_OK) status = session_tested(&r->run, split, tested, err);
   if (status == CREAM_OK && !options->json) run_print_test(title, tested);
   return status;
@@ -297,11 +293,26 @@ static cream_status test_classes(retrain_run *r, const run_options *options, run
   return status;
 }
 
+/* The weights that are not written. */
+static cream_retrain_kind other_kind(const retrain_run *r) {
+  const bool averaged = cream_retrain_chosen(r->retrain).kind == CREAM_RETRAIN_AVERAGED;
+  return averaged ? CREAM_RETRAIN_TRAINED : CREAM_RETRAIN_AVERAGED;
+}
+
+/* The tests of `test`, on a rank that writes nothing. */
+static cream_status help_to_test(retrain_run *r, const run_options *options, cream_error *err) {
+  cream_net *net = cream_retrain_net(r->retrain);
+  const int batch = options->config.retrain.batch;
+  run_test ignored;
+  cream_status status = run_test_net(cluster_ranks(), net, &r->data, batch, NULL, &ignored, err);
+  if (status != CREAM_OK || !cream_retrain_use(r->retrain, other_kind(r))) return status;
+  return run_test_net(cluster_ranks(), net, &r->data, batch, NULL, &ignored, err);
+}
+
 /* Tests the weights that were written, and the others where there are averaged and trained ones. */
 static cream_status test(retrain_run *r, const run_options *options, cream_error *err) {
   const cream_retrain_choice choice = cream_retrain_chosen(r->retrain);
-  bool averaged = choice.kind == CREAM_RETRAIN_AVERAGED;
-  cream_retrain_kind other = averaged ? CREAM_RETRAIN_TRAINED : CREAM_RETRAIN_AVERAGED;
+  const cream_retrain_kind other = other_kind(r);
   run_test tested, others;
   cream_path path = cream_skeleton_first_path(&r->arch.net);
   if (!options->json) run_print_network(&r->arch.net, &path);
@@ -313,7 +324,7 @@ static cream_status test(retrain_run *r, const run_options *options, cream_error
   if (choice.evaluated) result.heldout = &choice.heldout[choice.kind];
   if (status == CREAM_OK && cream_retrain_use(r->retrain, other)) {
     status = test_once(r, options, kinds[other].split, kinds[other].title, NULL, &others, err);
-    *(averaged ? &result.test_trained : &result.test_averaged) = &others.score;
+    *(other == CREAM_RETRAIN_TRAINED ? &result.test_trained : &result.test_averaged) = &others.score;
     result.weights = kinds[choice.kind].word;
     if (choice.evaluated) {
       result.heldout_trained = &choice.heldout[CREAM_RETRAIN_TRAINED];
@@ -333,7 +344,7 @@ static cream_status train_and_test(retrain_run *r, const run_options *options, c
   device_begin(r->backend, r->train);
   cream_status status = cream_retrain_run(r->retrain, err);
   progress_end(&r->run.progress);
-  if (!cluster_leads()) return status;
+  if (!cluster_leads()) return status == CREAM_OK ? help_to_test(r, options, err) : status;
   device_report(r->backend, r->run.steps, stderr);
   cream_error save_error;
   if ((status == CREAM_OK || status == CREAM_INTERRUPTED) && save_weights(r, &save_error) != CREAM_OK) {

@@ -1,5 +1,6 @@
 #include "core/search/search.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,9 @@
 #include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
+#include "tools/run/oracle.h"
 #include "tools/run/session.h"
+#include "tools/run/supernet.h"
 #include "tools/run/teacher.h"
 
 /* The parts of a search, in the order in which they are made. */
@@ -29,10 +32,11 @@ typedef struct search_run {
   session run;
   cream_listener listener; /* of the run */
   dry_clock clock;         /* of a dry run */
+  int snapshots;           /* search.snapshots; 0 without a supernet */
 } search_run;
 
-/* Saves the weights of the supernet and of the meta network, where there is one. */
-static cream_status save_supernet(const search_run *s, cream_error *err) {
+/* Saves the weights of the supernet and of the meta network, where there is one. name: of the file. */
+static cream_status save_supernet(const search_run *s, const char *name, cream_error *err) {
   size_t inputs = cream_search_meta_inputs(s->search);
   float *theta = malloc((inputs + 1) * sizeof *theta);
   if (!theta) return cream_fail_memory(err, (inputs + 1) * sizeof *theta, "the meta network");
@@ -43,8 +47,8 @@ static cream_status save_supernet(const search_run *s, cream_error *err) {
         {"meta_layer.bias", CREAM_ST_F32, 1, {1}, theta + inputs},
     };
     char path[CREAM_MAX_FILE_NAME];
-    status = run_save_weights(cream_run_file(&s->run.folder, CREAM_RUN_SUPERNET, path),
-                              cream_search_net(s->search), &s->data, NULL, meta, inputs ? 2 : 0, err);
+    status = run_save_weights(cream_run_file(&s->run.folder, name, path), cream_search_net(s->search),
+                              &s->data, NULL, meta, inputs ? 2 : 0, err);
   }
   free(theta);
   return status;
@@ -80,7 +84,7 @@ static cream_status save(search_run *s, const run_options *options, const cream_
   int n = cream_search_targets(s->search);
   cream_status status = CREAM_OK;
   for (int t = 0; t < n && status == CREAM_OK; t++) status = save_target(s, t, found ? &found[t] : NULL, err);
-  if (status == CREAM_OK) status = save_supernet(s, err);
+  if (status == CREAM_OK) status = save_supernet(s, CREAM_RUN_SUPERNET, err);
   if (status != CREAM_OK || !found) return status;
   for (int t = 0; t < n; t++)
     networks[t] = (cream_run_network){budget_of(s, t), cream_skeleton_fix(&s->skeleton, &found[t].path),
@@ -117,6 +121,23 @@ static void report(const search_run *s, const cream_search_result *found) {
   }
 }
 
+/* A copy of the supernet after every search.snapshots epochs. */
+static cream_status save_snapshot(const search_run *s, int epoch, cream_error *err) {
+  char name[64];
+  if (s->snapshots == 0 || epoch % s->snapshots != 0) return CREAM_OK;
+  return save_supernet(s, supernet_snapshot(CREAM_RUN_SUPERNET, epoch, name), err);
+}
+
+/* A run that this one replaces may have left some. */
+static void remove_snapshots(const search_run *s) {
+  char pattern[CREAM_MAX_FILE_NAME];
+  glob_t found;
+  cream_run_file(&s->run.folder, "supernet-[0-9]*.safetensors", pattern);
+  if (glob(pattern, 0, NULL, &found) == 0)
+    for (size_t i = 0; i < found.gl_pathc; i++) unlink(found.gl_pathv[i]);
+  globfree(&found);
+}
+
 /* The boards are written after each epoch. */
 static cream_status on_event(void *self, const cream_event *event, cream_error *err) {
   const search_run *s = self;
@@ -125,7 +146,7 @@ static cream_status on_event(void *self, const cream_event *event, cream_error *
   for (int t = 0; t < cream_search_targets(s->search) && status == CREAM_OK; t++)
     status = cream_run_write_board(&s->run.folder, &s->skeleton, cream_search_board(s->search, t),
                                    budget_of(s, t), err);
-  return status;
+  return status == CREAM_OK ? save_snapshot(s, event->epoch, err) : status;
 }
 
 static void state(void *search, cream_state *out) {
@@ -150,7 +171,7 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   if (status != CREAM_OK) return status;
   cream_state kept;
   cream_search_state(search, &kept);
-  *bytes += cream_state_bytes(&kept);
+  *bytes += cream_state_bytes(&kept) + cream_search_messages(search);
   const teacher_use use = {.batch = batch};
   status = teacher_count(&s->teacher, backend, &use, err);
   cream_search_destroy(search);
@@ -173,6 +194,7 @@ static cream_status open_parts(search_run *s, const run_options *options, cream_
   if (status == CREAM_OK) status = cluster_agree_on_data(config, s->data.dataset, err);
   if (status == CREAM_OK) status = run_supernet(config, s->data.dataset->classes, &s->skeleton, err);
   if (status == CREAM_OK) status = run_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
+  if (status == CREAM_OK) status = oracle_check(config, &s->skeleton, err);
   if (status == CREAM_OK) status = run_backend(config, &s->backend, err);
   int batch = config->search.batch, side = s->skeleton.resolution;
   if (status == CREAM_OK)
@@ -188,8 +210,8 @@ static cream_status try(search_run *s, const cream_config *config, const memory_
                         cream_error *err) {
   cream_search_result none[CREAM_MAX_BUDGETS];
   device_begin(s->backend, s->train);
-  cream_status status = cream_search_run(s->search, none, err);
-  if (!s->clock.done) return status;
+  cream_status status = dry_run_end(&s->clock, cream_search_run(s->search, none, err), err);
+  if (!s->clock.done || !cluster_leads()) return status;
   const dry_run dry = {.command = "search",
                        .config = config,
                        .skeleton = &s->skeleton,
@@ -204,6 +226,7 @@ static cream_status try(search_run *s, const cream_config *config, const memory_
 
 /* The listener, and the settings of the search that are not those of the options. */
 static void begin(search_run *s, const run_options *options, cream_config *config) {
+  if (cream_strategy_has_supernet(config->search.strategy)) s->snapshots = config->search.snapshots;
   config->resolution = s->skeleton.resolution;
   memcpy(config->depth, s->skeleton.depth, sizeof config->depth);
   if (options->dry_run) {
@@ -266,6 +289,7 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   const checkpoint_target target = {"search", s->search, state, restored};
   const int images = batch * config->search.accumulate;
   status = session_open(&s->run, &resolved, &s->data, &s->skeleton, images, &target, err);
+  if (status == CREAM_OK && !options->resume && cluster_leads()) remove_snapshots(s);
   return status == CREAM_OK ? checkpoint_share(&target, s->run.folder.resumed, err) : status;
 }
 
@@ -288,6 +312,9 @@ static cream_status run_and_save(search_run *s, const run_options *options, crea
   device_report(s->backend, s->run.steps, stderr);
   if (status != CREAM_OK) return status;
   if (!options->json) report(s, found);
+  status = oracle_ask(&options->config, &s->skeleton, s->has_latencies ? &s->latencies : NULL, s->search,
+                      found, &s->run.folder, !options->json, err);
+  if (status != CREAM_OK) return status;
   const cream_score *best = &found->score;
   for (int t = 1; t < cream_search_targets(s->search); t++)
     if (found[t].score.top1 > best->top1) best = &found[t].score;

@@ -284,7 +284,7 @@ static cream_status run(const void *values, cream_error *err) {
   const double started = progress_now();
   cream_status status = open_all(&t, config, err);
   if (status == CREAM_OK)
-    status = run_test_net(t.net, &t.data, config->retrain.batch, t.confusion, &tested, err);
+    status = run_test_net(NULL, t.net, &t.data, config->retrain.batch, t.confusion, &tested, err);
   if (status == CREAM_OK) status = test_int8(&t, options, err);
   if (status == CREAM_OK) report_test(&t, &options->run, &tested);
   status = end_bars(&t, options, &tested, started, status, err);

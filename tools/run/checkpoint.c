@@ -71,6 +71,8 @@ static const char *const free_in_search[] = {"out",
                                              "device",
                                              "opencl.parameters",
                                              "rank.",
+                                             "search.oracle",
+                                             "search.snapshots",
                                              "inherit",
                                              NULL};
 static const char *const free_in_retrain[] = {"out",

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "io/cluster/carrier.h"
 #include "io/cluster/mpi_module.h"
@@ -24,6 +26,14 @@ void cluster_set_timeout(double seconds) {
   cream_carrier_set_timeout(run.carrier, seconds);
 }
 
+const char *cluster_host(int rank) {
+  return cream_carrier_host(run.carrier, rank);
+}
+
+const cream_launch *cluster_launch(void) {
+  return run.each && run.launch.size > 1 ? &run.launch : NULL;
+}
+
 bool cluster_leads(void) {
   return !run.carrier || cluster_ranks()->rank == 0;
 }
@@ -34,11 +44,26 @@ bool cluster_reports(void) {
 
 /* ---- joining ------------------------------------------------------------------------------------------- */
 
+static void sleep_for(double seconds) {
+  nanosleep(&(struct timespec){(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))}, NULL);
+}
+
+/* All processes are about to be ended, and MPICH's launcher ends with them: it does not read any more what is still in the
+ * pipe then, or between its parts. */
+static void wait_for_launcher(void) {
+  const int fd = fileno(run.err);
+  int unread = 0;
+  for (int i = 0; i < 200 && !isatty(fd) && ioctl(fd, FIONREAD, &unread) == 0 && unread > 0; i++)
+    sleep_for(0.01);
+  sleep_for(0.3);
+}
+
 static void report(void *self, const char *line) {
   (void)self;
   fflush(stdout);
   fprintf(run.err, "cream %s: %s\n", run.command, line);
   fflush(run.err);
+  wait_for_launcher();
 }
 
 /* What this process prints from now on disappears; file descriptor 2 stays, for the messages of libraries. */
@@ -109,7 +134,7 @@ static cream_status open(cream_error *err) {
 
 /* Where processes end without each other, launchers end the rest as soon as one has failed: rank 0 prints first. */
 static cream_status let_rank_0_print(cream_status status) {
-  if (status != CREAM_OK && !cluster_reports()) nanosleep(&(struct timespec){0, 300000000}, NULL);
+  if (status != CREAM_OK && !cluster_reports()) sleep_for(0.3);
   return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/cluster/cluster.h"
 #include "core/net/state.h"
+#include "io/cluster/launch.h"
 #include "io/dataset/data.h"
 #include "run_options.h"
 
@@ -16,6 +17,10 @@ cream_status cluster_begin(const cli_command *, cream_error *);
 /* NULL: alone. */
 cream_cluster *cluster_ranks(void);
 void cluster_set_timeout(double seconds);
+/* The name of a rank's host, where there are several ranks. */
+const char *cluster_host(int rank);
+/* For a command whose processes work on their own: what started them; NULL: one process. */
+const cream_launch *cluster_launch(void);
 /* Whether this process prints and writes: rank 0, or alone. */
 bool cluster_leads(void);
 /* Whether this process prints why it could not join. */

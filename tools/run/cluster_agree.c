@@ -19,7 +19,7 @@
 typedef struct introduction {
   char version[32];
   uint64_t config_size;
-  char host[64], blas[32];
+  char blas[32];
   int isa, processors; /* processors of the host */
   int threads;         /* that the rank may use */
   cpu_set_t may_use;
@@ -30,7 +30,6 @@ static introduction introduce(void) {
   memset(&own, 0, sizeof own);
   snprintf(own.version, sizeof own.version, "%s", CREAM_VERSION);
   snprintf(own.blas, sizeof own.blas, "%s", openblas_get_corename());
-  if (gethostname(own.host, sizeof own.host - 1) != 0) strcpy(own.host, "unknown host");
   own.config_size = sizeof(cream_config);
   own.isa = cream_isa_best();
   own.threads = cream_cpu_threads();
@@ -46,7 +45,7 @@ static cream_status check_versions(const introduction *own, const introduction *
       err, CREAM_BAD_CONFIG,
       "the program is cream %s here and cream %s%s on rank 0 (%s); install the same on all hosts",
       own->version, first->version, strcmp(own->version, first->version) ? "" : " of another build",
-      first->host);
+      cluster_host(0));
 }
 
 /* Kernels of one instruction set on all hosts, where those of different sets may give different bytes; a line where a host
@@ -63,7 +62,7 @@ static void agree_on_isa(const introduction *all, int size) {
   for (int r = 0; r < size; r++)
     if (all[r].isa != all[lowest].isa) {
       fprintf(stderr, "kernels: %s on all ranks, because rank %d (%s) has no better ones\n",
-              cream_isa_name((cream_isa)all[lowest].isa), lowest, all[lowest].host);
+              cream_isa_name((cream_isa)all[lowest].isa), lowest, cluster_host(lowest));
       break;
     }
   for (int r = 1; r < size; r++)
@@ -72,7 +71,7 @@ static void agree_on_isa(const introduction *all, int size) {
               "kernels: OpenBLAS has those for %s on rank 0 (%s) and for %s on rank %d (%s); another number "
               "of ranks "
               "may give other bytes, unless OPENBLAS_CORETYPE is set to the same on all hosts\n",
-              all[0].blas, all[0].host, all[r].blas, r, all[r].host);
+              all[0].blas, cluster_host(0), all[r].blas, r, cluster_host(r));
       break;
     }
 }
@@ -82,7 +81,7 @@ static void share_threads(const introduction *all, int rank, int size) {
   int here = 0, sharing = 0;
   for (int r = 0; r < size; r++) {
     cpu_set_t both;
-    if (strcmp(all[r].host, all[rank].host) != 0) continue;
+    if (strcmp(cluster_host(r), cluster_host(rank)) != 0) continue;
     CPU_AND(&both, &all[r].may_use, &all[rank].may_use);
     here++;
     sharing += CPU_COUNT(&both) > 0;
@@ -96,13 +95,13 @@ static void share_threads(const introduction *all, int rank, int size) {
             "threads: %d on rank 0 (%s), because the launcher binds it to %d of %d processors; mpirun "
             "--bind-to none "
             "lets it use %d\n",
-            threads, all[rank].host, CPU_COUNT(&all[rank].may_use), all[rank].processors, fair);
+            threads, cluster_host(rank), CPU_COUNT(&all[rank].may_use), all[rank].processors, fair);
 }
 
 /* Every rank may have its own. */
 static const char *const local[] = {"data", "out", "device", "opencl.parameters", "threads", NULL};
 
-static cream_status agree_on_settings(run_options *options, const introduction *first, cream_error *err) {
+static cream_status agree_on_settings(run_options *options, cream_error *err) {
   static cream_config root;
   cream_config *own = &options->config;
   root = *own;
@@ -126,20 +125,18 @@ static cream_status agree_on_settings(run_options *options, const introduction *
   return cream_fail(err, CREAM_BAD_CONFIG,
                     "%s is %s here and %s on rank 0 (%s); start all ranks with the same settings", key,
                     cream_settings_get(own, key, here, sizeof here),
-                    cream_settings_get(&root, key, there, sizeof there), first->host);
+                    cream_settings_get(&root, key, there, sizeof there), cluster_host(0));
 }
 
 cream_status cluster_agree(run_options *options, cream_error *err) {
   cream_cluster *ranks = cluster_ranks();
   if (cream_cluster_alone(ranks)) return CREAM_OK;
-  if (options && options->dry_run)
-    return cream_fail(err, CREAM_BAD_CONFIG, "--dry-run measures one process; start it without the launcher");
   const introduction own = introduce();
   introduction *all = calloc((size_t)ranks->size, sizeof *all);
   if (!all) return cream_fail_memory(err, (size_t)ranks->size * sizeof *all, "the other ranks");
-  cream_status status = ranks->gather(ranks, &own, sizeof own, all, err);
+  cream_status status = cream_cluster_gather(ranks, &own, sizeof own, all, err);
   if (status == CREAM_OK) status = check_versions(&own, &all[0], err);
-  if (status == CREAM_OK && options) status = agree_on_settings(options, &all[0], err);
+  if (status == CREAM_OK && options) status = agree_on_settings(options, err);
   if (status == CREAM_OK) {
     if (options) cluster_set_timeout(options->config.cluster.timeout);
     if (!options || options->config.exact == CREAM_EXACT_THREADS) agree_on_isa(all, ranks->size);

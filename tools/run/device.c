@@ -230,9 +230,14 @@ int device_times(cream_backend *backend, cream_device_time *times, int room) {
   return driver_of(backend)->times(backend, times, room);
 }
 
-cream_status device_tune(cream_backend *backend, const cream_device_product *products, int count, int sets,
+cream_status device_tune(cream_backend *backend, const cream_device_conv *convs, int count, int sets,
                          char **best, cream_device_log *log, void *context, cream_error *err) {
-  return driver_of(backend)->tune(backend, products, count, sets, best, log, context, err);
+  return driver_of(backend)->tune(backend, convs, count, sets, best, log, context, err);
+}
+
+cream_status device_keep(cream_backend *backend, const char *parameters, const char **where,
+                         cream_error *err) {
+  return driver_of(backend)->keep(backend, parameters, where, err);
 }
 
 char *device_describe(cream_backend *backend, int threads, char *text, size_t size) {

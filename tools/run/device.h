@@ -61,7 +61,8 @@ char *device_kernels(int compiled, int cached, bool driver_caches, char *text, s
 /* As in cream_driver; for backends other than the CPU's. */
 void device_stats(cream_backend *, cream_device_stats *);
 int device_times(cream_backend *, cream_device_time *, int room);
-cream_status device_tune(cream_backend *, const cream_device_product *, int count, int sets, char **best,
+cream_status device_tune(cream_backend *, const cream_device_conv *, int count, int sets, char **best,
                          cream_device_log *, void *context, cream_error *);
+cream_status device_keep(cream_backend *, const char *parameters, const char **where, cream_error *);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster.h"
 #include "core/space/complexity.h"
 #include "device.h"
 #include "io/base/json.h"
@@ -25,6 +26,14 @@ typedef struct dry_report {
   double steps, epoch;                        /* steps of an epoch; seconds */
   char device_name[400];
 } dry_report;
+
+cream_status dry_run_end(dry_clock *clock, cream_status status, cream_error *err) {
+  if (status != CREAM_OK && status != CREAM_INTERRUPTED) return status;
+  uint8_t done = clock->done;
+  cream_status shared = cluster_share(&done, sizeof done, err);
+  clock->done = done;
+  return shared != CREAM_OK || done ? shared : status;
+}
 
 /* ---- gathering --------------------------------------------------------------------------------------- */
 
@@ -132,6 +141,7 @@ static void print_text(const dry_report *r) {
   const dry_run *run = r->run;
   const dry_clock *clock = &run->clock;
   const cream_skeleton *skeleton = run->skeleton;
+  const int ranks = cream_cluster_size(cluster_ranks());
   char text[64];
   printf("%s, %dx%d pixels, %d classes, %d layers\n", skeleton->space.name, skeleton->resolution,
          skeleton->resolution, skeleton->classes, skeleton->n_layers);
@@ -142,7 +152,10 @@ static void print_text(const dry_report *r) {
   if (!skeleton->fixed) printf("; %.3f M in the supernet", r->supernet_params / 1e6);
   printf("\nmemory      %.3f GB", (double)r->host / 1e9);
   if (r->device) printf(", and %.3f GB of the device", (double)r->device / 1e9);
-  printf(" (%.2f GB are free)\n", (double)cream_memory_available() / 1e9);
+  printf("%s (%.2f GB are free)\n", ranks > 1 ? " on rank 0" : "", (double)cream_memory_available() / 1e9);
+  if (ranks > 1)
+    printf("ranks       %d, each computes %d of the %d parts of a step\n", ranks, run->accumulate / ranks,
+           run->accumulate);
   printf(
       "epoch       about %.1f s: %.0f steps of %.4f s, the mean of %d measured on this machine (%s) with a "
       "batch of %d%s; evaluations are not included\n",
@@ -215,6 +228,7 @@ static void write_json(const dry_report *r) {
   cream_json_string(&json, "device", r->device_name);
   cream_json_integer(&json, "batch", (uint64_t)run->batch);
   cream_json_integer(&json, "accumulate", (uint64_t)run->accumulate);
+  cream_json_integer(&json, "ranks", (uint64_t)cream_cluster_size(cluster_ranks()));
   cream_json_integer(&json, "measured_steps", (uint64_t)dry_clock_measured(&run->clock));
   cream_json_number(&json, "seconds_per_step", dry_clock_step(&run->clock));
   cream_json_number(&json, "steps_per_epoch", r->steps);

@@ -2,6 +2,8 @@
 #ifndef CREAM_TOOLS_DRY_RUN_H
 #define CREAM_TOOLS_DRY_RUN_H
 
+#include <signal.h>
+
 #include "core/base/config.h"
 #include "core/base/event.h"
 #include "core/space/latency.h"
@@ -15,10 +17,14 @@ typedef struct dry_clock {
   double started;           /* the training */
   uint64_t planned, epochs; /* steps and epochs of the whole run */
   bool done;
+  const volatile sig_atomic_t *signalled; /* a signal has come */
+  volatile sig_atomic_t stop;             /* of several ranks, on rank 0 */
 } dry_clock;
 
 /* period: steps after which the run's work repeats. The run then ends with CREAM_INTERRUPTED, and clock->done is set. */
 cream_listener dry_clock_start(dry_clock *, int period);
+/* After the run, on all ranks: CREAM_OK where the clock of rank 0 is done, which is then that of all ranks. */
+cream_status dry_run_end(dry_clock *, cream_status of_the_run, cream_error *);
 /* The steps that count: all but the first one, unless there is no other. Seconds of a step: their mean. */
 int dry_clock_measured(const dry_clock *);
 double dry_clock_step(const dry_clock *);
@@ -34,7 +40,7 @@ typedef struct dry_run {
   dry_clock clock;
 } dry_run;
 
-/* Prints it on stdout; with `json` as one document. */
+/* Prints it on stdout; with `json` as one document. Memory is that of this rank. */
 cream_status dry_run_print(const dry_run *, bool json, cream_error *);
 
 #endif

@@ -46,7 +46,7 @@ cream_status memory_check_measure(const memory_check *m, size_t *host, size_t *d
 
 /* Free memory; of a device, the part that its driver and the screen leave. */
 static need available(const memory_check *m) {
-  const size_t largest = m->backend->largest;
+  const size_t largest = m->backend->limit ? m->backend->limit : m->backend->largest;
   return (need){cream_memory_available(), m->backend->memory / 10 * 9, largest ? largest : SIZE_MAX};
 }
 

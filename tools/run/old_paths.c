@@ -61,6 +61,8 @@ void old_paths_find(cream_config *config, const char *folder) {
     find_file(config->space, sizeof config->space, start);
     find_file(config->search.latency.table, sizeof config->search.latency.table, start);
     find_file(config->rank.table, sizeof config->rank.table, start);
+    find_file(config->rank.truth, sizeof config->rank.truth, start);
+    find_file(config->search.oracle, sizeof config->search.oracle, start);
   }
   if (!colon || !colon[1] || colon[1] == '/' || is_there(".", colon + 1, true)) return;
   if (known && is_there(start, colon + 1, true)) {

@@ -201,6 +201,8 @@ void run_absolute_paths(cream_config *config) {
   }
   make_absolute(config->search.latency.table, sizeof config->search.latency.table);
   make_absolute(config->rank.table, sizeof config->rank.table);
+  make_absolute(config->rank.truth, sizeof config->rank.truth);
+  make_absolute(config->search.oracle, sizeof config->search.oracle);
 }
 
 /* ---- sources ----------------------------------------------------------------------------------------- */

@@ -50,7 +50,7 @@ extern const char *const run_options_on_nan[]; /* words of --on-nan */
               "images: digits, folder:PATH, list:FILE, pack:FILE, cifar10:PATH, ...")
 #define RUN_SPACE                                                                                            \
   RUN_SETTING(NETWORK, "space", "space", "NAME|FILE",                                                        \
-              "search space: cream, cream-hard, micro, or a YAML file", .names = cream_space_names)
+              "search space: cream, cream-hard, micro, cifar, or a YAML file", .names = cream_space_names)
 #define RUN_FLOPS                                                                                            \
   RUN_SETTING(NETWORK, "flops", "flops", "MIN:MAX",                                                          \
               "FLOPs of the network, in millions, as the paper counts them")

@@ -6,6 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cluster.h"
+#include "cpu/cpu.h"
+#include "cpu/threads.h"
 #include "io/config/settings.h"
 #include "tools/cli/progress.h"
 
@@ -20,8 +23,19 @@ static bool parse(const char *text, int *index, int *count) {
   return *index >= 1 && *index <= *count && *count <= MOST_SHARDS;
 }
 
-cream_status shard_check(const shard_options *options, bool force, cream_error *err) {
+static void adopt_launch(shard_options *options) {
+  const cream_launch *launch = cluster_launch();
+  if (options->shard || !launch) return;
+  snprintf(options->launched, sizeof options->launched, "%d/%d", launch->rank + 1, launch->size);
+  options->shard = options->launched;
+  const int threads = cream_cpu_threads();
+  if (threads < sysconf(_SC_NPROCESSORS_ONLN)) return; /* the launcher has bound them */
+  cream_cpu_limit_threads(threads > launch->here ? threads / launch->here : 1);
+}
+
+cream_status shard_check(shard_options *options, bool force, cream_error *err) {
   int index, count;
+  adopt_launch(options);
   if (!options->shard) {
     if (!options->take_over) return CREAM_OK;
     return cream_fail(err, CREAM_BAD_CONFIG, "--take-over needs --shard I/N");
@@ -31,8 +45,9 @@ cream_status shard_check(const shard_options *options, bool force, cream_error *
                       "--shard: got '%.40s', expected I/N with I from 1 to N and N up to %d, as in 1/4",
                       options->shard, MOST_SHARDS);
   if (!force) return CREAM_OK;
-  return cream_fail(err, CREAM_BAD_CONFIG,
-                    "--force discards what other shards have finished; give it without --shard");
+  return cream_fail(
+      err, CREAM_BAD_CONFIG,
+      "--force discards what other shards have finished; give it to one process, without --shard");
 }
 
 /* ---- the folder -------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 typedef struct shard_options {
   const char *shard; /* "I/N"; NULL: none */
   bool take_over;
+  char launched[24]; /* what `shard` is in processes that a launcher has started without --shard */
 } shard_options;
 
 /* Rows for a command whose values have the member `shards`, a shard_options. */
@@ -23,8 +24,9 @@ typedef struct shard_options {
       CLI_VALUE(owner, shards.take_over, DEVICE, "take-over", NULL,                                          \
                 "with --shard: take over jobs of other machines that are silent for a minute, not ten")
 
-/* Checks the values. force: --force is given. */
-cream_status shard_check(const shard_options *, bool force, cream_error *);
+/* Checks the values. Without --shard, the processes of mpirun or srun are shards, and those of one host share its
+ * processors. force: --force is given. */
+cream_status shard_check(shard_options *, bool force, cream_error *);
 
 typedef enum shard_state {
   SHARD_READY,

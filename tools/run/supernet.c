@@ -54,6 +54,16 @@ cream_status supernet_find(const char *folder, const cream_config *search, char 
   return access(file, F_OK) ? fail_missing(folder, err) : CREAM_OK;
 }
 
+char *supernet_snapshot(const char *name, int epoch, char text[64]) {
+  const char *dot = strrchr(name, '.');
+  int stem = dot ? (int)(dot - name) : (int)strlen(name);
+  if (epoch == 0)
+    snprintf(text, 64, "%s", name);
+  else
+    snprintf(text, 64, "%.*s-%04d%s", stem, name, epoch, dot ? dot : "");
+  return text;
+}
+
 cream_status supernet_skeleton(const char *folder, const cream_config *search, int classes,
                                cream_skeleton *skeleton, cream_error *err) {
   cream_config config = *search;

@@ -14,6 +14,9 @@
  * to get it: the search has no supernet, or left no weights. */
 cream_status supernet_find(const char *folder, const cream_config *search, char file[CREAM_MAX_FILE_NAME],
                            cream_error *);
+/* The name of a file for a snapshot of the supernet: "supernet-0012.safetensors" of "supernet.safetensors"; epoch 0: the
+ * name itself. Returns `text`. */
+char *supernet_snapshot(const char *name, int epoch, char text[64]);
 /* The supernet of the search in `folder`, by its own copy of the space where there is one; config->resolution is that
  * of the search. classes: as in run_supernet. */
 cream_status supernet_skeleton(const char *folder, const cream_config *search, int classes, cream_skeleton *,

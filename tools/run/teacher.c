@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "class_match.h"
+#include "cluster.h"
 #include "core/base/hash.h"
 #include "core/net/fold.h"
 #include "files.h"
@@ -184,19 +185,29 @@ static char *describe(const teacher *t, const cream_config *config, const run_da
   return NULL;
 }
 
-cream_status teacher_open_cache(teacher *t, const cream_config *config, const run_data *data,
-                                const teacher_use *use, cream_error *err) {
+static cream_status open_file(teacher *t, const cream_config *config, const run_data *data,
+                              const teacher_use *use, const cream_teacher_cache_shape *shape,
+                              cream_error *err) {
   char hex[33];
-  if (!t->key || !*t->config->cache) return CREAM_OK;
   cream_status status = cream_data_fingerprint(data->dataset, hex, err);
   if (status != CREAM_OK) return status;
   char *key = describe(t, config, data, use, hex);
   if (!key) return cream_fail_memory(err, 4096, "the cache of the teacher");
+  status = cream_teacher_cache_open(t->config->cache, shape, key, &t->cache, err);
+  free(key);
+  if (status == CREAM_OK) t->cached = cream_teacher_cache_count(t->cache);
+  return named(t, status, err);
+}
+
+cream_status teacher_open_cache(teacher *t, const cream_config *config, const run_data *data,
+                                const teacher_use *use, cream_error *err) {
   const cream_teacher_cache_shape shape = {use->batch, top_of(t), t->model.arch.net.classes,
                                            use->batches * use->epochs};
-  status = cream_teacher_cache_open(t->config->cache, &shape, key, &t->cache, err);
-  free(key);
-  return named(t, status, err);
+  if (!t->key || !*t->config->cache) return CREAM_OK;
+  cream_status status = cluster_leads() ? open_file(t, config, data, use, &shape, err) : CREAM_OK;
+  status = cluster_share_status(status, err);
+  if (status != CREAM_OK || cream_cluster_alone(cluster_ranks())) return status;
+  return teacher_ranks_open(&t->ranks, cluster_ranks(), t->cache, &shape, use->parts, &t->cached, err);
 }
 
 static cream_status load(teacher *t, cream_backend *backend, cream_error *err) {
@@ -216,11 +227,12 @@ cream_status teacher_open(teacher *t, cream_backend *backend, const teacher_use 
   cream_external_options options = options_of(t, use);
   cream_external_store store = {0};
   options.self = t;
-  if (t->cache) {
+  if (t->ranks.cluster)
+    store = teacher_ranks_store(&t->ranks);
+  else if (t->cache)
     store = cream_teacher_cache_store(t->cache);
-    options.store = &store;
-    if (cream_teacher_cache_count(t->cache) >= use->batches * use->epochs) options.skeleton = NULL;
-  }
+  if (store.get) options.store = &store;
+  if (store.get && t->cached >= use->batches * use->epochs) options.skeleton = NULL;
   t->scratch = calloc((size_t)t->workers, sizeof *t->scratch);
   if (!t->scratch) return cream_fail_memory(err, (size_t)t->workers * sizeof *t->scratch, "the teacher");
   cream_status status = cream_external_create(backend, &options, &t->external, err);
@@ -229,6 +241,7 @@ cream_status teacher_open(teacher *t, cream_backend *backend, const teacher_use 
 
 void teacher_close(teacher *t) {
   cream_external_destroy(t->external);
+  teacher_ranks_close(&t->ranks);
   cream_teacher_cache_close(t->cache);
   cream_model_close(&t->model);
   for (int i = 0; t->scratch && i < t->workers; i++) cream_scratch_free(&t->scratch[i]);

@@ -8,15 +8,15 @@
 #include "io/weights/weights_info.h"
 #include "tools/cli/progress.h"
 
-cream_status run_test_net(cream_net *net, const run_data *data, int batch, uint32_t *confusion,
-                          run_test *test, cream_error *err) {
+cream_status run_test_net(cream_cluster *cluster, cream_net *net, const run_data *data, int batch,
+                          uint32_t *confusion, run_test *test, cream_error *err) {
   const cream_skeleton *skeleton = cream_net_skeleton(net);
   cream_path path = cream_skeleton_first_path(skeleton);
   cream_source *source;
   cream_status status = run_test_source(data, batch, skeleton->resolution, &source, err);
   if (status != CREAM_OK) return status;
   double start = progress_now();
-  status = cream_evaluate_confusion(net, &path, source, CREAM_BN_RUNNING, &test->score, confusion, err);
+  status = cream_evaluate_shared(cluster, net, &path, source, CREAM_BN_RUNNING, &test->score, confusion, err);
   test->images_per_second = (double)test->score.count / (progress_now() - start);
   cream_source_destroy(source);
   return status;

@@ -11,9 +11,9 @@ typedef struct run_test {
   double images_per_second;
 } run_test;
 
-/* Evaluates the network on the test part. confusion: as in cream_evaluate_confusion, or NULL. */
-cream_status run_test_net(cream_net *, const run_data *, int batch, uint32_t *confusion, run_test *,
-                          cream_error *);
+/* Evaluates the network on the test part, which all ranks share; NULL: alone. confusion: as in cream_evaluate_shared. */
+cream_status run_test_net(cream_cluster *, cream_net *, const run_data *, int batch, uint32_t *confusion,
+                          run_test *, cream_error *);
 /* Writes a network's weights, with the names of the data's classes and how its images were prepared. kind: "trained" or
  * "averaged", or NULL; `extra` tensors as in cream_weights_save. */
 cream_status run_save_weights(const char *path, const cream_net *, const run_data *, const char *kind,

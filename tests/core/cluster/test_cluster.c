@@ -1,5 +1,6 @@
 /* Several ranks train one network: the same bytes for any number of ranks, decisions that all of them share, and failures
  * that end all of them. The ranks are threads. */
+#include "core/net/memory.h"
 #include "core/train/train.h"
 #include "tests/core/synthetic.h"
 #include "threads.h"
@@ -15,8 +16,10 @@ typedef struct record {
   double lr, loss, rho, accuracy, top5, eval_loss, score, gradient;
 } record;
 
-/* What happens to one rank at its read `at` of a training batch (from 1). */
-typedef enum mishap { NONE, FAILS, STOPS, DRIFTS } mishap;
+/* What happens to one rank at its read `at` of a training batch (from 1). LAGS: its first read of held-out images ends only
+ * when all paths of a generation have been taken. */
+typedef enum mishap { NONE, FAILS, STOPS, DRIFTS, LAGS } mishap;
+enum { POPULATION = 5 };
 
 typedef struct options {
   bool is_search;
@@ -43,6 +46,8 @@ typedef struct rank {
   cream_status status;
   cream_error err;
   cream_search_result results[CREAM_MAX_BUDGETS];
+  cream_score tested; /* of a retraining, with its confusion */
+  uint32_t confusion[SYNTHETIC_CLASSES * SYNTHETIC_CLASSES];
   uint64_t step;
   void *state;
   size_t bytes;
@@ -93,6 +98,21 @@ static cream_status read_train(cream_source *source, uint64_t epoch, uint64_t st
   return synthetic_read(source, epoch, step, batch, err);
 }
 
+static cream_status read_heldout(cream_source *source, uint64_t epoch, uint64_t step, cream_batch *batch,
+                                 cream_error *err) {
+  rank *r = (rank *)((char *)source - offsetof(rank, heldout.source));
+  const options *o = r->options;
+  if (o->mishap == LAGS && o->rank == cream_cluster_rank(r->cluster) && r->heldout.reads == 0) {
+    threads *t = r->cluster->self;
+    for (bool taken = false; !taken; sched_yield()) {
+      pthread_mutex_lock(&t->lock);
+      taken = t->next >= POPULATION;
+      pthread_mutex_unlock(&t->lock);
+    }
+  }
+  return synthetic_read(source, epoch, step, batch, err);
+}
+
 static void state_of(rank *r, cream_state *state) {
   if (r->search)
     cream_search_state(r->search, state);
@@ -132,6 +152,7 @@ static cream_status start(rank *r) {
   synthetic_open(&r->train, (size_t)PARTS * BATCH * 2 + 3, BATCH, 16, 21);
   synthetic_open(&r->heldout, 43, BATCH, 16, 22);
   r->train.source.read = read_train;
+  r->heldout.source.read = read_heldout;
   r->backend = synthetic_backend(false, 1);
   if (o->is_search) {
     const cream_search_inputs inputs = {.config = &o->config,
@@ -153,6 +174,13 @@ static cream_status start(rank *r) {
   return cream_retrain_create(r->backend, &inputs, &r->retrain, &r->err);
 }
 
+/* As cream retrain tests its network. */
+static cream_status test_network(rank *r) {
+  const cream_path path = cream_skeleton_first_path(&r->skeleton);
+  return cream_evaluate_shared(r->cluster, net_of(r), &path, &r->heldout.source, CREAM_BN_RUNNING, &r->tested,
+                               r->confusion, &r->err);
+}
+
 /* A whole run of one rank. Nothing here may fail a test: only the first thread may. */
 static void *run_rank(void *argument) {
   rank *r = argument;
@@ -162,6 +190,7 @@ static void *run_rank(void *argument) {
   if (!r->status)
     r->status =
         r->search ? cream_search_run(r->search, r->results, &r->err) : cream_retrain_run(r->retrain, &r->err);
+  if (!r->status && r->retrain) r->status = test_network(r);
   if (r->status && r->cluster) threads_fail(r->cluster->self);
   if (r->search || r->retrain) {
     cream_state state;
@@ -226,7 +255,7 @@ static options searching(void) {
   config->meta.every = 2;
   config->meta.slice = 3;
   config->meta.lr = 0.1;
-  config->evolution.population = 5;
+  config->evolution.population = POPULATION;
   config->evolution.generations = 1;
   config->evolution.parents = 3;
   config->random.paths = 3;
@@ -256,6 +285,8 @@ static void assert_same(const rank *a, const rank *b, const char *what, int size
   if (a->bytes != b->bytes || memcmp(a->state, b->state, a->bytes))
     fail_msg("%s: the state of a run on %d ranks is another one", what, size);
   assert_int_equal(a->step, b->step);
+  assert_memory_equal(&a->tested, &b->tested, sizeof a->tested);
+  assert_memory_equal(a->confusion, b->confusion, sizeof a->confusion);
   if (!a->options->is_search) return;
   assert_true(cream_path_equal(&a->results[0].path, &b->results[0].path));
   assert_true(a->results[0].score.top1 == b->results[0].score.top1);
@@ -310,6 +341,26 @@ static void test_retrainings_give_the_same_bytes(void **state) {
   snprintf(o.config.retrain.freeze, sizeof o.config.retrain.freeze, "stem");
   o.config.retrain.drop_path = o.config.retrain.mixup = 0;
   free_ranks(check_same(&o, "a frozen stem"), 1);
+}
+
+/* The other ranks measure all but one path of a generation while one rank measures it, with the same result. */
+static void test_slow_rank(void **state) {
+  (void)state;
+  enum { SIZE = 2 };
+  options o = searching();
+  o.config.search.strategy = CREAM_STRATEGY_SPOS;
+  rank *alone = run(&o, 1);
+  o.mishap = LAGS;
+  for (o.rank = 0; o.rank < SIZE; o.rank++) {
+    rank *ranks = run(&o, SIZE);
+    for (int i = 0; i < SIZE; i++) {
+      if (ranks[i].status) fail_msg("%s", ranks[i].err.text);
+      assert_same(&ranks[i], alone, "a slow rank", SIZE);
+    }
+    assert_same_events(&ranks[0], alone, "a slow rank", SIZE);
+    free_ranks(ranks, SIZE);
+  }
+  free_ranks(alone, 1);
 }
 
 /* Rounded gradients give other weights, but the same on all ranks. */
@@ -397,44 +448,37 @@ static void test_rollback(void **state) {
   free_ranks(ranks, 2);
 }
 
-/* The tree over values first .. first + n - 1. */
-static float tree(const float *values, int n) {
-  int m = 1;
-  while (2 * m < n) m *= 2;
-  return n == 1 ? values[0] : tree(values, m) + tree(values + m, n - m);
+/* Bytes of the tensors of a search on a backend that counts them, and of the messages to other ranks. */
+static size_t memory_of(cream_backend *backend, cream_cluster *cluster, const cream_skeleton *skeleton) {
+  options o = searching();
+  int32_t labels[16] = {0};
+  synthetic images;
+  cream_counter counter;
+  cream_search *search;
+  cream_error err;
+  o.config.search.batch = 16;
+  o.config.search.accumulate = 2;
+  synthetic_open(&images, 64, 16, 16, 1);
+  cream_counter_init(&counter, backend);
+  cream_source train = cream_counter_source(&images.source, 16, labels), heldout = train;
+  const cream_search_inputs inputs = {
+      .config = &o.config, .skeleton = skeleton, .train = &train, .heldout = &heldout, .cluster = cluster};
+  assert_int_equal(cream_search_create(&counter.base, &inputs, &search, &err), CREAM_OK);
+  const size_t bytes = counter.bytes + counter.workspace + cream_search_messages(search);
+  assert_true((cream_search_messages(search) > 0) == (cluster != NULL));
+  cream_search_destroy(search);
+  synthetic_close(&images);
+  return bytes;
 }
 
-/* Sums of any number of parts follow the tree, to the bit, and are near the exact ones. */
-static void test_tree(void **state) {
+/* A rank takes at most a tenth more than one process with the same parts. */
+static void test_memory(void **state) {
   (void)state;
-  enum { COUNT = 33, MOST = 20, AT = 5 };
+  const cream_skeleton skeleton = synthetic_skeleton();
   cream_backend *backend = synthetic_backend(false, 1);
-  cream_error err;
-  cream_buf values;
-  assert_int_equal(backend->alloc(backend, COUNT, &values, &err), CREAM_OK);
-  for (int n = 2; n <= MOST; n++) {
-    float given[COUNT][MOST], mean[AT + COUNT];
-    cream_parts parts;
-    cream_rng rng = cream_rng_at(1, CREAM_RNG_TEST, (uint64_t)n);
-    assert_int_equal(cream_parts_init(&parts, backend, NULL, n, AT + COUNT, 1, false, &err), CREAM_OK);
-    cream_parts_begin(&parts);
-    for (int p = 0; p < n; p++) {
-      float part[COUNT];
-      for (int i = 0; i < COUNT; i++) part[i] = given[i][p] = (float)cream_rng_normal(&rng);
-      backend->upload(backend, values, part, COUNT);
-      cream_parts_add(&parts, p, values, AT, COUNT, false);
-    }
-    assert_int_equal(cream_parts_end(&parts, &err), CREAM_OK);
-    assert_int_equal(backend->download(backend, mean, parts.mean, AT + COUNT, &err), CREAM_OK);
-    for (int i = 0; i < COUNT; i++) {
-      double exact = 0;
-      for (int p = 0; p < n; p++) exact += given[i][p];
-      assert_true(mean[AT + i] == 1.0f / (float)n * tree(given[i], n));
-      assert_true(fabs(mean[AT + i] - exact / n) < 1e-6);
-    }
-    cream_parts_destroy(&parts);
-  }
-  backend->release(backend, values);
+  cream_cluster cluster = {.size = 2};
+  const size_t alone = memory_of(backend, NULL, &skeleton), one = memory_of(backend, &cluster, &skeleton);
+  if (10 * one > 11 * alone) fail_msg("a rank takes %zu bytes, one process %zu", one, alone);
   backend->destroy(backend);
 }
 
@@ -461,9 +505,10 @@ static void test_refusals(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_tree),
+      cmocka_unit_test(test_memory),
       cmocka_unit_test(test_searches_give_the_same_bytes),
       cmocka_unit_test(test_retrainings_give_the_same_bytes),
+      cmocka_unit_test(test_slow_rank),
       cmocka_unit_test(test_half_exchange),
       cmocka_unit_test(test_mishaps),
       cmocka_unit_test(test_drift),

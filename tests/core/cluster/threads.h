@@ -7,13 +7,16 @@
 
 #include "core/cluster/cluster.h"
 
-enum { THREADS_MAX_RANKS = 8, THREADS_MAX_SUMS = 256 };
+enum { THREADS_MAX_RANKS = 8, THREADS_MAX_BEGUN = 256 };
 
-typedef struct threads_sum {
+/* A sum of `count` values, or a gather of so many bytes. */
+typedef struct threads_call {
   float *values;
   size_t count;
   bool half;
-} threads_sum;
+  const void *own; /* of a gather; NULL: a sum */
+  void *all;
+} threads_call;
 
 typedef struct threads {
   int size, arrived;
@@ -23,8 +26,9 @@ typedef struct threads {
   pthread_cond_t moved;
   const void *shown[THREADS_MAX_RANKS]; /* by each rank, between two meetings */
   size_t shown_size[THREADS_MAX_RANKS];
-  threads_sum sums[THREADS_MAX_RANKS][THREADS_MAX_SUMS]; /* begun */
-  int n_sums[THREADS_MAX_RANKS];
+  threads_call calls[THREADS_MAX_RANKS][THREADS_MAX_BEGUN]; /* begun */
+  int n_calls[THREADS_MAX_RANKS];
+  uint64_t next; /* job */
   cream_cluster ranks[THREADS_MAX_RANKS];
 } threads;
 
@@ -68,8 +72,17 @@ static inline cream_status threads_sum_begin(cream_cluster *c, float *values, si
                                              cream_error *err) {
   threads *t = c->self;
   (void)err;
-  CREAM_ASSERT(t->n_sums[c->rank] < THREADS_MAX_SUMS);
-  t->sums[c->rank][t->n_sums[c->rank]++] = (threads_sum){values, count, half};
+  CREAM_ASSERT(t->n_calls[c->rank] < THREADS_MAX_BEGUN);
+  t->calls[c->rank][t->n_calls[c->rank]++] = (threads_call){.values = values, .count = count, .half = half};
+  return CREAM_OK;
+}
+
+static inline cream_status threads_gather_begin(cream_cluster *c, const void *own, size_t size, void *all,
+                                                cream_error *err) {
+  threads *t = c->self;
+  (void)err;
+  CREAM_ASSERT(t->n_calls[c->rank] < THREADS_MAX_BEGUN);
+  t->calls[c->rank][t->n_calls[c->rank]++] = (threads_call){.count = size, .own = own, .all = all};
   return CREAM_OK;
 }
 
@@ -88,21 +101,35 @@ static inline float threads_tree(const threads *t, size_t i, int first, int n, b
   return threads_tree(t, i, first, n / 2, half) + threads_tree(t, i, first + n / 2, n / 2, half);
 }
 
-static inline cream_status threads_sum_wait(cream_cluster *c, cream_error *err) {
+static inline cream_status threads_sum(cream_cluster *c, const threads_call *sum, cream_error *err) {
+  threads *t = c->self;
+  float *out = malloc(sum->count * sizeof *out);
+  CREAM_ASSERT(out);
+  cream_status status = threads_show(c, sum->values, sum->count * sizeof *out, err);
+  for (size_t i = 0; i < sum->count && !status; i++) out[i] = threads_tree(t, i, 0, t->size, sum->half);
+  if (!status) status = threads_meet(t, err);
+  if (!status) memcpy(sum->values, out, sum->count * sizeof *out);
+  free(out);
+  return status;
+}
+
+static inline cream_status threads_gather(cream_cluster *c, const threads_call *gather, cream_error *err) {
+  threads *t = c->self;
+  cream_status status = threads_show(c, gather->own, gather->count, err);
+  for (int r = 0; r < t->size && !status; r++)
+    memcpy((char *)gather->all + (size_t)r * gather->count, t->shown[r], gather->count);
+  return status ? status : threads_meet(t, err);
+}
+
+static inline cream_status threads_wait(cream_cluster *c, cream_error *err) {
   threads *t = c->self;
   cream_status status = CREAM_OK;
   c->waited++;
-  for (int s = 0; s < t->n_sums[c->rank] && !status; s++) {
-    const threads_sum *sum = &t->sums[c->rank][s];
-    float *out = malloc(sum->count * sizeof *out);
-    CREAM_ASSERT(out);
-    status = threads_show(c, sum->values, sum->count * sizeof *out, err);
-    for (size_t i = 0; i < sum->count && !status; i++) out[i] = threads_tree(t, i, 0, t->size, sum->half);
-    if (!status) status = threads_meet(t, err);
-    if (!status) memcpy(sum->values, out, sum->count * sizeof *out);
-    free(out);
+  for (int i = 0; i < t->n_calls[c->rank] && !status; i++) {
+    const threads_call *call = &t->calls[c->rank][i];
+    status = call->own ? threads_gather(c, call, err) : threads_sum(c, call, err);
   }
-  t->n_sums[c->rank] = 0;
+  t->n_calls[c->rank] = 0;
   return status;
 }
 
@@ -113,12 +140,13 @@ static inline cream_status threads_broadcast(cream_cluster *c, void *bytes, size
   return status ? status : threads_meet(t, err);
 }
 
-static inline cream_status threads_gather(cream_cluster *c, const void *own, size_t size, void *all,
-                                          cream_error *err) {
+static inline cream_status threads_take(cream_cluster *c, uint64_t *number, cream_error *err) {
   threads *t = c->self;
-  cream_status status = threads_show(c, own, size, err);
-  for (int r = 0; r < t->size && !status; r++) memcpy((char *)all + (size_t)r * size, t->shown[r], size);
-  return status ? status : threads_meet(t, err);
+  pthread_mutex_lock(&t->lock);
+  *number = t->next++;
+  const bool failed = t->failed;
+  pthread_mutex_unlock(&t->lock);
+  return failed ? cream_fail(err, CREAM_FAILED, "another rank failed") : CREAM_OK;
 }
 
 static inline void threads_open(threads *t, int size) {
@@ -131,9 +159,10 @@ static inline void threads_open(threads *t, int size) {
                                   .size = size,
                                   .self = t,
                                   .sum_begin = threads_sum_begin,
-                                  .sum_wait = threads_sum_wait,
+                                  .gather_begin = threads_gather_begin,
+                                  .wait = threads_wait,
                                   .broadcast = threads_broadcast,
-                                  .gather = threads_gather};
+                                  .take = threads_take};
 }
 
 static inline void threads_close(threads *t) {

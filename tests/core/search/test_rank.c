@@ -93,7 +93,8 @@ static cream_ranked made(double supernet, double heldout, double loss, double te
   return (cream_ranked){.supernet = {.top1 = supernet, .loss = 1 - supernet, .count = 100},
                         .heldout = {.top1 = heldout, .loss = loss, .count = 100},
                         .test = {.top1 = test, .count = 100},
-                        .cost = {.macs = 10 * heldout}};
+                        .cost = {.macs = 10 * heldout, .params = 1 - heldout},
+                        .ms = NAN};
 }
 
 static void test_the_best_are_by_trained_accuracy_then_loss(void **state) {
@@ -129,20 +130,66 @@ static void test_correlations(void **state) {
   for (int i = 0; i < 25; i++)
     paths[i] = made(i < 15 ? 0.01 * i : 0.8 - 0.01 * i, 0.01 * i, 1 - 0.01 * i, 0.9 - 0.01 * i);
   assert_int_equal(cream_rank_correlate(paths, 25, &bootstrap, c, &count, &err), CREAM_OK);
-  assert_int_equal(count, 12);
-  assert_true(c[0].best == 25 && c[1].best == 20 && c[2].best == 10);
+  assert_int_equal(count, 20); /* no latencies, and no second trainings */
+  assert_true(c[0].best == 25 && c[1].best == 13 && c[2].best == 20 && c[3].best == 10);
   assert_true(c[0].by == CREAM_RANK_BY_SUPERNET && c[0].measure == CREAM_RANK_TOP1 &&
               c[0].split == CREAM_RANK_HELDOUT);
   assert_float_equal(c[0].tau.value, 1 - 4.0 * 45 / (25 * 24), 1e-12);
-  assert_float_equal(c[1].tau.value, 1 - 4.0 * 45 / (20 * 19), 1e-12);
-  assert_float_equal(c[2].tau.value, -1, 1e-12);
-  assert_float_equal(c[2].rho.value, -1, 1e-12);
-  assert_true(c[3].split == CREAM_RANK_TEST && fabs(c[3].tau.value + c[0].tau.value) < 1e-12);
-  assert_true(c[6].measure == CREAM_RANK_LOSS && fabs(c[6].tau.value - c[0].tau.value) < 1e-12);
-  assert_true(c[9].by == CREAM_RANK_BY_FLOPS && fabs(c[9].tau.value - 1) < 1e-12 && c[9].tau.low > 0.999);
+  assert_float_equal(c[1].tau.value, 1 - 4.0 * 45 / (13 * 12), 1e-12);
+  assert_float_equal(c[2].tau.value, 1 - 4.0 * 45 / (20 * 19), 1e-12);
+  assert_float_equal(c[3].tau.value, -1, 1e-12);
+  assert_float_equal(c[3].rho.value, -1, 1e-12);
+  assert_float_equal(c[0].regret.value, 0.09, 1e-12); /* the supernet's best is the worst of the ten */
+  assert_true(c[0].recall.value == 0 && isnan(c[1].recall.value) && isnan(c[1].regret.value));
+  assert_true(c[4].split == CREAM_RANK_TEST && fabs(c[4].tau.value + c[0].tau.value) < 1e-12);
+  assert_true(c[8].measure == CREAM_RANK_LOSS && fabs(c[8].tau.value - c[0].tau.value) < 1e-12);
+  assert_true(c[12].by == CREAM_RANK_BY_FLOPS && fabs(c[12].tau.value - 1) < 1e-12 && c[12].tau.low > 0.999);
+  assert_true(c[12].recall.value == 1 && c[12].regret.value == 0);
+  assert_true(c[16].by == CREAM_RANK_BY_PARAMS && fabs(c[16].tau.value + 1) < 1e-12);
   assert_int_equal(cream_rank_correlate(paths, 10, &bootstrap, c, &count, &err), CREAM_OK);
-  assert_int_equal(count, 4);
-  assert_int_equal(c[0].best, 10);
+  assert_int_equal(count, 10);
+  assert_true(c[0].best == 10 && c[1].best == 5);
+}
+
+/* Second trainings are compared over the paths that have one. */
+static void test_the_truth_with_itself(void **state) {
+  (void)state;
+  cream_ranked paths[12];
+  cream_correlation c[CREAM_RANK_MAX_CORRELATIONS];
+  const cream_bootstrap bootstrap = {50, 0.95, 1};
+  int count;
+  cream_error err;
+  for (int i = 0; i < 12; i++) {
+    paths[i] = made(0.5, 0.01 * i, 1, 0.5);
+    if (i % 3 == 0) paths[i].again = (cream_score){.top1 = 0.02 * i, .loss = 1, .count = 100};
+    paths[i].ms = -i;
+  }
+  assert_int_equal(cream_rank_known(paths, 12, CREAM_RANK_BY_AGAIN), 4);
+  assert_int_equal(cream_rank_correlate(paths, 12, &bootstrap, c, &count, &err), CREAM_OK);
+  const cream_correlation *last = &c[count - 2], *latency = NULL;
+  for (int i = 0; i < count; i++)
+    if (c[i].by == CREAM_RANK_BY_LATENCY && c[i].best == 12) latency = &c[i];
+  assert_true(last->by == CREAM_RANK_BY_AGAIN && last->best == 4 && fabs(last->tau.value - 1) < 1e-12 &&
+              last->regret.value == 0);
+  assert_non_null(latency);
+  assert_true(fabs(latency->tau.value + 1) < 1e-12);
+}
+
+/* Equal scores stand for all their orders. */
+static void test_recall_and_regret(void **state) {
+  (void)state;
+  double x[20], y[20];
+  for (int i = 0; i < 20; i++) {
+    x[i] = i < 4 ? 9 : 1; /* four paths share the first place */
+    y[i] = i;
+  }
+  assert_true(cream_rank_recall(x, y, 20) == 0); /* the two best are not among them */
+  y[0] = 30;
+  assert_float_equal(cream_rank_recall(x, y, 20), 0.25,
+                     1e-12); /* one of two, with the chance of two in four */
+  assert_float_equal(cream_rank_regret(x, y, 20), 30 - (30 + 1 + 2 + 3) / 4.0, 1e-12);
+  assert_float_equal(cream_rank_recall(y, y, 20), 1, 1e-12);
+  assert_true(cream_rank_recall(y, y, 3) == 1 && isnan(cream_rank_recall(y, y, 0)));
 }
 
 int main(void) {
@@ -153,6 +200,8 @@ int main(void) {
       cmocka_unit_test(test_the_best_are_by_trained_accuracy_then_loss),
       cmocka_unit_test(test_a_loss_that_is_no_number_is_worst),
       cmocka_unit_test(test_correlations),
+      cmocka_unit_test(test_the_truth_with_itself),
+      cmocka_unit_test(test_recall_and_regret),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }

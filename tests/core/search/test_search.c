@@ -63,8 +63,9 @@ static void test_teachers(void **state) {
   (void)state;
   cream_config config = searching_config();
   config.search.epochs = 4;
-  const cream_teacher teachers[] = {CREAM_TEACHER_TOP1, CREAM_TEACHER_RANDOM, CREAM_TEACHER_NONE};
-  for (int i = 0; i < 3; i++) {
+  const cream_teacher teachers[] = {CREAM_TEACHER_TOP1, CREAM_TEACHER_RANDOM, CREAM_TEACHER_LARGEST,
+                                    CREAM_TEACHER_NONE};
+  for (int i = 0; i < 4; i++) {
     config.search.teacher = teachers[i];
     searching out = search_with(&config, (searching_options){.threads = 2});
     if (out.status) fail_msg("%s", out.err.text);

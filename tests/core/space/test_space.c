@@ -84,8 +84,8 @@ static void test_published_networks_are_found_by_range(void **state) {
 
 static void test_rows_add_up(void **state) {
   (void)state;
-  const char *names[] = {"cream", "cream-hard", "micro"};
-  for (int s = 0; s < 3; s++) {
+  const char *names[] = {"cream", "cream-hard", "micro", "cifar"};
+  for (int s = 0; s < 4; s++) {
     cream_space space = load(names[s]);
     int depth[CREAM_MAX_STAGES], resolution = space.resolution.max;
     for (int i = 0; i < space.n_stages; i++) depth[i] = space.stages[i].depth_max;

@@ -317,8 +317,8 @@ static void test_confusion(void **state) {
   uint32_t confusion[SYNTHETIC_CLASSES][SYNTHETIC_CLASSES];
   memset(confusion, 0x55, sizeof confusion);
   f.images.source.count = 22; /* labels 0 and 1 six times, the others five */
-  assert_int_equal(cream_evaluate_confusion(f.train.net, &f.path, &f.images.source, CREAM_BN_BATCH, &score,
-                                            confusion[0], &err),
+  assert_int_equal(cream_evaluate_shared(NULL, f.train.net, &f.path, &f.images.source, CREAM_BN_BATCH, &score,
+                                         confusion[0], &err),
                    CREAM_OK);
   assert_int_equal(cream_evaluate(f.train.net, &f.path, &f.images.source, CREAM_BN_BATCH, &same, &err),
                    CREAM_OK);

@@ -61,11 +61,11 @@ static void fake_abort(void *self, int code) {
   pthread_mutex_unlock(&end->net->lock);
 }
 
-static cream_status fake_send(void *self, const void *bytes, size_t size, int to, int tag, bool arrived,
+static cream_status fake_send(void *self, const void *bytes, size_t size, int to, int tag,
                               cream_request *request, cream_error *err) {
   fake_end *end = self;
   fake_message *m = calloc(1, sizeof *m);
-  (void)arrived, (void)err;
+  (void)err;
   *m = (fake_message){malloc(size ? size : 1), size, end->rank, to, tag, 0, NULL};
   memcpy(m->bytes, bytes, size);
   pthread_mutex_lock(&end->net->lock);
@@ -98,7 +98,7 @@ static cream_status fake_receive_begin(void *self, void *bytes, size_t size, int
 }
 
 /* Takes the first message that fits, if it may arrive yet. */
-static cream_status fake_test(void *self, cream_request *request, bool *done, int *from, cream_error *err) {
+static cream_status fake_test(void *self, cream_request *request, bool *done, cream_error *err) {
   fake_end *end = self;
   fake_receive *r = (fake_receive *)request->id;
   (void)err;
@@ -109,7 +109,6 @@ static cream_status fake_test(void *self, cream_request *request, bool *done, in
     if (m->to != end->rank || m->tag != r->tag || (r->from >= 0 && m->from != r->from)) continue;
     if (m->late-- > 0) break;
     memcpy(r->bytes, m->bytes, m->size < r->size ? m->size : r->size);
-    if (from) *from = m->from;
     *at = m->next;
     free(m->bytes);
     free(m);

@@ -2,6 +2,7 @@
 #include "tests/io/scratch.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 #include "fake.h"
 #include "io/cluster/carrier.h"
@@ -89,7 +90,7 @@ static cream_status sum_many(cream_carrier *carrier, cream_cluster *cluster, cre
     for (size_t i = 0; i < counts[n]; i++) own[i] = value_of(cluster->rank, i);
     status = cluster->sum_begin(cluster, own, counts[n], false, err);
   }
-  if (status == CREAM_OK) status = cluster->sum_wait(cluster, err);
+  if (status == CREAM_OK) status = cluster->wait(cluster, err);
   for (int n = 0; n < N && status == CREAM_OK; n++)
     for (size_t i = 0; i < counts[n]; i++)
       if (values[cluster->rank][n][i] != tree(0, cluster->size, i))
@@ -110,7 +111,7 @@ static cream_status sum_often(cream_carrier *carrier, cream_cluster *cluster, cr
   for (int i = 0; i < 200; i++) own[i] = (float)(i + cluster->rank);
   for (int i = 0; i < 200; i++)
     if (cluster->sum_begin(cluster, &own[i], 1, false, err) != CREAM_OK) return err->status;
-  cream_status status = cluster->sum_wait(cluster, err);
+  cream_status status = cluster->wait(cluster, err);
   for (int i = 0; i < 200 && status == CREAM_OK; i++)
     if (own[i] != (float)(cluster->size * i + cluster->size * (cluster->size - 1) / 2))
       return cream_fail(err, CREAM_FAILED, "sum %d is wrong", i);
@@ -129,7 +130,7 @@ static cream_status sum_half(cream_carrier *carrier, cream_cluster *cluster, cre
   float *own = half_sums[cluster->rank];
   for (size_t i = 0; i < MOST; i++) own[i] = 1e-9f * (1 + fabsf(value_of(cluster->rank, i)));
   cream_status status = cluster->sum_begin(cluster, own, MOST, true, err);
-  return status == CREAM_OK ? cluster->sum_wait(cluster, err) : status;
+  return status == CREAM_OK ? cluster->wait(cluster, err) : status;
 }
 
 static void test_half_sums(void **state) {
@@ -180,7 +181,7 @@ static cream_status share(cream_carrier *carrier, cream_cluster *cluster, cream_
   cream_status status = cluster->broadcast(cluster, word, sizeof word, err);
   if (status == CREAM_OK && strcmp(word, "the path that rank 0 has chosen") != 0)
     return cream_fail(err, CREAM_FAILED, "broadcast: got \"%s\"", word);
-  if (status == CREAM_OK) status = cluster->gather(cluster, own, sizeof own, all, err);
+  if (status == CREAM_OK) status = cream_cluster_gather(cluster, own, sizeof own, all, err);
   for (int r = 0; r < cluster->size && status == CREAM_OK; r++)
     if (all[r][0] != 'a' + r || all[r][2] != 'y')
       return cream_fail(err, CREAM_FAILED, "gather: rank %d has %c", r, all[r][0]);
@@ -195,33 +196,42 @@ static void test_bytes(void **state) {
   run_well(16, share);
 }
 
-/* Rank 0 hands out numbers to whoever asks, as jobs are handed out. */
+enum { JOBS = 40 };
+static int taken_by[FAKE_RANKS][JOBS], slow_rank;
+
+/* A rank whose first job ends only after all others have been taken, and ranks that take as many as they can. */
 static cream_status jobs(cream_carrier *carrier, cream_cluster *cluster, cream_error *err) {
+  static atomic_int left;
+  uint64_t job = 0;
+  char all[FAKE_RANKS];
+  const char own = 0;
   (void)carrier;
-  cream_status status = CREAM_OK;
-  if (cluster->rank > 0) {
-    for (int job = 0; job >= 0 && status == CREAM_OK;) {
-      int zero = 0;
-      status = cluster->send(cluster, 0, &cluster->rank, sizeof cluster->rank, err);
-      if (status == CREAM_OK) status = cluster->receive(cluster, &zero, &job, sizeof job, err);
-    }
-    return status;
+  if (cluster->rank == 0) atomic_store(&left, JOBS);
+  memset(taken_by[cluster->rank], 0, sizeof *taken_by);
+  cream_status status = cream_cluster_gather(cluster, &own, 1, all, err);
+  while (status == CREAM_OK) {
+    status = cluster->take(cluster, &job, err);
+    if (status != CREAM_OK || job >= JOBS) break;
+    taken_by[cluster->rank][job]++;
+    atomic_fetch_sub(&left, 1);
+    while (cluster->rank == slow_rank && atomic_load(&left) > 0) usleep(100);
   }
-  int done = 0, ended = 0;
-  while (ended < cluster->size - 1 && status == CREAM_OK) {
-    int from = -1, asks = -1;
-    status = cluster->receive(cluster, &from, &asks, sizeof asks, err);
-    if (status == CREAM_OK && from != asks) return cream_fail(err, CREAM_FAILED, "%d is not %d", from, asks);
-    const int job = done < 20 ? done++ : -1;
-    ended += job < 0;
-    if (status == CREAM_OK) status = cluster->send(cluster, from, &job, sizeof job, err);
-  }
-  return status;
+  return status == CREAM_OK ? cream_cluster_gather(cluster, &own, 1, all, err) : status;
 }
 
 static void test_jobs(void **state) {
   (void)state;
-  run_well(4, jobs);
+  for (slow_rank = 0; slow_rank < 4; slow_rank += 3) {
+    run_well(4, jobs);
+    for (int job = 0; job < JOBS; job++) {
+      int times = 0;
+      for (int r = 0; r < 4; r++) times += taken_by[r][job];
+      assert_int_equal(times, 1);
+    }
+    int slow = 0;
+    for (int job = 0; job < JOBS; job++) slow += taken_by[slow_rank][job];
+    assert_true(slow <= 1);
+  }
 }
 
 /* ---- failures ------------------------------------------------------------------------------------------ */
@@ -239,7 +249,7 @@ static cream_status endless(cream_cluster *cluster, cream_error *err) {
   static float values[FAKE_RANKS][2000];
   for (;;) {
     cream_status status = cluster->sum_begin(cluster, values[cluster->rank], 2000, false, err);
-    if (status == CREAM_OK) status = cluster->sum_wait(cluster, err);
+    if (status == CREAM_OK) status = cluster->wait(cluster, err);
     if (status != CREAM_OK) return status;
   }
 }
@@ -300,7 +310,7 @@ static cream_status one_hangs(cream_carrier *carrier, cream_cluster *cluster, cr
   pthread_barrier_wait(&meeting);
   if (cluster->rank == 0) cream_carrier_set_timeout(carrier, 0.1);
   if (cluster->rank == 3) wait_for_abort();
-  return status == CREAM_OK && cluster->rank != 3 ? cluster->sum_wait(cluster, err) : status;
+  return status == CREAM_OK && cluster->rank != 3 ? cluster->wait(cluster, err) : status;
 }
 
 /* The line names the rank that computes, and only that one. */

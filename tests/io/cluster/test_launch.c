@@ -31,6 +31,11 @@ static void test_launchers(void **state) {
   assert_alone(FIND("HOME", "/root"));
   cream_launch launch = FIND("OMPI_COMM_WORLD_SIZE", "8", "OMPI_COMM_WORLD_RANK", "3", "PMIX_RANK", "3");
   assert_true(launch.several && launch.size == 8 && launch.rank == 3 && launch.mpi == CREAM_MPI_OPENMPI);
+  assert_int_equal(launch.here, 1); /* it does not say */
+  launch = FIND("SLURM_STEP_NUM_TASKS", "8", "PMIX_RANK", "0", "SLURM_STEP_TASKS_PER_NODE", "2(x3),1");
+  assert_int_equal(launch.here, 2);
+  launch = FIND("OMPI_COMM_WORLD_SIZE", "8", "OMPI_COMM_WORLD_RANK", "3", "OMPI_COMM_WORLD_LOCAL_SIZE", "9");
+  assert_int_equal(launch.here, 1); /* more than there are */
   launch = FIND("PMI_SIZE", "4", "PMI_RANK", "0");
   assert_true(launch.several && launch.size == 4 && launch.rank == 0 && launch.mpi == CREAM_MPI_MPICH);
   launch = FIND("SLURM_STEP_NUM_TASKS", "16", "PMIX_RANK", "15", "SLURM_PROCID", "15");

@@ -172,10 +172,10 @@ static void bad_files_are_explained(void **state) {
       {"heldout: nan", "a.yaml:1: key `heldout`: got `nan`, expected a number from 0 to 0.9"},
       {"heldout: 0.95", "a.yaml:1: key `heldout`: got `0.95`, expected a number from 0 to 0.9"},
       {"search: {teacher: tpo1}",
-       "a.yaml:1: key `search.teacher`: got `tpo1`, expected one of meta, top1, random, "
+       "a.yaml:1: key `search.teacher`: got `tpo1`, expected one of meta, top1, random, largest, "
        "none (did you mean `top1`?)"},
       {"search: {teacher: 3}",
-       "a.yaml:1: key `search.teacher`: got `3`, expected one of meta, top1, random, none"},
+       "a.yaml:1: key `search.teacher`: got `3`, expected one of meta, top1, random, largest, none"},
       {"flops: 600:10", "a.yaml:1: key `flops`: got `600:10`, expected MIN:MAX (0 <= MIN <= MAX, 0 < MAX <= "
                         "1000000000) or any"},
       {"flops: 600",
@@ -287,7 +287,8 @@ static void reference_names_every_setting(void **state) {
   fclose(file);
   assert_non_null(
       strstr(text, "| `search.meta.every` | `200` | steps | a whole number from 1 to 1000000 | "));
-  assert_non_null(strstr(text, "| `search.teacher` | `meta` |  | one of meta, top1, random, none | "));
+  assert_non_null(
+      strstr(text, "| `search.teacher` | `meta` |  | one of meta, top1, random, largest, none | "));
   char *printed = print(&(cream_config){0});
   int rows = -2, values = 0;
   for (const char *c = text; *c; c++) rows += *c == '\n';

@@ -64,10 +64,11 @@ static cream_space builtin(const char *name) {
 static void names_are_those_of_the_files(void **state) {
   (void)state;
   const char *const *names = cream_space_names();
-  assert_string_equal(names[0], "cream-hard");
-  assert_string_equal(names[1], "cream");
-  assert_string_equal(names[2], "micro");
-  assert_null(names[3]);
+  assert_string_equal(names[0], "cifar");
+  assert_string_equal(names[1], "cream-hard");
+  assert_string_equal(names[2], "cream");
+  assert_string_equal(names[3], "micro");
+  assert_null(names[4]);
   for (; *names; names++) {
     char path[1024];
     cream_space space = builtin(*names), file;
@@ -338,7 +339,8 @@ static void unknown_names_list_or_suggest(void **state) {
   assert_int_equal(cream_space_load("elsewhere", &space, &err), CREAM_BAD_CONFIG);
   assert_string_equal(
       err.text,
-      "space `elsewhere`: no such file or built-in space; the built-in spaces are cream-hard, cream, micro");
+      "space `elsewhere`: no such file or built-in space; the built-in spaces are cifar, cream-hard, cream, "
+      "micro");
 }
 
 int main(void) {

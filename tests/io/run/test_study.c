@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #include "io/base/file.h"
-#include "io/run/study_results.h"
+#include "io/run/study_endpoint.h"
+#include "io/run/study_endpoint_read.h"
 
 static void parse(const char *text, cream_study *study) {
   cream_error err;
@@ -152,12 +153,130 @@ static void test_results_are_paired_by_seed(void **state) {
   cream_study_free(&study);
 }
 
+/* ---- the endpoint ------------------------------------------------------------------------------------ */
+
+static void test_endpoints(void **state) {
+  (void)state;
+  cream_study study;
+  char text[400];
+#define HEAD "name: s\nseeds: [1, 2]\narms: {a: {}, b: {}, c: {search: {budgets: \"3,4\"}}}\n"
+  parse(HEAD, &study);
+  assert_false(study.endpoint.given);
+  assert_string_equal(cream_study_endpoint_text(&study, text, sizeof text), "none");
+  cream_study_free(&study);
+  parse(HEAD "endpoint: {measure: tau}\n", &study);
+  assert_string_equal(cream_study_endpoint_text(&study, text, sizeof text),
+                      "tau of b, c@3, c@4 against a; t, correction holm, alpha 0.05");
+  cream_study_free(&study);
+  parse(HEAD "endpoint: {measure: trained, against: b, arms: [c@4, a], test: sign-flip, correction: none, "
+             "alpha: 0.1}\n",
+        &study);
+  assert_string_equal(cream_study_endpoint_text(&study, text, sizeof text),
+                      "trained of c@4, a against b; sign-flip, correction none, alpha 0.1");
+  cream_study_free(&study);
+  refuse(HEAD "endpoint: {}\n", "key `endpoint.measure`: missing");
+  refuse(HEAD "endpoint: {measure: tao}\n", "key `endpoint.measure`: got `tao`, expected one of");
+  refuse(HEAD "endpoint: {measure: tau, against: c}\n", "key `endpoint.against`: got `c`, expected an arm");
+  refuse(HEAD "endpoint: {measure: tau, arms: [b, d]}\n", "key `endpoint.arms[1]`: got `d`, expected an arm");
+  refuse(HEAD "endpoint: {measure: tau, arms: [b, a]}\n",
+         "key `endpoint.arms[1]`: expected up to 64 arms other");
+  refuse(HEAD "endpoint: {measure: tau, arms: [b, b]}\n", "key `endpoint.arms[1]`: duplicate arm");
+  refuse(HEAD "endpoint: {measure: tau, test: z}\n", "key `endpoint.test`: got `z`");
+  refuse("name: s\nseeds: [1]\n" ARMS "endpoint: {measure: tau}\n", "nothing to compare");
+#undef HEAD
+}
+
+/* Four seeds of two arms beside the first, each with the same six paths; the scores of arm b are the trained values. */
+static void make_runs(cream_study_run runs[12], double x[12][6], double y[6], bool with_paths) {
+  memset(runs, 0, 12 * sizeof *runs);
+  for (int i = 0; i < 6; i++) y[i] = i;
+  for (int r = 0; r < 12; r++) {
+    for (int m = 0; m < CREAM_STUDY_MEASURES; m++) runs[r].values[m] = NAN;
+    for (int i = 0; i < 6; i++) x[r][i] = r / 4 == 1 ? i : (i * (r % 4 + 2) + r) % 7;
+    runs[r].values[CREAM_STUDY_TAU] = cream_kendall(x[r], y, 6);
+    if (with_paths) runs[r].pairs = (cream_study_pairs){6, x[r], y, cream_kendall, 1};
+  }
+}
+
+static void test_the_endpoint_is_tested(void **state) {
+  (void)state;
+  cream_study study;
+  cream_study_run runs[12];
+  cream_endpoint_result results[2], plain[2];
+  double x[12][6], y[6], a[4], b[4], c[4];
+  cream_error err;
+  parse("name: s\nseeds: [1, 2, 3, 4]\narms: {a: {}, b: {}, c: {}}\nendpoint: {measure: tau, alpha: 0.1}\n",
+        &study);
+  make_runs(runs, x, y, true);
+  assert_int_equal(cream_study_test_endpoint(&study, runs, results, &err), CREAM_OK);
+  for (int s = 0; s < 4; s++) {
+    a[s] = runs[s].values[CREAM_STUDY_TAU];
+    b[s] = runs[4 + s].values[CREAM_STUDY_TAU];
+    c[s] = runs[8 + s].values[CREAM_STUDY_TAU];
+  }
+  double p[] = {cream_paired_test(b, a, 4).p, cream_paired_test(c, a, 4).p};
+  assert_true(results[0].n == 4 && results[0].p == p[0] && results[1].p == p[1]);
+  assert_true(fabs(results[0].difference.value - (1 - cream_mean(a, 4))) < 1e-12);
+  cream_correct(CREAM_CORRECTION_HOLM, p, 2, p);
+  assert_true(results[0].corrected == p[0] && results[1].corrected == p[1]);
+  assert_true(results[0].by_paths && results[0].difference.low < results[0].difference.value &&
+              results[0].difference.value < results[0].difference.high);
+  /* without paths, or with different ones, seeds alone are drawn again: a narrower interval */
+  make_runs(runs, x, y, false);
+  assert_int_equal(cream_study_test_endpoint(&study, runs, plain, &err), CREAM_OK);
+  assert_false(plain[0].by_paths);
+  assert_true(plain[0].difference.high - plain[0].difference.low <
+              results[0].difference.high - results[0].difference.low);
+  make_runs(runs, x, y, true);
+  runs[5].pairs.paths = 2;
+  assert_int_equal(cream_study_test_endpoint(&study, runs, results, &err), CREAM_OK);
+  assert_true(!results[0].by_paths && results[1].by_paths);
+  assert_true(results[0].difference.low == plain[0].difference.low);
+  cream_study_free(&study);
+}
+
+static void test_the_endpoint_comes_first(void **state) {
+  (void)state;
+  cream_study study;
+  cream_study_run runs[12];
+  double x[12][6], y[6];
+  char dir[] = "/tmp/cream-study-XXXXXX", path[64], *text;
+  size_t size;
+  cream_error err;
+  parse("name: s\nseeds: [1, 2, 3, 4]\narms: {a: {}, b: {}, c: {}}\nendpoint: {measure: tau}\n", &study);
+  strcpy(study.endpoint.before, "none");
+  make_runs(runs, x, y, true);
+  assert_non_null(mkdtemp(dir));
+  if (cream_study_write(dir, &study, runs, &err) != CREAM_OK) fail_msg("%s", err.text);
+  snprintf(path, sizeof path, "%s/%s", dir, CREAM_STUDY_TABLE);
+  if (cream_file_read(path, 1 << 20, &text, &size, &err) != CREAM_OK) fail_msg("%s", err.text);
+  assert_true(
+      strstr(text, "Endpoint: tau, all, compared with a (paired t test, correction: holm, alpha 0.05).") ==
+      text);
+  assert_non_null(strstr(text, "This endpoint was not fixed before the study began; then it was: none."));
+  assert_non_null(strstr(text, "| corrected p |"));
+  free(text);
+  unlink(path);
+  snprintf(path, sizeof path, "%s/%s", dir, CREAM_STUDY_FILE);
+  json_t *root = json_load_file(path, 0, NULL), *endpoint = json_object_get(root, "endpoint");
+  assert_true(json_is_false(json_object_get(endpoint, "fixed")));
+  assert_int_equal(json_array_size(json_object_get(endpoint, "results")), 2);
+  assert_true(number(json_array_get(json_object_get(endpoint, "results"), 0), "difference") > 0);
+  json_decref(root);
+  unlink(path);
+  rmdir(dir);
+  cream_study_free(&study);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_arms_change_the_base_settings),
       cmocka_unit_test(test_invalid_studies),
       cmocka_unit_test(test_studies_of_the_documentation),
       cmocka_unit_test(test_results_are_paired_by_seed),
+      cmocka_unit_test(test_endpoints),
+      cmocka_unit_test(test_the_endpoint_is_tested),
+      cmocka_unit_test(test_the_endpoint_comes_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@ expect 0 --help
 contains out '^Exit codes: 0 done, 1 failed, 2 wrong'
 grep -oE '^  [a-z]+' out | tr -d ' ' | sort >helped
 same listed helped
-[ "$(wc -l <listed)" -eq 21 ] || fail "$(wc -l <listed) commands"
+[ "$(wc -l <listed)" -eq 22 ] || fail "$(wc -l <listed) commands"
 expect 2
 contains err '^usage: cream COMMAND'
 refuse 2 'unknown command "serch", did you mean `search`\?' serch

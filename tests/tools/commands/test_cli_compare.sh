@@ -84,6 +84,25 @@ expect 0 compare study.yaml --out b
 lacks err "^search of meta-1"
 cmp -s <(study_without_clock a/study.json) <(study_without_clock b/study.json) || fail "the study that was killed has other results"
 
+# An endpoint that is added later is marked; the plan runs nothing and needs no folder.
+sed 's/^rank: 3/rank: 3\nendpoint: {measure: tau}/' study.yaml >late.yaml
+expect 0 compare late.yaml --out b --json
+contains out '"endpoint": \{'
+contains out '"fixed": false'
+contains out '"before": "none"'
+head -1 b/study.md | grep -q '^Endpoint: tau, all, compared with meta (paired t test' || fail "study.md does not begin with its endpoint"
+expect 0 compare late.yaml --plan --threads 2
+contains out '^\| meta +\| +[0-9.]+ s \| +[0-9.]+ s \|'
+contains out '^In all about [0-9]+ s '
+contains out '^2 seeds; differences of seeds deviate by [0-9.]+ \(what drawing 3 paths leaves of a tau of 0.4'
+contains out '^A difference of [0-9.]+ is found with power 0.8'
+expect 0 compare study.yaml --plan --threads 2
+contains out '^Endpoint: none'
+refuse 2 "give it without --json" compare late.yaml --plan --json
+sed 's/measure: tau/measure: tau, test: sign-flip/' late.yaml >strict.yaml
+expect 0 compare strict.yaml --plan --out b --threads 2
+contains out '^With 2 seeds p is never below 0.5'
+
 # A study with other settings does not go with what there is.
 sed 's/epochs: 1}/epochs: 2}/' study.yaml >longer.yaml
 refuse 2 "a/meta-1 was made with search.epochs 1, and the study has 2; choose another --out, or --force" compare longer.yaml --out a

@@ -59,6 +59,12 @@ echo 'XgemmDirect KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 VWMD=
 refuse 2 '^cream search: bad.params:1: a tile of 0' search "${small[@]}" --device opencl \
   --set opencl.parameters=bad.params --out none
 
+for bad in 'own TILES=64:known names' 'own TILE=0:from 1 to 256' 'own TILE=48:power of two' 'own ROWS=64 TILE=32:too small'; do
+  echo "${bad%:*}" >bad.params
+  refuse 2 "^cream search: bad.params:1: .*${bad#*:}" search "${small[@]}" --device opencl \
+    --set opencl.parameters=bad.params --out none
+done
+
 # OpenCL's loader is absent at run time: the same module, which asks for a library that nobody has.
 module=$(dirname "$cream")/cream-opencl.so
 if [ -e "$module" ]; then

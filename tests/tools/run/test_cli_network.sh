@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Two hosts on one machine: network namespaces that are joined by a link of 1 Gb/s. The same bytes as on one, differences
-# are named with their host, and so is a rank whose network is gone. Needs Open MPI and the right to make namespaces.
+# are named with their host, and so is a rank whose network is gone. Needs the right to make namespaces.
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/tools/mpi.sh
@@ -10,7 +10,6 @@ skip() {
   echo "skipped: $*"
   exit 77
 }
-[ "${mpis[0]}" = openmpi ] || skip "no Open MPI"
 command -v ip >/dev/null && command -v tc >/dev/null && command -v unshare >/dev/null || skip "no ip, tc or unshare"
 net=cream$$ place=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))
 clean() {
@@ -40,30 +39,33 @@ chmod +x agent
 export OMPI_MCA_btl=self,tcp OMPI_MCA_plm_rsh_agent=$work/agent
 export OMPI_MCA_btl_tcp_if_include=$place.0/24 OMPI_MCA_oob_tcp_if_include=$place.0/24
 
-# on_both ARGUMENT...: mpirun with a rank on each host.
+# on_both MPI ARGUMENT...: mpirun, with a rank on each host.
 on_both() {
+  local launcher=("mpirun.$1" --host "$place.1:1,$place.2:1")
+  [ "$1" != mpich ] || launcher=(mpirun.mpich -launcher ssh -launcher-exec "$work/agent" -hosts "$place.1,$place.2" -ppn 1)
+  shift
   # shellcheck disable=SC2016
-  timeout -k 5 60 ip netns exec "$net-a" unshare --uts sh -c 'hostname node-a; exec "$@"' sh mpirun.openmpi "$@" </dev/null
+  timeout -k 5 60 ip netns exec "$net-a" unshare --uts sh -c 'hostname node-a; exec "$@"' sh "${launcher[@]}" "$@" </dev/null
 }
-both=(-n 2 --host "$place.1:1,$place.2:1")
 
 sed 's/min: 32, max: 32, step: 32/min: 16, max: 32, step: 16/' "$root/io/config/spaces/micro.yaml" >small.yaml
 tiny=(search --data digits --space "$work/small.yaml" --set resolution=16 --flops 0.7:1.3 --epochs 1 --batch 16
   --set heldout=0.8 --set search.accumulate=4 --set search.board.size=1 --set search.board.images=16
   --set search.start_epoch=0 --set search.recalibrate=1 --threads 1)
 expect 0 "${tiny[@]}" --out alone
-on_both "${both[@]}" "$cream" "${tiny[@]}" --out "$work/two" >out 2>err || fail "two hosts: $(head -n 3 err)"
-same_run alone two
-on_both "${both[@]}" "$cream" "${tiny[@]}" --set cluster.exchange=half --out "$work/half" >out 2>err ||
+for mpi in "${mpis[@]}"; do
+  on_both "$mpi" -n 2 "$cream" "${tiny[@]}" --out "$work/two-$mpi" >out 2>err || fail "two hosts with $mpi: $(head -n 3 err)"
+  same_run alone "two-$mpi"
+  on_both "$mpi" -n 1 "$cream" "${tiny[@]}" --out "$work/no" : -n 1 "$cream" "${tiny[@]}" --seed 7 --out "$work/no" \
+    >out 2>err && fail "two seeds in one run"
+  contains err '^cream search: rank 1 \(node-b\): seed is 7 here and .* on rank 0 \(node-a\)'
+done
+on_both "${mpis[0]}" -n 2 "$cream" "${tiny[@]}" --set cluster.exchange=half --out "$work/half" >out 2>err ||
   fail "two hosts in half precision: $(head -n 3 err)"
 exists half/arch.json half/supernet.safetensors
 
-on_both -n 1 --host "$place.1:1" "$cream" "${tiny[@]}" --out "$work/no" : \
-  -n 1 --host "$place.2:1" "$cream" "${tiny[@]}" --seed 7 --out "$work/no" >out 2>err && fail "two seeds in one run"
-contains err '^cream search: rank 1 \(node-b\): seed is 7 here and .* on rank 0 \(node-a\)'
-
 # The link goes away during a run.
-on_both "${both[@]}" "$cream" "${tiny[@]}" --set search.epochs=10000 --set checkpoint.every_steps=1 \
+on_both "${mpis[0]}" -n 2 "$cream" "${tiny[@]}" --set search.epochs=10000 --set checkpoint.every_steps=1 \
   --set cluster.timeout=2 --out "$work/cut" >cut.out 2>cut.err &
 launcher=$!
 for ((i = 0; i < 300; i++)); do

@@ -32,6 +32,48 @@ timeout 120 "mpirun.$last" -n 1 "$cream" "${train[@]}" --threads 1 --out t2 : \
   fail "two names of one data set: $(head -n 3 err)"
 same_run t1 t2
 contains out '^test '
+exists t2/test.json
+
+# Rank 0 writes the outputs of a teacher, and all ranks read them; from a file that ends within a step too.
+taught=(retrain --run alone --data digits --epochs 1 --batch 16 --set heldout=0.8 --set retrain.accumulate=4 --teacher t1
+  --set retrain.teacher.top=3 --threads 1)
+expect 0 "${taught[@]}" --set retrain.teacher.cache=outputs --out c1
+head -c $(($(stat -c %s outputs) - 1000)) outputs >torn
+expect_ranks 0 "$first" 2 "${taught[@]}" --set retrain.teacher.cache=torn --out c2
+same outputs torn
+same_run c1 c2
+chmod a-w outputs
+expect_ranks 0 "$last" 4 "${taught[@]}" --set retrain.teacher.cache=outputs --out c3
+same_run c1 c3
+expect_ranks 0 "$last" 2 "${taught[@]}" --set retrain.teacher.cache=new --out c4
+same outputs new
+refuse_ranks 3 "retrain.teacher: outputs: .*'seed 0', expected 'seed 1'" "$first" 2 "${taught[@]}" --seed 1 \
+  --set retrain.teacher.cache=outputs --out no
+
+# A dry run of all ranks ends them in order, and rank 0 prints.
+expect_ranks 0 "$first" 2 search "${tiny[@]}" --threads 1 --dry-run
+contains out '^ranks       2, each computes 4 of the 8 parts of a step$'
+contains out '^memory      [0-9.]+ GB on rank 0 '
+[ "$(grep -c '^epoch' out)" -eq 1 ] || fail "more than one rank prints"
+expect_ranks 0 "$last" 4 "${train[@]}" --threads 1 --dry-run --json
+contains out '"ranks": 4,$'
+
+# The processes of a ranking are shards of its folder; any number of them.
+rank=(rank --paths 4 --epochs 1 --batch 32 --set rank.recalibrate=1 --set rank.resamples=50 --set retrain.optim=sgd --jobs 1
+  --threads 1 --json)
+cp -r alone ranked
+expect 0 "${rank[@]}" --run alone
+cp out printed
+for mpi in "${mpis[@]}"; do
+  rm -f ranked/rank*
+  expect_ranks 0 "$mpi" 3 "${rank[@]}" --run ranked
+  same out printed
+  same ranked/rank.json alone/rank.json
+  contains err '^shard 3/3: 4 paths'
+done
+expect_ranks 2 "$first" 2 "${rank[@]}" --run ranked --force
+contains err '^cream rank: --force discards what other shards have finished; give it to one process'
+rm -f alone/rank*
 
 if [ -n "${CREAM_TEST_KILLS:-}" ]; then
   for mpi in "${mpis[@]}"; do

@@ -157,6 +157,9 @@ refuse 2 "--force discards what other shards have finished" "${rank[@]}" --run r
 refuse 2 "no run: expected --run DIR" "${rank[@]}" --shard 1/2
 refuse 2 "--shard: got '5/4'" compare study.yaml --out c --shard 5/4
 refuse 2 "no folder: expected --out DIR" compare study.yaml --shard 1/4
+# The processes of a launcher are shards.
+OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0 refuse 2 "--force discards what other shards have finished" compare study.yaml \
+  --out c --force
 absent c
 
 finish
