@@ -155,8 +155,9 @@ static cream_status run_all(cream_cluster *cluster, cream_detector *d, cream_box
     status = cream_fail_memory(err, boxes * (size_t)(ranks + 1) * sizeof *mine.boxes, "detections");
   if (!status) status = run_shard(d, source, &own, &mine, err);
   if (!status && !alone) {
-    status = cluster->gather(cluster, mine.boxes, boxes * sizeof *mine.boxes, all.boxes, err);
-    if (!status) status = cluster->gather(cluster, mine.counts, room * sizeof *mine.counts, all.counts, err);
+    status = cream_cluster_gather(cluster, mine.boxes, boxes * sizeof *mine.boxes, all.boxes, err);
+    if (!status)
+      status = cream_cluster_gather(cluster, mine.counts, room * sizeof *mine.counts, all.counts, err);
   }
   if (!status) status = gather_shards(source, ranks, alone ? &mine : &all, room, most, found, err);
   free_slots(&mine);
