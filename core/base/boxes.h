@@ -56,4 +56,8 @@ static inline size_t cream_box_source_steps(const cream_box_source *source, int 
   return drop_last ? source->count / batch : (source->count + batch - 1) / batch;
 }
 
+/* A box of the input in pixels of the original, cut to the original: scale, offset and size as in a batch. */
+cream_box cream_box_original(const cream_box *, const float scale[2], const float offset[2],
+                             const int32_t size[2]);
+
 #endif

@@ -96,4 +96,9 @@ void cream_config_defaults(cream_config *config) {
   config->search = search_defaults;
   config->retrain = retrain_defaults;
   config->rank = rank_defaults;
+  config->detect = (cream_detect_config){.score = 0.05,
+                                         .candidates = 1000,
+                                         .overlap = 0.5,
+                                         .detections = 100,
+                                         .augment = cream_box_augment_defaults()};
 }

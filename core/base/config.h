@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "bounds.h"
+#include "box_augment.h"
+#include "detectors.h"
 #include "exact.h"
 #include "optimiser.h"
 #include "status.h"
@@ -195,6 +197,18 @@ typedef struct cream_retrain_config {
   cream_external_config teacher;
 } cream_retrain_config;
 
+/* A detector (docs/detection.md). Numbers of neck and heads: 0: those that are usual for its kind. */
+typedef struct cream_detect_config {
+  cream_detect_kind head; /* CREAM_DETECT_NONE: the run is none of a detector */
+  int channels, levels, cells, convs;
+  double anchor_scale;
+  double score;   /* a detection's is more than this */
+  int candidates; /* of a level */
+  double overlap; /* with a better detection of the same class, at most: IoU */
+  int detections; /* of an image */
+  cream_box_augment augment;
+} cream_detect_config;
+
 typedef enum cream_interpolation {
   CREAM_INTERPOLATION_BILINEAR,
   CREAM_INTERPOLATION_BICUBIC,
@@ -258,6 +272,7 @@ typedef struct cream_config {
   cream_search_config search;
   cream_retrain_config retrain;
   cream_rank_config rank;
+  cream_detect_config detect;
 } cream_config;
 
 /* The paper's settings. */

@@ -5,6 +5,7 @@
 #define CREAM_CORE_EVENT_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "status.h"
@@ -30,6 +31,9 @@ typedef struct cream_event {
   const char *phase;    /* "search", "retrain", "test" */
   uint64_t step, steps; /* done, in all */
   int epoch, epochs;
+  /* Of a detector: hard and soft are the losses of classes and boxes, and accuracy is the number of foreground anchors of an
+   * image; of an evaluation, accuracy is COCO's AP, top5 is AP50, and there is no loss. */
+  bool detector;
   double lr, loss, hard, soft;     /* means over the batch; soft is 0 without distillation */
   double rho;                      /* matching degree of the step; negative: no teacher */
   double accuracy;                 /* top-1 of the batch or of the evaluation, 0..1 */

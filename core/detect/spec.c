@@ -41,6 +41,23 @@ cream_detect_spec cream_detect_default(cream_detect_kind kind) {
   return spec;
 }
 
+static void choose(int *size, int given) {
+  if (given) *size = given;
+}
+
+cream_status cream_detect_spec_of(const cream_detect_config *config, cream_detect_spec *spec,
+                                  cream_error *err) {
+  *spec = cream_detect_default(config->head);
+  choose(&spec->channels, config->channels);
+  choose(&spec->levels, config->levels);
+  if (config->head == CREAM_DETECT_LITE) choose(&spec->cells, config->cells);
+  choose(&spec->convs, config->convs);
+  if (config->anchor_scale > 0) spec->scale = config->anchor_scale;
+  if (config->head != CREAM_DETECT_NONE) return cream_detect_check(spec, "detect", err);
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "detect.head: got none, expected the head of a detector: retina or lite");
+}
+
 static cream_status out_of_range(const char *section, const char *key, int value, const char *expected,
                                  cream_error *err) {
   return cream_fail(err, CREAM_BAD_CONFIG, "%s.%s: got %d, expected %s", section, key, value, expected);

@@ -15,17 +15,8 @@
 #include <stdbool.h>
 
 #include "core/base/activation.h"
+#include "core/base/config.h"
 #include "core/base/status.h"
-
-/* The kinds of detectors: X(NAME, word). */
-#define CREAM_DETECT_KINDS(X)                                                                                \
-  X(RETINA, "retina")                                                                                        \
-  X(LITE, "lite")
-#define CREAM_DETECT_ENUM(name, word) CREAM_DETECT_##name,
-typedef enum cream_detect_kind {
-  CREAM_DETECT_NONE, /* a classifier */
-  CREAM_DETECT_KINDS(CREAM_DETECT_ENUM) CREAM_DETECT_KIND_COUNT
-} cream_detect_kind;
 
 enum {
   CREAM_DETECT_FEATURES = 3, /* of the backbone: strides 8, 16, 32 */
@@ -51,6 +42,9 @@ typedef struct cream_detect_spec {
 /* The published sizes: RetinaNet's (256 channels, 4 convolutions), EfficientDet-D0's (64 channels, 3 cells, 3
  * convolutions, swish); both P3..P7, anchors of 4 strides, 3 octaves and ratios 1/2, 1, 2. */
 cream_detect_spec cream_detect_default(cream_detect_kind);
+/* Of the settings, where 0 stands for the published size. CREAM_BAD_CONFIG as cream_detect_check: the section is
+ * "detect". */
+cream_status cream_detect_spec_of(const cream_detect_config *, cream_detect_spec *, cream_error *);
 /* CREAM_BAD_CONFIG, which names the key after `section` ("detect"), where a value is out of range. */
 cream_status cream_detect_check(const cream_detect_spec *, const char *section, cream_error *);
 /* "retina"; "none" for a classifier. */

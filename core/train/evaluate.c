@@ -55,7 +55,8 @@ static void add(sums *all, const judgement *image) {
 
 static void close_sums(const sums *all, cream_score *score) {
   const double count = (double)all->count;
-  *score = (cream_score){all->top1 / count, all->top5 / count, all->loss / count, all->count};
+  *score = (cream_score){
+      .top1 = all->top1 / count, .top5 = all->top5 / count, .loss = all->loss / count, .count = all->count};
 }
 
 void cream_score_add(cream_score *score, const float *logits, const int32_t *labels, int n, int k) {
@@ -132,17 +133,11 @@ cream_status cream_evaluate(cream_net *net, const cream_path *path, cream_source
 
 /* ---- shared by ranks ----------------------------------------------------------------------------------- */
 
-/* The batches of a rank, and images of all of them. */
-typedef struct shard {
-  uint64_t first, end;
-  size_t images;
-} shard;
-
-static shard shard_of(const cream_source *source, int rank, int ranks) {
-  const uint64_t batches = cream_source_steps(source, false), all = (uint64_t)ranks;
-  const size_t batch = (size_t)source->batch;
-  shard own = {batches * (uint64_t)rank / all, batches * ((uint64_t)rank + 1) / all, 0};
-  size_t from = own.first * batch, to = own.end * batch < source->count ? own.end * batch : source->count;
+cream_shard cream_shard_of(size_t count, int batch, int rank, int ranks) {
+  const size_t size = (size_t)batch;
+  const uint64_t batches = (count + size - 1) / size, all = (uint64_t)ranks;
+  cream_shard own = {batches * (uint64_t)rank / all, batches * ((uint64_t)rank + 1) / all, 0};
+  size_t from = own.first * size, to = own.end * size < count ? own.end * size : count;
   own.images = own.end > own.first ? to - from : 0;
   return own;
 }
@@ -155,7 +150,7 @@ typedef struct judged {
 
 /* Judges the images of a shard. logits: room for a batch. */
 static cream_status judge_shard(cream_net *net, const cream_path *path, cream_source *source,
-                                cream_bn_mode mode, const shard *own, float *logits, judged *images,
+                                cream_bn_mode mode, const cream_shard *own, float *logits, judged *images,
                                 cream_error *err) {
   const int k = cream_net_skeleton(net)->classes;
   size_t left = own->images;
@@ -178,7 +173,7 @@ static cream_score add_shards(const cream_source *source, int ranks, const judge
                               uint32_t *confusion) {
   cream_score score = {0};
   for (int r = 0; r < ranks; r++) {
-    const shard part = shard_of(source, r, ranks);
+    const cream_shard part = cream_shard_of(source->count, source->batch, r, ranks);
     for (size_t from = 0; from < part.images; from += (size_t)source->batch) {
       sums all = open_sums(&score);
       for (size_t i = from; i < part.images && i < from + (size_t)source->batch; i++) {
@@ -198,7 +193,7 @@ cream_status cream_evaluate_shared(cream_cluster *cluster, cream_net *net, const
   if (cream_cluster_alone(cluster) || source->count == 0)
     return evaluate_alone(net, path, source, mode, score, confusion, err);
   const int ranks = cluster->size, k = cream_net_skeleton(net)->classes;
-  const shard own = shard_of(source, cluster->rank, ranks);
+  const cream_shard own = cream_shard_of(source->count, source->batch, cluster->rank, ranks);
   const size_t batch = (size_t)source->batch;
   const size_t most = (cream_source_steps(source, false) + (size_t)ranks - 1) / (size_t)ranks;
   const size_t room = most * batch, outputs = batch * (size_t)k;

@@ -10,6 +10,7 @@
 typedef struct cream_score {
   double top1, top5, loss; /* shares 0..1; mean cross-entropy */
   size_t count;
+  bool detector; /* top1 is COCO's AP, top5 its AP50, and there is no loss (detect_evaluate.h) */
 } cream_score;
 
 /* Negative if a path with the score and FLOPs of `a` ranks before one with those of `b`: higher top-1, then lower loss
@@ -26,6 +27,14 @@ cream_status cream_evaluate(cream_net *, const cream_path *, cream_source *, cre
  * predicted. NULL, on this rank or on another: nothing is counted here. */
 cream_status cream_evaluate_shared(cream_cluster *, cream_net *, const cream_path *, cream_source *,
                                    cream_bn_mode mode, cream_score *, uint32_t *confusion, cream_error *);
+
+/* The batches of a rank in an evaluation that several share, and the images in them. */
+typedef struct cream_shard {
+  uint64_t first, end;
+  size_t images;
+} cream_shard;
+/* Of `count` images in batches of `batch`. */
+cream_shard cream_shard_of(size_t count, int batch, int rank, int ranks);
 
 /* Recalibrates the running batch-norm statistics of a path with `batches` training batches, from step 0 of `epoch` on.
  * RESET: they become the means over these batches; INHERIT: the batches update the present ones by CREAM_BN_MOMENTUM. */

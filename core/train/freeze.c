@@ -45,7 +45,7 @@ cream_status cream_freeze_parse(const cream_skeleton *skeleton, const char *text
   if (detector)
     return cream_fail(
         err, CREAM_BAD_CONFIG,
-        "detect.freeze: got \"%.40s\", expected none, stem, %s, a block of a stage as blocks.0.0, or "
+        "retrain.freeze: got \"%.40s\", expected none, stem, %s, a block of a stage as blocks.0.0, or "
         "backbone (all but neck and heads)",
         text, stages);
   return cream_fail(

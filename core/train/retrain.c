@@ -3,18 +3,16 @@
 #include <math.h>
 
 #include "freeze.h"
-#include "mixup.h"
+#include "retrain_task.h"
 #include "schedule.h"
-#include "train.h"
 
 struct cream_retrain {
   cream_config config;
   cream_skeleton skeleton;
   cream_path path;
-  cream_source *train_source, *heldout;
   cream_backend *backend;
   cream_train train;
-  cream_mixup mixup;
+  retrain_task task;
   cream_buf ema_statistics;     /* averaged as the weights are, as timm does it */
   cream_buf spare, spare_stats; /* the trained values while the net holds averaged ones */
   cream_retrain_kind held;      /* by the net */
@@ -23,6 +21,21 @@ struct cream_retrain {
   cream_external *teacher; /* NULL: none */
   uint64_t taught_by;      /* its fingerprint, in the state */
 };
+
+/* The largest batch of forward passes. */
+static int largest_batch(const cream_retrain_inputs *inputs, bool detector) {
+  int batch = inputs->config->retrain.batch,
+      evaluated = detector ? retrain_boxes_evaluated(inputs) : retrain_images_evaluated(inputs);
+  return evaluated > batch ? evaluated : batch;
+}
+
+static cream_status alloc_average(cream_retrain *run, cream_error *err) {
+  cream_backend *backend = run->backend;
+  size_t statistics = cream_net_statistic_count(run->train.net);
+  cream_status status = backend->alloc(backend, statistics, &run->ema_statistics, err);
+  if (!status) status = backend->alloc(backend, statistics, &run->spare_stats, err);
+  return status ? status : backend->alloc(backend, cream_net_weight_count(run->train.net), &run->spare, err);
+}
 
 cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_inputs *inputs,
                                   cream_retrain **out, cream_error *err) {
@@ -33,15 +46,12 @@ cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_in
   run->config = *inputs->config;
   run->skeleton = *inputs->skeleton;
   run->path = cream_skeleton_first_path(&run->skeleton);
-  run->train_source = inputs->train;
-  run->heldout = inputs->heldout;
   const cream_retrain_config *config = &run->config.retrain;
-  bool ema = config->ema > 0;
-  int batch = config->batch, frozen = 0;
-  if (run->heldout && run->heldout->batch > batch) batch = run->heldout->batch;
+  const bool ema = config->ema > 0, detector = run->skeleton.detect.kind != CREAM_DETECT_NONE;
+  int frozen = 0;
   cream_status status = cream_freeze_parse(&run->skeleton, config->freeze, &frozen, err);
   cream_train_options options = {.skeleton = &run->skeleton,
-                                 .net = {.batch = batch,
+                                 .net = {.batch = largest_batch(inputs, detector),
                                          .train = true,
                                          .seed = run->config.seed,
                                          .drop_path = config->drop_path,
@@ -57,20 +67,13 @@ cream_status cream_retrain_create(cream_backend *backend, const cream_retrain_in
                                  .listener = inputs->listener,
                                  .checkpointer = inputs->checkpointer,
                                  .on_nan = run->config.on_nan};
-  const cream_train_settings settings = {"retrain", config->epochs, config->batch, config->accumulate,
-                                         inputs->cluster};
-  if (!status) status = cream_train_check(&run->skeleton, run->train_source, &settings, err);
+  const retrain_scope scope = {&run->config, &run->path, &run->train, &run->teacher};
+  if (!status) status = detector ? retrain_boxes_check(inputs, err) : retrain_images_check(inputs, err);
   if (!status) status = cream_train_init(&run->train, backend, &options, err);
-  if (!status && config->mixup > 0)
-    status =
-        cream_mixup_init(&run->mixup, run->train.net, config->batch, config->mixup, run->config.seed, err);
-  if (!status && ema) {
-    cream_net *net = run->train.net;
-    size_t statistics = cream_net_statistic_count(net);
-    status = backend->alloc(backend, statistics, &run->ema_statistics, err);
-    if (!status) status = backend->alloc(backend, statistics, &run->spare_stats, err);
-    if (!status) status = backend->alloc(backend, cream_net_weight_count(net), &run->spare, err);
-  }
+  if (!status)
+    status = detector ? retrain_boxes_create(inputs, &scope, &run->task, err)
+                      : retrain_images_create(inputs, &scope, &run->task, err);
+  if (!status && ema) status = alloc_average(run, err);
   if (status)
     cream_retrain_destroy(run);
   else
@@ -83,7 +86,7 @@ void cream_retrain_destroy(cream_retrain *run) {
   cream_buf *buffers[] = {&run->ema_statistics, &run->spare, &run->spare_stats};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) run->backend->release(run->backend, *buffers[i]);
-  cream_mixup_destroy(&run->mixup);
+  if (run->task.destroy) run->task.destroy(run->task.self);
   cream_train_destroy(&run->train);
   free(run);
 }
@@ -123,8 +126,7 @@ static cream_status evaluate_both(cream_retrain *run, const cream_event *event, 
   for (int kind = 0; kind < (has_average(run) ? CREAM_RETRAIN_KINDS : 1) && !status; kind++) {
     cream_score *score = &run->choice.heldout[kind];
     cream_retrain_use(run, (cream_retrain_kind)kind);
-    status = cream_evaluate_shared(run->train.cluster, run->train.net, &run->path, run->heldout,
-                                   CREAM_BN_RUNNING, score, NULL, err);
+    status = run->task.evaluate(run->task.self, score, err);
     if (status || !event) continue;
     cream_event scored = *event;
     scored.kind = CREAM_EVENT_EVAL;
@@ -173,7 +175,7 @@ static cream_retrain_kind choose(const cream_retrain *run) {
  * nothing, and logs nothing again. `ended`: it was not interrupted. */
 static cream_status finish(cream_retrain *run, bool ended, cream_error *err) {
   cream_status status = CREAM_OK;
-  if (ended && run->heldout && !(run->choice.evaluated && run->scored == run->step))
+  if (ended && run->task.heldout && !(run->choice.evaluated && run->scored == run->step))
     status = evaluate_both(run, NULL, err);
   run->choice.kind = choose(run);
   cream_retrain_use(run, run->choice.kind);
@@ -200,31 +202,6 @@ static void average_statistics(cream_retrain *run, double decay) {
   run->backend->axpy(run->backend, average, part, cream_buf_at(cream_net_statistics(net), first), count);
 }
 
-/* Gradients of the present part of this step. */
-static cream_status run_part(cream_retrain *run, uint64_t per_epoch, int epoch, cream_error *err) {
-  const cream_retrain_config *config = &run->config.retrain;
-  cream_train *train = &run->train;
-  uint64_t draw = cream_train_batch_number(train, run->step);
-  uint64_t at = cream_train_batch_number(train, run->step % per_epoch);
-  cream_batch batch;
-  cream_status status = run->train_source->read(run->train_source, (uint64_t)epoch, at, &batch, err);
-  if (status) return status;
-  double share = config->mixup > 0 ? cream_mixup_share(config->mixup, run->config.seed, draw) : 1;
-  if (run->teacher) status = cream_external_run(run->teacher, &batch, draw, share, err);
-  if (status) return status;
-  cream_tensor x = cream_train_upload(train, run->train_source, &batch);
-  cream_loss loss = {.hard = 1, .smoothing = (float)config->smoothing, .labels = train->labels};
-  if (config->mixup > 0) cream_mixup_apply(&run->mixup, draw, &x, batch.labels, &loss);
-  cream_buf logits =
-      cream_train_forward(train, &run->path, &x, (float)config->dropout, run->config.seed, draw);
-  if (run->teacher)
-    cream_external_loss(run->teacher, &loss, logits, x.n, cream_net_dlogits(train->net), train->result);
-  else
-    cream_train_loss(train, &loss, logits, x.n);
-  cream_train_backward(train);
-  return CREAM_OK;
-}
-
 static cream_optim optimiser(const cream_retrain_config *config, double lr, uint64_t step) {
   bool adam = config->optim == CREAM_OPTIM_ADAM || config->optim == CREAM_OPTIM_ADAMW;
   double alpha = config->alpha > 0 ? config->alpha : adam ? 0.999 : 0.9;
@@ -241,11 +218,15 @@ static cream_optim optimiser(const cream_retrain_config *config, double lr, uint
 }
 
 static uint64_t steps_of_epoch(const cream_retrain *run) {
-  return cream_source_steps(run->train_source, true) / (uint64_t)run->config.retrain.accumulate;
+  return run->task.batches / (uint64_t)run->config.retrain.accumulate;
 }
 
-static double waited(const cream_retrain *run) {
-  return run->train_source->waited + (run->heldout ? run->heldout->waited : 0);
+/* Gradients of the present part of this step. */
+static cream_status run_part(cream_retrain *run, uint64_t per_epoch, int epoch, cream_error *err) {
+  const cream_train *train = &run->train;
+  return run->task.part(run->task.self, (uint64_t)epoch,
+                        cream_train_batch_number(train, run->step % per_epoch),
+                        cream_train_batch_number(train, run->step), err);
 }
 
 static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event *event, cream_error *err) {
@@ -269,7 +250,7 @@ static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event
   if ((status = cream_train_result(train, event, "retrain.lr.lr", err))) return status;
   event->kind = CREAM_EVENT_STEP;
   event->step = ++run->step;
-  event->waited = waited(run);
+  event->waited = run->task.waited(run->task.self);
   return cream_train_emit(train, event, err);
 }
 
@@ -317,8 +298,8 @@ static bool evaluation_due(const cream_retrain *run, int epoch) {
 static cream_status end_epoch(cream_retrain *run, cream_event *event, cream_error *err) {
   cream_status status = CREAM_OK;
   event->epoch++;
-  if (run->heldout && evaluation_due(run, event->epoch)) status = evaluate_both(run, event, err);
-  event->waited = waited(run);
+  if (run->task.heldout && evaluation_due(run, event->epoch)) status = evaluate_both(run, event, err);
+  event->waited = run->task.waited(run->task.self);
   event->kind = CREAM_EVENT_EPOCH;
   if (!status) status = cream_train_emit(&run->train, event, err);
   cream_train_begin_epoch(&run->train, run->step);
@@ -331,7 +312,7 @@ static cream_status evaluate_early_end(cream_retrain *run, cream_event event, ui
   event.step = run->step;
   event.epoch = (int)((run->step + per_epoch - 1) / per_epoch);
   bool whole = run->step > 0 && run->step % per_epoch == 0;
-  if (!run->heldout || (whole && evaluation_due(run, event.epoch))) return CREAM_OK;
+  if (!run->task.heldout || (whole && evaluation_due(run, event.epoch))) return CREAM_OK;
   return evaluate_both(run, &event, err);
 }
 
@@ -346,6 +327,7 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
                        .step = run->step,
                        .steps = per_epoch * (uint64_t)config->epochs,
                        .epochs = config->epochs,
+                       .detector = run->task.detector,
                        .rho = -1};
   if (run->step == 0 && config->ema > 0) /* the weights may be loaded ones */
     copy_values(run, train->blocks.ema, run->ema_statistics, train->blocks.w,
@@ -353,7 +335,7 @@ cream_status cream_retrain_run(cream_retrain *run, cream_error *err) {
   cream_status status = cream_train_compare(train, run->step, err);
   if (!status) status = cream_train_emit(train, &event, err);
   cream_train_begin_epoch(train, run->step);
-  cream_train_announce(train, run->train_source);
+  run->task.announce(run->task.self);
   while (!status && run->step < event.steps) {
     cream_train_ending ending;
     bool due = false;

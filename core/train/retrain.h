@@ -2,10 +2,12 @@
 #ifndef CREAM_CORE_RETRAIN_H
 #define CREAM_CORE_RETRAIN_H
 
+#include "core/base/boxes.h"
 #include "core/base/config.h"
 #include "core/base/data.h"
 #include "core/base/event.h"
 #include "core/cluster/cluster.h"
+#include "core/detect/coco_eval.h"
 #include "core/net/net.h"
 #include "core/net/state.h"
 #include "evaluate.h"
@@ -16,8 +18,13 @@ typedef struct cream_retrain cream_retrain;
 typedef struct cream_retrain_inputs {
   const cream_config *config;     /* copied */
   const cream_skeleton *skeleton; /* fixed; copied */
-  cream_source *train;            /* not owned */
+  cream_source *train;            /* not owned; of a classifier */
   cream_source *heldout;          /* may be NULL */
+  /* Of a detector (skeleton->detect), instead. Not owned. */
+  struct {
+    cream_box_source *train, *heldout; /* heldout may be NULL */
+    const cream_coco_input *truth;     /* the boxes of the held-out images, which are in its order */
+  } boxes;
   cream_listener listener;
   cream_checkpointer checkpointer; /* may be zeroed */
   cream_cluster *cluster;          /* ranks that train the network together, not owned; NULL: alone */
@@ -46,7 +53,8 @@ typedef struct cream_retrain_choice {
 void cream_retrain_teach(cream_retrain *, cream_external *teacher);
 
 /* Trains until the last epoch, the time budget or the listener's stop (CREAM_INTERRUPTED). On return the net holds the
- * weights of config->retrain.weights. The better ones have the higher top-1 on all held-out images, then the lower loss;
+ * weights of config->retrain.weights. The better ones have the higher top-1 on all held-out images, then the lower loss; of
+ * a detector, the higher AP;
  * equal ones are averaged. Not evaluated (there are no held-out images, or the training was stopped before an
  * evaluation), they are the averaged ones, unless these still hold too much of the initial weights
  * (cream_retrain_average_is_young). */

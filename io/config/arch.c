@@ -46,6 +46,10 @@ typedef struct arch_space {
 
 static const double max_cost = 1e15;
 
+#define DETECTOR_WORD(name, word) [CREAM_DETECT_##name] = word,
+static const char *const detectors[] = {[CREAM_DETECT_NONE] = "none",
+                                        CREAM_DETECT_KINDS(DETECTOR_WORD)[CREAM_DETECT_KIND_COUNT] = NULL};
+
 #define NEEDED(owner, name, member, low, high)                                                               \
   { .key = name, CREAM_FIELD(owner, member), .min = low, .max = high, .required = true }
 #define GIVEN(owner, name, member, low, high)                                                                \
@@ -63,6 +67,7 @@ static const cream_field top_fields[] = {
     {.key = "stages", .type = CREAM_FIELD_LIST, .required = true},
     {.key = "head", .type = CREAM_FIELD_MAP, .required = true},
     {.key = "ops", .type = CREAM_FIELD_MAP, .required = true},
+    {.key = "detect", .type = CREAM_FIELD_MAP},
     GIVEN(arch_top, "flops", flops, 0, max_cost),
     GIVEN(arch_top, "macs", macs, 0, max_cost),
     GIVEN(arch_top, "params", params, 0, max_cost),
@@ -77,6 +82,19 @@ static const cream_field stage_fields[] = {
     NEEDED(cream_stage, "channels", channels, 1, CREAM_MAX_CHANNELS),
     NEEDED(cream_stage, "stride", stride, 1, CREAM_MAX_STRIDE),
     {.key = "layers", .type = CREAM_FIELD_LIST, .required = true},
+};
+
+/* Of a detector; cream_detect_check checks the numbers. */
+static const cream_field detect_fields[] = {
+    {.key = "head", CREAM_FIELD(cream_detect_spec, kind), .words = detectors, .required = true},
+    NEEDED(cream_detect_spec, "channels", channels, 0, CREAM_MAX_SIDE),
+    NEEDED(cream_detect_spec, "levels", levels, 0, 100),
+    NEEDED(cream_detect_spec, "cells", cells, 0, 100),
+    NEEDED(cream_detect_spec, "convs", convs, 0, 100),
+    {.key = "act", CREAM_FIELD(cream_detect_spec, act), .words = cream_act_words, .required = true},
+    NEEDED(cream_detect_spec, "anchor_scale", scale, 0, 1000),
+    NEEDED(cream_detect_spec, "octaves", octaves, 0, 100),
+    NEEDED(cream_detect_spec, "ratios", ratios, 0, 1000),
 };
 
 /* ---- writing ------------------------------------------------------------------------------------- */
@@ -149,6 +167,8 @@ static void print(FILE *stream, const cream_skeleton *fixed, const arch_space *s
   put_stages(&json, fixed);
   cream_fields_json_object(&json, "head", cream_arch_head_fields, CREAM_ARCH_HEAD_FIELDS, &fixed->space);
   put_ops(&json, fixed);
+  if (fixed->detect.kind != CREAM_DETECT_NONE)
+    cream_fields_json_object(&json, "detect", detect_fields, COUNT(detect_fields), &fixed->detect);
   cream_json_number(&json, "flops", cream_cost_flops(&cost));
   cream_json_number(&json, "macs", cost.macs);
   cream_json_number(&json, "params", cost.params);
@@ -171,7 +191,7 @@ cream_status cream_arch_text(const char *path, char **text, cream_error *err) {
   cream_arch *arch = malloc(sizeof *arch);
   if (!arch) return cream_fail_memory(err, sizeof *arch, "an architecture");
   arch_space space;
-  cream_status status = cream_arch_load(path, arch, err);
+  cream_status status = cream_arch_load_any(path, arch, err);
   if (status == CREAM_OK)
     status = name_space(&arch->net, *arch->space_hash ? arch->space_hash : NULL, &space, err);
   char *bytes = NULL;
@@ -324,7 +344,34 @@ static cream_status build(const cream_space *space, const arch_top *top, const u
   return CREAM_OK;
 }
 
+/* What makes the network a detector, if the file has it. */
+static cream_status read_detector(const cream_yaml_value *root, cream_detect_spec *spec, cream_error *err) {
+  cream_yaml_value value = cream_yaml_find(root, "detect");
+  if (!value.node) return CREAM_OK;
+  cream_error problem;
+  cream_status status = cream_fields_read_all(detect_fields, COUNT(detect_fields), &value, spec, err);
+  if (status) return status;
+  cream_yaml_value head = cream_yaml_find(&value, "head");
+  if (spec->kind == CREAM_DETECT_NONE) return cream_yaml_unexpected(&head, "a kind of detector", NULL, err);
+  while (spec->n_ratios < CREAM_DETECT_RATIOS && spec->ratios[spec->n_ratios] > 0) spec->n_ratios++;
+  status = cream_detect_check(spec, "detect", &problem);
+  return status ? cream_yaml_fail(&value, err, "%s", problem.text) : CREAM_OK;
+}
+
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *err) {
+  cream_arch *loaded = malloc(sizeof *loaded);
+  if (!loaded) return cream_fail_memory(err, sizeof *loaded, "an architecture");
+  cream_status status = cream_arch_load_any(path, loaded, err);
+  if (status == CREAM_OK && loaded->net.detect.kind != CREAM_DETECT_NONE)
+    status = cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "%s: the network is a detector, expected one that classifies images; see cream detect", path);
+  if (status == CREAM_OK) *arch = *loaded;
+  free(loaded);
+  return status;
+}
+
+cream_status cream_arch_load_any(const char *path, cream_arch *arch, cream_error *err) {
   cream_yaml *yaml;
   bool is_builtin;
   cream_status status;
@@ -348,6 +395,7 @@ cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *er
     status = build(&space, &top, ops, &net, &problem);
     if (status) cream_fail(err, status, "%s: %s", path, problem.text);
   }
+  if (!status) status = read_detector(&root, &net.detect, err);
   if (!status) {
     cream_cost cost = cream_arch_cost(&net);
     net.space.resolution.scale_flops = cream_cost_flops(&cost) / 1e6;

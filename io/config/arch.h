@@ -24,8 +24,10 @@ const char *const *cream_arch_names(void);
 
 /* Loads a network by the name of a built-in one, from a file, or from a list of choices (arch_list.h). CREAM_BAD_CONFIG,
  * with file, line and key, for anything that is missing, unknown or out of bounds; `arch` is unchanged then. The costs that
- * a file gives are not compared: they follow from the other keys. */
+ * a file gives are not compared: they follow from the other keys. Detectors are refused. */
 cream_status cream_arch_load(const char *path, cream_arch *arch, cream_error *);
+/* The same for any network, also that of a detector. */
+cream_status cream_arch_load_any(const char *path, cream_arch *arch, cream_error *);
 
 /* Loads a network as cream_arch_load does, and sets *text to the bytes of its file as cream_arch_save writes them, ended by
  * 0; the caller frees it. `text` is unchanged on error. */

@@ -70,6 +70,10 @@ static const char *const exacts[] = {CREAM_EXACTS(EXACT_WORD) NULL};
 #define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
 static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
 
+#define DETECTOR_WORD(name, word) [CREAM_DETECT_##name] = word,
+static const char *const detectors[] = {[CREAM_DETECT_NONE] = "none",
+                                        CREAM_DETECT_KINDS(DETECTOR_WORD)[CREAM_DETECT_KIND_COUNT] = NULL};
+
 #define RECALIBRATIONS(X) X(CREAM_RECALIBRATION_RESET, "reset") X(CREAM_RECALIBRATION_INHERIT, "inherit")
 static CREAM_WORDS(recalibrations, CREAM_RECALIBRATION_COUNT, RECALIBRATIONS);
 
@@ -266,6 +270,28 @@ static const setting settings[] = {
     TEXT(rank.table, "file of trained paths, shared between rankings; empty: a file in the run folder"),
     TEXT(rank.truth, "file of cream table build, whose paths are ranked; empty: paths are drawn and trained"),
     NUMBER(rank.repeats, 0, CREAM_RANK_MAX_PATHS, "paths", "paths of a table that are trained twice"),
+    WORD(detect.head, detectors,
+         "neck and heads of a detector (docs/detection.md); none: the run trains no detector"),
+    NUMBER(detect.channels, 0, 1024, "", "channels of each level, a multiple of 8; 0: as usual for the head"),
+    NUMBER(detect.levels, 0, 5, "", "levels, from stride 8 on; 0: 5"),
+    NUMBER(detect.cells, 0, 8, "", "BiFPN cells (lite); 0: 3"),
+    NUMBER(detect.convs, 0, 8, "", "convolutions of a head before its last one; 0: as usual for the head"),
+    NUMBER(detect.anchor_scale, 0, 100, "",
+           "side of a cell's smallest anchors, in strides of its level; 0: 4"),
+    NUMBER(detect.score, 0, 1, "", "detections have a score above this"),
+    NUMBER(detect.candidates, 1, 1e6, "", "best detections of a level before suppression"),
+    NUMBER(detect.overlap, 0, 1, "", "largest IoU of a detection with a better one of the same class"),
+    NUMBER(detect.detections, 1, 10000, "", "most detections of an image"),
+    NUMBER(detect.augment.enabled, 0, 0, "", "change training images with boxes at random"),
+    NUMBER(detect.augment.flip, 0, 1, "", "probability of a horizontal flip"),
+    NUMBER(detect.augment.scale_min, 0.01, 10, "",
+           "smallest longer side of an image, as a multiple of the input's"),
+    NUMBER(detect.augment.scale_max, 0.01, 10, "", "largest one; above 1 a random part is cut out"),
+    NUMBER(detect.augment.colour, 0, 10, "", "jitter of brightness, contrast and saturation"),
+    NUMBER(detect.augment.least_side, 0, 4096, "pixels",
+           "boxes of which less is left in width or height are dropped"),
+    NUMBER(detect.augment.least_part, 0, 1, "",
+           "boxes of which a smaller share is left after a cut are dropped"),
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };

@@ -16,12 +16,12 @@ static cream_status check(const char *name, double value, double low, double hig
 cream_status cream_box_transform_init(cream_box_transform *self, const cream_box_augment *augment, int side,
                                       const float mean[3], cream_error *err) {
   const cream_box_augment *a = augment;
-  cream_status status = check("augment.flip", a->flip, 0, 1, err);
-  if (!status) status = check("augment.scale_min", a->scale_min, 0.01, 100, err);
-  if (!status) status = check("augment.scale_max", a->scale_max, a->scale_min, 100, err);
-  if (!status) status = check("augment.colour", a->colour, 0, 10, err);
-  if (!status) status = check("augment.least_side", a->least_side, 0, side, err);
-  if (!status) status = check("augment.least_part", a->least_part, 0, 1, err);
+  cream_status status = check("detect.augment.flip", a->flip, 0, 1, err);
+  if (!status) status = check("detect.augment.scale_min", a->scale_min, 0.01, 100, err);
+  if (!status) status = check("detect.augment.scale_max", a->scale_max, a->scale_min, 100, err);
+  if (!status) status = check("detect.augment.colour", a->colour, 0, 10, err);
+  if (!status) status = check("detect.augment.least_side", a->least_side, 0, side, err);
+  if (!status) status = check("detect.augment.least_part", a->least_part, 0, 1, err);
   if (!status) status = check("side", side, 1, 8192, err);
   if (status) return status;
   *self = (cream_box_transform){.augment = *augment, .side = side};
@@ -181,15 +181,4 @@ size_t cream_box_transform_boxes(const cream_box_work *work, const cream_box_vie
     boxes[left++] = box;
   }
   return left;
-}
-
-cream_box cream_box_original(const cream_box *box, const float scale[2], const float offset[2],
-                             const int32_t size[2]) {
-  cream_box original = *box;
-  float a = (box->x1 - offset[0]) / scale[0], b = (box->x2 - offset[0]) / scale[0];
-  original.x1 = between(a < b ? a : b, 0, (float)size[0]);
-  original.x2 = between(a < b ? b : a, 0, (float)size[0]);
-  original.y1 = between((box->y1 - offset[1]) / scale[1], 0, (float)size[1]);
-  original.y2 = between((box->y2 - offset[1]) / scale[1], 0, (float)size[1]);
-  return original;
 }

@@ -58,8 +58,4 @@ cream_status cream_box_transform_finish(cream_box_work *, const cream_image *, c
  * also those of which too little is left. Returns how many are left. */
 size_t cream_box_transform_boxes(const cream_box_work *, const cream_box_view *, cream_box *, size_t n);
 
-/* A box of the input in pixels of the original, cut to the original. */
-cream_box cream_box_original(const cream_box *, const float scale[2], const float offset[2],
-                             const int32_t size[2]);
-
 #endif

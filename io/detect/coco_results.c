@@ -137,11 +137,14 @@ cream_status cream_box_results_read(const char *path, const cream_box_set *set, 
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
-void cream_box_results_put(cream_json *json, int64_t image_id, int64_t category_id, const cream_box *box) {
+void cream_box_results_put(cream_json *json, int64_t image_id, int64_t category_id, const cream_box *box,
+                           const char *file, const char *category) {
   double x = cream_shortest(box->x1, 0), y = cream_shortest(box->y1, 0);
   cream_json_object(json, NULL, false);
   cream_json_number(json, "image_id", (double)image_id);
+  if (file) cream_json_string(json, "file_name", file);
   cream_json_number(json, "category_id", (double)category_id);
+  if (category) cream_json_string(json, "category", category);
   cream_json_array(json, "bbox", false);
   cream_json_number(json, NULL, x);
   cream_json_number(json, NULL, y);
@@ -161,7 +164,8 @@ cream_status cream_box_results_write(const char *path, const cream_box_set *set,
   cream_json_array(&json, NULL, true);
   for (size_t i = 0; i < set->parts[part].count; i++)
     for (size_t b = first[i]; b < first[i + 1]; b++)
-      cream_box_results_put(&json, set->parts[part].images[i].id, set->categories[boxes[b].label], &boxes[b]);
+      cream_box_results_put(&json, set->parts[part].images[i].id, set->categories[boxes[b].label], &boxes[b],
+                            NULL, NULL);
   cream_json_end(&json);
   fputc('\n', file.stream);
   return cream_file_commit(&file, err);

@@ -23,8 +23,10 @@ cream_status cream_box_results_read(const char *path, const cream_box_set *, cre
 cream_status cream_box_results_parse(const char *name, char *text, size_t size, const cream_box_set *,
                                      cream_part, cream_box_results *results, cream_error *);
 
-/* Writes detections into a list that is open in `json`, as one object. */
-void cream_box_results_put(cream_json *json, int64_t image_id, int64_t category_id, const cream_box *);
+/* Writes a detection into a list that is open in `json`. file, category: names of its image and class, which are keys of
+ * their own; NULL: left out. */
+void cream_box_results_put(cream_json *json, int64_t image_id, int64_t category_id, const cream_box *,
+                           const char *file, const char *category);
 /* Writes a file with the detections of the images of a part. */
 cream_status cream_box_results_write(const char *path, const cream_box_set *, cream_part,
                                      const cream_box *boxes, const size_t *first, cream_error *);

@@ -64,14 +64,16 @@ void report_put_path(FILE *out, const report_run *run) {
 
 static void put_score(FILE *out, const report_run *run, const char *set) {
   char key[64];
-  snprintf(key, sizeof key, "%s.top1", set);
+  const bool detector = report_member(report_member(run->result, set), "ap") != NULL;
+  snprintf(key, sizeof key, detector ? "%s.ap" : "%s.top1", set);
   double top1 = report_number(run->result, key);
   if (!isfinite(top1)) {
     fputs("-", out);
     return;
   }
-  snprintf(key, sizeof key, "%s.top5", set);
-  cream_html(out, "%.2f %% (top-5 %.2f %%", 100 * top1, 100 * report_number(run->result, key));
+  snprintf(key, sizeof key, detector ? "%s.ap50" : "%s.top5", set);
+  cream_html(out, detector ? "AP %.2f %% (AP50 %.2f %%" : "%.2f %% (top-5 %.2f %%", 100 * top1,
+             100 * report_number(run->result, key));
   snprintf(key, sizeof key, "%s.count", set);
   cream_html(out, ", %g images)", report_number(run->result, key));
 }

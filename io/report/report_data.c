@@ -72,7 +72,7 @@ static void read_found(report_run *run, const char *budget) {
   report_net *net = &run->nets[run->n_nets];
   net->budget = budget;
   snprintf(path, sizeof path, "%s/%s", run->dir, cream_run_budget_name(CREAM_RUN_ARCH, of, name));
-  if (!access(path, R_OK) && !cream_arch_load(path, &net->arch, &ignored)) run->n_nets++;
+  if (!access(path, R_OK) && !cream_arch_load_any(path, &net->arch, &ignored)) run->n_nets++;
 }
 
 static cream_status read_run(report_run *run, cream_error *err) {
@@ -84,6 +84,7 @@ static cream_status read_run(report_run *run, cream_error *err) {
   if (status) return status;
   run->result = read_json(run->dir, CREAM_RUN_RESULT);
   run->test = read_json(run->dir, CREAM_RUN_TEST);
+  run->coco = read_json(run->dir, CREAM_RUN_COCO);
   run->origin = read_json(run->dir, CREAM_RUN_ORIGIN);
   run->rank = read_json(run->dir, CREAM_RANK_FILE);
   run->running = cream_run_locked(run->dir);
@@ -193,6 +194,7 @@ void report_close(report *r) {
     report_run *run = r->runs[i];
     json_decref(run->result);
     json_decref(run->test);
+    json_decref(run->coco);
     for (int b = 0; b < run->n_boards; b++) json_decref(run->boards[b]);
     json_decref(run->rank);
     json_decref(run->origin);
@@ -214,7 +216,8 @@ const char *report_command(const report_run *run) {
 }
 
 bool report_is_search(const report_run *run) {
-  return strcmp(report_command(run), "retrain") != 0;
+  const char *command = report_command(run);
+  return strcmp(command, "retrain") != 0 && strcmp(command, "detect train") != 0;
 }
 
 int report_start_epoch(const report_run *run) {

@@ -19,7 +19,7 @@ static bool write_retrainings(FILE *out, const report *r) {
   for (int i = 0; i < r->n_runs; i++) {
     const report_run *run = r->runs[i];
     const cream_metrics *m = &run->metrics;
-    if (report_is_search(run)) continue;
+    if (report_is_search(run) || m->detector) continue;
     snprintf(names[i][0], sizeof names[i][0], "%s", run->name);
     snprintf(names[i][1], sizeof names[i][1], "%s, EMA", run->name);
     snprintf(names[i][2], sizeof names[i][2], "%s, test", run->name);

@@ -16,6 +16,7 @@
   X(rank, "rank", "How well the supernet ranks its paths")                                                   \
   X(arms, "arms", "Arms of studies")                                                                         \
   X(retraining, "retraining", "Training from scratch")                                                       \
+  X(detection, "detection", "Detection")                                                                     \
   X(classes, "classes", "Accuracy by class")                                                                 \
   X(resources, "resources", "Throughput, waiting, memory")                                                   \
   X(repeat, "repeat", "Repeating the runs")

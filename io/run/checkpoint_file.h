@@ -18,7 +18,7 @@ typedef struct cream_checkpoint_log {
 
 /* What a checkpoint says besides the state. */
 typedef struct cream_checkpoint_info {
-  char command[16];    /* "search", "retrain" */
+  char command[16];    /* "search", "retrain", "detect train" */
   cream_config config; /* as resolved */
   uint64_t step;
   double seconds;         /* that the run had taken; 0: not known */

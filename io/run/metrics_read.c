@@ -68,11 +68,13 @@ static void take_clock(cream_metrics *m, const json_t *line) {
 static void take_step(cream_metrics *m, const json_t *line) {
   double step = number(line, "step"), rho = number(line, "rho");
   cream_curve_add(&m->loss, step, number(line, "loss"));
-  cream_curve_add(&m->hard, step, number(line, "hard"));
+  if (json_object_get(line, "class_loss")) m->detector = true;
+  cream_curve_add(&m->hard, step, number(line, m->detector ? "class_loss" : "hard"));
   cream_curve_add(&m->lr, step, number(line, "lr"));
   cream_curve_add(&m->accuracy, step, 100 * number(line, "accuracy"));
   cream_curve_add(&m->speed, m->seconds / 60, number(line, "images_per_second"));
   take_path(m, json_object_get(line, "path"));
+  if (m->detector) cream_curve_add(&m->soft, step, number(line, "box_loss"));
   if (!(rho >= 0 && rho <= 1)) return;
   cream_curve_add(&m->soft, step, number(line, "soft"));
   cream_curve_add(&m->rho, step, rho);
@@ -151,9 +153,13 @@ static void take_epoch(cream_metrics *m, const json_t *line) {
 }
 
 static void take_eval(cream_metrics *m, const json_t *line) {
-  double accuracy = 100 * number(line, "accuracy"), epoch = number(line, "epoch");
+  const bool detector = json_object_get(line, "ap") != NULL;
+  double accuracy = 100 * number(line, detector ? "ap" : "accuracy"), epoch = number(line, "epoch");
   cream_eval eval;
   if (!cream_eval_parse(text(line, "split"), &eval)) return;
+  m->detector |= detector;
+  if (detector && eval == CREAM_EVAL_HELDOUT)
+    cream_curve_add(&m->heldout_ap50, epoch, 100 * number(line, "ap50"));
   switch (eval) {
   case CREAM_EVAL_HELDOUT:
     cream_curve_add(&m->heldout, epoch, accuracy);

@@ -29,9 +29,10 @@ typedef struct cream_selected {
   uint64_t entered;                 /* step at which it entered the board */
 } cream_selected;
 
-/* The x axis of a curve is the step, except where noted. Accuracies are in %, FLOPs and parameters in M. */
+/* The x axis of a curve is the step, except where noted. Accuracies, of detectors COCO's AP, are in %, FLOPs and parameters in M. */
 typedef struct cream_metrics {
-  uint64_t lines, broken;                        /* broken: lines that are not JSON objects, or too long */
+  uint64_t lines, broken; /* broken: lines that are not JSON objects, or too long */
+  bool detector;
   char phase[16];                                /* "search", "retrain"; "": not known yet */
   uint64_t step, steps;                          /* done, and in total; 0: not known */
   int epoch, epochs;                             /* the one in training, from 1; and in total */
@@ -40,9 +41,10 @@ typedef struct cream_metrics {
   double before;                                 /* seconds before the last start */
   uint64_t first_step;                           /* steps done before the last start */
   cream_curve loss, hard, soft, lr, accuracy, rho, meta_gradient;
-  cream_curve speed, memory;                /* images/s, MB; x: minutes */
-  cream_curve waiting, waiting_network;     /* for images, for ranks: % of the time; x: minutes */
-  cream_curve heldout, heldout_ema;         /* of a retraining; x: epoch */
+  cream_curve speed, memory;            /* images/s, MB; x: minutes */
+  cream_curve waiting, waiting_network; /* for images, for ranks: % of the time; x: minutes */
+  cream_curve heldout, heldout_ema;     /* of a retraining; x: epoch */
+  cream_curve heldout_ap50; /* of a detector, whose hard and soft are the losses of classes and boxes */
   double test, test_trained, test_averaged; /* NaN: not tested */
   uint64_t rho_bins[CREAM_METRICS_BINS];    /* matching degrees from 0 to 1 */
   uint64_t meta_updates;

@@ -30,9 +30,11 @@ static bool read_score(const json_t *json, cream_score *score) {
   const json_t *top1 = json_object_get(json, "top1"), *top5 = json_object_get(json, "top5");
   const json_t *loss = json_object_get(json, "loss"), *count = json_object_get(json, "count");
   if (!json_is_number(top1) || !json_is_number(top5) || !json_is_integer(count)) return false;
-  *score = (cream_score){json_number_value(top1), json_number_value(top5),
-                         json_is_null(loss) ? (double)NAN : json_number_value(loss), /* not finite: null */
-                         (size_t)json_integer_value(count)};
+  *score =
+      (cream_score){.top1 = json_number_value(top1),
+                    .top5 = json_number_value(top5),
+                    .loss = json_is_null(loss) ? (double)NAN : json_number_value(loss), /* not finite: null */
+                    .count = (size_t)json_integer_value(count)};
   return (json_is_number(loss) || json_is_null(loss)) && json_integer_value(count) > 0 && score->top1 >= 0 &&
          score->top1 <= 1;
 }

@@ -17,7 +17,7 @@ static double best_score(const cream_event *event) {
 #define SUMMARY_COLUMNS(X)                                                                                   \
   X(lr, event->lr)                                                                                           \
   X(loss, event->loss)                                                                                       \
-  X(accuracy, event->accuracy)                                                                               \
+  X(accuracy, event->detector ? (double)NAN : event->accuracy)                                               \
   X(heldout, run->heldout)                                                                                   \
   X(heldout_ema, run->heldout_ema)                                                                           \
   X(board_best, best_score(event))                                                                           \
@@ -50,9 +50,9 @@ static cream_status append_summary(cream_run *run, const cream_event *event, cre
 enum { MOST_SCALARS = 8, STEPS_BETWEEN = 10 /* of the many steps every tenth is written */ };
 
 static const struct {
-  const char *top1, *loss;
+  const char *top1, *loss, *ap, *ap50;
 } eval_tags[] = {
-#define TAGS(name, word, tag) [CREAM_EVAL_##name] = {tag "/top1", tag "/loss"},
+#define TAGS(name, word, tag) [CREAM_EVAL_##name] = {tag "/top1", tag "/loss", tag "/ap", tag "/ap50"},
     CREAM_EVAL_LIST(TAGS)
 #undef TAGS
 };
@@ -65,12 +65,22 @@ static int list_scalars(const cream_event *event, cream_scalar scalars[MOST_SCAL
   case CREAM_EVENT_STEP:
     if (event->step % STEPS_BETWEEN) break;
     scalars[n++] = (cream_scalar){"train/loss", event->loss};
-    scalars[n++] = (cream_scalar){"train/accuracy", event->accuracy};
+    if (event->detector) {
+      scalars[n++] = (cream_scalar){"train/class_loss", event->hard};
+      scalars[n++] = (cream_scalar){"train/box_loss", event->soft};
+    } else {
+      scalars[n++] = (cream_scalar){"train/accuracy", event->accuracy};
+    }
     scalars[n++] = (cream_scalar){"train/learning_rate", event->lr};
     if (event->rho >= 0) scalars[n++] = (cream_scalar){"train/rho", event->rho};
     break;
   case CREAM_EVENT_EVAL:
     if (!cream_eval_parse(event->split, &eval)) break;
+    if (event->detector) {
+      scalars[n++] = (cream_scalar){eval_tags[eval].ap, event->accuracy};
+      scalars[n++] = (cream_scalar){eval_tags[eval].ap50, event->top5};
+      break;
+    }
     scalars[n++] = (cream_scalar){eval_tags[eval].top1, event->accuracy};
     scalars[n++] = (cream_scalar){eval_tags[eval].loss, event->eval_loss};
     break;

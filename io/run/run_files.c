@@ -90,9 +90,14 @@ cream_status cream_run_write_board(const cream_run *run, const cream_skeleton *s
 void cream_json_score(cream_json *json, const char *key, const cream_score *score) {
   if (!score) return;
   cream_json_object(json, key, false);
-  cream_json_number(json, "top1", score->top1);
-  cream_json_number(json, "top5", score->top5);
-  cream_json_number(json, "loss", score->loss);
+  if (score->detector) {
+    cream_json_number(json, "ap", score->top1);
+    cream_json_number(json, "ap50", score->top5);
+  } else {
+    cream_json_number(json, "top1", score->top1);
+    cream_json_number(json, "top5", score->top5);
+    cream_json_number(json, "loss", score->loss);
+  }
   cream_json_integer(json, "count", score->count);
   cream_json_end(json);
 }

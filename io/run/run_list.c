@@ -49,7 +49,8 @@ static void take_line(cream_run_summary *run, const json_t *line) {
   const char *word = json_string_value(json_object_get(line, "kind"));
   const char *phase = json_string_value(json_object_get(line, "phase"));
   const json_t *best = json_object_get(line, "best");
-  double accuracy = json_number_value(json_object_get(line, "accuracy"));
+  const json_t *ap = json_object_get(line, "ap");
+  double accuracy = json_number_value(ap ? ap : json_object_get(line, "accuracy"));
   cream_event_kind kind = CREAM_EVENT_NOTE; /* also for a kind that is not known */
   if (!word || !phase) return;
   cream_event_parse(word, &kind);

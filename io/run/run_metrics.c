@@ -17,6 +17,12 @@ static void put_choices(cream_json *json, const cream_path *path) {
 static void put_training(cream_json *json, const cream_event *event) {
   cream_json_number(json, "lr", event->lr);
   cream_json_number(json, "loss", event->loss);
+  if (event->detector) {
+    cream_json_number(json, "class_loss", event->hard);
+    cream_json_number(json, "box_loss", event->soft);
+    cream_json_number(json, "foreground", event->accuracy);
+    return;
+  }
   cream_json_number(json, "hard", event->hard);
   cream_json_number(json, "soft", event->soft);
   if (event->rho >= 0) cream_json_number(json, "rho", event->rho);
@@ -24,6 +30,11 @@ static void put_training(cream_json *json, const cream_event *event) {
 }
 
 static void put_evaluation(cream_json *json, const cream_event *event) {
+  if (event->detector) {
+    cream_json_number(json, "ap", event->accuracy);
+    cream_json_number(json, "ap50", event->top5);
+    return;
+  }
   cream_json_number(json, "accuracy", event->accuracy);
   cream_json_number(json, "top5", event->top5);
   cream_json_number(json, "loss", event->eval_loss);

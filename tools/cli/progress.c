@@ -63,11 +63,13 @@ static void describe_training(const progress *p, cream_term_field fields[N_SECON
   const cream_event *e = &p->last;
   for (int i = 0; i < N_SECOND; i++) fields[i] = (cream_term_field){.rank = ranks[i]};
   snprintf(fields[LOSS].text, sizeof fields->text, "loss %.3f", e->loss);
+  if (e->detector)
+    snprintf(fields[PARTS].text, sizeof fields->text, "(classes %.3f, boxes %.3f)", e->hard, e->soft);
   if (e->rho >= 0) {
     snprintf(fields[PARTS].text, sizeof fields->text, "(hard %.3f, soft %.3f)", e->hard, e->soft);
     snprintf(fields[RHO].text, sizeof fields->text, "rho %.2f", e->rho);
   }
-  snprintf(fields[TOP1].text, sizeof fields->text, "top-1 %.1f %%", 100 * e->accuracy);
+  if (!e->detector) snprintf(fields[TOP1].text, sizeof fields->text, "top-1 %.1f %%", 100 * e->accuracy);
   snprintf(fields[SPEED].text, sizeof fields->text, "%.0f images/s", e->images_per_second);
 }
 
@@ -199,6 +201,10 @@ static void show_step(progress *p) {
 static void show_evaluation(progress *p, const cream_event *e) {
   char text[TEXT] = "";
   if (e->epochs) append(text, sizeof text, "epoch %d/%d  ", e->epoch, e->epochs);
+  if (e->detector) {
+    say(p, "%s: %s%s: AP %.4f  AP50 %.4f", e->phase, text, e->split, e->accuracy, e->top5);
+    return;
+  }
   say(p, "%s: %s%s: top-1 %.2f %%  top-5 %.2f %%  loss %.4f", e->phase, text, e->split, 100 * e->accuracy,
       100 * e->top5, e->eval_loss);
 }

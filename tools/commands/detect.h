@@ -5,15 +5,19 @@
 #include <stdint.h>
 
 #include "io/detect/box_set.h"
-#include "tools/cli/command.h"
+#include "tools/run/run_options.h"
 
 typedef struct detect_options {
-  cli_line line;
-  const char *data, *out;
-  const char *results; /* of eval */
-  int to;              /* cream_box_format */
-  int part;            /* cream_part */
-  int side, count, threads, seed;
+  run_options run;
+  const char *data, *out; /* of run.config */
+  const char *results;    /* of eval */
+  const char *draw;       /* of predict: a folder; NULL: nothing is drawn */
+  char run_data[1024];    /* the data of --run; "": none */
+  int to;                 /* cream_box_format */
+  int part;               /* cream_part */
+  int side, count, threads;
+  uint64_t seed; /* of run.config */
+  double least;  /* of predict: score of a detection */
   bool copy, augment, json;
 } detect_options;
 
@@ -22,6 +26,13 @@ cream_status detect_check(const detect_options *, cream_error *);
 cream_status detect_convert(const detect_options *, cream_error *);
 cream_status detect_sheet(const detect_options *, cream_error *);
 cream_status detect_eval(const detect_options *, cream_error *);
+cream_status detect_train(const detect_options *, cream_error *);
+cream_status detect_test(const detect_options *, cream_error *);
+cream_status detect_predict(const detect_options *, cream_error *);
+cream_status detect_export(const detect_options *, cream_error *);
+
+/* --backbone: the architecture, and of a run's folder the weights too. */
+cream_status detect_backbone(void *values, const cli_given *, const char *argument, cream_error *);
 
 /* Boxes of a part by class, [classes], and in all; crowds are counted apart. */
 typedef struct detect_counts {

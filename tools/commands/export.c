@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "core/cream.h"
+#include "export.h"
 #include "io/weights/onnx.h"
 #include "io/weights/onnx_int8.h"
 #include "tools/run/class_match.h"
@@ -18,8 +19,7 @@ typedef struct export_options {
   int8_options int8;
 } export_options;
 
-/* Writes the model with the metadata that a program needs to run it. int8 NULL: in float. */
-static cream_status save(const cream_model *m, const cream_int8 *int8, const char *out, cream_error *err) {
+cream_status export_save(const cream_model *m, const cream_int8 *int8, const char *out, cream_error *err) {
   cream_weights_metadata metadata;
   cream_status status = cream_weights_metadata_init(&metadata, &m->info, err);
   if (status != CREAM_OK) return status;
@@ -69,7 +69,7 @@ static cream_status run(const void *values, cream_error *err) {
   cream_int8 *int8 = NULL;
   cream_status status = model_open(&m, &common->config, options->int8.on ? CALIBRATION_BATCH : 1, err);
   if (status == CREAM_OK && options->int8.on) status = quantise(&m, options, &int8, err);
-  if (status == CREAM_OK) status = save(&m, int8, out, err);
+  if (status == CREAM_OK) status = export_save(&m, int8, out, err);
   if (status == CREAM_OK) {
     const cream_skeleton *net = &m.arch.net;
     printf("%s: ONNX opset %d, input [batch,3,%d,%d], logits [batch,%d]", out, CREAM_ONNX_OPSET,

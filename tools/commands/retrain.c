@@ -1,6 +1,5 @@
 #include "core/train/retrain.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,43 +121,10 @@ static cream_status check_freeze(const cream_config *config, cream_error *err) {
                     freeze);
 }
 
-/* The share of the initial weights in the averaged ones falls by a factor of retrain.ema a step. */
-static void warn_of_average(const retrain_run *r, const cream_config *config) {
-  size_t per_epoch = cream_source_steps(r->train, true) / (size_t)config->retrain.accumulate;
-  double steps = (double)per_epoch * config->retrain.epochs, kept;
-  if (config->retrain.ema > 0 && cream_retrain_average_is_young(&config->retrain, steps, &kept))
-    fprintf(stderr,
-            "retrain.ema: after %.0f steps, %.0f %% of the averaged weights will still be the initial ones; "
-            "for so short a training, set it to %.3g\n",
-            steps, 100 * kept, fmax(1 - 10 / steps, 0));
-}
-
 /* That of a resumed run may lie on rank 0's host alone. */
 static cream_status read_arch(retrain_run *r, const cream_config *config, cream_error *err) {
   cream_status status = cluster_leads() ? run_arch(config, &r->arch, err) : CREAM_OK;
   return status == CREAM_OK ? cluster_share(&r->arch, sizeof r->arch, err) : status;
-}
-
-/* Images are normalised for the weights that the training starts from. A checkpoint knows how: the file may be gone. */
-static cream_status normalise(retrain_run *r, const run_options *options, cream_error *err) {
-  const cream_config *config = &options->config;
-  cream_checkpoint_info info;
-  cream_error ignored;
-  bool found = false;
-  if (!cluster_leads()) return CREAM_OK;
-  if (!*config->weights || !options->resume ||
-      cream_checkpoints_peek(config->out, &info, &found, &ignored) != CREAM_OK || !found ||
-      !info.has_normalisation)
-    return run_data_normalise_for(config, &r->data, err);
-  run_data_normalise(&r->data, info.mean, info.std);
-  return CREAM_OK;
-}
-
-/* The file of weights, and the checkpoint, may lie on rank 0's host alone. */
-static cream_status share_normalisation(retrain_run *r, cream_error *err) {
-  cream_dataset *dataset = r->data.dataset;
-  cream_status status = cluster_share(dataset->mean, sizeof dataset->mean, err);
-  return status == CREAM_OK ? cluster_share(dataset->std, sizeof dataset->std, err) : status;
 }
 
 static cream_status open_parts(retrain_run *r, run_options *options, cream_error *err) {
@@ -171,8 +137,7 @@ static cream_status open_parts(retrain_run *r, run_options *options, cream_error
   if (status == CREAM_OK) status = read_arch(r, config, err);
   if (status == CREAM_OK) status = run_data_open(config, &r->data, err);
   if (status == CREAM_OK) status = cluster_agree_on_data(config, r->data.dataset, err);
-  if (status == CREAM_OK) status = normalise(r, options, err);
-  if (status == CREAM_OK) status = share_normalisation(r, err);
+  if (status == CREAM_OK) status = session_normalise(options, &r->data, err);
   if (status == CREAM_OK) run_take_classes(&r->arch, &r->data);
   if (status == CREAM_OK)
     status = teacher_read(&r->teacher, "retrain.teacher", &config->retrain.teacher, config, &r->data,
@@ -222,7 +187,7 @@ static cream_status create(retrain_run *r, cream_config *config, cream_error *er
 /* Trains for some steps, and prints what the training would take. */
 static cream_status try(retrain_run *r, const cream_config *config, bool json, cream_error *err) {
   const memory_check size = size_of(r, config);
-  warn_of_average(r, config);
+  session_warn_of_average(&config->retrain, cream_retrain_steps(r->retrain));
   device_begin(r->backend, r->train);
   cream_status status = dry_run_end(&r->clock, cream_retrain_run(r->retrain, err), err);
   if (!r->clock.done || !cluster_leads()) return status;
@@ -246,7 +211,7 @@ static cream_status open_session(retrain_run *r, const run_options *options, cre
   if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
   if (status == CREAM_OK) status = checkpoint_share(&target, r->run.folder.resumed, err);
   if (status != CREAM_OK || !cluster_leads()) return status;
-  warn_of_average(r, config);
+  session_warn_of_average(&config->retrain, cream_retrain_steps(r->retrain));
   char file[CREAM_MAX_FILE_NAME];
   return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
                          r->arch.space_hash, err);

@@ -41,7 +41,9 @@ static void put_numbers(FILE *out, const cream_metrics *m, const watch_view *vie
   write_duration(fields[TIME].text, sizeof fields->text, "time", m->seconds);
   if (isfinite(m->images_per_second))
     snprintf(fields[SPEED].text, sizeof fields->text, "%.0f images/s", m->images_per_second);
-  if (isfinite(m->test)) snprintf(fields[TEST].text, sizeof fields->text, "test top-1 %.2f %%", m->test);
+  if (isfinite(m->test))
+    snprintf(fields[TEST].text, sizeof fields->text, m->detector ? "test AP %.2f %%" : "test top-1 %.2f %%",
+             m->test);
   cream_term_join(fields, FIELDS, view->screen.columns, view->term.unicode, line, sizeof line);
   fprintf(out, "%s\n", line);
 }
@@ -51,13 +53,15 @@ static void choose_plots(watch_plots *all, const cream_metrics *m, double smooth
   watch_plot(all, "loss", true);
   watch_curve(all, "all", &m->loss, smooth, true);
   if (m->soft.count) {
-    watch_curve(all, "hard", &m->hard, smooth, true);
-    watch_curve(all, "soft", &m->soft, smooth, true);
+    watch_curve(all, m->detector ? "classes" : "hard", &m->hard, smooth, true);
+    watch_curve(all, m->detector ? "boxes" : "soft", &m->soft, smooth, true);
   }
-  watch_plot(all, "top-1 of batches (%)", true);
-  watch_curve(all, "batch", &m->accuracy, smooth, true);
+  if (!m->detector) {
+    watch_plot(all, "top-1 of batches (%)", true);
+    watch_curve(all, "batch", &m->accuracy, smooth, true);
+  }
   if (!strcmp(m->phase, "retrain")) {
-    watch_plot(all, "held out by epoch (%)", true);
+    watch_plot(all, m->detector ? "AP, held out by epoch (%)" : "held out by epoch (%)", true);
     watch_curve(all, "trained", &m->heldout, 0, false);
     if (m->heldout_ema.count) watch_curve(all, "EMA", &m->heldout_ema, 0, false);
     watch_plot(all, "learning rate", true);

@@ -8,7 +8,7 @@
 
 /* The run whose state is saved. */
 typedef struct checkpoint_target {
-  const char *command; /* "search" or "retrain" */
+  const char *command; /* "search", "retrain" or "detect train" */
   void *self;
   void (*state)(void *self, cream_state *);
   cream_status (*restored)(void *self, cream_error *); /* after its state was restored */

@@ -8,6 +8,7 @@
 #include "drivers.h" /* made by CMake */
 #include "io/base/file.h"
 #include "io/dataset/loader.h"
+#include "io/detect/box_loader.h"
 #include "measure.h"
 #include "probe.h"
 
@@ -256,10 +257,18 @@ void device_print(cream_backend *backend) {
     fprintf(stderr, "device      %s\n", device_describe(backend, 0, text, sizeof text));
 }
 
-void device_begin(cream_backend *backend, cream_source *train) {
+static void begin(cream_backend *backend, cream_device_next *next, void *train) {
   in_use = driver_of(backend);
-  if (in_use->prefetch) in_use->prefetch(backend, cream_loader_prefetch, train);
+  if (in_use->prefetch) in_use->prefetch(backend, next, train);
   device_print(backend);
+}
+
+void device_begin(cream_backend *backend, cream_source *train) {
+  begin(backend, cream_loader_prefetch, train);
+}
+
+void device_begin_boxes(cream_backend *backend, cream_box_source *train) {
+  begin(backend, cream_box_loader_prefetch, train);
 }
 
 char *device_kernels(int compiled, int cached, bool driver_caches, char *text, size_t size) {

@@ -3,6 +3,7 @@
 #ifndef CREAM_TOOLS_DEVICE_H
 #define CREAM_TOOLS_DEVICE_H
 
+#include "core/base/boxes.h"
 #include "core/base/config.h"
 #include "core/base/data.h"
 #include "core/device.h"
@@ -51,6 +52,7 @@ char *device_describe(cream_backend *, int threads, char *text, size_t size);
 void device_print(cream_backend *);
 /* At the beginning of a training: prints the device, and prefetches batches of `train` (loader.h) to it. */
 void device_begin(cream_backend *, cream_source *train);
+void device_begin_boxes(cream_backend *, cream_box_source *train);
 /* Prints what was copied and how long the host waited; nothing for the CPU. */
 void device_report(cream_backend *, uint64_t steps, FILE *);
 /* Where kernels came from: "9 programs of kernels compiled, 0 from the cache". Returns `text`. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/detect/box_set.h"
 #include "io/weights/weights_info.h"
 #include "old_paths.h"
 
@@ -34,23 +35,14 @@ static cream_status split(run_data *data, const cream_config *config, cream_erro
   return CREAM_OK;
 }
 
-static cream_status open_data(const cream_config *config, bool train, run_data *data, cream_error *err) {
+cream_status run_data_take(const cream_config *config, cream_dataset *dataset, run_data *data,
+                           cream_error *err) {
   memset(data, 0, sizeof *data);
-  cream_status status = old_paths_check(config, err);
-  if (status != CREAM_OK) return status;
-  status = train ? cream_dataset_open(config->data, &data->dataset, err)
-                 : cream_dataset_open_to_test(config->data, &data->dataset, err);
-  if (status != CREAM_OK) return status;
+  data->dataset = dataset;
   data->original = *data->dataset;
   data->augment = config->augment;
   data->workers = workers_for(config, data->dataset);
-  if (train && data->dataset->classes < 2)
-    status =
-        cream_fail(err, CREAM_BAD_DATA,
-                   "data: %.300s has only one class, '%.80s'; expected at least two: name the folder or list "
-                   "that has them all",
-                   config->data, data->dataset->class_names[0]);
-  if (status == CREAM_OK) status = split(data, config, err);
+  cream_status status = split(data, config, err);
   if (status == CREAM_OK)
     status =
         cream_skipped_create(data->dataset->count, config->max_bad, print_skipped, NULL, &data->skipped, err);
@@ -61,6 +53,23 @@ static cream_status open_data(const cream_config *config, bool train, run_data *
   for (int i = 0; i < data->dataset->notes.count; i++)
     fprintf(stderr, "data: %s\n", data->dataset->notes.lines[i]);
   return CREAM_OK;
+}
+
+static cream_status open_data(const cream_config *config, bool train, run_data *data, cream_error *err) {
+  cream_dataset *dataset;
+  memset(data, 0, sizeof *data);
+  cream_status status = old_paths_check(config, err);
+  if (status != CREAM_OK) return status;
+  status = train ? cream_dataset_open(config->data, &dataset, err)
+                 : cream_dataset_open_to_test(config->data, &dataset, err);
+  if (status != CREAM_OK) return status;
+  if (!train || dataset->classes > 1) return run_data_take(config, dataset, data, err);
+  status = cream_fail(err, CREAM_BAD_DATA,
+                      "data: %.300s has only one class, '%.80s'; expected at least two: name the folder or "
+                      "list that has them all",
+                      config->data, dataset->class_names[0]);
+  dataset->destroy(dataset);
+  return status;
 }
 
 cream_status run_data_open(const cream_config *config, run_data *data, cream_error *err) {
@@ -175,7 +184,11 @@ static void make_absolute(char *path, size_t size) {
 
 void run_absolute_paths(cream_config *config) {
   cream_error ignored; /* too long: the path stays as it is */
-  cream_dataset_absolute(config->data, config->data, sizeof config->data, &ignored);
+  char boxes[sizeof config->data];
+  if (config->detect.head == CREAM_DETECT_NONE)
+    cream_dataset_absolute(config->data, config->data, sizeof config->data, &ignored);
+  else if (cream_box_spec_absolute(config->data, boxes, sizeof boxes, &ignored) == CREAM_OK)
+    strcpy(config->data, boxes);
   make_absolute(config->space, sizeof config->space);
   make_absolute(config->weights, sizeof config->weights);
   make_absolute(config->inherit, sizeof config->inherit);

@@ -26,6 +26,8 @@ typedef struct run_data {
 cream_status run_data_open(const cream_config *, run_data *, cream_error *);
 /* The same for a test, which needs test images only. */
 cream_status run_data_open_to_test(const cream_config *, run_data *, cream_error *);
+/* Takes a data set that is open, which run_data_close ends (also here after a failure), splits it and prints its notes. */
+cream_status run_data_take(const cream_config *, cream_dataset *, run_data *, cream_error *);
 /* Gives class c of the data the label label_of[c] among `classes` classes with these names, which are copied. Images of
  * classes with the label -1 are left out of all sources. CREAM_BAD_DATA: no test image remains. */
 cream_status run_data_relabel(run_data *, const int *label_of, const char *const *names, int classes,

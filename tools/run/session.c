@@ -1,10 +1,12 @@
 #include "session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cluster.h"
+#include "core/train/retrain.h"
 #include "files.h"
 #include "io/run/checkpoint_rotation.h"
 #include "io/run/origin.h"
@@ -37,6 +39,39 @@ static cream_status on_event(void *self, const cream_event *event, cream_error *
     run->trained = progress_now() - run->trained_from;
   }
   return cream_run_on_event(&run->folder, event, err);
+}
+
+/* The share of the initial weights in the averaged ones falls by a factor of retrain.ema a step. */
+void session_warn_of_average(const cream_retrain_config *config, uint64_t steps) {
+  double kept;
+  if (config->ema > 0 && cream_retrain_average_is_young(config, (double)steps, &kept))
+    fprintf(stderr,
+            "retrain.ema: after %.0f steps, %.0f %% of the averaged weights will still be the initial ones; "
+            "for so short a training, set it to %.3g\n",
+            (double)steps, 100 * kept, fmax(1 - 10 / (double)steps, 0));
+}
+
+/* A checkpoint knows how: the file may be gone. */
+static cream_status normalise(const run_options *options, run_data *data, cream_error *err) {
+  const cream_config *config = &options->config;
+  cream_checkpoint_info info;
+  cream_error ignored;
+  bool found = false;
+  if (!cluster_leads()) return CREAM_OK;
+  if (!*config->weights || !options->resume ||
+      cream_checkpoints_peek(config->out, &info, &found, &ignored) != CREAM_OK || !found ||
+      !info.has_normalisation)
+    return run_data_normalise_for(config, data, err);
+  run_data_normalise(data, info.mean, info.std);
+  return CREAM_OK;
+}
+
+/* The file of weights, and the checkpoint, may lie on rank 0's host alone. */
+cream_status session_normalise(const run_options *options, run_data *data, cream_error *err) {
+  cream_dataset *dataset = data->dataset;
+  cream_status status = normalise(options, data, err);
+  if (status == CREAM_OK) status = cluster_share(dataset->mean, sizeof dataset->mean, err);
+  return status == CREAM_OK ? cluster_share(dataset->std, sizeof dataset->std, err) : status;
 }
 
 cream_listener session_listener(session *run) {
@@ -72,7 +107,9 @@ cream_status session_open(session *run, const run_options *options, const run_da
                               data->dataset->count[CREAM_PART_TRAIN], data->heldout, data->n_heldout, err);
   if (status == CREAM_OK && !skeleton->fixed)
     status = cream_run_write_space(&run->folder, &skeleton->space, err);
-  const cream_origin origin = {target->command, options->line.words, options->line.n_words,
+  char command[sizeof info->command]; /* without its subcommand, the first of the words */
+  snprintf(command, sizeof command, "%.*s", (int)strcspn(target->command, " "), target->command);
+  const cream_origin origin = {command,         options->line.words, options->line.n_words,
                                config->threads, config->data,        data->dataset};
   return status == CREAM_OK ? cream_origin_write(&run->folder, &origin, resumed, err) : status;
 }
@@ -153,6 +190,7 @@ cream_status session_tested(session *run, const char *split, const run_test *tes
                        .step = run->step,
                        .epoch = run->epoch,
                        .split = split,
+                       .detector = test->score.detector,
                        .accuracy = test->score.top1,
                        .top5 = test->score.top5,
                        .eval_loss = test->score.loss,

@@ -23,6 +23,11 @@ typedef struct session {
 
 /* Fails where config->out is empty. */
 cream_status session_check_out(const cream_config *, cream_error *);
+/* Normalises images for the weights that the training starts from, or as a resumed one did. On all ranks, before sources are
+ * made. */
+cream_status session_normalise(const run_options *, run_data *, cream_error *);
+/* A line on stderr where averaged weights will still hold much of the initial ones after so many steps. */
+void session_warn_of_average(const cream_retrain_config *, uint64_t steps);
 /* Displays the run and writes its metrics; stops at the signals of tools/cli/signals.h. The session must stay where it is, and be open
  * when the first event comes. */
 cream_listener session_listener(session *);

@@ -178,7 +178,7 @@ static void test_small(void **state) {
   check_box(&boxes[1], 10, 45, 20, 50, 0);
   augment.scale_max = 0.05;
   assert_fails(cream_box_transform_init(&transform, &augment, 100, mean, &error), CREAM_BAD_CONFIG, error,
-               "augment.scale_max: got 0.05, expected a number from 0.1");
+               "detect.augment.scale_max: got 0.05, expected a number from 0.1");
 }
 
 /* An image of another size than the annotations state is skipped, with one line. */

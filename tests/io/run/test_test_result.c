@@ -11,7 +11,7 @@ static const char *const names[CLASSES] = {"a", "\"b\"", "c", "none"};
 static const uint32_t confusion[CLASSES * CLASSES] = {5,      0, 3, 0, /**/ 1, 7, 0, 2,
                                                       /**/ 2, 2, 0, 0, /**/ 0, 0, 0, 0};
 static const cream_test_result test = {
-    "digits", {0.5, 0.75, 1.25, 22}, CLASSES, names, confusion,
+    "digits", {.top1 = 0.5, .top5 = 0.75, .loss = 1.25, .count = 22}, CLASSES, names, confusion,
 };
 
 static void classes(void **state) {

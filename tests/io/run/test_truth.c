@@ -34,10 +34,10 @@ static void write_table(const char *name, const cream_skeleton *skeleton, cream_
   for (int i = 0; i < 3; i++) {
     paths[i] = (cream_ranked){.path = cream_skeleton_first_path(skeleton),
                               .heldout = {0.5 + 0.1 * i, 0.9, i == 1 ? (double)NAN : 0.3, 144},
-                              .test = {0.6, 0.9, 0.4, 360}};
+                              .test = {.top1 = 0.6, .top5 = 0.9, .loss = 0.4, .count = 360}};
     paths[i].path.choice[2] = (uint8_t)i;
   }
-  paths[2].again = (cream_score){0.25, 0.5, 1, 144};
+  paths[2].again = (cream_score){.top1 = 0.25, .top5 = 0.5, .loss = 1, .count = 144};
   if (cream_truth_write(name, &head, paths, 3, &err)) fail_msg("%s", err.text);
 }
 

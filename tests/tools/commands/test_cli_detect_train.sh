@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Detectors: training, resuming, testing, predicting, and what is refused.
+# shellcheck disable=SC1091,SC2154
+source "$(dirname "$0")/../lib.sh"
+
+# Squares on grey images: 14 to train, 4 to test.
+python3 - <<'PY' || exit 1
+import os, random, struct, zlib
+def png(path, side, box, colour):
+    rows = b''
+    for y in range(side):
+        rows += b'\0'
+        for x in range(side):
+            inside = box[0] <= x < box[2] and box[1] <= y < box[3]
+            rows += bytes(colour if inside else (60, 60, 60))
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    open(path, 'wb').write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0)) +
+                           chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+random.seed(1)
+for part, count in (('train', 14), ('val', 4)):
+    os.makedirs(f'data/images/{part}')
+    os.makedirs(f'data/labels/{part}')
+    for i in range(count):
+        side, w = 64, random.randrange(20, 36)
+        x, y = random.randrange(side - w), random.randrange(side - w)
+        png(f'data/images/{part}/{i:02}.png', side, (x, y, x + w, y + w), ((220, 40, 40), (40, 220, 40))[i % 2])
+        with open(f'data/labels/{part}/{i:02}.txt', 'w') as f:
+            f.write(f'{i % 2} {(x + w / 2) / side} {(y + w / 2) / side} {w / side} {w / side}\n')
+open('data/data.yaml', 'w').write('train: images/train\nval: images/val\nnames: [red, green]\n')
+PY
+
+small=(--data yolo:data --backbone cream-14 --resolution 64 --batch 4 --threads 1 --set detect.channels=8
+  --set detect.cells=1 --set detect.convs=1 --set detect.score=0.001 --set heldout=0.2)
+
+expect 0 detect train "${small[@]}" --epochs 2 --set checkpoint.every_steps=1 --out whole
+contains out '^weights +(trained|averaged) are written; held out: trained AP [0-9.]+, averaged AP [0-9.]+'
+contains out '^AP50 +[0-9.]+ +IoU 0.50'
+contains out '^next +cream detect test --run whole'
+contains whole/arch.json '"head": "lite"'
+contains whole/metrics.jsonl '"class_loss": [0-9.e-]+, "box_loss": [0-9.e-]+, "foreground": '
+contains whole/metrics.jsonl '"split": "heldout", "ap": [0-9.e-]+, "ap50": '
+contains whole/result.json '"test": \{"ap": [0-9.e-]+, "ap50": [0-9.e-]+, "count": 4\}'
+contains whole/origin.json '"command": "cream detect train --data '
+for file in weights.safetensors config.yaml detections.json coco.json; do
+  [ -s whole/$file ] || fail "there is no whole/$file"
+done
+
+# Killed after its first checkpoint, and continued: the same bytes.
+"$cream" detect train "${small[@]}" --epochs 2 --set checkpoint.every_steps=1 --out killed >/dev/null 2>&1 &
+pid=$!
+for ((i = 0; i < 200; i++)); do
+  compgen -G 'killed/checkpoint-*.safetensors' >/dev/null && break
+  sleep 0.02
+done
+kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
+expect 0 detect train --resume --out killed
+cmp -s whole/weights.safetensors killed/weights.safetensors || fail "a resumed run has other weights"
+same_metrics whole killed
+refuse 2 '--resume: detect.channels is 16, but the run in killed has 8; leave it unchanged' \
+  detect train --resume --out killed --set detect.channels=16
+
+# The test of the run is that of the training, but for the rounding of folded batch norms; its detections measure the same.
+expect 0 detect test --run whole --json --out found.json
+mv out tested.json
+python3 - <<'PY' || fail "cream detect test differs from the test of the training"
+import json
+a, b = json.load(open('tested.json')), json.load(open('whole/coco.json'))
+assert all(abs(a[k] - b[k]) < 0.05 for k in ('AP', 'AP50', 'AR100')), (a, b)
+a, b = json.load(open('found.json')), json.load(open('whole/detections.json'))
+assert a and abs(len(a) - len(b)) <= 2, (len(a), len(b))
+PY
+expect 0 detect eval --data yolo:data --results found.json --json
+cmp -s out tested.json || fail "cream detect eval differs from cream detect test"
+
+expect 0 detect predict --run whole --score 0.001 --draw drawn --out boxes.json data/images/val
+[ -s drawn/data_images_val_00.png.jpg ] || fail "no image was drawn"
+python3 - <<'PY' || fail "the detections of predict"
+import json
+boxes = json.load(open('boxes.json'))
+assert boxes and {'image_id', 'file_name', 'category', 'category_id', 'bbox', 'score'} == set(boxes[0]), boxes[:1]
+assert {b['category'] for b in boxes} <= {'red', 'green'} and all(b['score'] > 0.001 for b in boxes)
+PY
+cp data/images/val/00.png one.png
+echo broken >broken.png
+expect 3 detect predict --run whole one.png broken.png
+contains err '^broken.png: '
+contains err '1 of 2 images could not be used$'
+
+expect 0 detect export --run whole --out whole.onnx
+contains out '^whole.onnx: ONNX opset 17, input \[batch,3,64,64\], boxes \[batch,774,4\], scores \[batch,774,2\]$'
+[ -s whole.onnx ] || fail "no model was exported"
+
+expect 0 report whole --json --out page.html
+contains out '"detection": true'
+contains out '"retraining": false'
+contains page.html '<figure id="detection-precision-0">'
+
+# A run as a backbone: its network and its weights.
+expect 0 detect train "${small[@]}" --backbone whole --epochs 1 --set retrain.freeze=backbone --out again
+
+# What is refused leaves no folder.
+refuse 2 'no backbone: expected --backbone' detect train --data yolo:data --out none
+refuse 2 'no run folder: expected --out' detect train "${small[@]}"
+refuse 2 'retrain.freeze: got "backbone" without weights' detect train "${small[@]}" \
+  --set retrain.freeze=backbone --out none
+refuse 2 'detect.channels: got 12, expected a multiple of 8' detect train "${small[@]}" --set detect.channels=12 --out none
+refuse 2 'retrain.mixup: got 0.2, but a detector has none' detect train "${small[@]}" --set retrain.mixup=0.2 --out none
+refuse 2 'whole/arch.json: the network is a detector, expected one that classifies' test --run whole --data digits
+refuse 2 'cream-14: the network classifies images, expected a detector' detect test --arch cream-14 \
+  --weights whole/weights.safetensors --data yolo:data
+refuse 3 'weights.safetensors' detect train "${small[@]}" --backbone cream-43 --weights whole/weights.safetensors --out none
+sed 's/red, green/red, blue/' data/data.yaml >blue && mv blue data/data.yaml
+refuse 3 "data: class 1 of yolo:.*data is 'blue', but that of the detector 'green'" detect test --run whole
+refuse 2 'no images: expected files or folders' detect predict --run whole
+[ ! -e none ] || fail "a refused training left a folder"
+
+finish
