@@ -16,8 +16,13 @@ typedef struct cream_box_augment {
 
 /* Scales as EfficientDet's recipe has them; no changes of colour. */
 static inline cream_box_augment cream_box_augment_defaults(void) {
-  return (cream_box_augment){
-      .enabled = true, .flip = 0.5, .scale_min = 0.1, .scale_max = 2, .colour = 0, .least_side = 1};
+  return (cream_box_augment){.enabled = true,
+                             .flip = 0.5,
+                             .scale_min = 0.1,
+                             .scale_max = 2,
+                             .colour = 0,
+                             .least_side = 1,
+                             .least_part = 0};
 }
 
 #endif

@@ -22,6 +22,7 @@
   X("CREAM_OPENCL_BUFFER", "MB of the largest buffer")                                                       \
   X("CREAM_OPENCL_CACHE", "0: compiled kernels are not stored; 1: they are, with every driver")              \
   X("CREAM_OPENCL_KNOWN", "0: the list of drivers with known problems is ignored")                           \
+  X("CREAM_OPENCL_TUNED", "0: parameters that cream bench --tune --keep kept for a device are ignored")      \
   X("CREAM_OPENCL_PRODUCTS", "own or clblast: what computes products")                                       \
   X("CREAM_OPENCL_KERNELS", "cpu or gpu: the kernels for this type of device, on any device")                \
   X("CREAM_OPENCL_GROUPS", "launches of more work-groups are cut")                                           \
