@@ -83,7 +83,7 @@ with_memory 1 refuse 1 'no batch is small enough' search "${small[@]}" --device 
 absent none
 
 # The largest buffer of the device has a limit of its own.
-CREAM_OPENCL_BUFFER=12 refuse 1 \
+CREAM_OPENCL_BUFFER=6 refuse 1 \
   'search.batch: a batch of 512 needs a buffer of [0-9.]+ GB and the device allows 0.01 GB for one; [0-9]+ is the largest' \
   search "${small[@]}" --batch 512 --device opencl --out none
 absent none
