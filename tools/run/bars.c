@@ -141,7 +141,7 @@ static cream_status write_junit(const bar_list *list, const bars_options *bars, 
 
 /* One line that names all bars that were missed. */
 static cream_status fail_missed(const junit_case *cases, int n, const char *name, cream_error *err) {
-  char text[sizeof err->text] = "";
+  char text[BARS_MOST * (sizeof cases->text + 2) + 1] = "";
   for (int i = 0; i < n; i++) {
     size_t used = strlen(text);
     if (cases[i].outcome == JUNIT_FAILED)
