@@ -75,6 +75,32 @@ expect_ranks 2 "$first" 2 "${rank[@]}" --run ranked --force
 contains err '^cream rank: --force discards what other shards have finished; give it to one process'
 rm -f alone/rank*
 
+# Those of a study share its arms.
+cat >base.yaml <<'END'
+data: digits
+space: small.yaml
+resolution: 16
+flops: 0.7:1.3
+heldout: 0.8
+search: {epochs: 1, batch: 64, board: {size: 2, images: 16}, recalibrate: 1}
+retrain: {epochs: 1, batch: 64}
+END
+cat >study.yaml <<'END'
+name: arms
+config: base.yaml
+budget: {epochs: 1}
+seeds: [1]
+arms:
+  meta: {}
+  none: {search: {teacher: none}}
+END
+expect 0 compare study.yaml --out arms --threads 1
+for mpi in "${mpis[@]}"; do
+  expect_ranks 0 "$mpi" 2 compare study.yaml --out "arms-$mpi" --threads 1
+  cmp -s <(study_without_clock arms/study.json) <(study_without_clock "arms-$mpi/study.json") ||
+    fail "$mpi: another result of the study"
+done
+
 if [ -n "${CREAM_TEST_KILLS:-}" ]; then
   for mpi in "${mpis[@]}"; do
     for n in 1 2 4 8; do
