@@ -230,15 +230,10 @@ static cream_status shard_take(void *self, int job, const void *record, cream_er
   return CREAM_OK;
 }
 
-/* What a shard may set for itself. */
-static const char *const free_of_shards[] = {"out",         "arch",     "weights",   "inherit", "threads",
-                                             "time_budget", "signals",  "on_nan",    "device",  "opencl.",
-                                             "checkpoint.", "cluster.", "rank.jobs", NULL};
-
 /* All shards rank the same paths of the same supernet. */
 static cream_status compare_shards(rank_run *r, cream_error *err) {
   char text[32];
-  cream_status status = shard_compare(&r->shards, "settings", &r->search, free_of_shards, "", err);
+  cream_status status = shard_compare(&r->shards, "settings", &r->search, path_shards_free, "", err);
   if (status != CREAM_OK) return status;
   snprintf(text, sizeof text, "%016llx", (unsigned long long)r->supernet_hash);
   return shard_compare_value(&r->shards, "supernet", text, err);
@@ -249,14 +244,8 @@ static cream_status collect(rank_run *r, rank_part part, cream_error *err) {
   cream_path_log *log = part == SCORED ? &r->scored : &r->trained;
   cream_status status = CREAM_OK;
   for (int i = 0; i < r->n && status == CREAM_OK && !(part == TRAINED && r->truth); i++) {
-    cream_path_scores scores;
     char name[CREAM_MAX_FILE_NAME];
-    if (cream_path_log_find(log, &r->paths[i]) || access(part_file(r, part, i, name), F_OK)) continue;
-    status = cream_path_scores_read(name, &r->skeleton, &scores, err);
-    if (status == CREAM_OK && !cream_path_equal(&scores.path, &r->paths[i]))
-      status =
-          cream_fail(err, CREAM_BAD_DATA, "%s: expected the scores of another path; remove the file", name);
-    if (status == CREAM_OK) status = cream_path_log_append(log, &scores, err);
+    status = path_collect(log, &r->skeleton, &r->paths[i], part_file(r, part, i, name), err);
   }
   return status;
 }

@@ -113,26 +113,14 @@ static shard_state job_state(const void *self, int job) {
   return is_done(self, job) ? SHARD_DONE : SHARD_READY;
 }
 
-/* What a shard may set for itself. */
-static const char *const free_of_shards[] = {"out",         "arch",     "weights",   "inherit", "threads",
-                                             "time_budget", "signals",  "on_nan",    "device",  "opencl.",
-                                             "checkpoint.", "cluster.", "rank.jobs", NULL};
-
 /* Appends to the logs what shards have left, in the order of the jobs. */
 static cream_status collect(table_run *t, cream_error *err) {
   cream_status status = CREAM_OK;
   for (int job = 0; job < job_count(t) && status == CREAM_OK; job++) {
-    cream_path_scores scores;
-    cream_path_log *log = &t->logs[job / t->n];
     char name[CREAM_MAX_FILE_NAME];
-    if (!is_wanted(t, job) || cream_path_log_find(log, &t->paths[job % t->n]) ||
-        access(job_file(t, job, name), F_OK))
-      continue;
-    status = cream_path_scores_read(name, &t->skeleton, &scores, err);
-    if (status == CREAM_OK && !cream_path_equal(&scores.path, &t->paths[job % t->n]))
-      status =
-          cream_fail(err, CREAM_BAD_DATA, "%s: expected the scores of another path; remove the file", name);
-    if (status == CREAM_OK) status = cream_path_log_append(log, &scores, err);
+    if (is_wanted(t, job))
+      status = path_collect(&t->logs[job / t->n], &t->skeleton, &t->paths[job % t->n], job_file(t, job, name),
+                            err);
   }
   return status;
 }
@@ -168,7 +156,7 @@ static cream_status open_shards(table_run *t, const table_options *options, crea
   t->shards.state = job_state;
   cream_status status = shard_open(&t->shards, &options->shards, t->folder.dir, job_count(t), err);
   if (status == CREAM_OK)
-    status = shard_compare(&t->shards, "settings", t->settings, free_of_shards, "", err);
+    status = shard_compare(&t->shards, "settings", t->settings, path_shards_free, "", err);
   return status == CREAM_OK && t->shared ? open_logs(t, true, false, err) : status;
 }
 

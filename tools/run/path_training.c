@@ -1,6 +1,7 @@
 #include "path_training.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/train/retrain.h"
 #include "network.h"
@@ -81,4 +82,18 @@ cream_status path_train(const path_training *t, cream_path_scores *scores, cream
   cream_source_destroy(source);
   if (backend) backend->destroy(backend);
   return status;
+}
+
+const char *const path_shards_free[] = {"out",         "arch",     "weights",   "inherit", "threads",
+                                        "time_budget", "signals",  "on_nan",    "device",  "opencl.",
+                                        "checkpoint.", "cluster.", "rank.jobs", NULL};
+
+cream_status path_collect(cream_path_log *log, const cream_skeleton *skeleton, const cream_path *path,
+                          const char *file, cream_error *err) {
+  cream_path_scores scores;
+  if (cream_path_log_find(log, path) || access(file, F_OK)) return CREAM_OK;
+  cream_status status = cream_path_scores_read(file, skeleton, &scores, err);
+  if (status == CREAM_OK && !cream_path_equal(&scores.path, path))
+    return cream_fail(err, CREAM_BAD_DATA, "%s: expected the scores of another path; remove the file", file);
+  return status == CREAM_OK ? cream_path_log_append(log, &scores, err) : status;
 }
