@@ -10,11 +10,6 @@
 #include "io/weights/weights.h"
 #include "tests/core/detector.h"
 
-static const cream_detect_kind kinds[] = {CREAM_DETECT_RETINA, CREAM_DETECT_LITE};
-#define EACH_KIND(kind)                                                                                      \
-  for (size_t k_ = 0; k_ < 2; k_++)                                                                          \
-    for (cream_detect_kind kind = kinds[k_], end_ = 0; !end_; end_ = 1)
-
 static cream_net *open_net(cream_backend *backend, cream_detect_kind kind, bool train, int frozen) {
   cream_skeleton skeleton = detector_skeleton(kind);
   skeleton.detect.levels = CREAM_DETECT_LEVELS;
@@ -46,7 +41,7 @@ static float *step(cream_net *net, float result[4]) {
 
 static void test_threads_give_the_same_bytes(void **state) {
   (void)state;
-  EACH_KIND(kind) {
+  for (cream_detect_kind kind = CREAM_DETECT_RETINA; kind <= CREAM_DETECT_LITE; kind++) {
     float *gradients[2], result[2][4];
     size_t count = 0;
     for (int t = 0; t < 2; t++) {
@@ -67,7 +62,7 @@ static void test_threads_give_the_same_bytes(void **state) {
 /* Where everything that a training allocates is counted, it takes as much as is allocated. */
 static void test_memory_is_planned(void **state) {
   (void)state;
-  EACH_KIND(kind) {
+  for (cream_detect_kind kind = CREAM_DETECT_RETINA; kind <= CREAM_DETECT_LITE; kind++) {
     for (int train = 0; train < 2; train++) {
       cream_backend *backend = synthetic_backend(false, 2);
       cream_counter counter;
