@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "status.h"
+#include "data.h"
 
 /* A box in pixels of the image that it belongs to. The left edge of the first pixel is 0, so a box around that pixel
  * alone is 0, 0, 1, 1. */
@@ -44,10 +44,8 @@ typedef struct cream_box_source {
   cream_status (*pick)(struct cream_box_source *, const uint32_t *indices, int n, cream_box_batch *,
                        cream_error *);
   void (*destroy)(struct cream_box_source *);
-  double waited; /* seconds spent in read() and pick() waiting for images, in all */
-  /* Set by the reader, for prefetching: of every `parts` batches of an epoch, only those from the `first` one on, `own` of
-   * them, will be read. parts 0: all of them. */
-  int parts, first, own;
+  double waited;                /* seconds spent in read() and pick() waiting for images, in all */
+  cream_source_parts announced; /* set by the reader, for prefetching */
 } cream_box_source;
 
 /* Batches of an epoch: whole ones of a training source (drop_last), else all. */

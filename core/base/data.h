@@ -13,6 +13,12 @@ typedef struct cream_batch {
   const int32_t *labels; /* [n] */
 } cream_batch;
 
+/* Which batches of an epoch will be read: of every `parts`, only those from the `first` one on, `own` of them. parts 0:
+ * all of them. */
+typedef struct cream_source_parts {
+  int parts, first, own;
+} cream_source_parts;
+
 /* A set of labelled images as batches. A batch is a function of (seed of the source, epoch, step) alone. */
 typedef struct cream_source {
   void *self;
@@ -26,10 +32,8 @@ typedef struct cream_source {
   /* The given images (n <= batch) in the given order, not augmented. */
   cream_status (*pick)(struct cream_source *, const uint32_t *indices, int n, cream_batch *, cream_error *);
   void (*destroy)(struct cream_source *);
-  double waited; /* seconds spent in read() and pick() waiting for images, in all */
-  /* Set by the reader, for prefetching: of every `parts` batches of an epoch, only those from the `first` one on, `own` of
-   * them, will be read. parts 0: all of them. */
-  int parts, first, own;
+  double waited;                /* seconds spent in read() and pick() waiting for images, in all */
+  cream_source_parts announced; /* set by the reader, for prefetching */
 } cream_source;
 
 /* Batches of an epoch: whole ones of a training source (drop_last), else all. */

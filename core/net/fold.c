@@ -26,8 +26,9 @@ static void fold_values(const host *copy, const net_unit *unit, float eps) {
   const cream_unit_shape *s = &unit->shape;
   const size_t kernel = (size_t)s->kernel * (size_t)s->kernel * (size_t)(s->depthwise ? 1 : s->cin);
   for (size_t c = 0; c < (size_t)s->cout; c++) {
-    float *gamma = &copy->weights[unit->gamma + c], *beta = &copy->weights[unit->beta + c];
-    float *mean = &copy->statistics[unit->running_mean + c], *var = &copy->statistics[unit->running_var + c];
+    float *gamma = &copy->weights[unit->norm.gamma + c], *beta = &copy->weights[unit->norm.beta + c];
+    float *mean = &copy->statistics[unit->norm.running_mean + c],
+          *var = &copy->statistics[unit->norm.running_var + c];
     const double scale = *gamma / sqrt((double)*var + eps);
     for (size_t i = 0; i < kernel; i++) {
       float *weight = &copy->weights[unit->weight + c * kernel + i];
@@ -62,7 +63,7 @@ static void fold_unit(cream_net *net, const net_block *block, net_unit *unit, vo
   if (!unit->has_bn) return;
   if (copy) fold_values(copy, unit, net_bn_eps(net));
   unit->has_bn = false;
-  unit->bias = unit->beta;
+  unit->bias = unit->norm.beta;
 }
 
 static void place_packed(cream_net *net, const net_block *block, net_unit *unit, void *total) {
@@ -208,10 +209,10 @@ static cream_net_tail_op describe_op(const cream_net *net, const net_tail_op *op
   if (!unit->bare) to.bias = param_at(net, unit->bias);
   if (op->bn < 0) return to;
   const net_tail_bn *bn = &t->bns[op->bn];
-  to.gamma = param_at(net, bn->gamma);
-  to.beta = param_at(net, bn->beta);
-  to.mean = find_param(net, bn->running_mean, true);
-  to.var = find_param(net, bn->running_var, true);
+  to.gamma = param_at(net, bn->norm.gamma);
+  to.beta = param_at(net, bn->norm.beta);
+  to.mean = find_param(net, bn->norm.running_mean, true);
+  to.var = find_param(net, bn->norm.running_var, true);
   return to;
 }
 

@@ -305,7 +305,7 @@ size_t cream_net_frozen_statistics(const cream_net *net) {
   if (net->options.frozen == 0) return 0;
   for (int step = net_first_trained(net); step < net_steps(net); step++) {
     const net_block *block = net_block_at(net, &path, step);
-    if (block->n_units) return block->units[0].running_mean;
+    if (block->n_units) return block->units[0].norm.running_mean;
   }
   return net->tail ? net->tail->statistics.at : net->statistic_count;
 }

@@ -27,7 +27,7 @@ typedef struct net_tail_value {
 } net_tail_value;
 
 typedef struct net_tail_bn {
-  size_t gamma, beta, running_mean, running_var;
+  net_norm norm;
   int channels;
   char name[NET_TAIL_NAME];
 } net_tail_bn;

@@ -348,10 +348,10 @@ static cream_status add_vectors(cream_net *net, cream_error *err) {
       const char *name;
       cream_param_role role;
       size_t *offset;
-    } vectors[] = {{"weight", CREAM_PARAM_BN_GAMMA, &bn->gamma},
-                   {"bias", CREAM_PARAM_BN_BETA, &bn->beta},
-                   {"running_mean", CREAM_PARAM_BN_MEAN, &bn->running_mean},
-                   {"running_var", CREAM_PARAM_BN_VAR, &bn->running_var}};
+    } vectors[] = {{"weight", CREAM_PARAM_BN_GAMMA, &bn->norm.gamma},
+                   {"bias", CREAM_PARAM_BN_BETA, &bn->norm.beta},
+                   {"running_mean", CREAM_PARAM_BN_MEAN, &bn->norm.running_mean},
+                   {"running_var", CREAM_PARAM_BN_VAR, &bn->norm.running_var}};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors && !status; i++) {
       const net_param_spec spec = {bn->name, vectors[i].name, vectors[i].role, 1, {bn->channels}};
       status = net_add_param(net, "", spec, vectors[i].offset, err);

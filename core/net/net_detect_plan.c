@@ -78,7 +78,7 @@ cream_status net_detect_plan(cream_net *net, cream_error *err) {
   for (int v = 0; v < t->n_values; v++)
     t->values[v].size = net_aligned(value_elements(net, &t->values[v], n, &grid));
   place_values(t);
-  for (int b = 0; b < t->n_bns; b++) t->vectors_size += 7 * net_aligned((size_t)t->bns[b].channels);
+  for (int b = 0; b < t->n_bns; b++) t->vectors_size += net_vectors_size(t->bns[b].channels);
   plan_activations(net);
   plan_features(net);
   for (int v = 0; v < CREAM_DETECT_FEATURES; v++) t->feature_gradient_at[v] += t->values_size;
@@ -104,28 +104,6 @@ static cream_buf take(cream_buf *memory, size_t count) {
   const cream_buf buf = *memory;
   *memory = cream_buf_at(*memory, net_aligned(count));
   return buf;
-}
-
-static cream_bn bn_of(const cream_net *net, const net_tail_bn *from, cream_buf *memory) {
-  const size_t c = (size_t)from->channels;
-  const net_block *block = &net->linear;
-  cream_bn bn = {.gamma = cream_buf_at(net->weights, from->gamma),
-                 .beta = cream_buf_at(net->weights, from->beta),
-                 .running_mean = cream_buf_at(net->statistics, from->running_mean),
-                 .running_var = cream_buf_at(net->statistics, from->running_var),
-                 .mean = take(memory, c),
-                 .invstd = take(memory, c),
-                 .scale = take(memory, c),
-                 .shift = take(memory, c),
-                 .a = take(memory, c),
-                 .b = take(memory, c),
-                 .c = take(memory, c),
-                 .eps = net_bn_eps(net)};
-  if (cream_buf_present(net->gradients)) {
-    bn.dgamma = cream_buf_at(net->gradients, block->g + from->gamma - block->w);
-    bn.dbeta = cream_buf_at(net->gradients, block->g + from->beta - block->w);
-  }
-  return bn;
 }
 
 /* Where value v of [n,side,side,channels] is written. values: the region in inference; in training it moves on. */
@@ -170,7 +148,9 @@ cream_buf net_detect_layout(const cream_net *net, const net_tape *backbone, net_
     if (record->conv.act) y->act = CREAM_ACT_NONE;
     if (op->relu) record->x.act = CREAM_ACT_RELU;
     if (op->bn >= 0) {
-      record->bn = bn_of(net, &t->bns[op->bn], &memory);
+      const net_tail_bn *bn = &t->bns[op->bn];
+      record->bn = net_bn_of(net, &net->linear, &bn->norm, bn->channels,
+                             take(&memory, net_vectors_size(bn->channels)));
       y->scale = record->bn.scale;
       y->shift = record->bn.shift;
     }

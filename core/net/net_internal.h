@@ -15,14 +15,20 @@
 
 typedef struct net_tail net_tail; /* net_detect.h */
 
+/* The place of a batch norm in the parameter blocks. */
+typedef struct net_norm {
+  size_t gamma, beta;               /* in the weight block */
+  size_t running_mean, running_var; /* in the statistics block */
+} net_norm;
+
 /* A convolution or linear layer with its place in the parameter blocks. */
 typedef struct net_unit {
   cream_unit_shape shape;
   bool has_bn; /* else it has a bias, */
   bool bare;   /* or neither */
   cream_act se_act, se_gate;
-  size_t weight, bias, gamma, beta, se_w1, se_b1, se_w2, se_b2; /* in the weight block */
-  size_t running_mean, running_var;                             /* in the statistics block */
+  size_t weight, bias, se_w1, se_b1, se_w2, se_b2; /* in the weight block */
+  net_norm norm;
   size_t packed, packed_count; /* in `packed` of the net; count 0: not packed */
 } net_unit;
 
@@ -201,6 +207,12 @@ static inline cream_conv net_conv_of_shape(const cream_unit_shape *s) {
 }
 /* The convolution of a unit with its weights and, in a network for training, its gradients. */
 cream_conv net_conv_of(const cream_net *, const net_block *, const net_unit *);
+/* Elements of a batch norm's vectors: mean, invstd, scale, shift, a, b and c of cream_bn. */
+static inline size_t net_vectors_size(int channels) {
+  return 7 * net_aligned((size_t)channels);
+}
+/* A batch norm of the block with its parameters, with vectors in `memory`, and, in a network for training, its gradients. */
+cream_bn net_bn_of(const cream_net *, const net_block *, const net_norm *, int channels, cream_buf memory);
 
 /* Elements of the buffers after the last block (pooled features, logits) for n images. */
 size_t net_tail_size(cream_net *, int n);

@@ -45,23 +45,24 @@ cream_conv net_conv_of(const cream_net *net, const net_block *block, const net_u
   return conv;
 }
 
-static cream_bn bn_of(const cream_net *net, const net_block *block, const net_unit *unit, net_bump *memory) {
-  size_t c = (size_t)unit->shape.cout;
-  cream_bn bn = {.gamma = cream_buf_at(net->weights, unit->gamma),
-                 .beta = cream_buf_at(net->weights, unit->beta),
-                 .running_mean = cream_buf_at(net->statistics, unit->running_mean),
-                 .running_var = cream_buf_at(net->statistics, unit->running_var),
-                 .mean = take(memory, c),
-                 .invstd = take(memory, c),
-                 .scale = take(memory, c),
-                 .shift = take(memory, c),
-                 .a = take(memory, c),
-                 .b = take(memory, c),
-                 .c = take(memory, c),
+cream_bn net_bn_of(const cream_net *net, const net_block *block, const net_norm *at, int channels,
+                   cream_buf memory) {
+  const size_t step = net_aligned((size_t)channels);
+  cream_bn bn = {.gamma = cream_buf_at(net->weights, at->gamma),
+                 .beta = cream_buf_at(net->weights, at->beta),
+                 .running_mean = cream_buf_at(net->statistics, at->running_mean),
+                 .running_var = cream_buf_at(net->statistics, at->running_var),
+                 .mean = memory,
+                 .invstd = cream_buf_at(memory, step),
+                 .scale = cream_buf_at(memory, 2 * step),
+                 .shift = cream_buf_at(memory, 3 * step),
+                 .a = cream_buf_at(memory, 4 * step),
+                 .b = cream_buf_at(memory, 5 * step),
+                 .c = cream_buf_at(memory, 6 * step),
                  .eps = net_bn_eps(net)};
   if (cream_buf_present(net->gradients)) {
-    bn.dgamma = cream_buf_at(net->gradients, block->g + unit->gamma - block->w);
-    bn.dbeta = cream_buf_at(net->gradients, block->g + unit->beta - block->w);
+    bn.dgamma = cream_buf_at(net->gradients, block->g + at->gamma - block->w);
+    bn.dbeta = cream_buf_at(net->gradients, block->g + at->beta - block->w);
   }
   return bn;
 }
@@ -103,7 +104,8 @@ static void lay_unit(const cream_net *net, const net_block *block, const net_uni
                       .act = record->conv.act ? CREAM_ACT_NONE : unit->shape.act};
   y->raw = take_tensor(net, memory, region, y);
   if (unit->has_bn) {
-    record->bn = bn_of(net, block, unit, memory);
+    const int channels = unit->shape.cout;
+    record->bn = net_bn_of(net, block, &unit->norm, channels, take(memory, net_vectors_size(channels)));
     y->scale = record->bn.scale;
     y->shift = record->bn.shift;
   }

@@ -86,10 +86,10 @@ static cream_status add_unit_vectors(cream_net *net, const char *prefix, net_uni
     int size;
     size_t *offset;
   } vectors[] = {
-      {unit->has_bn, s->bn, "weight", CREAM_PARAM_BN_GAMMA, s->cout, &unit->gamma},
-      {unit->has_bn, s->bn, "bias", CREAM_PARAM_BN_BETA, s->cout, &unit->beta},
-      {unit->has_bn, s->bn, "running_mean", CREAM_PARAM_BN_MEAN, s->cout, &unit->running_mean},
-      {unit->has_bn, s->bn, "running_var", CREAM_PARAM_BN_VAR, s->cout, &unit->running_var},
+      {unit->has_bn, s->bn, "weight", CREAM_PARAM_BN_GAMMA, s->cout, &unit->norm.gamma},
+      {unit->has_bn, s->bn, "bias", CREAM_PARAM_BN_BETA, s->cout, &unit->norm.beta},
+      {unit->has_bn, s->bn, "running_mean", CREAM_PARAM_BN_MEAN, s->cout, &unit->norm.running_mean},
+      {unit->has_bn, s->bn, "running_var", CREAM_PARAM_BN_VAR, s->cout, &unit->norm.running_var},
       {!unit->has_bn && !unit->bare, s->conv, "bias", CREAM_PARAM_BIAS, s->cout, &unit->bias},
       {s->se > 0, "se.conv_reduce", "bias", CREAM_PARAM_BIAS, s->se, &unit->se_b1},
       {s->se > 0, "se.conv_expand", "bias", CREAM_PARAM_BIAS, s->cout, &unit->se_b2},

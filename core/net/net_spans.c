@@ -11,9 +11,9 @@ static cream_span statistics_of(const net_block *block) {
     const net_unit *unit = &block->units[u];
     if (!unit->has_bn) continue;
     size_t channels = net_aligned((size_t)unit->shape.cout);
-    if (span.count == 0) span.at = unit->running_mean;
-    CREAM_ASSERT(unit->running_mean == span.at + span.count &&
-                 unit->running_var == unit->running_mean + channels);
+    if (span.count == 0) span.at = unit->norm.running_mean;
+    CREAM_ASSERT(unit->norm.running_mean == span.at + span.count &&
+                 unit->norm.running_var == unit->norm.running_mean + channels);
     span.count += 2 * channels;
   }
   return span;

@@ -403,7 +403,7 @@ static cream_status train_supernet(cream_search *search, cream_error *err) {
   cream_status status = cream_train_compare(&search->train, search->step, err);
   if (!status) status = cream_train_emit(&search->train, &event, err);
   cream_train_begin_epoch(&search->train, search->step);
-  cream_train_announce(&search->train, search->train_source);
+  search->train_source->announced = cream_train_announced(&search->train);
   while (!status && search->step < event.steps) {
     cream_train_ending ending;
     bool due = false;

@@ -247,9 +247,9 @@ static cream_status recalibrate(cream_net *net, const cream_path *path, cream_so
 
 cream_status cream_recalibrate(cream_net *net, const cream_path *path, cream_source *train, uint64_t epoch,
                                cream_recalibration mode, int batches, cream_error *err) {
-  const int parts = train->parts;
-  train->parts = 0; /* every batch is read */
+  const cream_source_parts announced = train->announced;
+  train->announced = (cream_source_parts){0}; /* every batch is read */
   cream_status status = recalibrate(net, path, train, epoch, mode, batches, err);
-  train->parts = parts;
+  train->announced = announced;
   return status;
 }

@@ -76,11 +76,7 @@ static double waited(const void *self) {
 
 static void announce(void *self) {
   boxes *task = self;
-  cream_source source = as_images(task->train);
-  cream_train_announce(task->of.train, &source);
-  task->train->parts = source.parts;
-  task->train->first = source.first;
-  task->train->own = source.own;
+  task->train->announced = cream_train_announced(task->of.train);
 }
 
 static void destroy(void *self) {

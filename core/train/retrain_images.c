@@ -56,7 +56,7 @@ static double waited(const void *self) {
 
 static void announce(void *self) {
   images *task = self;
-  cream_train_announce(task->of.train, task->train);
+  task->train->announced = cream_train_announced(task->of.train);
 }
 
 static void destroy(void *self) {

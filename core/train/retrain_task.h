@@ -30,7 +30,7 @@ typedef struct retrain_task {
   cream_status (*evaluate)(void *self, cream_score *, cream_error *);
   /* Seconds that were spent waiting for images. */
   double (*waited)(const void *self);
-  /* Which batches of the training images will be read: cream_train_announce. */
+  /* Which batches of the training images will be read: cream_train_announced. */
   void (*announce)(void *self);
   void (*destroy)(void *self);
 } retrain_task;

@@ -179,8 +179,8 @@ cream_status cream_train_due(cream_train *, uint64_t step, bool epoch_end, bool 
 /* CREAM_FAILED where weights or statistics of a rank are not those of rank 0, with a line that names the rank. */
 cream_status cream_train_compare(cream_train *, uint64_t step, cream_error *);
 
-/* Announces to a source of training images which batches will be read: those of the own parts. */
-void cream_train_announce(const cream_train *, cream_source *source);
+/* Which batches of a source of training images will be read: those of the own parts. */
+cream_source_parts cream_train_announced(const cream_train *);
 
 /* The settings of a training, of the map `section`. */
 typedef struct cream_train_settings {

@@ -207,8 +207,7 @@ uint64_t cream_train_batch_number(const cream_train *train, uint64_t step) {
   return step * (uint64_t)train->parts.count + (uint64_t)(train->parts.first + train->part);
 }
 
-void cream_train_announce(const cream_train *train, cream_source *source) {
-  source->parts = alone(train) ? 0 : train->parts.count;
-  source->first = train->parts.first;
-  source->own = train->parts.own;
+cream_source_parts cream_train_announced(const cream_train *train) {
+  return (cream_source_parts){
+      .parts = alone(train) ? 0 : train->parts.count, .first = train->parts.first, .own = train->parts.own};
 }

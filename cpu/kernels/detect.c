@@ -3,18 +3,18 @@
 #include "conv.h"
 #include "map.h"
 
-/* Tasks of a fusion are rows of the result; tiles of a sink are TILES parts of an image. Sums along memory have SUMS
+/* Tasks of a fusion are rows of the result; tiles of a sink are TILES parts of an image. Sums along memory have CPU_WIDE
  * lanes, whatever the instruction set. */
-enum { TILES = 4, LOSS_BLOCKS = 64, LOSS_RUN = 512, SUMS = 16 };
+enum { TILES = 4, LOSS_BLOCKS = 64, LOSS_RUN = 512 };
 
-/* Adds v to the lanes of elements i..; SUMS lanes. */
+/* Adds v to the lanes of elements i..; CPU_WIDE lanes. */
 CPU_INLINE void add_to(float *sums, vf v, int i, int lanes) {
-  float *at = sums + i % SUMS;
+  float *at = sums + i % CPU_WIDE;
   vf_store_n(at, vf_load_n(at, lanes) + v, lanes);
 }
 static double sum_of(const float *sums) {
   double total = 0;
-  for (int i = 0; i < SUMS; i++) total += (double)sums[i];
+  for (int i = 0; i < CPU_WIDE; i++) total += (double)sums[i];
   return total;
 }
 
@@ -118,7 +118,7 @@ static void weight_gradients(cpu_backend *cpu, const cream_fuse *fuse, const cre
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
   for (size_t row = 0; row < rows; row++)
     for (int i = 0; i < fuse->n; i++) {
-      float sums[SUMS] = {0};
+      float sums[CPU_WIDE] = {0};
       for (int x = 0; x < out->w; x++) {
         const window at = window_of(&fuse->x[i], out, row / (size_t)out->h, (int)(row % (size_t)out->h), x);
         const float *from = dout + (row * (size_t)out->w + (size_t)x) * ld;
@@ -253,7 +253,7 @@ CPU_INLINE void focal_step(float alpha, float gamma, const float *logits, const 
 
 /* That of the logit of an entry's class; *slope (may be NULL): its derivative. */
 static double found_loss(const cream_box_loss *terms, float z, float factor, float *slope) {
-  float sums[SUMS] = {0}, own;
+  float sums[CPU_WIDE] = {0}, own;
   const float negative = -z;
   focal_step(terms->alpha, terms->gamma, &negative, &factor, &own, sums, 0, 1);
   if (slope) *slope = -own;
@@ -292,7 +292,7 @@ static double background_losses(const cream_box_loss *terms, const float *logits
       factors[k] = labels[e] == (int32_t)c ? 0 : targets[e * 5 + 4];
       if (++c == classes) c = 0, e++;
     }
-    float sums[SUMS] = {0};
+    float sums[CPU_WIDE] = {0};
     CPU_FOR_LANES((int)run, focal_step, 1.0f - terms->alpha, terms->gamma, logits + i, factors,
                   slopes ? slopes + i : NULL, sums);
     total += sum_of(sums);

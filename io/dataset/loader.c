@@ -106,8 +106,8 @@ static cream_status deliver(const loader *self, const cream_ring_slot *slot, cre
 static cream_status loader_read(cream_source *source, uint64_t epoch, uint64_t step, cream_batch *batch,
                                 cream_error *err) {
   loader *self = source->self;
-  const cream_ring_parts parts = {source->parts, source->first, source->own};
-  return deliver(self, cream_ring_read(self->ring, parts, epoch, step, &source->waited), batch, err);
+  return deliver(self, cream_ring_read(self->ring, source->announced, epoch, step, &source->waited), batch,
+                 err);
 }
 
 const uint8_t *cream_loader_prefetch(void *source, size_t *bytes) {

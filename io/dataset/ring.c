@@ -41,7 +41,8 @@ struct cream_ring {
   pthread_cond_t moved;  /* `first` has changed, or the ring is being destroyed */
   pthread_cond_t filled; /* a slot is ready */
   uint64_t first;        /* workers fill n_slots batches from this one on */
-  bool skipping; /* of every `parts` batches only `own`, from own_first on, are read (cream_source.parts) */
+  bool
+      skipping; /* of every `parts` batches only `own`, from own_first on, are read (cream_source.announced) */
   uint64_t parts, own_first, own;
   bool started, ending; /* a batch has been read; the ring is being destroyed */
   int n_slots, n_threads;
@@ -94,7 +95,7 @@ static void claim(cream_ring *self, ring_slot *slot, uint64_t batch) {
 /* ---- the order of reading ---------------------------------------------------------------------------- */
 
 /* Takes over what the source announces, for a reader that is at batch `number`. The caller holds the lock. */
-static void heed(cream_ring *self, cream_ring_parts said, uint64_t number) {
+static void heed(cream_ring *self, cream_source_parts said, uint64_t number) {
   self->parts = (uint64_t)said.parts;
   self->own_first = (uint64_t)said.first;
   self->own = (uint64_t)said.own;
@@ -169,8 +170,8 @@ static uint64_t number_of(const cream_ring *self, uint64_t epoch, uint64_t step)
   return self->first + (step + self->steps - self->first % self->steps) % self->steps;
 }
 
-const cream_ring_slot *cream_ring_read(cream_ring *self, cream_ring_parts said, uint64_t epoch, uint64_t step,
-                                       double *waited) {
+const cream_ring_slot *cream_ring_read(cream_ring *self, cream_source_parts said, uint64_t epoch,
+                                       uint64_t step, double *waited) {
   CREAM_ASSERT(step < self->steps);
   double start = now();
   pthread_mutex_lock(&self->lock);

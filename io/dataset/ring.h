@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/base/status.h"
+#include "core/base/data.h"
 
 enum { CREAM_RING_MAX_WORKERS = 256 };
 
@@ -35,11 +35,6 @@ typedef struct cream_ring_options {
   void *self;
 } cream_ring_options;
 
-/* What a source says about the batches that will be read: see cream_source.parts. */
-typedef struct cream_ring_parts {
-  int parts, first, own;
-} cream_ring_parts;
-
 typedef struct cream_ring cream_ring;
 
 /* CREAM_FAILED: out of memory. */
@@ -55,7 +50,7 @@ int cream_ring_slots(const cream_ring *);
 size_t cream_ring_count(const cream_ring *);
 
 /* Returns the filled slot of a batch, valid until the next call. Adds the seconds of waiting to *waited. */
-const cream_ring_slot *cream_ring_read(cream_ring *, cream_ring_parts, uint64_t epoch, uint64_t step,
+const cream_ring_slot *cream_ring_read(cream_ring *, cream_source_parts, uint64_t epoch, uint64_t step,
                                        double *waited);
 /* The same for given images of this rank, filled in the calling thread without random changes. */
 const cream_ring_slot *cream_ring_pick(cream_ring *, const uint32_t *indices, int n, double *waited);

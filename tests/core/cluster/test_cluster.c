@@ -87,8 +87,9 @@ static cream_status read_train(cream_source *source, uint64_t epoch, uint64_t st
                                cream_error *err) {
   rank *r = (rank *)((char *)source - offsetof(rank, train.source));
   const options *o = r->options;
-  CREAM_ASSERT(source->parts == 0 ||
-               ((int)(step % PARTS) >= source->first && (int)(step % PARTS) < source->first + source->own));
+  const cream_source_parts *parts = &source->announced;
+  const int part = (int)(step % PARTS);
+  CREAM_ASSERT(parts->parts == 0 || (part >= parts->first && part < parts->first + parts->own));
   if (o->rank == cream_cluster_rank(r->cluster) && r->train.reads + 1 == o->at) {
     const float one = 1;
     if (o->mishap == FAILS) return cream_fail(err, CREAM_BAD_DATA, "an image is damaged");

@@ -92,7 +92,7 @@ static float *batch_statistics(const side *s) {
     const net_record *record = &net->tape.records[i];
     const double rows = (double)record->y.n * record->y.h * record->y.w;
     for (int c = 0; record->unit->has_bn && c < record->y.c; c++) {
-      float *variance = &values[record->unit->running_var + (size_t)c];
+      float *variance = &values[record->unit->norm.running_var + (size_t)c];
       *variance = (float)(*variance * (rows - 1) / rows);
     }
   }

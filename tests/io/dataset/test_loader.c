@@ -111,14 +111,12 @@ static void skips_batches_of_others(void **state) {
   for (int workers = 0; workers <= 1; workers++) {
     cream_source *none = make(&data, training(0)), *some = make(&data, training(workers));
     const uint64_t groups = cream_source_steps(none, 1) / PARTS; /* and a rest */
-    some->parts = PARTS;
-    some->first = FIRST;
-    some->own = OWN;
+    some->announced = (cream_source_parts){.parts = PARTS, .first = FIRST, .own = OWN};
     decoded = 0;
     for (uint64_t epoch = 0; epoch < EPOCHS; epoch++)
       for (uint64_t i = 0; i < groups * OWN; i++)
         assert_same(none, some, epoch, i / OWN * PARTS + FIRST + i % OWN);
-    some->parts = 0; /* from here on, any batch */
+    some->announced.parts = 0; /* from here on, any batch */
     for (uint64_t step = 0; step < 6; step++) assert_same(none, some, EPOCHS, step);
     const int read = (int)(EPOCHS * groups * OWN + 6) * BATCH;
     assert_in_range(decoded, 2 * read, 2 * read + (workers ? 3 * AHEAD * BATCH : 0));
