@@ -211,10 +211,8 @@ const char *ocl_blas_override(ocl_runtime *ocl, const char *line) {
   return code ? "CLBlast refuses this line: the kernel is unknown, or parameters are missing" : NULL;
 }
 
-/* Lines of our own kernels begin with "own" (tiling.h). */
 static const char *read_line(void *context, const char *line) {
-  const char *word = line + strspn(line, " \t");
-  return strncmp(word, "own", 3) == 0 && strchr(" \t", word[3]) ? NULL : ocl_blas_override(context, line);
+  return ocl_tiling_is_line(line) ? NULL : ocl_blas_override(context, line);
 }
 
 cream_status ocl_blas_init(ocl_runtime *ocl, const cream_device_options *options, cream_error *err) {

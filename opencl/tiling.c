@@ -46,10 +46,15 @@ static const char *check(const ocl_runtime *ocl, const ocl_tiling *t) {
              : NULL;
 }
 
+bool ocl_tiling_is_line(const char *line) {
+  line += strspn(line, " \t");
+  return strncmp(line, "own", 3) == 0 && strchr(" \t", line[3]);
+}
+
 const char *ocl_tiling_read(const ocl_runtime *ocl, ocl_tiling *tiling, const char *line) {
   ocl_tiling changed = *tiling;
+  if (!ocl_tiling_is_line(line)) return NULL;
   line += strspn(line, " \t");
-  if (strncmp(line, "own", 3) != 0 || !strchr(" \t", line[3])) return NULL;
   for (line += 3; *(line += strspn(line, " \t\r"));) {
     size_t length = strcspn(line, "= \t\r");
     int *size = size_called(&changed, line, length);

@@ -7,6 +7,8 @@
 
 /* The kind's own sizes, or those for work-groups of OCL_SMALL_GROUP items. */
 ocl_tiling ocl_tiling_of(const ocl_runtime *, bool small);
+/* Whether a line of parameters is for our kernels: it begins with "own". Others are CLBlast's. */
+bool ocl_tiling_is_line(const char *line);
 /* The sizes that a line "own NAME=VALUE ..." changes; a message where it is wrong, else NULL. Other lines change
  * nothing. */
 const char *ocl_tiling_read(const ocl_runtime *, ocl_tiling *, const char *line);

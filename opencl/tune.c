@@ -6,6 +6,7 @@
 
 #include "blas.h"
 #include "cache.h"
+#include "chunks.h"
 #include "error.h"
 #include "program.h"
 #include "tiling.h"
@@ -100,10 +101,6 @@ static size_t larger(size_t a, size_t b) {
   return a > b ? a : b;
 }
 
-static size_t elements(const cream_tensor *t) {
-  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
-}
-
 static cream_status allocate(tuning *t, cream_error *err) {
   cream_backend *backend = &t->ocl->base;
   size_t most_x = 1, most_y = 1, weight = 1;
@@ -111,10 +108,10 @@ static cream_status allocate(tuning *t, cream_error *err) {
     const cream_conv conv = conv_of(&t->convs[i], &t->with);
     cream_tensor x, y;
     tensors_of(&t->convs[i], &conv, &t->with, &x, &y);
-    most_x = larger(most_x, elements(&x));
-    most_y = larger(most_y, elements(&y));
+    most_x = larger(most_x, (size_t)ocl_pixels(&x) * (size_t)x.c);
+    most_y = larger(most_y, (size_t)ocl_pixels(&y) * (size_t)y.c);
     weight =
-        larger(weight, (size_t)conv.cout * (size_t)(conv.depthwise ? conv.kernel * conv.kernel : conv.cin));
+        larger(weight, (size_t)conv.cout * (size_t)(conv.depthwise ? 1 : conv.cin) * (size_t)ocl_taps(&conv));
   }
   cream_status status = backend->alloc(backend, most_x, &t->with.x, err);
   if (!status) status = backend->alloc(backend, most_y, &t->with.y, err);

@@ -141,4 +141,13 @@ static inline cream_backend *synthetic_backend(bool plain, int threads) {
   return backend;
 }
 
+/* The values of a buffer; freed by the caller. */
+static inline float *synthetic_fetch(cream_backend *backend, cream_buf buf, size_t count) {
+  float *host = malloc((count + 1) * sizeof *host);
+  cream_error err;
+  assert_non_null(host);
+  if (backend->download(backend, host, buf, count, &err)) fail_msg("%s", err.text);
+  return host;
+}
+
 #endif

@@ -1,10 +1,10 @@
 /* Detectors on an OpenCL device against the plain CPU kernels: outputs, losses and all gradients of a training step. */
 #include <math.h>
-#include <string.h>
+
+#include "tests/core/synthetic.h"
 
 #include "device.h"
 
-#include "cpu/cpu.h"
 #include "tests/core/detector.h"
 
 #define TOLERANCE 1e-4
@@ -13,14 +13,6 @@ typedef struct result {
   float *outputs, *gradients, loss[4];
   size_t n_outputs, n_gradients;
 } result;
-
-static float *fetch(cream_backend *backend, cream_buf buf, size_t count) {
-  float *host = malloc(count * sizeof *host);
-  cream_error err;
-  assert_non_null(host);
-  if (backend->download(backend, host, buf, count, &err)) fail_msg("%s", err.text);
-  return host;
-}
 
 static result run(cream_backend *backend, cream_detect_kind kind, bool infer) {
   const cream_skeleton skeleton = detector_skeleton(kind);
@@ -37,12 +29,12 @@ static result run(cream_backend *backend, cream_detect_kind kind, bool infer) {
               .n_gradients = cream_net_gradient_count(net)};
   cream_buf outputs = infer ? cream_net_forward(net, &path, &x, CREAM_BN_RUNNING, 0)
                             : cream_net_forward_train(net, &path, &x, CREAM_BN_TRAIN, 0.1f, 0, 0, 0);
-  r.outputs = fetch(backend, outputs, r.n_outputs);
+  r.outputs = synthetic_fetch(backend, outputs, r.n_outputs);
   if (!infer) {
     cream_train_boxes_loss(&b, outputs, DETECTOR_BATCH, sums);
     cream_net_backward(net, cream_net_dlogits(net));
     if (backend->download(backend, r.loss, sums, 4, &err)) fail_msg("%s", err.text);
-    r.gradients = fetch(backend, cream_net_gradients(net), r.n_gradients);
+    r.gradients = synthetic_fetch(backend, cream_net_gradients(net), r.n_gradients);
   }
   cream_train_boxes_destroy(&b);
   backend->release(backend, sums);
@@ -61,10 +53,7 @@ static void compare(const char *what, const float *expected, const float *got, s
 }
 
 static void check(cream_detect_kind kind) {
-  cream_backend *plain = NULL, *device = device_open(false);
-  cream_error err;
-  if (cream_cpu_create(&(cream_cpu_options){.threads = 2, .plain = true}, &plain, &err))
-    fail_msg("%s", err.text);
+  cream_backend *plain = synthetic_backend(true, 2), *device = device_open(false);
   for (int infer = 0; infer < 2; infer++) {
     result expected = run(plain, kind, infer), got = run(device, kind, infer),
            again = run(device, kind, infer);

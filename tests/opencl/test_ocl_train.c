@@ -31,12 +31,7 @@ typedef struct result {
 static const char *const block_names[] = {"gradients", "statistics", "weights", "m", "v", "ema"};
 
 static float *fetch(cream_backend *backend, cream_buf buf, size_t count) {
-  if (!cream_buf_present(buf)) return NULL;
-  float *host = malloc(count * sizeof *host);
-  cream_error err;
-  assert_non_null(host);
-  if (backend->download(backend, host, buf, count, &err)) fail_msg("%s", err.text);
-  return host;
+  return cream_buf_present(buf) ? synthetic_fetch(backend, buf, count) : NULL;
 }
 
 static const cream_path path = {.n_layers = 7, .choice = {0, 0, 1, 2, 3, 0, 2}};

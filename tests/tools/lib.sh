@@ -54,6 +54,21 @@ same_metrics() {
     fail "$1 and $2 have different metrics"
 }
 
+# killed_after PATTERN ARGUMENT...: starts cream, and kills it when there is a file of that pattern.
+killed_after() {
+  local pattern=$1 pid
+  shift
+  "$cream" "$@" >out 2>err </dev/null &
+  pid=$!
+  for _ in $(seq 900); do
+    compgen -G "$pattern" >/dev/null && break
+    sleep 0.02
+  done
+  compgen -G "$pattern" >/dev/null || fail "cream $*: $pattern did not come"
+  kill -KILL "$pid"
+  wait "$pid" 2>/dev/null
+}
+
 contains() { grep -qE -- "$2" "$1" || fail "$1 has no line that matches /$2/"; }
 
 lacks() { ! grep -qE -- "$2" "$1" || fail "$1 has a line that matches /$2/"; }

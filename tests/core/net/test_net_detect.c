@@ -10,11 +10,6 @@
 #include "io/weights/weights.h"
 #include "tests/core/detector.h"
 
-static const cream_detect_kind kinds[] = {CREAM_DETECT_RETINA, CREAM_DETECT_LITE};
-#define EACH_KIND(kind)                                                                                      \
-  for (size_t k_ = 0; k_ < 2; k_++)                                                                          \
-    for (cream_detect_kind kind = kinds[k_], end_ = 0; !end_; end_ = 1)
-
 static cream_net *open_net(cream_backend *backend, cream_detect_kind kind, bool train, int frozen) {
   cream_skeleton skeleton = detector_skeleton(kind);
   skeleton.detect.levels = CREAM_DETECT_LEVELS;
@@ -24,14 +19,6 @@ static cream_net *open_net(cream_backend *backend, cream_detect_kind kind, bool 
   cream_error err;
   if (cream_net_create(backend, &skeleton, &options, &net, &err)) fail_msg("%s", err.text);
   return net;
-}
-
-static float *fetch(cream_backend *backend, cream_buf buf, size_t count) {
-  float *host = malloc(count * sizeof *host);
-  cream_error err;
-  assert_non_null(host);
-  if (backend->download(backend, host, buf, count, &err)) fail_msg("%s", err.text);
-  return host;
 }
 
 /* A training step of a network with drop path; result [4]. Returns the gradients. */
@@ -49,12 +36,12 @@ static float *step(cream_net *net, float result[4]) {
   assert_int_equal(backend->download(backend, result, sums, 4, &err), CREAM_OK);
   backend->release(backend, sums);
   cream_train_boxes_destroy(&b);
-  return fetch(backend, cream_net_gradients(net), cream_net_gradient_count(net));
+  return synthetic_fetch(backend, cream_net_gradients(net), cream_net_gradient_count(net));
 }
 
 static void test_threads_give_the_same_bytes(void **state) {
   (void)state;
-  EACH_KIND(kind) {
+  for (cream_detect_kind kind = CREAM_DETECT_RETINA; kind <= CREAM_DETECT_LITE; kind++) {
     float *gradients[2], result[2][4];
     size_t count = 0;
     for (int t = 0; t < 2; t++) {
@@ -75,7 +62,7 @@ static void test_threads_give_the_same_bytes(void **state) {
 /* Where everything that a training allocates is counted, it takes as much as is allocated. */
 static void test_memory_is_planned(void **state) {
   (void)state;
-  EACH_KIND(kind) {
+  for (cream_detect_kind kind = CREAM_DETECT_RETINA; kind <= CREAM_DETECT_LITE; kind++) {
     for (int train = 0; train < 2; train++) {
       cream_backend *backend = synthetic_backend(false, 2);
       cream_counter counter;
@@ -149,7 +136,8 @@ static void test_initial_values(void **state) {
   const cream_param *params = cream_net_params(net, &count);
   for (int i = 0; i < count; i++) {
     if (params[i].role != CREAM_PARAM_PRIOR) continue;
-    float *values = fetch(backend, cream_buf_at(cream_net_weights(net), params[i].offset), params[i].count);
+    float *values =
+        synthetic_fetch(backend, cream_buf_at(cream_net_weights(net), params[i].offset), params[i].count);
     for (size_t v = 0; v < params[i].count; v++)
       assert_float_equal(1 / (1 + exp(-(double)values[v])), 0.01, 1e-6);
     free(values);
@@ -195,10 +183,10 @@ static void test_backbone_of_a_classifier(void **state) {
       CREAM_OK);
   if (cream_weights_save(path, backend, classifier, NULL, 0, NULL, 0, &err)) fail_msg("%s", err.text);
   const size_t count = cream_net_weight_count(net);
-  float *before = fetch(backend, cream_net_weights(net), count);
+  float *before = synthetic_fetch(backend, cream_net_weights(net), count);
   if (cream_weights_load_backbone(path, backend, net, &report, &err)) fail_msg("%s", err.text);
-  float *after = fetch(backend, cream_net_weights(net), count);
-  float *wanted = fetch(backend, cream_net_weights(classifier), cream_net_weight_count(classifier));
+  float *after = synthetic_fetch(backend, cream_net_weights(net), count);
+  float *wanted = synthetic_fetch(backend, cream_net_weights(classifier), cream_net_weight_count(classifier));
   int n;
   const cream_param *params = cream_net_params(net, &n);
   for (int i = 0; i < n; i++) {

@@ -72,9 +72,7 @@ static float *gradients(cream_backend *backend, size_t largest, int frozen, size
   backend->copy(backend, cream_net_dlogits(net), logits, (size_t)batch.n * SYNTHETIC_CLASSES);
   cream_net_backward(net, cream_net_dlogits(net));
   *count = cream_net_gradient_count(net);
-  float *host = malloc(*count * sizeof *host);
-  assert_non_null(host);
-  if (backend->download(backend, host, cream_net_gradients(net), *count, &err)) fail_msg("%s", err.text);
+  float *host = synthetic_fetch(backend, cream_net_gradients(net), *count);
   synthetic_close(&data);
   cream_net_destroy(net);
   backend->largest = 0;

@@ -133,8 +133,9 @@ static cream_status save(void *self, const cream_state *state, cream_error *err)
   return cream_state_snapshot(state, j->kept, err);
 }
 
-static void open_job(job *j, const cream_config *config, cream_detect_kind kind, int n_threads) {
-  memset(j, 0, sizeof *j);
+static job *new_job(const cream_config *config, cream_detect_kind kind, int n_threads) {
+  job *j = calloc(1, sizeof *j);
+  assert_non_null(j);
   j->config = *config;
   j->backend = synthetic_backend(false, n_threads);
   j->skeleton = detector_skeleton(kind);
@@ -146,6 +147,7 @@ static void open_job(job *j, const cream_config *config, cream_detect_kind kind,
   }
   j->input =
       (cream_coco_input){.images = HELDOUT, .classes = CLASSES, .truth = j->truth, .first_truth = j->first};
+  return j;
 }
 
 static cream_status create(job *j) {
@@ -170,22 +172,11 @@ static void *run_job(void *self) {
   return NULL;
 }
 
-static void close_job(job *j) {
+static void free_job(job *j) {
   cream_retrain_destroy(j->retrain);
   j->backend->destroy(j->backend);
   free(j->kept);
   free(j->weights);
-}
-
-static job *new_job(const cream_config *config, cream_detect_kind kind, int n_threads) {
-  job *j = malloc(sizeof *j);
-  assert_non_null(j);
-  open_job(j, config, kind, n_threads);
-  return j;
-}
-
-static void free_job(job *j) {
-  close_job(j);
   free(j);
 }
 
@@ -212,19 +203,19 @@ static void test_learns(void **state) {
 /* Stopped after any of some steps, and continued by a new run from its state. */
 static void test_resumes(void **state) {
   (void)state;
-  for (int kind = CREAM_DETECT_RETINA; kind <= CREAM_DETECT_LITE; kind++) {
+  for (cream_detect_kind kind = CREAM_DETECT_RETINA; kind <= CREAM_DETECT_LITE; kind++) {
     cream_config config = settings();
     config.retrain.lr.lr = 0.2;
-    job *whole = new_job(&config, (cream_detect_kind)kind, 1);
+    job *whole = new_job(&config, kind, 1);
     run_job(whole);
     if (whole->status) fail_msg("%s", whole->err.text);
     for (uint64_t stop = 1; stop < 12; stop += 5) {
-      job *part = new_job(&config, (cream_detect_kind)kind, 2), *rest;
+      job *part = new_job(&config, kind, 2), *rest;
       part->stop_at = stop;
       run_job(part);
       assert_int_equal(part->status, CREAM_INTERRUPTED);
       assert_non_null(part->kept);
-      rest = new_job(&config, (cream_detect_kind)kind, 3);
+      rest = new_job(&config, kind, 3);
       assert_int_equal(create(rest), CREAM_OK);
       cream_state to;
       cream_retrain_state(rest->retrain, &to);

@@ -17,14 +17,6 @@ static cream_skeleton network(bool features) {
   return cream_skeleton_fix(&supernet, &path);
 }
 
-static float *fetch(cream_backend *backend, cream_buf buf, size_t count) {
-  float *values = malloc((count + 1) * sizeof *values);
-  cream_error err;
-  assert_non_null(values);
-  assert_int_equal(backend->download(backend, values, buf, count, &err), CREAM_OK);
-  return values;
-}
-
 /* ---- words ------------------------------------------------------------------------------------------- */
 
 static void test_words(void **state) {
@@ -86,7 +78,7 @@ static double loss_of(side *s, bool backward) {
   cream_loss loss = {.hard = 1, .labels = s->train.labels};
   cream_train_loss(&s->train, &loss, logits, BATCH);
   if (backward) cream_net_backward(net, cream_net_dlogits(net));
-  float *result = fetch(s->backend, s->train.result, 4);
+  float *result = synthetic_fetch(s->backend, s->train.result, 4);
   double value = result[0];
   free(result);
   return value;
@@ -95,7 +87,7 @@ static double loss_of(side *s, bool backward) {
 /* The statistics of the batch of the last pass over a whole network; running variances are unbiased there. */
 static float *batch_statistics(const side *s) {
   const cream_net *net = s->train.net;
-  float *values = fetch(s->backend, net->statistics, net->statistic_count);
+  float *values = synthetic_fetch(s->backend, net->statistics, net->statistic_count);
   for (int i = 0; i < net->tape.n_records; i++) {
     const net_record *record = &net->tape.records[i];
     const double rows = (double)record->y.n * record->y.h * record->y.w;
@@ -112,8 +104,8 @@ static void same_gradients(const side *whole, const side *frozen) {
   const cream_net *net = frozen->train.net;
   const cream_path path = cream_skeleton_first_path(cream_net_skeleton(net));
   size_t count = cream_net_gradient_count(net);
-  float *expected = fetch(whole->backend, cream_net_gradients(whole->train.net), count);
-  float *got = fetch(frozen->backend, cream_net_gradients(net), count);
+  float *expected = synthetic_fetch(whole->backend, cream_net_gradients(whole->train.net), count);
+  float *got = synthetic_fetch(frozen->backend, cream_net_gradients(net), count);
   bool *trained = calloc(count, sizeof *trained);
   cream_slice slices[64];
   assert_non_null(trained);
@@ -151,7 +143,7 @@ static void check_gradients(bool features, bool plain) {
     double loss = loss_of(&s, true);
     if (fabs(loss - expected) > 1e-4) fail_msg("%d frozen: loss %.7g, expected %.7g", frozen, loss, expected);
     same_gradients(&whole, &s);
-    float *after = fetch(s.backend, net->statistics, net->statistic_count);
+    float *after = synthetic_fetch(s.backend, net->statistics, net->statistic_count);
     size_t kept = cream_net_frozen_statistics(net);
     assert_true(kept > 0 && kept <= net->statistic_count);
     assert_memory_equal(after, statistics, kept * sizeof *after);
@@ -183,8 +175,8 @@ static void test_classifier_differences(void **state) {
   side s = open_side(&skeleton, false, skeleton.n_layers + 2, &images);
   cream_net *net = s.train.net;
   loss_of(&s, true);
-  float *g = fetch(s.backend, cream_net_gradients(net), cream_net_gradient_count(net));
-  float *w = fetch(s.backend, cream_net_weights(net), cream_net_weight_count(net));
+  float *g = synthetic_fetch(s.backend, cream_net_gradients(net), cream_net_gradient_count(net));
+  float *w = synthetic_fetch(s.backend, cream_net_weights(net), cream_net_weight_count(net));
   cream_slice slices[2];
   assert_int_equal(cream_net_classifier_slices(net, slices), 2);
   assert_true(slices[0].count == 32 * SYNTHETIC_CLASSES && slices[1].count == SYNTHETIC_CLASSES);
@@ -286,8 +278,8 @@ typedef struct values {
 static values values_of(const training *t) {
   const cream_net *net = cream_retrain_net(t->run);
   values v = {.n_weights = cream_net_weight_count(net), .n_statistics = cream_net_statistic_count(net)};
-  v.weights = fetch(t->backend, cream_net_weights(net), v.n_weights);
-  v.statistics = fetch(t->backend, cream_net_statistics(net), v.n_statistics);
+  v.weights = synthetic_fetch(t->backend, cream_net_weights(net), v.n_weights);
+  v.statistics = synthetic_fetch(t->backend, cream_net_statistics(net), v.n_statistics);
   return v;
 }
 

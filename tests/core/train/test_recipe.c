@@ -49,14 +49,6 @@ static void close_fixture(fixture *f) {
   f->backend->destroy(f->backend);
 }
 
-static float *fetch(const fixture *f, cream_buf buf, size_t count) {
-  float *values = malloc(count * sizeof *values);
-  cream_error err;
-  assert_non_null(values);
-  assert_int_equal(f->backend->download(f->backend, values, buf, count, &err), CREAM_OK);
-  return values;
-}
-
 static cream_tensor show(fixture *f, uint64_t step, cream_batch *batch) {
   cream_error err;
   assert_int_equal(f->images.source.read(&f->images.source, 0, step, batch, &err), CREAM_OK);
@@ -69,7 +61,7 @@ static double loss_of(fixture *f, const cream_tensor *x, bool backward) {
   cream_loss loss = {.hard = 1, .labels = f->train.labels};
   cream_train_loss(&f->train, &loss, logits, x->n);
   if (backward) cream_net_backward(f->train.net, cream_net_dlogits(f->train.net));
-  float *result = fetch(f, f->train.result, 4);
+  float *result = synthetic_fetch(f->backend, f->train.result, 4);
   double value = result[0];
   free(result);
   return value;
@@ -89,7 +81,7 @@ static void check_accumulation(int parts) {
     cream_batch batch;
     cream_tensor x = show(&alone, (uint64_t)part, &batch);
     losses += loss_of(&alone, &x, true);
-    float *g = fetch(&alone, cream_net_gradients(alone.train.net), count);
+    float *g = synthetic_fetch(alone.backend, cream_net_gradients(alone.train.net), count);
     for (size_t i = 0; i < count; i++) sum[i] += g[i];
     free(g);
     cream_train_begin_part(&f.train, part);
@@ -100,7 +92,8 @@ static void check_accumulation(int parts) {
   }
   cream_error err;
   assert_int_equal(cream_train_end_step(&f.train, &err), CREAM_OK);
-  float *mean = fetch(&f, f.train.blocks.g, count), *result = fetch(&f, f.train.result, 4);
+  float *mean = synthetic_fetch(f.backend, f.train.blocks.g, count),
+        *result = synthetic_fetch(f.backend, f.train.result, 4);
   double norm = 0, off = 0;
   for (size_t i = 0; i < count; i++) {
     norm += sum[i] / parts * (sum[i] / parts);
@@ -108,8 +101,8 @@ static void check_accumulation(int parts) {
   }
   assert_true(norm > 0 && sqrt(off / norm) < 1e-6);
   assert_true(fabs(result[0] - losses / parts) < 1e-6 && result[3] >= 0 && result[3] <= BATCH);
-  float *these = fetch(&f, cream_net_statistics(f.train.net), moved);
-  float *those = fetch(&alone, cream_net_statistics(alone.train.net), moved);
+  float *these = synthetic_fetch(f.backend, cream_net_statistics(f.train.net), moved);
+  float *those = synthetic_fetch(alone.backend, cream_net_statistics(alone.train.net), moved);
   for (size_t i = 0; i < moved; i++) assert_true(fabs(these[i] - those[i]) <= 1e-6 * fmax(1, fabs(those[i])));
   free(these);
   free(those);
@@ -128,7 +121,7 @@ static void test_accumulation(void **state) {
 
 static double path_norm(fixture *f) {
   size_t count = cream_net_gradient_count(f->train.net);
-  float *g = fetch(f, f->train.blocks.g, count);
+  float *g = synthetic_fetch(f->backend, f->train.blocks.g, count);
   cream_slice slices[64];
   int n = cream_net_slices(f->train.net, &f->path, slices);
   double squares = 0;
@@ -152,9 +145,9 @@ static void test_clipping(void **state) {
   assert_true(path_norm(&f) == norm);
   assert_int_equal(cream_train_clip(&f.train, &f.path, 2 * norm, &err), CREAM_OK);
   assert_true(path_norm(&f) == norm);
-  float *before = fetch(&f, f.train.blocks.g, 1);
+  float *before = synthetic_fetch(f.backend, f.train.blocks.g, 1);
   assert_int_equal(cream_train_clip(&f.train, &f.path, norm / 4, &err), CREAM_OK);
-  float *after = fetch(&f, f.train.blocks.g, 1);
+  float *after = synthetic_fetch(f.backend, f.train.blocks.g, 1);
   assert_true(fabs(path_norm(&f) / (norm / 4) - 1) < 1e-5 && before[0] != 0);
   assert_true(fabs(after[0] / before[0] - 0.25) < 1e-4);
   free(before);
@@ -195,10 +188,11 @@ static void test_mixup(void **state) {
   cream_tensor x = show(&f, 0, &batch);
   batch.n = x.n = BATCH - 1; /* the middle image is mixed with itself */
   size_t image = (size_t)SIDE * SIDE * 3, count = image * (size_t)x.n;
-  float *before = fetch(&f, x.raw, count);
+  float *before = synthetic_fetch(f.backend, x.raw, count);
   cream_loss loss = {.hard = 1, .smoothing = 0.1f, .labels = f.train.labels};
   cream_mixup_apply(&mixup, 4, &x, batch.labels, &loss);
-  float *after = fetch(&f, x.raw, count), *target = fetch(&f, loss.target, (size_t)x.n * SYNTHETIC_CLASSES);
+  float *after = synthetic_fetch(f.backend, x.raw, count),
+        *target = synthetic_fetch(f.backend, loss.target, (size_t)x.n * SYNTHETIC_CLASSES);
   double share = cream_mixup_share(0.8, 9, 4);
   assert_true(share > 0.01 && share < 0.99 && loss.hard == 0 && loss.soft == 1);
   for (size_t i = 0; i < count; i++) {
@@ -230,8 +224,9 @@ static void test_drop_path_gradient(void **state) {
   cream_tensor x = show(&f, 0, &batch);
   loss_of(&f, &x, true);
   size_t n_weights = cream_net_weight_count(net);
-  float *g = fetch(&f, cream_net_gradients(net), cream_net_gradient_count(net));
-  float *w = fetch(&f, cream_net_weights(net), n_weights), *moved = malloc(n_weights * sizeof *moved);
+  float *g = synthetic_fetch(f.backend, cream_net_gradients(net), cream_net_gradient_count(net));
+  float *w = synthetic_fetch(f.backend, cream_net_weights(net), n_weights),
+        *moved = malloc(n_weights * sizeof *moved);
   assert_non_null(moved);
   cream_slice slices[64];
   int n = cream_net_slices(net, &f.path, slices), checked = 0;
@@ -267,9 +262,11 @@ static void test_drop_path_is_for_training(void **state) {
   cream_tensor x = show(&f, 0, &batch), y = show(&without, 0, &batch);
   assert_true(loss_of(&f, &x, false) != loss_of(&without, &y, false));
   size_t count = (size_t)BATCH * SYNTHETIC_CLASSES;
-  float *a = fetch(&f, cream_net_forward_train(f.train.net, &f.path, &x, CREAM_BN_BATCH, 0, 0, 0, 0), count);
-  float *b = fetch(
-      &without, cream_net_forward_train(without.train.net, &f.path, &y, CREAM_BN_BATCH, 0, 0, 0, 0), count);
+  float *a = synthetic_fetch(
+      f.backend, cream_net_forward_train(f.train.net, &f.path, &x, CREAM_BN_BATCH, 0, 0, 0, 0), count);
+  float *b = synthetic_fetch(
+      without.backend, cream_net_forward_train(without.train.net, &f.path, &y, CREAM_BN_BATCH, 0, 0, 0, 0),
+      count);
   assert_memory_equal(a, b, count * sizeof *a);
   free(a);
   free(b);
@@ -289,10 +286,10 @@ static void test_recalibration(void **state) {
   for (int i = 0; i < 2; i++) {
     f.backend->fill(f.backend, cream_net_statistics(net), count, 100);
     assert_int_equal(cream_recalibrate(net, &f.path, &f.images.source, 0, modes[i], 2, &err), CREAM_OK);
-    statistics[i] = fetch(&f, cream_net_statistics(net), count);
+    statistics[i] = synthetic_fetch(f.backend, cream_net_statistics(net), count);
   }
   assert_int_equal(cream_recalibrate(net, &f.path, &f.images.source, 0, modes[1], 0, &err), CREAM_OK);
-  statistics[2] = fetch(&f, cream_net_statistics(net), count);
+  statistics[2] = synthetic_fetch(f.backend, cream_net_statistics(net), count);
   assert_memory_equal(statistics[1], statistics[2], count * sizeof(float));
   /* Two batches with statistics a, b: reset gives (a + b)/2, inherit 81 + 0.09 a + 0.1 b. */
   int n;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Detectors: training, resuming, testing, predicting, and what is refused.
-# shellcheck disable=SC1091,SC2154
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/tools/lib.sh
+source "$(dirname "$0")/../lib.sh" "$1"
 
 # Squares on grey images: 14 to train, 4 to test.
 python3 - <<'PY' || exit 1
@@ -42,21 +42,12 @@ contains whole/metrics.jsonl '"class_loss": [0-9.e-]+, "box_loss": [0-9.e-]+, "f
 contains whole/metrics.jsonl '"split": "heldout", "ap": [0-9.e-]+, "ap50": '
 contains whole/result.json '"test": \{"ap": [0-9.e-]+, "ap50": [0-9.e-]+, "count": 4\}'
 contains whole/origin.json '"command": "cream detect train --data '
-for file in weights.safetensors config.yaml detections.json coco.json; do
-  [ -s whole/$file ] || fail "there is no whole/$file"
-done
+exists whole/{weights.safetensors,config.yaml,detections.json,coco.json}
 
 # Killed after its first checkpoint, and continued: the same bytes.
-"$cream" detect train "${small[@]}" --epochs 2 --set checkpoint.every_steps=1 --out killed >/dev/null 2>&1 &
-pid=$!
-for ((i = 0; i < 200; i++)); do
-  compgen -G 'killed/checkpoint-*.safetensors' >/dev/null && break
-  sleep 0.02
-done
-kill -9 $pid 2>/dev/null
-wait $pid 2>/dev/null
+killed_after 'killed/checkpoint-*.safetensors' detect train "${small[@]}" --epochs 2 --set checkpoint.every_steps=1 --out killed
 expect 0 detect train --resume --out killed
-cmp -s whole/weights.safetensors killed/weights.safetensors || fail "a resumed run has other weights"
+same whole/weights.safetensors killed/weights.safetensors
 same_metrics whole killed
 refuse 2 '--resume: detect.channels is 16, but the run in killed has 8; leave it unchanged' \
   detect train --resume --out killed --set detect.channels=16
@@ -72,10 +63,10 @@ a, b = json.load(open('found.json')), json.load(open('whole/detections.json'))
 assert a and abs(len(a) - len(b)) <= 2, (len(a), len(b))
 PY
 expect 0 detect eval --data yolo:data --results found.json --json
-cmp -s out tested.json || fail "cream detect eval differs from cream detect test"
+same out tested.json
 
 expect 0 detect predict --run whole --score 0.001 --draw drawn --out boxes.json data/images/val
-[ -s drawn/data_images_val_00.png.jpg ] || fail "no image was drawn"
+exists drawn/data_images_val_00.png.jpg
 python3 - <<'PY' || fail "the detections of predict"
 import json
 boxes = json.load(open('boxes.json'))
@@ -90,7 +81,7 @@ contains err '1 of 2 images could not be used$'
 
 expect 0 detect export --run whole --out whole.onnx
 contains out '^whole.onnx: ONNX opset 17, input \[batch,3,64,64\], boxes \[batch,774,4\], scores \[batch,774,2\]$'
-[ -s whole.onnx ] || fail "no model was exported"
+exists whole.onnx
 
 expect 0 report whole --json --out page.html
 contains out '"detection": true'
@@ -114,6 +105,6 @@ refuse 3 'weights.safetensors' detect train "${small[@]}" --backbone cream-43 --
 sed 's/red, green/red, blue/' data/data.yaml >blue && mv blue data/data.yaml
 refuse 3 "data: class 1 of yolo:.*data is 'blue', but that of the detector 'green'" detect test --run whole
 refuse 2 'no images: expected files or folders' detect predict --run whole
-[ ! -e none ] || fail "a refused training left a folder"
+absent none
 
 finish

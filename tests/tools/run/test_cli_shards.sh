@@ -22,21 +22,6 @@ at_once() {
   cat out1 out2 out3 >out
 }
 
-# killed_after FILE COMMAND...: kill -9 when the file exists.
-killed_after() {
-  local file=$1 pid
-  shift
-  "$cream" "$@" "${alone[@]}" >out 2>err </dev/null &
-  pid=$!
-  for _ in $(seq 900); do
-    [ -e "$file" ] && break
-    sleep 0.02
-  done
-  [ -e "$file" ] || fail "$*: $file did not come"
-  kill -KILL "$pid"
-  wait "$pid" 2>/dev/null
-}
-
 # A part of the digits, as an idx data set.
 python3 - "$root/io/dataset/data/digits.csv.gz" <<'END'
 import gzip, os, struct, sys
@@ -66,7 +51,7 @@ cp out table
 # it that the ranking is not complete before the kill.
 mkdir three/shards
 claim_of_other three/shards/train-0005.claim-1
-killed_after three/shards/trained-0002.json "${rank[@]}" --run three --shard 1/2
+killed_after three/shards/trained-0002.json "${rank[@]}" --run three --shard 1/2 "${alone[@]}"
 rm three/shards/train-0005.claim-1
 absent three/rank.json
 at_once "${rank[@]}" --run three
@@ -126,7 +111,7 @@ arms:
 END
 # The failure of an arm is an exit code of 1.
 expect 1 compare study.yaml --out a "${alone[@]}"
-killed_after b/none-1/metrics.jsonl compare study.yaml --out b --shard 1/2
+killed_after b/none-1/metrics.jsonl compare study.yaml --out b --shard 1/2 "${alone[@]}"
 absent b/study.json
 sed 's/seeds: .*/seeds: [1, 3]/' study.yaml >seeds.yaml
 refuse 2 "b/shards: seeds is 1 for the other shards and 1, 3 here" compare seeds.yaml --out b --shard 2/2
