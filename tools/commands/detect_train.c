@@ -14,7 +14,7 @@
 #include "tools/run/files.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
-#include "tools/run/session.h"
+#include "tools/run/session_training.h"
 
 /* The parts of a training, in the order in which they are made. */
 typedef struct detect_run {
@@ -26,13 +26,6 @@ typedef struct detect_run {
   cream_retrain *retrain;
   session run;
 } detect_run;
-
-static void state(void *retrain, cream_state *out) {
-  cream_retrain_state(retrain, out);
-}
-static cream_status restored(void *retrain, cream_error *err) {
-  return cream_retrain_restored(retrain, err);
-}
 
 /* ---- the network --------------------------------------------------------------------------------------- */
 
@@ -76,7 +69,8 @@ static cream_status check_settings(const cream_config *config, cream_error *err)
 }
 
 /* The backbone's weights, unless a checkpoint replaces them. */
-static cream_status load_weights(detect_run *r, const cream_config *config, cream_error *err) {
+static cream_status load_weights(void *self, const cream_config *config, cream_error *err) {
+  const detect_run *r = self;
   cream_weights_report loaded = {0};
   if (!cluster_leads() || !*config->weights) return CREAM_OK; /* others get them from rank 0 */
   cream_status status =
@@ -154,17 +148,8 @@ static cream_status open_parts(detect_run *r, const run_options *options, cream_
 
 /* The session, with the architecture in its folder. */
 static cream_status open_session(detect_run *r, const run_options *options, cream_error *err) {
-  const cream_config *config = &options->config;
-  const checkpoint_target target = {"detect train", r->retrain, state, restored};
-  const int images = config->retrain.batch * config->retrain.accumulate;
-  cream_status status = session_open(&r->run, options, &r->data.images, &r->arch.net, images, &target, err);
-  if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
-  if (status == CREAM_OK) status = checkpoint_share(&target, r->run.folder.resumed, err);
-  if (status != CREAM_OK || !cluster_leads()) return status;
-  session_warn_of_average(&config->retrain, cream_retrain_steps(r->retrain));
-  char file[CREAM_MAX_FILE_NAME];
-  return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
-                         r->arch.space_hash, err);
+  const session_training training = {"detect train", r->retrain, &r->arch, load_weights, r};
+  return session_open_training(&r->run, options, &r->data.images, &training, err);
 }
 
 static cream_status open_all(detect_run *r, const run_options *options, cream_error *err) {

@@ -12,7 +12,7 @@
 #include "tools/run/dry_run.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
-#include "tools/run/session.h"
+#include "tools/run/session_training.h"
 #include "tools/run/supernet.h"
 #include "tools/run/teacher.h"
 
@@ -31,13 +31,6 @@ typedef struct retrain_run {
   session run;
   dry_clock clock; /* of a dry run */
 } retrain_run;
-
-static void state(void *retrain, cream_state *out) {
-  cream_retrain_state(retrain, out);
-}
-static cream_status restored(void *retrain, cream_error *err) {
-  return cream_retrain_restored(retrain, err);
-}
 
 /* For memory_check.h. */
 static cream_status make(void *self, int batch, cream_backend *backend, cream_source *train,
@@ -97,7 +90,8 @@ static cream_status shrink(retrain_run *r, cream_config *config, int fits, const
 
 /* Loads config->weights or those of config->inherit, unless a checkpoint replaces them. The data may have other
  * classes. */
-static cream_status load_weights(retrain_run *r, const cream_config *config, cream_error *err) {
+static cream_status load_weights(void *self, const cream_config *config, cream_error *err) {
+  const retrain_run *r = self;
   if (!cluster_leads()) return CREAM_OK; /* they come from rank 0 */
   if (*config->inherit) return supernet_inherit(config, cream_retrain_net(r->retrain), r->train, err);
   if (!*config->weights) return CREAM_OK;
@@ -204,17 +198,8 @@ static cream_status try(retrain_run *r, const cream_config *config, bool json, c
 
 /* The session, with the architecture in its folder. */
 static cream_status open_session(retrain_run *r, const run_options *options, cream_error *err) {
-  const cream_config *config = &options->config;
-  const checkpoint_target target = {"retrain", r->retrain, state, restored};
-  int images = config->retrain.batch * config->retrain.accumulate;
-  cream_status status = session_open(&r->run, options, &r->data, &r->arch.net, images, &target, err);
-  if (status == CREAM_OK && options->resume && !r->run.folder.resumed) status = load_weights(r, config, err);
-  if (status == CREAM_OK) status = checkpoint_share(&target, r->run.folder.resumed, err);
-  if (status != CREAM_OK || !cluster_leads()) return status;
-  session_warn_of_average(&config->retrain, cream_retrain_steps(r->retrain));
-  char file[CREAM_MAX_FILE_NAME];
-  return cream_arch_save(cream_run_file(&r->run.folder, CREAM_RUN_ARCH, file), &r->arch.net,
-                         r->arch.space_hash, err);
+  const session_training training = {"retrain", r->retrain, &r->arch, load_weights, r};
+  return session_open_training(&r->run, options, &r->data, &training, err);
 }
 
 static const struct {
