@@ -3,21 +3,8 @@
 #include <string.h>
 
 #define KIND_WORD(name, word) [CREAM_DETECT_##name] = word,
-static const char *const words[CREAM_DETECT_KIND_COUNT] = {[CREAM_DETECT_NONE] = "none",
-                                                           CREAM_DETECT_KINDS(KIND_WORD)};
-
-const char *cream_detect_word(cream_detect_kind kind) {
-  return words[kind];
-}
-
-bool cream_detect_kind_of(const char *word, cream_detect_kind *kind) {
-  for (int k = CREAM_DETECT_NONE + 1; k < CREAM_DETECT_KIND_COUNT; k++)
-    if (strcmp(words[k], word) == 0) {
-      *kind = (cream_detect_kind)k;
-      return true;
-    }
-  return false;
-}
+const char *const cream_detect_words[CREAM_DETECT_KIND_COUNT + 1] = {[CREAM_DETECT_NONE] = "none",
+                                                                     CREAM_DETECT_KINDS(KIND_WORD)};
 
 cream_detect_spec cream_detect_default(cream_detect_kind kind) {
   cream_detect_spec spec = {

@@ -47,10 +47,8 @@ cream_detect_spec cream_detect_default(cream_detect_kind);
 cream_status cream_detect_spec_of(const cream_detect_config *, cream_detect_spec *, cream_error *);
 /* CREAM_BAD_CONFIG, which names the key after `section` ("detect"), where a value is out of range. */
 cream_status cream_detect_check(const cream_detect_spec *, const char *section, cream_error *);
-/* "retina"; "none" for a classifier. */
-const char *cream_detect_word(cream_detect_kind);
-/* False: there is no such kind. */
-bool cream_detect_kind_of(const char *word, cream_detect_kind *);
+/* By kind: "retina"; "none" for a classifier. The list ends with NULL. */
+extern const char *const cream_detect_words[CREAM_DETECT_KIND_COUNT + 1];
 
 static inline int cream_detect_per_cell(const cream_detect_spec *spec) {
   return spec->octaves * spec->n_ratios;

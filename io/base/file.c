@@ -255,3 +255,13 @@ bool cream_write_all(int fd, const void *bytes, size_t size) {
   }
   return true;
 }
+
+bool cream_is_file(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool cream_is_folder(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}

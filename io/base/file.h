@@ -44,6 +44,10 @@ cream_status cream_file_write(const char *path, const void *data, size_t size, c
 /* Writes all bytes to a descriptor, also after interruptions; false, with errno set, where they cannot be written. */
 bool cream_write_all(int fd, const void *bytes, size_t size);
 
+/* Whether a path is that of a regular file, of a folder. */
+bool cream_is_file(const char *path);
+bool cream_is_folder(const char *path);
+
 /* Creates a folder and its parents where they do not exist. */
 cream_status cream_make_directories(const char *path, cream_error *);
 

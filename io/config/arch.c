@@ -46,10 +46,6 @@ typedef struct arch_space {
 
 static const double max_cost = 1e15;
 
-#define DETECTOR_WORD(name, word) [CREAM_DETECT_##name] = word,
-static const char *const detectors[] = {[CREAM_DETECT_NONE] = "none",
-                                        CREAM_DETECT_KINDS(DETECTOR_WORD)[CREAM_DETECT_KIND_COUNT] = NULL};
-
 #define NEEDED(owner, name, member, low, high)                                                               \
   { .key = name, CREAM_FIELD(owner, member), .min = low, .max = high, .required = true }
 #define GIVEN(owner, name, member, low, high)                                                                \
@@ -86,7 +82,7 @@ static const cream_field stage_fields[] = {
 
 /* Of a detector; cream_detect_check checks the numbers. */
 static const cream_field detect_fields[] = {
-    {.key = "head", CREAM_FIELD(cream_detect_spec, kind), .words = detectors, .required = true},
+    {.key = "head", CREAM_FIELD(cream_detect_spec, kind), .words = cream_detect_words, .required = true},
     NEEDED(cream_detect_spec, "channels", channels, 0, CREAM_MAX_SIDE),
     NEEDED(cream_detect_spec, "levels", levels, 0, 100),
     NEEDED(cream_detect_spec, "cells", cells, 0, 100),

@@ -70,10 +70,6 @@ static const char *const exacts[] = {CREAM_EXACTS(EXACT_WORD) NULL};
 #define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
 static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
 
-#define DETECTOR_WORD(name, word) [CREAM_DETECT_##name] = word,
-static const char *const detectors[] = {[CREAM_DETECT_NONE] = "none",
-                                        CREAM_DETECT_KINDS(DETECTOR_WORD)[CREAM_DETECT_KIND_COUNT] = NULL};
-
 #define RECALIBRATIONS(X) X(CREAM_RECALIBRATION_RESET, "reset") X(CREAM_RECALIBRATION_INHERIT, "inherit")
 static CREAM_WORDS(recalibrations, CREAM_RECALIBRATION_COUNT, RECALIBRATIONS);
 
@@ -270,7 +266,7 @@ static const setting settings[] = {
     TEXT(rank.table, "file of trained paths, shared between rankings; empty: a file in the run folder"),
     TEXT(rank.truth, "file of cream table build, whose paths are ranked; empty: paths are drawn and trained"),
     NUMBER(rank.repeats, 0, CREAM_RANK_MAX_PATHS, "paths", "paths of a table that are trained twice"),
-    WORD(detect.head, detectors,
+    WORD(detect.head, cream_detect_words,
          "neck and heads of a detector (docs/detection.md); none: the run trains no detector"),
     NUMBER(detect.channels, 0, 1024, "", "channels of each level, a multiple of 8; 0: as usual for the head"),
     NUMBER(detect.levels, 0, 5, "", "levels, from stride 8 on; 0: 5"),

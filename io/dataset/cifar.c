@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cifar_python.h"
 #include "formats.h"
@@ -135,9 +134,8 @@ static cream_status find(const version *v, const char *place, kind *which, char 
       char path[CREAM_MAX_FILE_NAME + 128];
       snprintf(folder, size, "%s%s%s", place, inside ? "/" : "", inside ? v->folder[k] : "");
       snprintf(path, sizeof path, "%s/%s%s", folder, v->files[CREAM_PART_TRAIN][0], endings[k]);
-      struct stat info;
       *which = (kind)k;
-      if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) return CREAM_OK;
+      if (cream_is_file(path)) return CREAM_OK;
     }
   const char *first = v->files[CREAM_PART_TRAIN][0];
   return cream_fail(

@@ -7,6 +7,7 @@
 
 #include "core/base/data.h"
 #include "image_size.h"
+#include "io/base/file.h"
 #include "io/base/name.h"
 
 enum { MAX_NAME = 512 }; /* of a class */

@@ -27,7 +27,7 @@ typedef enum cream_box_format {
 typedef cream_status cream_box_reader(const cream_box_place *place, cream_box_builder *, cream_error *);
 
 /* Writes the files of a set beside its images into an existing folder that is empty but for the images. names[part][i]: the
- * file name of image i there, which is in the folder that cream_box_images_folder names. `spec` becomes the text that
+ * file name of image i there, which is in the folder of images that the list above names for the part. `spec` becomes the text that
  * opens the set again, where the folder is `place`. */
 typedef cream_status cream_box_writer(const cream_box_set *, const char *folder,
                                       char *const *const names[CREAM_PARTS], const char *place, char *spec,

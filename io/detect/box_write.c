@@ -29,10 +29,6 @@ const char *const cream_box_format_words[] = {
 #undef WORD
         NULL};
 
-const char *cream_box_images_folder(cream_box_format format, cream_part part) {
-  return formats[format].images[part];
-}
-
 /* ---- names of the images ----------------------------------------------------------------------------- */
 
 static const char *base_name(const char *path) {

@@ -3,6 +3,7 @@
 #define CREAM_IO_BOX_WRITE_H
 
 #include "box_formats.h"
+#include "io/base/json.h"
 
 /* Writes a set into a folder that must not exist or be empty; it appears when it is complete. Images are linked by
  * symbolic links to their absolute paths, or copied with `copy`. `spec` becomes the text that opens the set again. What a
@@ -11,13 +12,13 @@
 cream_status cream_box_set_write(const cream_box_set *, cream_box_format, const char *folder, bool copy,
                                  char *spec, size_t size, cream_error *);
 
-/* The folder of the images of a part in a written set. */
-const char *cream_box_images_folder(cream_box_format, cream_part);
-
 /* The words of the formats, ending in NULL; cream_box_format is their index. */
 extern const char *const cream_box_format_words[];
 
 /* The number with the fewest digits that is the float `value` after `offset` was added to it. */
 double cream_shortest(float value, double offset);
+
+/* The key bbox of COCO's files: x, y, width and height. */
+void cream_json_bbox(cream_json *, const cream_box *);
 
 #endif

@@ -139,18 +139,12 @@ cream_status cream_box_results_read(const char *path, const cream_box_set *set, 
 
 void cream_box_results_put(cream_json *json, int64_t image_id, int64_t category_id, const cream_box *box,
                            const char *file, const char *category) {
-  double x = cream_shortest(box->x1, 0), y = cream_shortest(box->y1, 0);
   cream_json_object(json, NULL, false);
   cream_json_number(json, "image_id", (double)image_id);
   if (file) cream_json_string(json, "file_name", file);
   cream_json_number(json, "category_id", (double)category_id);
   if (category) cream_json_string(json, "category", category);
-  cream_json_array(json, "bbox", false);
-  cream_json_number(json, NULL, x);
-  cream_json_number(json, NULL, y);
-  cream_json_number(json, NULL, cream_shortest(box->x2, x));
-  cream_json_number(json, NULL, cream_shortest(box->y2, y));
-  cream_json_end(json);
+  cream_json_bbox(json, box);
   cream_json_number(json, "score", cream_shortest(box->score, 0));
   cream_json_end(json);
 }

@@ -18,7 +18,7 @@ static void put_images(cream_json *json, const cream_box_part *part, char *const
   cream_json_end(json);
 }
 
-static void put_box(cream_json *json, const cream_box *box) {
+void cream_json_bbox(cream_json *json, const cream_box *box) {
   double x = cream_shortest(box->x1, 0), y = cream_shortest(box->y1, 0);
   cream_json_array(json, "bbox", false);
   cream_json_number(json, NULL, x);
@@ -36,7 +36,7 @@ static void put_annotations(cream_json *json, const cream_box_set *set, const cr
       cream_json_integer(json, "id", b + 1);
       cream_json_number(json, "image_id", (double)part->images[i].id);
       cream_json_number(json, "category_id", (double)set->categories[part->boxes[b].label]);
-      put_box(json, &part->boxes[b]);
+      cream_json_bbox(json, &part->boxes[b]);
       cream_json_number(json, "area", part->areas[b]);
       cream_json_integer(json, "iscrowd", part->boxes[b].crowd);
       cream_json_end(json);

@@ -1,22 +1,11 @@
 #include "image_size.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "io/base/file.h"
 #include "io/image/image.h"
 
 enum { HEAD = 1 << 16 }; /* bytes that are enough for most files */
-
-bool cream_is_file(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0 && S_ISREG(info.st_mode);
-}
-
-bool cream_is_folder(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
 
 cream_status cream_image_file_size(const char *path, int *width, int *height, cream_error *err) {
   static _Thread_local uint8_t head[HEAD];

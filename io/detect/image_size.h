@@ -2,14 +2,9 @@
 #ifndef CREAM_IO_IMAGE_SIZE_H
 #define CREAM_IO_IMAGE_SIZE_H
 
-#include <stdbool.h>
-
 #include "core/base/status.h"
 
 /* CREAM_BAD_DATA: the file cannot be read, or is no image. */
 cream_status cream_image_file_size(const char *path, int *width, int *height, cream_error *);
-/* Whether a path is that of a regular file. */
-bool cream_is_file(const char *path);
-bool cream_is_folder(const char *path);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image_size.h"
 #include "io/base/file.h"
 #include "io/image/image.h"
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "box_formats.h"
-#include "image_size.h"
 #include "io/base/file.h"
 #include "listing.h"
 #include "voc_xml.h"

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "box_formats.h"
-#include "image_size.h"
 #include "io/base/file.h"
 #include "io/config/yaml.h"
 #include "listing.h"

@@ -6,11 +6,6 @@
 
 enum { MAX_SHARE = 2 }; /* of the image: more must be pixels */
 
-/* Shares around 0 that are only rounding errors of centre and size. */
-static double near_zero(double share) {
-  return fabs(share) < 1e-9 ? 0 : share;
-}
-
 /* The edges around points, [n] numbers: x and y of each. */
 static void around(const double *points, int n, double edges[4]) {
   edges[0] = edges[1] = INFINITY;
@@ -51,7 +46,7 @@ static const char *read_line(char *line, double *numbers, yolo_line *out) {
     around(box, n - 1, out->edges);
   } else {
     for (int i = 0; i < 2; i++) {
-      out->edges[i] = near_zero(box[i] - box[2 + i] / 2);
+      out->edges[i] = cream_yolo_edge(box[i] - box[2 + i] / 2);
       out->edges[2 + i] = box[i] + box[2 + i] / 2;
     }
   }

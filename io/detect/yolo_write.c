@@ -1,10 +1,10 @@
 /* images/{train,val}/, labels/{train,val}/, data.yaml */
-#include <math.h>
 #include <stdlib.h>
 
 #include "box_write.h"
 #include "io/base/file.h"
 #include "listing.h"
+#include "yolo.h"
 
 static const char *const words[CREAM_PARTS] = {[CREAM_PART_TRAIN] = "train", [CREAM_PART_TEST] = "val"};
 
@@ -15,8 +15,7 @@ static void share_of(float from, float to, int whole, char centre[40], char size
   for (int digits = 6; digits <= 17; digits++) {
     snprintf(centre, 40, "%.*g", digits, middle);
     snprintf(size, 40, "%.*g", digits, length);
-    double m = strtod(centre, NULL), n = strtod(size, NULL), low = m - n / 2;
-    if (fabs(low) < 1e-9) low = 0;
+    double m = strtod(centre, NULL), n = strtod(size, NULL), low = cream_yolo_edge(m - n / 2);
     if ((float)(low * whole) == from && (float)((m + n / 2) * whole) == to) return;
   }
 }

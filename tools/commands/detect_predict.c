@@ -12,7 +12,6 @@
 #include "io/detect/box_transform.h"
 #include "io/detect/coco_results.h"
 #include "io/detect/draw.h"
-#include "io/detect/image_size.h"
 #include "io/detect/listing.h"
 #include "io/image/encode.h"
 #include "tools/run/detector.h"

@@ -6,8 +6,8 @@
 
 #include "core/train/retrain.h"
 #include "detect.h"
+#include "io/base/file.h"
 #include "io/detect/coco_results.h"
-#include "io/detect/image_size.h"
 #include "tools/run/cluster.h"
 #include "tools/run/detector.h"
 #include "tools/run/device.h"
