@@ -149,7 +149,7 @@ static cream_status parse_path(const cream_skeleton *skeleton, const char *text,
 static cream_status export(const bench_work *work, const char *file, cream_error *err) {
   cream_path path = cream_skeleton_first_path(work->skeleton);
   if (work->kind != BENCH_EVAL) return cream_fail(err, CREAM_BAD_CONFIG, "export goes with --work eval");
-  cream_status status = cream_onnx_save(file, work->train.net, &path, NULL, 0, err);
+  cream_status status = cream_onnx_save(file, work->train.net, &path, NULL, NULL, 0, err);
   if (status == CREAM_OK) puts("0");
   return status;
 }
