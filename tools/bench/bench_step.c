@@ -112,6 +112,7 @@ cream_status bench_step(const void *values, cream_error *err) {
   cream_status status = bench_skeleton(options, &skeleton, err);
   for (int k = 0; k < BENCH_KINDS && status == CREAM_OK; k++) {
     if (options->kind != BENCH_KINDS && options->kind != k) continue;
+    if (!bench_has_work(&skeleton, (bench_kind)k)) continue;
     static bench_work work;
     status = bench_work_open(&work, (bench_kind)k, &skeleton, options->batch, options->threads, options, err);
     if (status == CREAM_OK) status = measure(&work, options, &results[count++], err);
