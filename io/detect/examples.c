@@ -76,7 +76,7 @@ static const char *file_name(const char *path) {
 }
 
 static cream_status put_image(cream_json *json, workspace *w, const cream_box_part *part, size_t i,
-                              const cream_box *found, size_t n_found, float least, cream_error *err) {
+                              const cream_box *found, size_t n_found, double least, cream_error *err) {
   int width, height;
   char *jpeg;
   cream_status status = cream_image_read(part->images[i].path, 0, &w->image, err);
@@ -97,14 +97,14 @@ static cream_status put_image(cream_json *json, workspace *w, const cream_box_pa
   cream_json_end(json);
   cream_json_array(json, "found", false);
   for (size_t b = 0; b < n_found; b++)
-    if (found[b].score >= least) put_box(json, &found[b], found[b].score);
+    if (found[b].score > (float)least) put_box(json, &found[b], found[b].score);
   cream_json_end(json);
   cream_json_end(json);
   return CREAM_OK;
 }
 
 static cream_status put_all(cream_json *json, workspace *w, const cream_box_set *set, cream_part of,
-                            const cream_box *boxes, const size_t *first, float least, cream_error *err) {
+                            const cream_box *boxes, const size_t *first, double least, cream_error *err) {
   const cream_box_part *part = &set->parts[of];
   const size_t n = part->count < CREAM_EXAMPLES ? part->count : CREAM_EXAMPLES;
   cream_status status = CREAM_OK;
@@ -127,7 +127,7 @@ static cream_status put_all(cream_json *json, workspace *w, const cream_box_set 
 }
 
 cream_status cream_box_examples_write(const char *path, const cream_box_set *set, cream_part of,
-                                      const cream_box *boxes, const size_t *first, float least,
+                                      const cream_box *boxes, const size_t *first, double least,
                                       cream_error *err) {
   const size_t bytes = (size_t)CREAM_EXAMPLE_SIDE * CREAM_EXAMPLE_SIDE * 3;
   workspace w = {.small = malloc(bytes)};

@@ -11,10 +11,10 @@ enum {
   CREAM_EXAMPLE_QUALITY = 70 /* of the JPEG */
 };
 
-/* Writes a file (docs/formats.md, examples.json) with the detections that score `least` or more. Detections of image i are
+/* Writes a file (docs/formats.md, examples.json) with the detections that score more than `least`. Detections of image i are
  * boxes[first[i]] .. boxes[first[i+1]-1], in pixels of the image. Images that cannot be read are left out. */
 cream_status cream_box_examples_write(const char *path, const cream_box_set *, cream_part,
-                                      const cream_box *boxes, const size_t *first, float least,
+                                      const cream_box *boxes, const size_t *first, double least,
                                       cream_error *);
 
 #endif

@@ -89,7 +89,7 @@ static void defaults(void *values) {
   options->to = CREAM_BOX_FORMAT_coco;
   options->side = 320;
   options->count = 12;
-  options->least = (double)DETECT_LEAST;
+  options->least = DETECT_LEAST;
 }
 
 /* --run: also remembers the data of that run. */

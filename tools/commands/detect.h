@@ -8,7 +8,7 @@
 #include "tools/run/run_options.h"
 
 /* The score from which on a box is shown as a detection, unless --score is given. */
-#define DETECT_LEAST 0.3f
+#define DETECT_LEAST 0.3
 
 typedef struct detect_options {
   run_options run;
