@@ -266,6 +266,8 @@ static const setting settings[] = {
     TEXT(rank.table, "file of trained paths, shared between rankings; empty: a file in the run folder"),
     TEXT(rank.truth, "file of cream table build, whose paths are ranked; empty: paths are drawn and trained"),
     NUMBER(rank.repeats, 0, CREAM_RANK_MAX_PATHS, "paths", "paths of a table that are trained twice"),
+    TEXT(rank.proxies, "zero-cost proxies that rankings are compared with: all, none" CREAM_PROXY_WORDS
+                       ", or several with commas"),
     WORD(detect.head, cream_detect_words,
          "neck and heads of a detector (docs/detection.md); none: the run trains no detector"),
     NUMBER(detect.channels, 0, 1024, "", "channels of each level, a multiple of 8; 0: as usual for the head"),
