@@ -151,6 +151,7 @@ typedef struct cream_search_config {
   int recalibrate;        /* batches that recompute batch-norm statistics before the final selection */
   int snapshots;          /* epochs between copies of the supernet that are stored; 0: none */
   char oracle[1024];      /* file of a table of trained paths that shows the regret of the choice; "": none */
+  char teacher_run[1024]; /* folder of the search whose board and supernet teach; "": this one's own */
   cream_external_config external;
 } cream_search_config;
 

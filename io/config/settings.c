@@ -224,6 +224,9 @@ static const setting settings[] = {
     NUMBER(search.snapshots, 0, 100000, "epochs",
            "copies of the supernet are stored after so many epochs each, for cream rank --snapshot; 0: none"),
     TEXT(search.oracle, "table.json of cream table build: the regret of the search's choice is printed"),
+    TEXT(search.teacher_run, "folder of an ended search whose board and supernet teach in place of this "
+                             "one's, {seed} standing for the "
+                             "seed; empty: its own"),
     EXTERNAL(search.external),
     NUMBER(search.recalibrate, 0, 1e6, "batches",
            "batches to recompute batch-norm statistics with before the final selection"),
