@@ -51,7 +51,7 @@ static void add_flow(void *self, const float *weights, const float *gradients, s
   for (size_t i = 0; i < count; i++) *sum += fabs((double)weights[i] * gradients[i]);
 }
 
-/* With the weights that are in the net now. */
+/* Adds the flow of the weights that are in the net now. */
 static cream_status flow(const cream_proxy_inputs *inputs, double *value, cream_error *err) {
   cream_net *net = inputs->net;
   cream_backend *backend = cream_net_backend(net);
@@ -67,7 +67,6 @@ static cream_status flow(const cream_proxy_inputs *inputs, double *value, cream_
     cream_net_set_identity_norms(net, true);
     cream_proxy_pass(inputs, &x);
     cream_net_set_identity_norms(net, false);
-    *value = 0;
     status = cream_proxy_visit(inputs, add_flow, value, err);
     backend->release(backend, x.raw);
   }
@@ -79,9 +78,11 @@ cream_status cream_proxy_synflow(const cream_proxy_inputs *inputs, double *value
   cream_net *net = inputs->net;
   cream_backend *backend = cream_net_backend(net);
   const size_t count = cream_net_weight_count(net);
-  float *weights = malloc(2 * count * sizeof *weights), *positive = weights + count;
+  float *weights = malloc(2 * count * sizeof *weights);
   if (!weights) return cream_fail_memory(err, 2 * count * sizeof *weights, "the weights of a network");
+  float *positive = weights + count;
   cream_status status = backend->download(backend, weights, cream_net_weights(net), count, err);
+  *value = 0;
   if (!status) {
     for (size_t i = 0; i < count; i++) positive[i] = fabsf(weights[i]);
     int exponent = scale_blocks(net, inputs->path, positive);
