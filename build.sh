@@ -180,7 +180,7 @@ test_all() {
     )
     filter=(-R "$expression")
   fi
-  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON ${CREAM_QUICK_ISAS:+-DCREAM_QUICK_ISAS=ON}
+  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON ${CREAM_QUICK:+-DCREAM_QUICK=ON}
   compile build all
   configure build-asan -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON -DCREAM_SANITIZE=address,undefined \
     "-DCREAM_POCL_CACHE=$PWD/build/pocl"
