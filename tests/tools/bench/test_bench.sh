@@ -83,7 +83,7 @@ check 'bench scaling --json' \
   '[t["work"] for t in r["threads_speedup"]] == ["plain", "distill", "eval"]' \
   '[p["batch"] for p in r["against_batch"]["points"]] == [1, 2, 3, 4]' \
   'len(r["against_macs"]["points"]) == 12' \
-  '0 <= r["search"]["share_outside"] < 1 and r["search"]["steps"] == 10' \
+  '0 <= r["search"]["share_outside"] < 1 and r["search"]["steps"] == 2' \
   'len(r["match"]) == 2'
 expect 0 bench scaling "${tiny[@]}" --rounds 1 --warmup 0
 contains out '^search in micro'
