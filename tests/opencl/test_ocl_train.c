@@ -206,7 +206,10 @@ static void test_step_frozen(void **state) {
 static void test_half(void **state) {
   (void)state;
   const variant v = {.optim = {.kind = CREAM_OPTIM_SGD, .lr = 0.1f}};
-  cream_backend *device = device_open(false), *half = device_open(true);
+  cream_backend *device = device_open(false);
+  device_test_options(true);
+  cream_backend *half = device_open(true);
+  device_test_options(false);
   assert_true(half->tensor_size(half, 2, 3, 3, 7) == 63 && half->tensor_size(half, 2, 3, 3, 3) == 54);
   result expected = run(device, &v, false), got = run(half, &v, false);
   cream_train train = open_train(device, &v);
