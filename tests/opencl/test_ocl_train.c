@@ -6,6 +6,7 @@
 
 #include "device.h"
 
+#include "core/proxy/proxy.h"
 #include "core/train/train.h"
 
 enum { BATCH = 10 };
@@ -228,6 +229,35 @@ static void test_half(void **state) {
   half->destroy(half);
 }
 
+static cream_proxy_values measure_proxies(cream_backend *backend) {
+  const cream_skeleton skeleton = micro_skeleton(), fixed = cream_skeleton_fix(&skeleton, &path);
+  bool all[CREAM_PROXY_COUNT];
+  cream_proxy_values values;
+  cream_batch batch;
+  synthetic data;
+  cream_error err;
+  synthetic_open(&data, BATCH, BATCH, MICRO_SIDE, 9);
+  if (synthetic_read(&data.source, 0, 0, &batch, &err)) fail_msg("%s", err.text);
+  if (cream_proxies_parse("proxies", "all", all, &err)) fail_msg("%s", err.text);
+  if (cream_proxies_initial(backend, &fixed, 5, &batch, data.source.mean, data.source.std, all, &values,
+                            &err))
+    fail_msg("%s", err.text);
+  synthetic_close(&data);
+  return values;
+}
+
+/* Zero-cost proxies take the gradient of the images, and passes without batch norms. */
+static void test_proxies(void **state) {
+  (void)state;
+  cream_backend *plain = synthetic_backend(true, 2), *device = device_open(false);
+  const cream_proxy_values expected = measure_proxies(plain), got = measure_proxies(device);
+  for (int i = 0; i < CREAM_PROXY_COUNT; i++)
+    if (!(fabs(got.value[i] / expected.value[i] - 1) < TOLERANCE))
+      fail_msg("%s is %.9g, expected %.9g", cream_proxy_words[i], got.value[i], expected.value[i]);
+  device->destroy(device);
+  plain->destroy(plain);
+}
+
 static void test_traffic(void **state) {
   (void)state;
   cream_backend *device = device_open(false);
@@ -260,7 +290,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_step_sgd),    cmocka_unit_test(test_step_rmsprop),
       cmocka_unit_test(test_step_frozen), cmocka_unit_test(test_half),
-      cmocka_unit_test(test_traffic),
+      cmocka_unit_test(test_proxies),     cmocka_unit_test(test_traffic),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

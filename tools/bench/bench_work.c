@@ -184,7 +184,7 @@ static cream_status fill_board(bench_work *work, uint64_t seed, cream_error *err
     int at = cream_board_offer(&work->board, &candidate, &entered);
     if (!entered) continue;
     cream_status status =
-        cream_match_enter(&work->match, &work->data.source, &work->board.entries[at], seed, err);
+        cream_match_enter(&work->match, NULL, &work->data.source, &work->board.entries[at], seed, err);
     if (status != CREAM_OK) return status;
   }
   return CREAM_OK;

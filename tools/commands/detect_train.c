@@ -205,6 +205,8 @@ static cream_status open_all(detect_run *r, run_options *options, cream_error *e
   if (status == CREAM_OK) status = cluster_agree_on_device(r->backend, err);
   if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
   if (status != CREAM_OK) return status;
+  if (cluster_leads() && !options->resume)
+    box_data_warn_of_small(&r->data, &r->arch.net.detect, r->arch.net.resolution);
   return options->dry_run ? try(r, config, options->json, err) : open_session(r, options, err);
 }
 

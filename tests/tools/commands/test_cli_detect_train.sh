@@ -6,7 +6,8 @@ source "$(dirname "$0")/../lib.sh" "$1"
 python3 "$root/tests/tools/squares.py" data || exit 1
 
 small=(--data yolo:data --backbone cream-14 --resolution 64 --batch 4 --threads 1 --set detect.channels=8
-  --set detect.cells=1 --set detect.convs=1 --set detect.score=0.001 --set heldout=0.2)
+  --set detect.cells=1 --set detect.convs=1 --set detect.score=0.001 --set detect.anchor_scale=3
+  --set heldout=0.2)
 
 # What it would take is printed, and nothing is written.
 expect 0 detect train "${small[@]}" --epochs 2 --dry-run --out none
@@ -17,7 +18,12 @@ contains out '^epoch       about [0-9.]+ s: 2 steps of [0-9.]+ s, .* with a batc
 expect 0 detect train "${small[@]}" --epochs 2 --dry-run --json
 contains out '"command": "detect train",$'
 contains out '"steps_per_epoch": 2,$'
+! grep anchor_scale err || fail "a warning without a reason"
 refuse 2 'no backbone: expected --backbone' detect train --data yolo:data --dry-run
+
+# At half of the resolution the squares have 10 to 17 pixels.
+expect 0 detect train "${small[@]}" --resolution 32 --epochs 2 --dry-run
+contains err '^detect.anchor_scale: [0-9]+ % of the training boxes are smaller than 15 pixels at a resolution of 32, .* set it to 1.5,'
 
 expect 0 detect train "${small[@]}" --epochs 2 --set checkpoint.every_steps=1 --out whole
 contains out '^weights +(trained|averaged) are written; held out: trained AP [0-9.]+, averaged AP [0-9.]+'
