@@ -308,18 +308,19 @@ cream_status onnx_model_write_outputs(onnx_model *m, const char *path, const cre
                                       const onnx_output *outputs, int n_outputs, const cream_pair *metadata,
                                       int n_metadata, cream_error *err) {
   const int side = skeleton->resolution;
-  value input, values[ONNX_MAX_OUTPUTS];
-  Onnx__ValueInfoProto *list[ONNX_MAX_OUTPUTS];
+  value inputs[2], values[ONNX_MAX_OUTPUTS];
+  Onnx__ValueInfoProto *list[ONNX_MAX_OUTPUTS], *input_list[2] = {&inputs[0].info, &inputs[1].info};
   CREAM_ASSERT(n_outputs <= ONNX_MAX_OUTPUTS);
-  value_init(&input, onnx_input_name, false, 3, (int[]){3, side, side});
+  value_init(&inputs[0], onnx_input_name, false, 3, (int[]){3, side, side});
+  if (m->second_input) value_init(&inputs[1], m->second_input, false, 1, (int[]){2});
   for (int i = 0; i < n_outputs; i++) {
     value_init(&values[i], outputs[i].name, outputs[i].integers, outputs[i].n_dims, outputs[i].dims);
     list[i] = values[i].list;
   }
   m->graph.name = (char *)skeleton->space.name;
-  m->graph.n_input = 1;
+  m->graph.n_input = m->second_input ? 2 : 1;
   m->graph.n_output = (size_t)n_outputs;
-  m->graph.input = &input.list;
+  m->graph.input = input_list;
   m->graph.output = list;
 
   Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets = &opset;

@@ -35,6 +35,7 @@ typedef struct onnx_model {
   Onnx__TensorProto **initializer_list;
   Onnx__StringStringEntryProto *entries, **entry_list;
   int max_nodes, max_initializers;
+  char *second_input; /* floats [batch, 2]; NULL: none */
   Onnx__GraphProto graph;
 } onnx_model;
 

@@ -251,7 +251,19 @@ static char *add_columns(onnx_detect *d, char *deltas, int first, const char *na
   return n->output;
 }
 
-/* As cream_detect_decode, cut to the image. */
+/* The far edges of the images [batch, 1, 4], from the second input. */
+static char *add_bounds(onnx_detect *d) {
+  static char size[] = "size";
+  d->onnx->second_input = size;
+  d->row = 1;
+  onnx_node *both = onnx_add_named(d->onnx, "Concat", "boxes/bounds");
+  onnx_add_input(both, size);
+  onnx_add_input(both, size);
+  onnx_add_int(both, "axis", 1);
+  return add_product(d, "Unsqueeze", both->output, add_ints(d, "boxes/row", 1, &d->row));
+}
+
+/* As cream_detect_decode, cut to the input, or before suppression to the image. */
 static char *add_boxes(onnx_detect *d, char *deltas) {
   const int dims[] = {1, (int)cream_detect_anchor_count(&d->grid), 2};
   char *sizes = add_floats(d, "anchors/sizes", 3, dims, d->sizes);
@@ -267,6 +279,11 @@ static char *add_boxes(onnx_detect *d, char *deltas) {
   onnx_add_input(n, near);
   onnx_add_input(n, far);
   onnx_add_int(n, "axis", 2);
+  if (d->suppresses) {
+    char *bounds = add_bounds(d);
+    char *edges = add_product(d, "Max", n->output, add_limit(d, "zero", 0, 0));
+    return add_product(d, "Min", edges, bounds);
+  }
   const float side = (float)cream_net_skeleton(d->net)->resolution;
   return add_clip(d, n->output, add_limit(d, "zero", 0, 0), add_limit(d, "boxes/side", 4, side));
 }

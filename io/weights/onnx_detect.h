@@ -24,6 +24,7 @@ typedef struct onnx_detect {
   float (*fusions)[CREAM_FUSE_MAX];   /* weights of fusions, by op */
   float limits[5];                    /* constants of the decoding and of ReLU6 */
   int64_t shapes[2][3], halves[2][2]; /* of outputs; columns of the deltas */
+  int64_t row;                        /* the axis of anchors */
   bool suppresses;                    /* at the end of the model */
   onnx_suppress suppress;
 } onnx_detect;

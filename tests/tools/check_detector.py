@@ -119,12 +119,13 @@ def main():
     x = ((pixels / 255 - mean) / std).astype(numpy.float32).transpose(0, 3, 1, 2)
     boxes, scores = sessions[0].run(['boxes', 'scores'], {'input': x})
     names = ['count', 'boxes', 'scores', 'classes']
-    suppressed = sessions[1].run(names, {'input': x})
+    size = numpy.full((len(images), 2), side, numpy.float32)
+    suppressed = sessions[1].run(names, {'input': x, 'size': size})
     worst = [0, 0]
     for i, found in enumerate(ours):
         compare(found, suppress(boxes[i], scores[i], side, float(score)), worst)
         compare(found, listed(suppressed, i), worst)
-        compare(found, listed(sessions[1].run(names, {'input': x[i:i + 1]}), 0), worst)
+        compare(found, listed(sessions[1].run(names, {'input': x[i:i + 1], 'size': size[:1]}), 0), worst)
     print('%s detections; edges differ by %.1e pixels, scores by %.1e' % (
         ' '.join(str(len(found)) for found in ours), *worst))
     assert any(ours) and not all(ours), 'expected images with detections and images without'

@@ -8,8 +8,8 @@ static void print(const cream_model *m, const char *out, const cream_detect_limi
   const cream_skeleton *net = &m->arch.net;
   const cream_detect_grid grid = cream_detect_grid_of(&net->detect, net->resolution);
   const size_t anchors = cream_detect_anchor_count(&grid);
-  printf("%s: ONNX opset %d, input [batch,3,%d,%d], ", out, CREAM_ONNX_OPSET, net->resolution,
-         net->resolution);
+  printf("%s: ONNX opset %d, input [batch,3,%d,%d], %s", out, CREAM_ONNX_OPSET, net->resolution,
+         net->resolution, suppress ? "size [batch,2], " : "");
   if (suppress)
     printf("count [batch], boxes [batch,%d,4], scores [batch,%d], classes [batch,%d]\n", suppress->detections,
            suppress->detections, suppress->detections);
