@@ -98,7 +98,7 @@ mount --rbind /proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount -t tmpfs tmpfs "$root/dev/shm"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
-printf 'APT::Install-Recommends "false";\n' >"$root/etc/apt/apt.conf.d/90package"
+printf 'APT::%s "false";\n' Install-Recommends AutoRemove::RecommendsImportant >"$root/etc/apt/apt.conf.d/90package"
 echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/package" # without waiting for the disk after each file
 mkdir "$root/tmp/packages"
 cp "$packages"/* "$root/tmp/packages"
