@@ -139,7 +139,7 @@ inside 'for name in search classify; do
     cc -std=gnu11 /usr/share/doc/cream-nas/docs/examples/$name.c $(pkg-config --cflags --libs cream) -o $name
     readelf -d $name | grep "libcream.so.0"
   done
-  mkdir c; cd c; ../search'
+  mkdir c; cd c; ../search; ../classify ../demo-trained /usr/share/doc/cream-nas/docs/images/report.png'
 
 ranks='cream-nas search --data digits --space micro --flops 3:5 --epochs 1 --batch 64 --threads 1 --set search.accumulate=2
   --set search.recalibrate=2'
@@ -153,7 +153,7 @@ inside "search='${ranks//$'\n'/ }'"'
   done'
 
 say "a device of OpenCL"
-inside 'cream-nas devices'
+inside 'cream-nas devices >devices; cat devices; grep "^ *self-test passed" devices'
 
 say "the wheel and the Python example"
 cp "$source/docs/python.ipynb" "$source/tests/tools/python/notebook.py" "$root/tmp"
@@ -180,7 +180,7 @@ inside 'mkdir "a folder"; tar -C "a folder" -xzf packages/cream-*.tar.gz; mv "a 
   cd "a folder"; export PATH=$PWD/moved/bin:$PATH
   cream version; cream devices; cream data show --data digits
   ln -s "$PWD/moved/bin/cream" /tmp/link; /tmp/link data show --data digits
-  mpirun.openmpi -n 2 cream bench cluster --space micro --rounds 1 --warmup 0 --threads 1
+  mpirun.openmpi -n 2 cream bench cluster --space micro --rounds 1 --warmup 0 --threads 1 | grep "between 2 ranks"
   export CREAM_LIBRARY=$(find "$PWD/moved" -name libcream.so.0)
   /tmp/venv/bin/pip install --no-index --no-deps /tmp/packages/*.whl
   mkdir /tmp/untarred; cd /tmp/untarred; /tmp/venv/bin/python ../notebook.py ../python.ipynb'
