@@ -175,11 +175,11 @@ inside 'for deb in packages/*.deb; do [[ $deb == *-dev_* ]] || dpkg-deb -f $deb 
     sed "s/^ *//" | grep -v cream | sort -u | paste -sd, >depends'
 # shellcheck disable=SC2016
 apt satisfy '"$(cat depends)"'
-apt install openmpi-bin
+apt install openmpi-bin python3-numpy
 inside 'mkdir "a folder"; tar -C "a folder" -xzf packages/cream-*.tar.gz; mv "a folder"/cream-* "a folder/moved"
   cd "a folder"; export PATH=$PWD/moved/bin:$PATH
-  cream version; cream devices; cream data show --data digits
-  ln -s "$PWD/moved/bin/cream" /tmp/link; /tmp/link data show --data digits
+  cream version; cream devices; cream data check --data digits
+  ln -s "$PWD/moved/bin/cream" /tmp/link; /tmp/link data check --data digits
   mpirun.openmpi -n 2 cream bench cluster --space micro --rounds 1 --warmup 0 --threads 1 | grep "between 2 ranks"
   export CREAM_LIBRARY=$(find "$PWD/moved" -name libcream.so.0)
   /tmp/venv/bin/pip install --no-index --no-deps /tmp/packages/*.whl
