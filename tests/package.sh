@@ -12,7 +12,10 @@ refuse() {
   printf 'package.sh: %s\n' "$*" >&2
   exit 2
 }
-ls "${1:-}"/cream-nas_*.deb >/dev/null 2>&1 || refuse "\"${1:-}\" has no packages; make them with ./build.sh package"
+for file in {cream-nas,libcream0,libcream-dev,cream-nas-opencl,cream-nas-mpi}_\*.deb cream-\*.tar.gz cream_nas-\*.whl; do
+  compgen -G "${1:-}/$file" >/dev/null ||
+    refuse "no $file in \"${1:-}\"; ./build.sh package makes them, with OpenCL and MPI where their packages are installed"
+done
 [ "$(id -u)" -eq 0 ] || refuse "needs root, for chroot: sudo $0 $1"
 command -v debootstrap >/dev/null || refuse "needs debootstrap (Debian: debootstrap)"
 # In a mount namespace: no mount outlives it, whatever ends it.
