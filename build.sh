@@ -15,7 +15,8 @@ usage: ./build.sh COMMAND [NAME...]
            with NAMEs only the tests that match one of these expressions; `test opencl`: all tests of
            OpenCL devices on PoCL, Intel's CPU runtime and rusticl, some of which run nowhere else (an hour)
   bench    build and run all benchmarks; `bench peers ...` compares with PyTorch alone,
-           `bench onnx ...` a forward pass with ONNX Runtime, other arguments are those of `cream bench`
+           `bench onnx ...` a forward pass with ONNX Runtime, `bench torchvision ...` a detector with torchvision,
+           other arguments are those of `cream bench`
   lint     clang-format, clang-tidy, and where installed cppcheck and shellcheck; changes nothing
   format   reformat the C files in place
   package  make Debian packages, a relocatable tarball and the Python wheel in build-package/packages;
@@ -180,7 +181,7 @@ test_all() {
     )
     filter=(-R "$expression")
   fi
-  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON ${CREAM_QUICK_ISAS:+-DCREAM_QUICK_ISAS=ON}
+  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON ${CREAM_QUICK:+-DCREAM_QUICK=ON}
   compile build all
   configure build-asan -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON -DCREAM_SANITIZE=address,undefined \
     "-DCREAM_POCL_CACHE=$PWD/build/pocl"
@@ -202,7 +203,7 @@ test_all() {
 # docs/benchmarks.md explains the numbers.
 bench() {
   case ${1:-} in
-    peers | onnx) exec "tools/bench/bench_$1" "${@:2}" ;;
+    peers | onnx | torchvision) exec "tools/bench/bench_$1" "${@:2}" ;;
     ?*) exec build/cream bench "$@" ;;
   esac
   local space64=(--classes 10 --depths "2,2,3,3,3" --resolution 64 --batch 64)

@@ -203,6 +203,7 @@ void run_absolute_paths(cream_config *config) {
   make_absolute(config->rank.table, sizeof config->rank.table);
   make_absolute(config->rank.truth, sizeof config->rank.truth);
   make_absolute(config->search.oracle, sizeof config->search.oracle);
+  make_absolute(config->search.teacher_run, sizeof config->search.teacher_run);
 }
 
 /* ---- sources ----------------------------------------------------------------------------------------- */
