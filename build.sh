@@ -241,10 +241,21 @@ tarball() {
 
 # tools/package/CMakeLists.txt describes the Debian packages.
 package() {
-  local out=build-package/packages
+  local out=build-package/packages root=()
+  case ${1:-} in
+    "") ;;
+    test)
+      if [ "$(id -u)" -ne 0 ]; then
+        sudo -n true 2>/dev/null || die "package test needs root; ./build.sh package does not, then: sudo tests/package.sh $out"
+        root=(sudo -n "CREAM_PACKAGE_ROOT=${CREAM_PACKAGE_ROOT:-}" "CREAM_DEBIAN_MIRROR=${CREAM_DEBIAN_MIRROR:-}")
+      fi
+      need package-test
+      ;;
+    *) die "package: got \"$1\", expected test or nothing" ;;
+  esac
+  need package
   have mpi || say "without cream-nas-mpi: $problem"
   build
-  need package
   local args=(-DCREAM_OPENCL=ON)
   have opencl || args=(-DCREAM_OPENCL=OFF)
   if [ -n "${CREAM_MAINTAINER:-}" ]; then args+=("-DCREAM_MAINTAINER=$CREAM_MAINTAINER"); fi
@@ -264,8 +275,8 @@ package() {
   lintian --allow-root --fail-on error "$out"/*.deb >&2 || die "lintian found errors"
   ls -l "$out" >&2
   [ "${1:-}" = test ] || return 0
-  need package-test
-  tests/package.sh "$out"
+  say "packages in a bare Debian root"
+  "${root[@]}" tests/package.sh "$out"
 }
 
 c_files() { find core cpu opencl io tools tests -name '*.[ch]' 2>/dev/null | sort; }
