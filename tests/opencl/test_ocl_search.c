@@ -136,6 +136,7 @@ int main(void) {
   const char *wanted = getenv("CREAM_TEST_STEPS");
   if (wanted) steps = atoi(wanted);
   if (steps < EPOCHS || steps > MOST_STEPS || steps % EPOCHS) return 2;
+  printf("a search of %d steps of %d images\n", steps, BATCH);
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_search)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
