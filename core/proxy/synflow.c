@@ -90,7 +90,9 @@ cream_status cream_proxy_synflow(const cream_proxy_inputs *inputs, double *value
     status = flow(inputs, value, err);
     *value = ldexp(*value, exponent);
     backend->upload(backend, cream_net_weights(net), weights, count);
-    if (!status) status = backend->synchronise(backend, err); /* before `weights` is freed */
+    cream_error late;
+    cream_status waited = backend->synchronise(backend, status ? &late : err); /* before `weights` is freed */
+    if (!status) status = waited;
   }
   free(weights);
   return status;

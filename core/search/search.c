@@ -369,10 +369,10 @@ cream_status cream_search_restored(cream_search *search, cream_error *err) {
   if (!status && search->teacher)
     status = cream_external_check(search->teacher, "search.external", search->taught_by, err);
   if (!status && search->restored_by != search->others_hash)
-    status =
-        cream_fail(err, CREAM_BAD_DATA,
-                   "search.teacher_run: the checkpoint was trained by another board or supernet, whose files "
-                   "have changed since; restore them, or choose another --out");
+    status = cream_fail(
+        err, CREAM_BAD_DATA,
+        "search.teacher_run: the board or the supernet that teaches has changed since the checkpoint was "
+        "written; restore its files, or choose another --out");
   for (int t = 0; t < search->n_targets && !status; t++)
     status = cream_board_unpack(&search->targets[t].board, t, &search->image, &search->skeleton,
                                 search->config.search.meta.slice, search->heldout->count, err);

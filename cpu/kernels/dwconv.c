@@ -6,57 +6,69 @@
 
 enum { STRIP_ROWS = 64, CHAINS = 4 }; /* most output rows of a work item; separate sums along a row */
 
-/* One row of outputs: `tiles` times `t` columns to out[column][lane]. */
-CPU_INLINE void row_products(int k, int s, int d, int t, const dw_rows *rows, const float *weights,
-                             const float *bias, int tiles, float *out) {
-  for (int tile = 0; tile < tiles; tile++, out += t * CPU_LANES) {
-    vf sum[DW_MAX_TILE];
-    DW_UNROLL
-    for (int i = 0; i < t; i++) sum[i] = vf_load(bias);
-    for (int r = 0; r < rows->count; r++) {
-      const float *in = rows->in[r] + tile * t * s * CPU_LANES;
-      const float *taps = weights + rows->ky[r] * k * CPU_LANES;
+#define ROW_ARGUMENTS                                                                                        \
+  const cream_conv *conv, const dw_rows *rows, size_t at, int parts, const float *weights,                   \
+      const float *bias, int tiles, float *out
+
+/* One row of outputs of `parts` vectors of the unit at rows->in[] + at: `tiles` times `t` columns to out[column][CPU_WIDE]. */
+CPU_INLINE void row_products(int k, int s, int d, int t, int whole, ROW_ARGUMENTS) {
+  const int together = DW_TOGETHER(t), margin = dw_margin(k, d);
+  (void)conv;
+  for (int p = 0; p < parts; p += together, at += together * CPU_LANES, weights += together * CPU_LANES) {
+    for (int tile = 0; tile < tiles; tile++) {
+      vf sum[2 * DW_MAX_TILE];
       DW_UNROLL
-      for (int j = 0; j < (t - 1) * s + (k - 1) * d + 1; j++) {
-        vf v = vf_load(in + j * CPU_LANES);
+      for (int q = 0; q < together; q++) DW_UNROLL
+      for (int i = 0; i < t; i++) sum[q * t + i] = vf_load(bias + (p + q) * CPU_LANES);
+      for (int r = 0; r < rows->count; r++) {
+        const float *in = rows->in[r] + at + tile * t * s * CPU_WIDE;
+        const float *taps = weights + rows->ky[r] * k * CPU_WIDE;
         DW_UNROLL
-        for (int kx = 0; kx < k; kx++) {
-          int i = j - kx * d;
-          if (i >= 0 && i % s == 0 && i / s < t)
-            sum[i / s] = vf_fma(v, vf_load(taps + kx * CPU_LANES), sum[i / s]);
+        for (int j = 0; j < (t - 1) * s + (k - 1) * d + 1; j++) {
+          if (whole && (j < margin || j >= margin + t * s)) continue;
+          DW_UNROLL
+          for (int q = 0; q < together; q++) {
+            vf v = vf_load(in + j * CPU_WIDE + q * CPU_LANES);
+            DW_UNROLL
+            for (int kx = 0; kx < k; kx++) {
+              int i = j - kx * d;
+              if (i >= 0 && i % s == 0 && i / s < t)
+                sum[q * t + i / s] =
+                    vf_fma(v, vf_load(taps + kx * CPU_WIDE + q * CPU_LANES), sum[q * t + i / s]);
+            }
+          }
         }
       }
+      float *to = out + tile * t * CPU_WIDE + p * CPU_LANES;
+      DW_UNROLL
+      for (int q = 0; q < together; q++) DW_UNROLL
+      for (int i = 0; i < t; i++) vf_store(to + i * CPU_WIDE + q * CPU_LANES, sum[q * t + i]);
     }
-    DW_UNROLL
-    for (int i = 0; i < t; i++) vf_store(out + i * CPU_LANES, sum[i]);
   }
 }
 
-typedef void row_kernel(const cream_conv *, const dw_rows *, const float *weights, const float *bias,
-                        int tiles, float *out);
+typedef void row_kernel(ROW_ARGUMENTS);
 
 /* Tiles of one column, for all other shapes. */
-static void row_any(const cream_conv *conv, const dw_rows *rows, const float *weights, const float *bias,
-                    int tiles, float *out) {
-  for (int i = 0; i < tiles; i++) {
-    vf sum = vf_load(bias);
-    for (int r = 0; r < rows->count; r++)
-      for (int kx = 0; kx < conv->kernel; kx++)
-        sum = vf_fma(vf_load(rows->in[r] + (i * conv->stride + kx * conv->dilation) * CPU_LANES),
-                     vf_load(weights + (rows->ky[r] * conv->kernel + kx) * CPU_LANES), sum);
-    vf_store(out + i * CPU_LANES, sum);
-  }
+static void row_any(ROW_ARGUMENTS) {
+  for (int p = 0; p < parts * CPU_LANES; p += CPU_LANES)
+    for (int i = 0; i < tiles; i++) {
+      vf sum = vf_load(bias + p);
+      for (int r = 0; r < rows->count; r++)
+        for (int kx = 0; kx < conv->kernel; kx++)
+          sum = vf_fma(vf_load(rows->in[r] + at + p + (i * conv->stride + kx * conv->dilation) * CPU_WIDE),
+                       vf_load(weights + p + (rows->ky[r] * conv->kernel + kx) * CPU_WIDE), sum);
+      vf_store(out + i * CPU_WIDE + p, sum);
+    }
 }
 
-#define ROW_KERNEL(K, S, D, T)                                                                               \
-  static void row_##K##_##S##_##D##_##T(const cream_conv *conv, const dw_rows *rows, const float *weights,   \
-                                        const float *bias, int tiles, float *out) {                          \
-    (void)conv;                                                                                              \
-    row_products(K, S, D, T, rows, weights, bias, tiles, out);                                               \
+#define ROW_KERNEL(K, S, D, T, E)                                                                            \
+  static void row_##K##_##S##_##D##_##T##_##E(ROW_ARGUMENTS) {                                               \
+    row_products(K, S, D, T, E, conv, rows, at, parts, weights, bias, tiles, out);                           \
   }
 DW_SHAPES(ROW_KERNEL)
 
-#define ROW_ENTRY(K, S, D, T) row_##K##_##S##_##D##_##T,
+#define ROW_ENTRY(K, S, D, T, E) row_##K##_##S##_##D##_##T##_##E,
 static row_kernel *const row_kernels[] = {DW_SHAPES(ROW_ENTRY) row_any};
 
 typedef struct forward_plan {
@@ -67,12 +79,12 @@ typedef struct forward_plan {
 
 static forward_plan forward_plan_of(const cream_conv *conv, int n, int h, int w) {
   int ho = cream_conv_out(conv, h), wo = cream_conv_out(conv, w), reach = (conv->kernel - 1) * conv->dilation;
-  forward_plan plan = {.kernel = dw_pick(conv, wo, 1)};
+  forward_plan plan = {.kernel = dw_pick(conv, w, wo, 1, wo)};
   int tile = dw_tile(plan.kernel), pad = cream_conv_pads(conv, w).before;
   plan.tiles = dw_tiles(wo, tile);
   int cols = cpu_max((plan.tiles * tile - 1) * conv->stride + reach + 1, w + pad);
   plan.blocks = dw_blocks_of(n, conv->cin, dw_ring_unit(reach + 1, cols));
-  plan.ring = dw_ring_of(reach + 1, pad, cols, plan.blocks.vectors);
+  plan.ring = dw_ring_of(reach + 1, pad, cols, plan.blocks.units);
   plan.strip_rows = dw_tiles(ho, dw_tiles(ho, STRIP_ROWS));
   plan.strips = dw_tiles(ho, plan.strip_rows);
   return plan;
@@ -83,40 +95,56 @@ typedef struct moments {
   vf shift, sum, squares;
 } moments;
 
-/* Writes a row of outputs and adds up its sums. */
-CPU_INLINE void measure_row(const float *out, int width, float *y, size_t ld, int lanes, moments *m) {
+/* Adds up the sums of a row of one vector of channels, and writes the row: this vector (`lanes` of it) and the
+ * `before` ones that lie before it in the same line. */
+CPU_INLINE void measure_row(const float *out, int width, float *y, size_t ld, int lanes, int before,
+                            moments *m) {
   vf sum[CHAINS] = {{0}}, squares[CHAINS] = {{0}}, shift = m->shift;
+#define MEASURE(I, J)                                                                                        \
+  {                                                                                                          \
+    const float *from = out + (I)*CPU_WIDE;                                                                  \
+    float *to = y + (size_t)(I)*ld;                                                                          \
+    vf v = vf_load(from);                                                                                    \
+    if (before >= 0) {                                                                                       \
+      dw_fetch(to, (ptrdiff_t)ld *width);                                                                    \
+      CPU_UNROLL                                                                                             \
+      for (int b = before; b > 0; b--) vf_store(to - b * CPU_LANES, vf_load(from - b * CPU_LANES));          \
+      vf_store_n(to, v, lanes);                                                                              \
+    }                                                                                                        \
+    v -= shift;                                                                                              \
+    sum[J] += v;                                                                                             \
+    squares[J] = vf_fma(v, v, squares[J]);                                                                   \
+  }
   int i = 0;
   for (; i + CHAINS <= width; i += CHAINS) {
     DW_UNROLL
-    for (int j = 0; j < CHAINS; j++) {
-      vf v = vf_load(out + (i + j) * CPU_LANES);
-      dw_fetch(y + (size_t)(i + j) * ld, (ptrdiff_t)ld * width);
-      vf_store_n(y + (size_t)(i + j) * ld, v, lanes);
-      v -= shift;
-      sum[j] += v;
-      squares[j] = vf_fma(v, v, squares[j]);
-    }
+    for (int j = 0; j < CHAINS; j++) MEASURE(i + j, j)
   }
-  for (; i < width; i++) {
-    vf v = vf_load(out + i * CPU_LANES);
-    dw_fetch(y + (size_t)i * ld, (ptrdiff_t)ld * width);
-    vf_store_n(y + (size_t)i * ld, v, lanes);
-    v -= shift;
-    sum[0] += v;
-    squares[0] = vf_fma(v, v, squares[0]);
-  }
+  for (; i < width; i++) MEASURE(i, 0)
+#undef MEASURE
   m->sum += (sum[0] + sum[1]) + (sum[2] + sum[3]);
   m->squares += (squares[0] + squares[1]) + (squares[2] + squares[3]);
 }
-
-CPU_INLINE void finish_step(cream_act act, const float *out, float *y, int lanes) {
-  vf_store_n(y, vf_act(act, vf_load(out)), lanes);
+/* The same for a unit of `channels` channels; a whole line is written at once. */
+static void measure_unit(const float *out, int width, float *y, size_t ld, int channels, moments *m) {
+  int p = 0;
+  if (channels == CPU_WIDE) {
+    for (; p < CPU_PARTS - 1; p++) measure_row(out + p * CPU_LANES, width, NULL, 0, CPU_LANES, -1, &m[p]);
+    measure_row(out + p * CPU_LANES, width, y + p * CPU_LANES, ld, CPU_LANES, CPU_PARTS - 1, &m[p]);
+    return;
+  }
+  for (; p * CPU_LANES < channels; p++)
+    measure_row(out + p * CPU_LANES, width, y + p * CPU_LANES, ld,
+                cpu_min(CPU_LANES, channels - p * CPU_LANES), 0, &m[p]);
 }
-/* Writes a row of outputs through the activation of a network for inference. */
-CPU_INLINE void finish_row(cream_act act, const float *out, int width, float *y, size_t ld, int lanes) {
+
+CPU_INLINE void finish_step(const float *out, cream_act act, float *y, int c, int lanes) {
+  vf_store_n(y + c, vf_act(act, vf_load(out + c)), lanes);
+}
+/* Writes a row of outputs of a unit through the activation of a network for inference. */
+static void finish_unit(cream_act act, const float *out, int width, float *y, size_t ld, int channels) {
 #define FINISH_LOOP(ACT)                                                                                     \
-  for (int i = 0; i < width; i++, y += ld) finish_step(ACT, out + i * CPU_LANES, y, lanes)
+  for (int i = 0; i < width; i++, out += CPU_WIDE, y += ld) CPU_FOR_LANES(channels, finish_step, out, ACT, y)
   CPU_ACT_SWITCH(act, FINISH_LOOP);
 #undef FINISH_LOOP
 }
@@ -125,7 +153,7 @@ typedef struct forward_op {
   const cream_conv *conv;
   const cream_tensor *x, *y;
   forward_plan plan;
-  const float *weights, *bias; /* [vector][tap][lane], [vector][lane] */
+  const float *weights, *bias; /* [unit][tap][CPU_WIDE], [unit][CPU_WIDE] */
   float *partials;             /* [image][strip][2][C], mean and M2; NULL: no statistics */
 } forward_op;
 
@@ -139,36 +167,36 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
   int first = strip * plan->strip_rows, last = cpu_min(first + plan->strip_rows, y->h);
   int next = cpu_max(first * conv->stride - pad, 0);
   moments sums[DW_BLOCK_MOST / CPU_LANES];
-  memset(sums, 0, sizeof sums);
+  memset(sums, 0, (size_t)(block.units * CPU_PARTS) * sizeof *sums);
   for (int oy = first; oy < last; oy++) {
     int top = oy * conv->stride - pad, bottom = top + (conv->kernel - 1) * conv->dilation;
     for (; next <= cpu_min(bottom, x->h - 1); next++) dw_ring_map(ring, x, n, next, block.c0, block.channels);
-    dw_rows rows = {.count = 0};
+    dw_rows rows;
+    rows.count = 0;
     for (int ky = 0; ky < conv->kernel; ky++) {
       int iy = top + ky * conv->dilation;
       if (iy >= 0 && iy < x->h) dw_rows_add(&rows, ky, dw_ring_row(ring, iy));
     }
-    for (int v = 0; v < block.vectors; v++) {
-      int c = (block.v0 + v) * CPU_LANES, lanes = dw_lanes(channels, c);
-      row_kernels[plan->kernel](conv, &rows,
-                                op->weights + (size_t)(block.v0 + v) * (size_t)(taps * CPU_LANES),
-                                op->bias + c, plan->tiles, out);
-      dw_rows_advance(&rows, ring->ld_vector);
-      if (oy == first) sums[v].shift = vf_load(out);
+    for (int u = 0; u < block.units; u++) {
+      const int c = (block.u0 + u) * CPU_WIDE, count = dw_unit_channels(channels, c);
+      moments *m = sums + u * CPU_PARTS;
+      const int parts = dw_tiles(count, CPU_LANES);
+      row_kernels[plan->kernel](conv, &rows, (size_t)u * ring->ld_unit, parts,
+                                op->weights + (size_t)c * (size_t)taps, op->bias + c, plan->tiles, out);
+      if (oy == first)
+        for (int p = 0; p < parts; p++) m[p].shift = vf_load(out + p * CPU_LANES);
       float *row = cpu_at(y->raw) + dw_row_offset(y, n, oy) + c;
-      if (!op->partials)
-        finish_row(conv->act, out, y->w, row, (size_t)channels, lanes);
-      else if (lanes == CPU_LANES)
-        measure_row(out, y->w, row, (size_t)channels, CPU_LANES, &sums[v]);
+      if (op->partials)
+        measure_unit(out, y->w, row, (size_t)channels, count, m);
       else
-        measure_row(out, y->w, row, (size_t)channels, lanes, &sums[v]);
+        finish_unit(conv->act, out, y->w, row, (size_t)channels, count);
     }
   }
   if (!op->partials) return;
   float *partial = op->partials + ((size_t)n * plan->strips + strip) * cpu_bn_partial(channels);
   float inverse = 1.0f / (float)((last - first) * y->w);
-  for (int v = 0; v < block.vectors; v++) {
-    int c = (block.v0 + v) * CPU_LANES, lanes = dw_lanes(channels, c);
+  for (int v = 0; v * CPU_LANES < block.channels; v++) {
+    const int c = block.c0 + v * CPU_LANES, lanes = cpu_min(CPU_LANES, channels - c);
     vf mean = sums[v].sum * inverse;
     vf_store_n(partial + c, sums[v].shift + mean, lanes);
     vf_store_n(partial + channels + c, vf_max(vf_fma(-sums[v].sum, mean, sums[v].squares), (vf){0}), lanes);
@@ -177,10 +205,10 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
 
 /* Floats of the packed weights and biases. */
 static size_t forward_packed(const cream_conv *conv) {
-  return dw_packed_size(conv) + cpu_line((size_t)conv->cin + CPU_LANES);
+  return dw_packed_size(conv) + cpu_line((size_t)conv->cin);
 }
 static size_t forward_scratch(const forward_plan *plan) {
-  return plan->ring.size + (size_t)(plan->tiles * dw_tile(plan->kernel) * CPU_LANES);
+  return plan->ring.size + (size_t)(plan->tiles * dw_tile(plan->kernel) * CPU_WIDE);
 }
 
 void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
@@ -208,7 +236,7 @@ void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv
     ring.data = cpu_scratch(cpu, thread);
     memset(ring.data, 0, ring.size * sizeof *ring.data);
 #pragma omp for schedule(static)
-    for (int v = 0; v < plan.blocks.total; v++) dw_pack_vector(conv, v, cpu->shared);
+    for (int u = 0; u < plan.blocks.total; u++) dw_pack_unit(conv, u, cpu->shared);
     for (size_t task; cpu_tasks_next(cpu, thread, &task);)
       forward_item(&op, &ring, ring.data + ring.size, (int)(task / blocks / strips),
                    (int)(task / blocks % strips), dw_block_of(&plan.blocks, (int)(task % blocks), channels));

@@ -23,9 +23,10 @@ CPU_INLINE vf sink_gradient(const sink_block *s, size_t r, int c, int lanes) {
   return d;
 }
 
-CPU_INLINE void sink_store(const sink_block *s, size_t r, int c, int lanes, vf g) {
+/* One of `vectors` vectors that are stored one after another. */
+CPU_INLINE void sink_store(const sink_block *s, size_t r, int c, int vectors, int lanes, vf g) {
   float *at = s->g + r * s->ld + c;
-  if (s->stream)
+  if (s->stream && vectors * CPU_LANES % CPU_WIDE == 0)
     vf_stream(at, g);
   else
     vf_store_n(at, g, lanes);
@@ -46,7 +47,7 @@ CPU_INLINE void sink_bn_row(const sink_block *s, bool slope, int c, int vectors,
     const int at = c + j * CPU_LANES;
     vf dz = sink_gradient(s, r, at, lanes);
     if (slope) dz *= vf_load_n(s->slope + r * s->ld_slope + at, lanes);
-    sink_store(s, r, at, lanes, dz);
+    sink_store(s, r, at, vectors, lanes, dz);
     sum[j] += dz;
     moment[j] = vf_fma(dz, vf_load_n(s->raw + r * s->ld + at, lanes) - mean[j], moment[j]);
   }
@@ -83,7 +84,7 @@ CPU_INLINE void sink_gate_row(const sink_block *s, bool slope, int c, int vector
     } else {
       u = vf_fma(raw, vf_load_n(s->scale + at, lanes), vf_load_n(s->shift + at, lanes));
     }
-    if (s->add || s->d != s->g) sink_store(s, r, at, lanes, d);
+    if (s->add || s->d != s->g) sink_store(s, r, at, vectors, lanes, d);
     vf dq = d * q;
     sum[j][0] = vf_fma(d, u, sum[j][0]);
     sum[j][1] += dq;
@@ -123,7 +124,7 @@ CPU_INLINE void sink_plain_step(const sink_block *s, int c, int lanes) {
   for (size_t r = 0; r < s->rows; r++) {
     vf d = sink_gradient(s, r, c, lanes) * gate;
     if (s->slope) d *= vf_load_n(s->slope + r * s->ld_slope + c, lanes);
-    sink_store(s, r, c, lanes, d);
+    sink_store(s, r, c, 1, lanes, d);
   }
 }
 

@@ -9,11 +9,12 @@
 static inline bool cpu_sink_gated(const cream_sink *sink) {
   return sink->bn && cream_buf_present(sink->node->gate);
 }
-/* Whether t is so large that it is written by vf_stream. */
+/* Whether t is so large that it is written by vf_stream, whole cache lines at a time: a line in two halves that do not
+ * follow each other takes two writes of memory. */
 static inline bool cpu_streams(const cream_tensor *t, const float *at) {
   enum { LARGE = 256 * 1024 }; /* floats of a core's second-level cache */
-  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c >= LARGE && t->c % CPU_LANES == 0 &&
-         (uintptr_t)at % sizeof(vf) == 0;
+  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c >= LARGE && t->c % CPU_WIDE == 0 &&
+         (uintptr_t)at % (CPU_WIDE * sizeof *at) == 0;
 }
 
 /* Floats of the partial sums: gated, [5][C] for each (tile, image) at index tile + image; else [2][C] for

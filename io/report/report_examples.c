@@ -26,7 +26,8 @@ static bool usable(const json_t *box) {
 
 static const char *class_of(const json_t *examples, const json_t *box) {
   const double label = number_of(box, CLASS);
-  const json_t *name = label >= 0 ? json_array_get(report_member(examples, "classes"), (size_t)label) : NULL;
+  const json_t *name =
+      label >= 0 && label < 1e6 ? json_array_get(report_member(examples, "classes"), (size_t)label) : NULL;
   return json_is_string(name) ? json_string_value(name) : "?";
 }
 

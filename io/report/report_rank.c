@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/proxy/proxies.h"
 #include "html.h"
 #include "report_page.h"
 #include "report_sections.h"
@@ -53,8 +52,8 @@ static void write_correlations(FILE *out, const report_run *run) {
   cream_scroll_end(out);
   fputs(
       "<p class=\"note\">Regret: the best trained accuracy less that of the path that the order puts first. "
-      "Rows by FLOPs, parameters, latency and zero-cost proxies" CREAM_PROXY_WORDS
-      " need no supernet: it is worth its cost as far as it orders better than they do. Nothing can be "
+      "Rows by FLOPs, parameters, latency and zero-cost proxies need no supernet: it is worth its cost as "
+      "far as it orders better than they do. Nothing can be "
       "expected to order better than a second training, the same with another seed.</p>\n",
       out);
 }

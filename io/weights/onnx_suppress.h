@@ -8,7 +8,7 @@
 
 /* At most: for each level, and after all of them. */
 enum {
-  ONNX_SUPPRESS_NODES = 6 * CREAM_DETECT_LEVELS + 20,
+  ONNX_SUPPRESS_NODES = 6 * CREAM_DETECT_LEVELS + 25,
   ONNX_SUPPRESS_INITIALIZERS = 16,
   ONNX_SUPPRESS_OUTPUTS = 4
 };

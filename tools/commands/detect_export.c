@@ -10,10 +10,11 @@ static void print(const cream_model *m, const char *out, const cream_detect_limi
   const size_t anchors = cream_detect_anchor_count(&grid);
   printf("%s: ONNX opset %d, input [batch,3,%d,%d], %s", out, CREAM_ONNX_OPSET, net->resolution,
          net->resolution, suppress ? "size [batch,2], " : "");
-  if (suppress)
-    printf("count [batch], boxes [batch,%d,4], scores [batch,%d], classes [batch,%d]\n", suppress->detections,
-           suppress->detections, suppress->detections);
-  else
+  const size_t all = anchors * (size_t)net->classes;
+  if (suppress) {
+    const size_t n = (size_t)suppress->detections < all ? (size_t)suppress->detections : all;
+    printf("count [batch], boxes [batch,%zu,4], scores [batch,%zu], classes [batch,%zu]\n", n, n, n);
+  } else
     printf("boxes [batch,%zu,4], scores [batch,%zu,%d]\n", anchors, anchors, net->classes);
 }
 

@@ -24,7 +24,7 @@ typedef struct rank_scorer {
   float *statistics;
 } rank_scorer;
 
-/* On failure too, rank_scorer_close ends it. */
+/* rank_scorer_close must be called after a failure, too. */
 cream_status rank_scorer_open(rank_scorer *, const rank_scored *, cream_error *);
 void rank_scorer_close(rank_scorer *);
 /* Scores scores->path: heldout and proxies. */

@@ -1,6 +1,7 @@
 #include "box_data.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,9 +181,12 @@ void box_data_warn_of_small(const box_data *data, const cream_detect_spec *spec,
   if (share <= many) return;
   double scale = spec->scale;
   while (scale > 1 && share_below(part, side, sqrt(least_iou) * scale * 8) > many) scale -= 0.5;
+  char set[32] = "";
+  if (scale < spec->scale && share_below(part, side, sqrt(least_iou) * scale * 8) <= many)
+    snprintf(set, sizeof set, "set it to %.3g, or ", scale);
   fprintf(stderr,
           "detect.anchor_scale: %.0f %% of the training boxes are smaller than %.0f pixels at a resolution "
           "of %d, too "
-          "small for the smallest anchors, of %.0f; set it to %.3g, or take a higher resolution\n",
-          100 * share, least, side, anchor, fmax(scale, 1));
+          "small for the smallest anchors, of %.0f; %stake a higher resolution\n",
+          100 * share, least, side, anchor, set);
 }

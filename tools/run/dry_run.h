@@ -1,4 +1,4 @@
-/* --dry-run: what a search or a retraining would take, from its parts and a few of its steps; nothing is written. */
+/* --dry-run: what a search or a training would take, from its parts and a few of its steps; nothing is written. */
 #ifndef CREAM_TOOLS_DRY_RUN_H
 #define CREAM_TOOLS_DRY_RUN_H
 

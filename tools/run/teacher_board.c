@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "class_match.h"
+#include "cluster.h"
 #include "core/base/hash.h"
 #include "files.h"
 #include "io/base/file_hash.h"
@@ -32,13 +33,19 @@ static void name_folder(const cream_config *config, char folder[CREAM_MAX_FILE_N
     snprintf(folder, CREAM_MAX_FILE_NAME, "%s", name);
 }
 
-static cream_status find_weights(teacher_board *b, const char *folder, cream_error *err) {
+static cream_status find_weights(teacher_board *b, const char *folder, const cream_skeleton *skeleton,
+                                 cream_error *err) {
   static cream_config search;
   char file[CREAM_MAX_FILE_NAME];
   cream_config_defaults(&search);
   cream_status status = files_join(file, sizeof file, folder, CREAM_RUN_CONFIG, err);
   if (status == CREAM_OK) status = cream_settings_load(&search, file, err);
-  return status == CREAM_OK ? supernet_find(folder, &search, b->weights, err) : status;
+  if (status == CREAM_OK) status = supernet_find(folder, &search, b->weights, err);
+  if (status == CREAM_OK && search.resolution && search.resolution != skeleton->resolution)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s was searched at a resolution of %d, expected %d, that of this search", folder,
+                      search.resolution, skeleton->resolution);
+  return status;
 }
 
 static cream_status read_paths(teacher_board *b, const char *folder, const cream_skeleton *skeleton,
@@ -66,12 +73,18 @@ static cream_status check_classes(const teacher_board *b, const run_data *data, 
 
 static cream_status read_all(teacher_board *b, const char *folder, const run_data *data,
                              const cream_skeleton *skeleton, cream_error *err) {
-  cream_status status = find_weights(b, folder, err);
+  cream_status status = find_weights(b, folder, skeleton, err);
   if (status == CREAM_OK) status = read_paths(b, folder, skeleton, err);
   if (status == CREAM_OK) status = check_classes(b, data, err);
   if (status == CREAM_OK) status = cream_file_hash(b->weights, &b->hash, err);
   for (int i = 0; i < b->n && status == CREAM_OK; i++)
     b->hash = cream_fnv1a(b->hash, b->paths[i].choice, (size_t)b->paths[i].n_layers);
+  uint64_t first = b->hash;
+  if (status == CREAM_OK) status = cluster_share(&first, sizeof first, err);
+  if (status == CREAM_OK && first != b->hash)
+    status = cream_fail(err, CREAM_BAD_DATA,
+                        "the board or the supernet of %s differs from that on %s; copy that folder here",
+                        folder, cluster_host(0));
   return status;
 }
 

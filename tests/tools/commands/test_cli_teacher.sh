@@ -126,7 +126,7 @@ expect 0 search --resume --epochs 2 --out half
 same half/supernet.safetensors by-board/supernet.safetensors
 expect 0 "${other[@]}" --epochs 1 --out changed
 cp by-board/supernet.safetensors elder/
-refuse 3 'search.teacher_run: the checkpoint was trained by another board or supernet' search --resume --epochs 2 --out changed
+refuse 3 'search.teacher_run: the board or the supernet that teaches has changed since' search --resume --epochs 2 --out changed
 bad_board() { refuse "$1" "cream search: search.teacher_run: $2" "${other[@]}" "${@:3}" --out none; absent none; }
 bad_board 2 'search.teacher is none, which is no path of a board; expected meta, top1 or random' --set search.teacher=none
 bad_board 2 'teacher has no supernet.safetensors: expected the folder of a search' --set search.teacher_run=teacher
