@@ -15,7 +15,8 @@ usage: ./build.sh COMMAND [NAME...]
            with NAMEs only the tests that match one of these expressions; `test opencl`: all tests of
            OpenCL devices on PoCL, Intel's CPU runtime and rusticl, some of which run nowhere else (an hour)
   bench    build and run all benchmarks; `bench peers ...` compares with PyTorch alone,
-           `bench onnx ...` a forward pass with ONNX Runtime, other arguments are those of `cream bench`
+           `bench onnx ...` a forward pass with ONNX Runtime, `bench torchvision ...` a detector with torchvision,
+           other arguments are those of `cream bench`
   lint     clang-format, clang-tidy, and where installed cppcheck and shellcheck; changes nothing
   format   reformat the C files in place
   package  make Debian packages, a relocatable tarball and the Python wheel in build-package/packages;
@@ -180,7 +181,7 @@ test_all() {
     )
     filter=(-R "$expression")
   fi
-  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON ${CREAM_QUICK_ISAS:+-DCREAM_QUICK_ISAS=ON}
+  configure build -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON ${CREAM_QUICK:+-DCREAM_QUICK=ON}
   compile build all
   configure build-asan -DBUILD_TESTING=ON -DCREAM_WERROR=ON -DCREAM_OPENCL=ON -DCREAM_SANITIZE=address,undefined \
     "-DCREAM_POCL_CACHE=$PWD/build/pocl"
@@ -202,7 +203,7 @@ test_all() {
 # docs/benchmarks.md explains the numbers.
 bench() {
   case ${1:-} in
-    peers | onnx) exec "tools/bench/bench_$1" "${@:2}" ;;
+    peers | onnx | torchvision) exec "tools/bench/bench_$1" "${@:2}" ;;
     ?*) exec build/cream bench "$@" ;;
   esac
   local space64=(--classes 10 --depths "2,2,3,3,3" --resolution 64 --batch 64)
@@ -240,10 +241,21 @@ tarball() {
 
 # tools/package/CMakeLists.txt describes the Debian packages.
 package() {
-  local out=build-package/packages
+  local out=build-package/packages root=()
+  case ${1:-} in
+    "") ;;
+    test)
+      if [ "$(id -u)" -ne 0 ]; then
+        sudo -n true 2>/dev/null || die "package test needs root; ./build.sh package does not, then: sudo tests/package.sh $out"
+        root=(sudo -n "CREAM_PACKAGE_ROOT=${CREAM_PACKAGE_ROOT:-}" "CREAM_DEBIAN_MIRROR=${CREAM_DEBIAN_MIRROR:-}")
+      fi
+      need package-test
+      ;;
+    *) die "package: got \"$1\", expected test or nothing" ;;
+  esac
+  need package
   have mpi || say "without cream-nas-mpi: $problem"
   build
-  need package
   local args=(-DCREAM_OPENCL=ON)
   have opencl || args=(-DCREAM_OPENCL=OFF)
   if [ -n "${CREAM_MAINTAINER:-}" ]; then args+=("-DCREAM_MAINTAINER=$CREAM_MAINTAINER"); fi
@@ -263,8 +275,8 @@ package() {
   lintian --allow-root --fail-on error "$out"/*.deb >&2 || die "lintian found errors"
   ls -l "$out" >&2
   [ "${1:-}" = test ] || return 0
-  need package-test
-  tests/package.sh "$out"
+  say "packages in a bare Debian root"
+  "${root[@]}" tests/package.sh "$out"
 }
 
 c_files() { find core cpu opencl io tools tests -name '*.[ch]' 2>/dev/null | sort; }

@@ -25,8 +25,8 @@ enum { CREAM_WORKSPACES = 8 };
  * synchronise: waits for all queued ops and returns what went wrong since the last call.
  * upload_pixels: dst->raw = (pixels/255 - mean[c]) / std[c]. Pixels are [n,h,w,c] bytes; dst is NHWC in
  *   shape, its order in memory is the backend's business.
- * download_tensor: the values of an activation, its map applied, as an NHWC array. For tests.
- * upload_tensor: writes an NHWC array as a raw activation. For tests.
+ * download_tensor: the values of an activation, its map applied, as an NHWC array.
+ * upload_tensor: writes an NHWC array as a raw activation.
  * tensor_size: elements that a raw activation of this shape takes.
  * reserve: makes room for the workspace of conv_forward and conv_backward of `conv` on inputs up to
  *   [n,h,w,cin], and of the ops around it (se, pool, add, fuse, losses on the same shapes). Only this op and

@@ -24,7 +24,10 @@ static isa_entry entry_of(cream_isa isa, cream_exact exact) {
   case CREAM_ISA_AVX2:
     return ENTRY(avx2);
   case CREAM_ISA_AVX512:
-    return exact == CREAM_EXACT_THREADS ? ENTRY(avx512_table) : ENTRY(avx512);
+#ifdef CPU_AVX512_TABLE
+    if (exact == CREAM_EXACT_THREADS) return ENTRY(avx512_table);
+#endif
+    return ENTRY(avx512);
 #else
   case CREAM_ISA_GENERIC:
     (void)exact;

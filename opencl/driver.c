@@ -43,8 +43,8 @@ static cream_status need_module(cream_error *err) {
     return found.status;
   }
   return cream_fail(err, CREAM_FAILED,
-                    "there is no OpenCL module %.200s; build with -DCREAM_OPENCL=ON and install it, or use "
-                    "--device cpu",
+                    "there is no OpenCL module %.200s; install the package cream-nas-opencl, build with "
+                    "-DCREAM_OPENCL=ON, or use --device cpu",
                     given && *given ? given : file_name);
 }
 

@@ -113,14 +113,18 @@ static cream_status compile(ocl_runtime *ocl, const ocl_source *source, const ch
                     source->name, ocl->name, ocl_code_name(code), code, reason);
 }
 
-static void options_of(const ocl_runtime *ocl, const ocl_source *source, char *options, size_t size) {
+/* $CREAM_OPENCL_OPTIONS comes last; false: there is no room for it. */
+static bool options_of(const ocl_runtime *ocl, const ocl_source *source, char *options, size_t size) {
   char tiling[256];
+  const char *more = getenv("CREAM_OPENCL_OPTIONS");
   char *text = strndup((const char *)source->text, source->length);
   ocl_tiling_options(&ocl->tiling, text ? text : "", tiling, sizeof tiling);
   free(text);
-  snprintf(options, size, "-cl-std=CL1.2 -DCREAM_LANES=%d%s%s%s%s", ocl->info.lanes,
-           ocl->info.half ? " -DCREAM_HALF=1" : "", ocl->info.cpu ? " -DCREAM_CPU=1" : "", tiling,
-           ocl->info.large ? " -cl-intel-greater-than-4GB-buffer-required" : "");
+  int length = snprintf(options, size, "-cl-std=CL1.2 -DCREAM_LANES=%d%s%s%s%s%s%s", ocl->info.lanes,
+                        ocl->info.half ? " -DCREAM_HALF=1" : "", ocl->info.cpu ? " -DCREAM_CPU=1" : "",
+                        tiling, ocl->info.large ? " -cl-intel-greater-than-4GB-buffer-required" : "",
+                        more ? " " : "", more ? more : "");
+  return length >= 0 && (size_t)length < size;
 }
 
 /* The kernels' counts stay. */
@@ -146,8 +150,10 @@ void ocl_programs_end(ocl_runtime *ocl) {
 /* Builds a program, unless it was built with the same options. */
 static cream_status build(ocl_runtime *ocl, int number, cream_error *err) {
   const ocl_source *source = &sources[number];
-  char options[512];
-  options_of(ocl, source, options, sizeof options);
+  char options[1024];
+  if (!options_of(ocl, source, options, sizeof options))
+    return cream_fail(err, CREAM_BAD_CONFIG, "CREAM_OPENCL_OPTIONS is longer than %zu characters; shorten it",
+                      sizeof options / 2);
   const uint64_t hash = cream_fnv1a(CREAM_FNV1A_START, options, strlen(options));
   if (ocl->programs[number] && ocl->built_with[number] == hash) return CREAM_OK;
   if (ocl->programs[number]) ocl_wait(ocl); /* its kernels may be queued */

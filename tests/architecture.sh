@@ -5,6 +5,7 @@
 #   - Between the subfolders of core, io and tools includes run one way: no circle.
 #   - Between the files of a folder listed in `one_way` calls run one way, as the objects in the build folder say, which
 #     is the argument.
+#   - core and the kernels call no function of <math.h> whose last bits are left open (core/base/elementary.h).
 set -uo pipefail
 build=$(realpath "$1")
 cd "$(dirname "$0")/.." || exit 1
@@ -59,4 +60,12 @@ one_way=(core/base core/space core/net core/quant io/base io/cluster io/config i
 for folder in "${one_way[@]}"; do
   circles "files of $folder/" < <(calls "$folder")
 done
+
+inexact='(exp|exp2|expm1|log|log2|log10|log1p|pow|sin|cos|sincos|tan|sinh|cosh|tanh|asin|acos|atan|atan2|erf|erfc|lgamma|tgamma|cbrt|hypot)f?'
+find core cpu/kernels -name '*.c' ! -path core/cluster/plan.c | sed 's#^cpu/##; s#$#.o#' >"$work/exact" # plan.c predicts times
+if find "$build" -path '*.dir/*.c.o' -not -path '*/tests/*' -print0 | xargs -0 nm -A -u | sed -E 's#^[^:]*\.dir/##' |
+  grep -E ": +U $inexact(@|\$)" | grep -F -f "$work/exact"; then
+  echo "the last bits of these functions of <math.h> depend on the library: core/base/elementary.h has others"
+  failed=1
+fi
 exit $failed

@@ -62,7 +62,8 @@ static const cream_rank_config rank_defaults = {.paths = 30,
                                                 .recalibrate = 20,
                                                 .epochs = 30,
                                                 .resamples = 2000,
-                                                .repeats = 10};
+                                                .repeats = 10,
+                                                .proxies = "all"};
 
 static const cream_augment_config augment_defaults = {
     .enabled = true,

@@ -148,9 +148,10 @@ typedef struct cream_search_config {
   struct {
     int paths; /* drawn for every batch, beside the largest and the smallest */
   } sandwich;
-  int recalibrate;   /* batches that recompute batch-norm statistics before the final selection */
-  int snapshots;     /* epochs between copies of the supernet that are stored; 0: none */
-  char oracle[1024]; /* file of a table of trained paths that shows the regret of the choice; "": none */
+  int recalibrate;        /* batches that recompute batch-norm statistics before the final selection */
+  int snapshots;          /* epochs between copies of the supernet that are stored; 0: none */
+  char oracle[1024];      /* file of a table of trained paths that shows the regret of the choice; "": none */
+  char teacher_run[1024]; /* folder of the search whose board and supernet teach; "": this one's own */
   cream_external_config external;
 } cream_search_config;
 
@@ -175,6 +176,7 @@ typedef struct cream_rank_config {
   char table[1024];  /* file of trained paths, which several rankings may share; "": in the run folder */
   char truth[1024];  /* file of a table (io/run/truth.h) whose paths are ranked; "": none, paths are drawn */
   int repeats;       /* paths of a table that are trained a second time, with another seed */
+  char proxies[128]; /* zero-cost proxies that the order is compared with (core/proxy/proxy.h) */
 } cream_rank_config;
 
 /* Training of one network (docs/method.md, section 3). */

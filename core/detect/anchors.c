@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/base/elementary.h"
+
 cream_detect_grid cream_detect_grid_of(const cream_detect_spec *spec, int side) {
   cream_detect_grid grid = {.levels = spec->levels, .per_cell = cream_detect_per_cell(spec)};
   for (int i = 0; i < 3; i++) side = (side + 1) / 2;
@@ -19,7 +21,7 @@ static void cell_anchors(const cream_detect_spec *spec, int level, double stride
   for (int r = 0; r < spec->n_ratios; r++) {
     const float tall = sqrtf((float)spec->ratios[r]), wide = 1.0f / tall;
     for (int i = 0; i < spec->octaves; i++, n++) {
-      const double octave = pow(2, (double)i / spec->octaves);
+      const double octave = cream_pow(2, (double)i / spec->octaves);
       const float size =
           retina ? (float)(int)(spec->scale * (8 << level) * octave) : (float)(spec->scale * stride * octave);
       const float w = wide * size / 2, h = tall * size / 2;
@@ -50,16 +52,16 @@ void cream_detect_encode(const float anchor[4], const float box[4], float deltas
   for (int k = 0; k < 2; k++) {
     const float from = anchor[k + 2] - anchor[k], to = box[k + 2] - box[k];
     deltas[k] = (box[k] + 0.5f * to - (anchor[k] + 0.5f * from)) / from;
-    deltas[k + 2] = logf(to / from);
+    deltas[k + 2] = (float)cream_log(to / from);
   }
 }
 
 void cream_detect_decode(const float anchor[4], const float deltas[4], float box[4]) {
-  const float most = logf(1000.0f / 16);
+  const float most = (float)cream_log(1000.0 / 16);
   for (int k = 0; k < 2; k++) {
     const float from = anchor[k + 2] - anchor[k];
     const float centre = deltas[k] * from + (anchor[k] + 0.5f * from);
-    const float to = expf(fminf(deltas[k + 2], most)) * from;
+    const float to = (float)cream_exp(fminf(deltas[k + 2], most)) * from;
     box[k] = centre - 0.5f * to;
     box[k + 2] = centre + 0.5f * to;
   }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/elementary.h"
+
 cream_detect_limits cream_detect_limits_default(void) {
   return (cream_detect_limits){.score = 0.05f, .candidates = 1000, .overlap = 0.5f, .detections = 100};
 }
@@ -38,10 +40,15 @@ static cream_status collect_level(const cream_detect_outputs *out, const cream_d
   const cream_detect_grid *grid = out->grid;
   const size_t classes = (size_t)out->classes, start = *count;
   size_t end = start;
+  /* Most logits are far below this one, and need no exponential. */
+  const double least = limits->score > 0 && limits->score < 1
+                           ? cream_log(limits->score / (1 - limits->score)) - 0.01
+                           : -INFINITY;
   for (size_t a = grid->first[level]; a < grid->first[level + 1]; a++) {
     const float *logits = out->logits + cream_detect_entry(grid, level, a, i, out->n) * classes;
     for (size_t c = 0; c < classes; c++) {
-      const float score = 1.0f / (1.0f + expf(-logits[c]));
+      if (logits[c] < least) continue;
+      const float score = (float)(1 / (1 + cream_exp(-(double)logits[c])));
       if (!(score > limits->score)) continue;
       if (!grow(list, room, end))
         return cream_fail_memory(err, 2 * *room * sizeof **list, "the candidates of detections");

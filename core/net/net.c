@@ -164,6 +164,8 @@ static cream_status allocate_all(cream_net *net, cream_error *err) {
   if (!net->options.train) return CREAM_OK;
   if (net->tail && (status = allocate(net, net->tail->spare_size, &net->tail->spare, err))) return status;
   if ((status = allocate(net, logits, &net->dlogits, err))) return status;
+  if (net->options.input_gradient && (status = allocate(net, input, &net->input_gradient, err)))
+    return status;
   if ((status = allocate(net, net->gradient_count, &net->gradients, err))) return status;
   for (int i = 0; i < net->n_parts; i++)
     if ((status = allocate(net, net->parts[i].size, &net->parts[i].start, err))) return status;
@@ -181,6 +183,7 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
   if (options->batch < 1)
     return cream_fail(err, CREAM_BAD_CONFIG, "batch: got %d, expected at least 1", options->batch);
   CREAM_ASSERT(!options->frozen || (options->frozen > 0 && options->train && skeleton->fixed));
+  CREAM_ASSERT(!options->input_gradient || (options->train && !options->frozen));
   cream_net *net = calloc(1, sizeof *net);
   if (!net) return cream_fail_memory(err, sizeof *net, "a network");
   net->backend = backend;
@@ -200,8 +203,9 @@ cream_status cream_net_create(cream_backend *backend, const cream_skeleton *skel
 
 void cream_net_destroy(cream_net *net) {
   if (!net) return;
-  cream_buf *buffers[] = {&net->packed,  &net->weights,   &net->statistics, &net->gradients, &net->input,
-                          &net->dlogits, &net->gate_sums, &net->pool_grad,  &net->zeros,     &net->discarded};
+  cream_buf *buffers[] = {&net->packed,    &net->weights, &net->statistics,     &net->gradients,
+                          &net->input,     &net->dlogits, &net->input_gradient, &net->gate_sums,
+                          &net->pool_grad, &net->zeros,   &net->discarded};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
     if (cream_buf_present(*buffers[i])) net->backend->release(net->backend, *buffers[i]);
   for (int i = 0; i < net->n_parts; i++)

@@ -52,6 +52,7 @@ typedef struct cream_net_options {
    * classifier (if there is one); of a detector, stem and layers. They run as in inference, with running statistics and without drop path, and
    * have no gradients; the backward pass ends above them. Not 0 only with a fixed skeleton. */
   int frozen;
+  bool input_gradient; /* with train, nothing frozen: backward also computes cream_net_input_gradient */
 } cream_net_options;
 
 /* Creates a network with initial weights; the skeleton is copied, the backend must outlive it. Fails with
@@ -125,6 +126,13 @@ void cream_net_set_mark(cream_net *, void (*mark)(void *self), void *self);
 /* Writes (=) the gradients of the path of the last forward_train into the gradient block, from dlogits; those of
  * frozen parts are 0. May be called again with other dlogits. */
 void cream_net_backward(cream_net *, cream_buf dlogits);
+
+/* The gradient of the images of the last forward_train, which the last backward computed: [n, side, side, 3]. */
+cream_tensor cream_net_input_gradient(const cream_net *);
+
+/* Makes every later pass take batch norms as the identity, whatever their parameters and statistics, which stay as they
+ * are; false: as usual again. The net is a classifier, and not folded. */
+void cream_net_set_identity_norms(cream_net *, bool);
 
 /* Makes every later cream_net_backward call done(self, span) as soon as a span of the gradient block is complete: that of
  * the linear layers first, then those of the path's blocks up to the input, without frozen ones. NULL: no calls. */

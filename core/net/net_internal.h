@@ -117,6 +117,7 @@ struct cream_net {
   size_t weight_count, statistic_count, gradient_count;
   cream_buf weights, statistics, gradients;
   cream_buf input, dlogits;
+  cream_buf input_gradient;      /* absent: not computed */
   net_part parts[NET_MAX_PARTS]; /* activations of the training path */
   int n_parts;
   net_piece passing[NET_MAX_PIECES]; /* what no call leaves behind: tensors of inference or gradients */
@@ -128,7 +129,8 @@ struct cream_net {
   cream_buf zeros, discarded; /* drop path: a squeeze-excite without weights (net_run.c) */
   float *drop_gates;          /* drop path: gates of one block on the host */
   size_t bytes;
-  bool folded; /* fold.h */
+  bool folded;         /* fold.h */
+  bool identity_norms; /* batch norms do nothing */
   size_t packed_bytes;
   cream_buf packed;         /* after folding, on a backend with pack_weights: packed weights */
   cream_path gradient_path; /* path of the gradients; no layers at first */

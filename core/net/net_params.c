@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/elementary.h"
 #include "core/base/rng.h"
 #include "net_internal.h"
 
@@ -263,7 +264,7 @@ static void init_param(const cream_param *param, uint64_t seed, uint64_t index, 
     init_deviation(&rng, 0.01, values, param->count);
     return;
   case CREAM_PARAM_PRIOR:
-    init_constant((float)-log(99), values, param->count);
+    init_constant((float)-cream_log(99), values, param->count);
     return;
   case CREAM_PARAM_FUSION:
   case CREAM_PARAM_BN_GAMMA:

@@ -7,11 +7,30 @@ static cream_tensor without_gate(const cream_tensor *t) {
   return bare;
 }
 
-static void forward_unit(cream_backend *backend, const net_record *record, cream_bn_mode mode,
-                         float momentum) {
+void cream_net_set_identity_norms(cream_net *net, bool identity) {
+  CREAM_ASSERT(!net->tail && !net->folded);
+  net->identity_norms = identity;
+}
+
+/* What the forward pass of a batch norm leaves, of one that does nothing. */
+static void put_identity(cream_backend *backend, const net_record *record) {
+  const cream_bn *bn = &record->bn;
+  const size_t channels = (size_t)record->y.c;
+  backend->fill(backend, bn->mean, channels, 0);
+  backend->fill(backend, bn->invstd, channels, 1);
+  backend->fill(backend, bn->scale, channels, 1);
+  backend->fill(backend, bn->shift, channels, 0);
+}
+
+static void forward_unit(const cream_net *net, const net_record *record, cream_bn_mode mode, float momentum) {
+  cream_backend *backend = net->backend;
   cream_tensor y = without_gate(&record->y);
-  backend->conv_forward(backend, &record->conv, &record->x, record->unit->has_bn ? &record->bn : NULL, mode,
-                        momentum, &y);
+  const cream_bn *bn = record->unit->has_bn ? &record->bn : NULL;
+  if (bn && net->identity_norms) {
+    put_identity(backend, record);
+    bn = NULL;
+  }
+  backend->conv_forward(backend, &record->conv, &record->x, bn, mode, momentum, &y);
   if (record->unit->shape.se) backend->se_forward(backend, &record->se, &y);
 }
 
@@ -23,7 +42,7 @@ static void forward_blocks(cream_net *net, const net_tape *tape, int first_step,
     const net_step *step = &tape->steps[i];
     int n = step->block->n_units;
     if (net->mark) net->mark(net->mark_self);
-    for (int u = 0; u < n; u++) forward_unit(backend, &tape->records[step->first + u], mode, momentum);
+    for (int u = 0; u < n; u++) forward_unit(net, &tape->records[step->first + u], mode, momentum);
     if (n && step->block->residual)
       backend->add_forward(backend, &tape->records[step->first + n - 1].y, &step->in.tensor,
                            &step->out.tensor);
@@ -40,8 +59,8 @@ static void forward_tail(cream_net *net, const net_tape *tape, cream_bn_mode mod
     return;
   }
   backend->pool_forward(backend, &tape->steps[tape->n_steps - 1].out.tensor, tape->pooled.raw);
-  if (tape->features >= 0) forward_unit(backend, &tape->records[tape->features], CREAM_BN_RUNNING, 0);
-  forward_unit(backend, &tape->records[tape->classifier], CREAM_BN_RUNNING, 0);
+  if (tape->features >= 0) forward_unit(net, &tape->records[tape->features], CREAM_BN_RUNNING, 0);
+  forward_unit(net, &tape->records[tape->classifier], CREAM_BN_RUNNING, 0);
   if (net->mark) net->mark(net->mark_self);
 }
 
@@ -117,9 +136,18 @@ cream_buf cream_net_forward_teacher(cream_net *net, const cream_path *path) {
 
 /* ---- backward ---------------------------------------------------------------------------------------- */
 
-static cream_grad grad_z(cream_buf g, const net_record *record) {
+/* The same as put_identity for the backward pass, after the op that completes the batch norm. */
+static void put_identity_gradient(cream_backend *backend, const net_record *record) {
+  const size_t channels = (size_t)record->y.c;
+  backend->fill(backend, record->bn.a, channels, 1);
+  backend->fill(backend, record->bn.b, channels, 0);
+  backend->fill(backend, record->bn.c, channels, 0);
+}
+
+static cream_grad grad_z(const cream_net *net, cream_buf g, const net_record *record) {
   cream_grad grad = {.kind = CREAM_GRAD_Z, .g = g};
   if (record->unit->has_bn) {
+    if (net->identity_norms) put_identity_gradient(net->backend, record);
     grad.a = record->bn.a;
     grad.b = record->bn.b;
     grad.c = record->bn.c;
@@ -128,8 +156,8 @@ static cream_grad grad_z(cream_buf g, const net_record *record) {
 }
 
 /* The pending gradient of an output with batch norm; the gradient of its value is g * gate + pool. */
-static cream_grad grad_value(cream_buf g, cream_buf pool, const net_record *record) {
-  cream_grad grad = grad_z(g, record);
+static cream_grad grad_value(const cream_net *net, cream_buf g, cream_buf pool, const net_record *record) {
+  cream_grad grad = grad_z(net, g, record);
   grad.kind = CREAM_GRAD_VALUE;
   grad.pool = pool;
   return grad;
@@ -147,13 +175,13 @@ static cream_buf backward_linear(cream_net *net, cream_buf dlogits) {
   const net_record *classifier = &tape->records[tape->classifier];
   const bool below = net->options.frozen < net_steps(net); /* something before pooling is trained */
   const bool has_features = tape->features >= 0, train_features = net->options.frozen <= net_steps(net);
-  cream_grad grad = grad_z(dlogits, classifier);
+  cream_grad grad = grad_z(net, dlogits, classifier);
   cream_sink sink = {.node = has_features ? &tape->records[tape->features].y : &tape->pooled};
   if (has_features ? train_features : below) sink.g = grad_of(net, 0, sink.node);
   backend->conv_backward(backend, &classifier->conv, &classifier->x, &classifier->y, &grad, &sink);
   if (!has_features || !train_features) return sink.g;
   const net_record *features = &tape->records[tape->features];
-  grad = grad_z(sink.g, features);
+  grad = grad_z(net, sink.g, features);
   sink = (cream_sink){.node = &tape->pooled};
   if (below) sink.g = grad_of(net, 1, &tape->pooled);
   backend->conv_backward(backend, &features->conv, &features->x, &features->y, &grad, &sink);
@@ -166,7 +194,7 @@ static cream_grad backward_pooling(cream_net *net, cream_buf dpooled) {
   const net_tape *tape = &net->tape;
   const net_record *head = &tape->records[tape->steps[tape->n_steps - 1].first];
   backend->pool_backward(backend, &head->y, dpooled, &head->bn, net->pool_grad);
-  return grad_value(CREAM_NO_BUF, net->pool_grad, head);
+  return grad_value(net, CREAM_NO_BUF, net->pool_grad, head);
 }
 
 /* Gradient through one inner convolution of a block, to the pending gradient of the one before. */
@@ -179,10 +207,10 @@ static cream_grad backward_inner(cream_net *net, const net_record *record, const
   cream_sink sink = {.g = g, .node = &before->y, .bn = &before->bn};
   if (se) sink.gate_sums = net->gate_sums;
   backend->conv_backward(backend, &record->conv, &record->x, &record->y, grad, &sink);
-  if (!se) return grad_z(g, before);
+  if (!se) return grad_z(net, g, before);
   cream_tensor bare = without_gate(&before->y);
   backend->se_backward(backend, &before->se, &bare, net->gate_sums, &before->bn, net->pool_grad);
-  return grad_value(g, net->pool_grad, before);
+  return grad_value(net, g, net->pool_grad, before);
 }
 
 /* Completes the batch norm of a residual block's last convolution under the gate of drop path, by se_backward
@@ -206,7 +234,7 @@ static cream_grad complete_dropped(cream_net *net, const net_record *record, cre
                    .gate = record->y.gate};
   cream_tensor bare = without_gate(&record->y);
   backend->se_backward(backend, &none, &bare, net->gate_sums, &record->bn, net->pool_grad);
-  return grad_value(g, CREAM_NO_BUF, record);
+  return grad_value(net, g, CREAM_NO_BUF, record);
 }
 
 void cream_net_set_done(cream_net *net, void (*done)(void *self, cream_span), void *self) {
@@ -227,7 +255,7 @@ static cream_buf feature_gradient(const cream_net *net, int step) {
 
 /* The pending gradient of a convolution from what a sink with its batch norm has left. */
 static cream_grad completed(cream_net *net, const net_record *producer, cream_buf g) {
-  return cream_buf_present(producer->y.gate) ? complete_dropped(net, producer, g) : grad_z(g, producer);
+  return cream_buf_present(producer->y.gate) ? complete_dropped(net, producer, g) : grad_z(net, g, producer);
 }
 
 /* Blocks from the last step down to the first trained one. `grad`: the pending gradient of the last convolution; buffer
@@ -259,6 +287,7 @@ static void backward_blocks(cream_net *net, cream_grad grad) {
       backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
       grad = completed(net, producer, sink.g);
     } else {
+      sink = (cream_sink){.g = net->input_gradient, .node = &step->in.tensor};
       backend->conv_backward(backend, &records[0].conv, &records[0].x, &records[0].y, &grad, &sink);
     }
     report_done(net, step->block);
@@ -278,6 +307,13 @@ static bool backward_tail(cream_net *net, cream_buf dlogits, cream_grad *grad) {
   const cream_buf dpooled = backward_linear(net, dlogits);
   if (cream_buf_present(dpooled)) *grad = backward_pooling(net, dpooled);
   return cream_buf_present(dpooled);
+}
+
+cream_tensor cream_net_input_gradient(const cream_net *net) {
+  CREAM_ASSERT(cream_buf_present(net->input_gradient));
+  cream_tensor images = net->tape.steps[0].in.tensor;
+  return (cream_tensor){
+      .n = images.n, .h = images.h, .w = images.w, .c = images.c, .raw = net->input_gradient};
 }
 
 void cream_net_backward(cream_net *net, cream_buf dlogits) {

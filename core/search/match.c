@@ -145,19 +145,23 @@ static void put_outputs(cream_match *match, cream_buf logits, int images, cream_
   }
 }
 
-void cream_match_output(cream_match *match, const cream_board_entry *entry) {
+static void put_phi(cream_match *match, cream_net *net, const cream_board_entry *entry) {
   cream_tensor x = image_tensor(match, match->slices, entry->slot * match->slice, match->slice);
-  cream_buf logits = cream_net_forward(match->net, &entry->path, &x, CREAM_BN_RUNNING, 0);
+  cream_buf logits = cream_net_forward(net, &entry->path, &x, CREAM_BN_RUNNING, 0);
   cream_buf phi = cream_buf_at(match->phi, (size_t)entry->slot * outputs(match));
   put_outputs(match, logits, match->slice, phi);
 }
 
-cream_status cream_match_enter(cream_match *match, cream_source *heldout, cream_board_entry *entry,
-                               uint64_t seed, cream_error *err) {
+void cream_match_output(cream_match *match, const cream_board_entry *entry) {
+  put_phi(match, match->net, entry);
+}
+
+cream_status cream_match_enter(cream_match *match, cream_net *net, cream_source *heldout,
+                               cream_board_entry *entry, uint64_t seed, cream_error *err) {
   cream_rng rng = cream_rng_at(seed, CREAM_RNG_SLICE, entry->step);
   cream_rng_choose(&rng, heldout->count, match->slice, entry->slice, match->taken);
   cream_status status = cream_match_show(match, heldout, entry, err);
-  if (!status) cream_match_output(match, entry);
+  if (!status) put_phi(match, net ? net : match->net, entry);
   return status;
 }
 

@@ -51,9 +51,10 @@ int cream_match_batch(const cream_match_options *, int entries, int batch);
 /* Accuracy and loss of a path on the probe; batch norm uses the statistics of the probe's batches. */
 cream_status cream_match_score(cream_match *, const cream_path *, cream_score *, cream_error *);
 
-/* Draws a new entry's slice (by seed and step), uploads it, and computes its output phi. */
-cream_status cream_match_enter(cream_match *, cream_source *heldout, cream_board_entry *, uint64_t seed,
-                               cream_error *);
+/* Draws a new entry's slice (by seed and step), uploads it, and computes its output phi. net: whose weights the entry has;
+ * NULL: those of the matched net. */
+cream_status cream_match_enter(cream_match *, cream_net *net, cream_source *heldout, cream_board_entry *,
+                               uint64_t seed, cream_error *);
 /* Uploads the slice of an entry that has one; its output phi is left alone. */
 cream_status cream_match_show(cream_match *, cream_source *heldout, const cream_board_entry *, cream_error *);
 /* phi_k = softmax(f_k(x_k)), or f_k(x_k) for CREAM_META_LOGITS, with the present weights. */

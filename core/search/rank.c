@@ -6,7 +6,7 @@
 #include "core/base/rng.h"
 
 const char *const cream_rank_by_words[CREAM_RANK_BY_COUNT] = {
-#define WORD(by, word, title) [CREAM_RANK_BY_##by] = word,
+#define WORD(by, word, title) [CREAM_RANK_BY_##by] = #word,
     CREAM_RANK_BY_LIST(WORD)
 #undef WORD
 };
@@ -103,6 +103,10 @@ static double measured(const cream_score *score, cream_rank_measure measure) {
   return measure == CREAM_RANK_TOP1 ? score->top1 : -score->loss;
 }
 
+static double proxy_of(const cream_ranked *path, cream_proxy proxy) {
+  return path->proxies.known[proxy] ? path->proxies.value[proxy] : (double)NAN;
+}
+
 static double value_of(const cream_ranked *path, const cream_correlation *c) {
   switch (c->by) {
   case CREAM_RANK_BY_SUPERNET:
@@ -113,6 +117,11 @@ static double value_of(const cream_ranked *path, const cream_correlation *c) {
     return path->cost.params;
   case CREAM_RANK_BY_LATENCY:
     return path->ms;
+#define PROXY(name, word, title)                                                                             \
+  case CREAM_RANK_BY_##name:                                                                                 \
+    return proxy_of(path, CREAM_PROXY_##name);
+    CREAM_PROXIES(PROXY)
+#undef PROXY
   case CREAM_RANK_BY_AGAIN:
     return path->again.count ? measured(&path->again, c->measure) : (double)NAN;
   case CREAM_RANK_BY_COUNT:
@@ -209,7 +218,10 @@ cream_status cream_rank_correlate(const cream_ranked *paths, int n, const cream_
       {.by = CREAM_RANK_BY_FLOPS},
       {.by = CREAM_RANK_BY_PARAMS},
       {.by = CREAM_RANK_BY_LATENCY},
-      {.by = CREAM_RANK_BY_AGAIN},
+#define PROXY(name, word, title) {.by = CREAM_RANK_BY_##name},
+      CREAM_PROXIES(PROXY)
+#undef PROXY
+          {.by = CREAM_RANK_BY_AGAIN},
   };
   enum { KINDS = sizeof kinds / sizeof *kinds, PARTS = 4 };
   _Static_assert(KINDS * PARTS == CREAM_RANK_MAX_CORRELATIONS, "room for all correlations");

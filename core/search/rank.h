@@ -5,6 +5,7 @@
 
 #include "core/base/config.h"
 #include "core/base/statistics.h"
+#include "core/proxy/proxy.h"
 #include "core/space/range.h"
 #include "core/train/evaluate.h"
 
@@ -23,19 +24,21 @@ typedef struct cream_ranked {
   cream_score heldout, test; /* trained from scratch */
   cream_score again; /* the same with another seed, on the held-out images; count 0: not trained twice */
   double ms;         /* latency by the table; NaN: not known */
+  cream_proxy_values proxies;
 } cream_ranked;
 
 /* order[n]: indices of paths[n] from best to worst by `heldout` (cream_score_order), then by index. */
 void cream_rank_order(const cream_ranked *paths, int n, int *order);
 
-/* By what a ranking orders the paths: X(BY, word in rank.json, title). AGAIN: the same training with another seed, which
- * says how much of the order is chance; smaller is better for none of them. */
+/* By what a ranking orders the paths: X(BY, word in rank.json, title); the zero-cost proxies are among them. AGAIN: the
+ * same training with another seed, which says how much of the order is chance; smaller is better for none of them. */
 #define CREAM_RANK_BY_LIST(X)                                                                                \
-  X(SUPERNET, "supernet", "supernet")                                                                        \
-  X(FLOPS, "flops", "FLOPs alone")                                                                           \
-  X(PARAMS, "params", "parameters alone")                                                                    \
-  X(LATENCY, "latency", "latency alone")                                                                     \
-  X(AGAIN, "again", "a second training")
+  X(SUPERNET, supernet, "supernet")                                                                          \
+  X(FLOPS, flops, "FLOPs alone")                                                                             \
+  X(PARAMS, params, "parameters alone")                                                                      \
+  X(LATENCY, latency, "latency alone")                                                                       \
+  CREAM_PROXIES(X)                                                                                           \
+  X(AGAIN, again, "a second training")
 
 typedef enum cream_rank_by {
 #define CREAM_RANK_BY_ENUM(by, word, title) CREAM_RANK_BY_##by,
@@ -73,7 +76,8 @@ struct cream_correlation {
   cream_interval recall, regret; /* NaN but for TOP1 over all paths */
 };
 
-enum { CREAM_RANK_MAX_CORRELATIONS = 28 };
+/* Of four sets of paths; the supernet has three. */
+enum { CREAM_RANK_MAX_CORRELATIONS = 4 * (CREAM_RANK_BY_COUNT + 2) };
 
 /* Correlates the supernet's accuracy with both splits and its loss with the held-out split; then what needs no supernet
  * with the held-out accuracy, as far as it is known: each over all paths, then over the better half, and over the 20 and

@@ -99,6 +99,24 @@ static cream_status check_int(const char *key, int value, int low, int high, cre
   return cream_fail(err, CREAM_BAD_CONFIG, "%s: got %d, expected %d to %d", key, value, low, high);
 }
 
+/* Teachers from the board of another search need a way of choosing one. */
+static cream_status check_teacher_run(const cream_search *search, cream_error *err) {
+  const cream_teacher teacher = search->config.search.teacher;
+  if (search->n_others == 0) return CREAM_OK;
+  if (!search->strategy->teaches)
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "search.teacher_run: search.strategy is %s, which has no teachers, expected cream; leave "
+        "search.teacher_run empty",
+        search->strategy->name);
+  if (teacher != CREAM_TEACHER_NONE && teacher != CREAM_TEACHER_LARGEST) return CREAM_OK;
+  return cream_fail(
+      err, CREAM_BAD_CONFIG,
+      "search.teacher_run: search.teacher is %s, which is no path of a board; expected meta, top1 "
+      "or random",
+      teacher == CREAM_TEACHER_NONE ? "none" : "largest");
+}
+
 static cream_status check(const cream_search *search, const cream_cluster *cluster, cream_error *err) {
   const cream_search_config *config = &search->config.search;
   const cream_train_settings settings = {"search", config->epochs, config->batch, config->accumulate,
@@ -118,6 +136,7 @@ static cream_status check(const cream_search *search, const cream_cluster *clust
                    "search.external: search.strategy is %s, which has no teachers, expected cream; leave "
                    "search.external empty, or use a teacher in the retraining (retrain.teacher)",
                    search->strategy->name);
+  if (!status) status = check_teacher_run(search, err);
   if (!status && search->heldout->count == 0)
     status =
         cream_fail(err, CREAM_BAD_CONFIG, "heldout: no images are held out, expected some; raise heldout");
@@ -131,6 +150,15 @@ static cream_status create_strategy(cream_search *search, cream_error *err) {
     if (!search->strategy_state) return cream_fail_memory(err, strategy->state_size, "the search strategy");
   }
   return strategy->check ? strategy->check(search, err) : CREAM_OK;
+}
+
+/* The supernet of teachers from another search, for batches and slices. */
+static cream_status create_others(cream_search *search, cream_error *err) {
+  const cream_search_config *config = &search->config.search;
+  const cream_net_options options = {.batch = config->batch > config->meta.slice ? config->batch
+                                                                                 : config->meta.slice,
+                                     .seed = search->config.seed};
+  return cream_net_create(search->backend, &search->skeleton, &options, &search->others_net, err);
 }
 
 static cream_status create_state(cream_search *search, const cream_search_inputs *inputs, cream_error *err) {
@@ -154,6 +182,7 @@ static cream_status create_state(cream_search *search, const cream_search_inputs
   if (!status)
     status = search->backend->alloc(search->backend, cream_net_statistic_count(search->train.net),
                                     &search->statistics, err);
+  if (!status && search->n_others) status = create_others(search, err);
   return status || !strategy->open ? status : strategy->open(search, err);
 }
 
@@ -168,6 +197,10 @@ cream_status cream_search_create(cream_backend *backend, const cream_search_inpu
   search->train_source = inputs->train;
   search->heldout = inputs->heldout;
   search->strategy = search_strategy_at(search->config.search.strategy);
+  CREAM_ASSERT(inputs->n_teachers >= 0 && inputs->n_teachers <= CREAM_MAX_BOARD);
+  search->n_others = inputs->n_teachers;
+  for (int i = 0; i < search->n_others; i++) search->others[i] = inputs->teachers[i];
+  search->others_hash = search->restored_by = inputs->teachers_hash;
   cream_costs_init(&search->costs, &search->skeleton, search->skeleton.resolution);
   cream_status status = check(search, inputs->cluster, err);
   if (!status) {
@@ -190,6 +223,7 @@ void cream_search_destroy(cream_search *search) {
   if (search->strategy->close && search->strategy_state) search->strategy->close(search);
   free(search->strategy_state);
   if (cream_buf_present(search->statistics)) search->backend->release(search->backend, search->statistics);
+  cream_net_destroy(search->others_net);
   cream_train_destroy(&search->train);
   for (int t = 0; t < search->n_targets; t++) cream_range_sampler_destroy(search->targets[t].sampler);
   cream_range_sampler_destroy(search->anywhere);
@@ -321,6 +355,7 @@ void cream_search_state(cream_search *search, cream_state *state) {
   for (int t = 0; t < search->n_targets; t++) cream_board_pack(&search->targets[t].board, t, &search->image);
   cream_board_image_parts(&search->image, search->n_targets, state);
   if (search->teacher) cream_state_add_host(state, "external", CREAM_STATE_U64, &search->taught_by, 1);
+  if (search->n_others) cream_state_add_host(state, "teacher_run", CREAM_STATE_U64, &search->restored_by, 1);
 }
 
 void cream_search_teach(cream_search *search, cream_external *teacher) {
@@ -333,6 +368,11 @@ cream_status cream_search_restored(cream_search *search, cream_error *err) {
   cream_status status = cream_train_restored(&search->train, err);
   if (!status && search->teacher)
     status = cream_external_check(search->teacher, "search.external", search->taught_by, err);
+  if (!status && search->restored_by != search->others_hash)
+    status = cream_fail(
+        err, CREAM_BAD_DATA,
+        "search.teacher_run: the board or the supernet that teaches has changed since the checkpoint was "
+        "written; restore its files, or choose another --out");
   for (int t = 0; t < search->n_targets && !status; t++)
     status = cream_board_unpack(&search->targets[t].board, t, &search->image, &search->skeleton,
                                 search->config.search.meta.slice, search->heldout->count, err);
@@ -449,6 +489,9 @@ size_t cream_search_messages(const cream_search *search) {
   return cream_train_messages(&search->train);
 }
 
+cream_net *cream_search_teacher_net(cream_search *search) {
+  return search->others_net;
+}
 cream_net *cream_search_net(cream_search *search) {
   return search->train.net;
 }

@@ -35,6 +35,11 @@ typedef struct cream_search_inputs {
   cream_listener listener;
   cream_checkpointer checkpointer; /* may be zeroed */
   cream_cluster *cluster;          /* ranks that search together, not owned; NULL: alone */
+  /* config->search.teacher_run: the paths of that search's board, the best first, copied; at most CREAM_MAX_BOARD. 0: this
+   * search's own board teaches. */
+  const cream_path *teachers;
+  int n_teachers;
+  uint64_t teachers_hash; /* of paths and weights, stored in checkpoints */
 } cream_search_inputs;
 
 typedef struct cream_search_result {
@@ -53,6 +58,9 @@ void cream_search_destroy(cream_search *);
 /* Before cream_search_run and cream_search_restored: this network teaches every path (config->search.external), for
  * batches of config->search.batch images. Not owned; NULL: none. */
 void cream_search_teach(cream_search *, cream_external *teacher);
+
+/* The supernet of inputs->teachers; NULL: there is none. It gets its weights before cream_search_run. */
+cream_net *cream_search_teacher_net(cream_search *);
 
 /* Searches by config->search.strategy (docs/strategies.md): trains until the last epoch, the time budget, or the
  * listener's stop; then the strategy completes its boards, and the best entry of each is selected.

@@ -33,15 +33,19 @@ struct cream_search {
   cream_budget budgets[CREAM_MAX_BUDGETS];
   cream_range_sampler *anywhere; /* CREAM_SAMPLING_EVERYWHERE; else NULL */
   uint64_t step, steps, per_epoch;
-  uint64_t meta_updates;   /* of strategy->meta; a part of the state of every strategy */
-  cream_board_image image; /* the boards as a state holds them */
-  cream_path path;         /* of the present step */
-  cream_tensor x;          /* images of its present part */
-  int target;              /* whose board and limits the present step uses */
-  cream_buf statistics;    /* search_save_statistics */
-  cream_external *teacher; /* outside of the supernet; NULL: none */
-  uint64_t taught_by;      /* its fingerprint, in the state */
-  uint64_t numbers;        /* that the ranks have taken in all rounds (cream_cluster.take) */
+  uint64_t meta_updates;              /* of strategy->meta; a part of the state of every strategy */
+  cream_board_image image;            /* the boards as a state holds them */
+  cream_path path;                    /* of the present step */
+  cream_tensor x;                     /* images of its present part */
+  int target;                         /* whose board and limits the present step uses */
+  cream_buf statistics;               /* search_save_statistics */
+  cream_external *teacher;            /* outside of the supernet; NULL: none */
+  uint64_t taught_by;                 /* its fingerprint, in the state */
+  cream_path others[CREAM_MAX_BOARD]; /* paths of another search's board, which teach; n_others 0: none */
+  int n_others;
+  cream_net *others_net;             /* their supernet; NULL: none */
+  uint64_t others_hash, restored_by; /* cream_search_inputs.teachers_hash; as the state has it */
+  uint64_t numbers;                  /* that the ranks have taken in all rounds (cream_cluster.take) */
 };
 
 /* Sets the samplers' prior over choices, from the settings and the present boards. */

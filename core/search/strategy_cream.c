@@ -13,12 +13,14 @@ typedef struct prioritized {
   float *theta;                   /* [inputs + 1], on the host: the meta network on its way to other ranks */
   cream_teaching teaching;        /* of the present step; with a fixed teacher, entry 0 where it teaches */
   cream_path largest;             /* CREAM_TEACHER_LARGEST: the teacher of all paths but itself */
+  cream_board others;             /* of another search, whose paths teach; empty: those of this one do */
+  bool introduced;                /* they have their slices and outputs */
   int start_epoch, board_epoch;   /* the first epochs with a teacher and with a board */
 } prioritized;
 
 static cream_match_options match_options(const cream_search *search) {
   const cream_search_config *config = &search->config.search;
-  return (cream_match_options){.capacity = search->n_targets * config->board.size,
+  return (cream_match_options){.capacity = search->n_targets * config->board.size + search->n_others,
                                .slice = config->meta.slice,
                                .input = config->meta.input,
                                .probe = config->board.images ? config->board.images : config->batch,
@@ -28,7 +30,8 @@ static cream_match_options match_options(const cream_search *search) {
 static int net_batch(const cream_search *search) {
   const cream_search_config *config = &search->config.search;
   cream_match_options options = match_options(search);
-  return cream_match_batch(&options, config->board.size, config->batch);
+  const int entries = config->board.size > search->n_others ? config->board.size : search->n_others;
+  return cream_match_batch(&options, entries, config->batch);
 }
 
 /* Rank 0 updates the meta network, on the images of the first part. */
@@ -51,12 +54,24 @@ static cream_status open_parts(cream_search *search, cream_error *err) {
   return status ? status : backend->alloc(backend, batch, &self->first_y, err);
 }
 
+/* The board of another search. Slices are drawn by steps that no entry of a board has. */
+static void open_others(cream_search *search) {
+  prioritized *self = search->strategy_state;
+  cream_board_init(&self->others, CREAM_MAX_BOARD, 0);
+  self->others.first_slot = search->n_targets * search->config.search.board.size;
+  self->others.count = search->n_others;
+  for (int i = 0; i < search->n_others; i++)
+    self->others.entries[i] = (cream_board_entry){
+        .path = search->others[i], .step = UINT64_MAX - 1 - (uint64_t)i, .slot = self->others.first_slot + i};
+}
+
 static cream_status open(cream_search *search, cream_error *err) {
   prioritized *self = search->strategy_state;
   const cream_search_config *config = &search->config.search;
   cream_backend *backend = search->backend;
   cream_match_options options = match_options(search);
   self->largest = cream_costs_extreme(&search->costs, true);
+  open_others(search);
   self->start_epoch = config->start_epoch >= 0 ? config->start_epoch : config->epochs / 6;
   /* The board fills during the epoch before distillation starts, or, without distillation, during the last epoch. */
   self->board_epoch = self->start_epoch < config->epochs ? self->start_epoch - 1 : config->epochs - 1;
@@ -81,17 +96,35 @@ static void close(cream_search *search) {
 
 /* ---- one step ---------------------------------------------------------------------------------------- */
 
-/* The teacher's probabilities on the batch of the last forward_train, into `soft`. */
-static void teach(cream_search *search, const cream_path *teacher, int n) {
+/* The board whose paths teach. */
+static const cream_board *teachers(const cream_search *search) {
+  const prioritized *self = search->strategy_state;
+  return self->others.count ? &self->others : &search->targets[search->target].board;
+}
+
+/* Slices and outputs of another search's paths, whose weights are there now. */
+static cream_status introduce(cream_search *search, cream_error *err) {
   prioritized *self = search->strategy_state;
-  cream_buf logits = cream_net_forward_teacher(search->train.net, teacher);
-  search->backend->softmax(search->backend, logits, n, search->skeleton.classes, self->soft);
+  cream_status status = CREAM_OK;
+  for (int i = 0; i < self->others.count && !self->introduced && !status; i++)
+    status = cream_match_enter(&self->match, search->others_net, search->heldout, &self->others.entries[i],
+                               search->config.seed, err);
+  self->introduced = !status;
+  return status;
+}
+
+/* The teacher's probabilities on x, the batch of the last forward_train, into `soft`. */
+static void teach(cream_search *search, const cream_path *teacher, const cream_tensor *x) {
+  prioritized *self = search->strategy_state;
+  cream_buf logits = search->others_net ? cream_net_forward(search->others_net, teacher, x, CREAM_BN_BATCH, 0)
+                                        : cream_net_forward_teacher(search->train.net, teacher);
+  search->backend->softmax(search->backend, logits, x->n, search->skeleton.classes, self->soft);
 }
 
 /* Chooses the teacher of the step's path. */
 static cream_status match(cream_search *search, const cream_event *event, cream_error *err) {
   prioritized *self = search->strategy_state;
-  const cream_board *board = &search->targets[search->target].board;
+  const cream_board *board = teachers(search);
   self->teaching = (cream_teaching){-1, 1};
   if (event->epoch < self->start_epoch) return CREAM_OK;
   if (search->config.search.teacher == CREAM_TEACHER_LARGEST) {
@@ -99,6 +132,8 @@ static cream_status match(cream_search *search, const cream_event *event, cream_
     return CREAM_OK;
   }
   if (board->count == 0) return CREAM_OK;
+  cream_status status = introduce(search, err);
+  if (status) return status;
   return cream_match_teacher(&self->match, board, &search->path, search->config.search.teacher,
                              search->config.seed, search->step, &self->teaching, err);
 }
@@ -107,7 +142,7 @@ static cream_status match(cream_search *search, const cream_event *event, cream_
 static const cream_path *teacher_path(const cream_search *search) {
   const prioritized *self = search->strategy_state;
   if (search->config.search.teacher == CREAM_TEACHER_LARGEST) return &self->largest;
-  return &search->targets[search->target].board.entries[self->teaching.entry].path;
+  return &teachers(search)->entries[self->teaching.entry].path;
 }
 
 /* Whether step `step` (from 1) updates the meta network. */
@@ -136,7 +171,7 @@ static cream_status train_part(cream_search *search, int part, cream_event *even
   if (status) return status;
   cream_loss loss = search_label_loss(search);
   if (teaching->entry >= 0) {
-    teach(search, teacher_path(search), search->x.n);
+    teach(search, teacher_path(search), &search->x);
     loss.soft = (float)(teaching->rho / 2);
     loss.hard = (float)(1 - teaching->rho / 2);
     loss.target = self->soft;
@@ -166,7 +201,7 @@ static cream_status descend(cream_search *search, const cream_teaching *teaching
                             cream_error *err) {
   prioritized *self = search->strategy_state;
   const cream_search_config *config = &search->config.search;
-  const cream_board_entry *teacher = &search->targets[search->target].board.entries[teaching->entry];
+  const cream_board_entry *teacher = &teachers(search)->entries[teaching->entry];
   cream_meta_problem problem = {.path = &search->path,
                                 .x_train = search->x,
                                 .y_train = search->train.labels,
@@ -181,7 +216,7 @@ static cream_status descend(cream_search *search, const cream_teaching *teaching
   }
   if (search_has_parts(search) || teaching->entry != self->teaching.entry) {
     cream_net_forward_train(search->train.net, &search->path, &problem.x_train, CREAM_BN_BATCH, 0, 0, 0, 0);
-    teach(search, &teacher->path, problem.x_train.n);
+    teach(search, &teacher->path, &problem.x_train);
   }
   if (config->meta.slice < problem.x_train.n) problem.x_train.n = config->meta.slice;
   cream_status status = cream_match_heldout(&self->match, search->heldout, search->config.seed, search->step,
@@ -211,7 +246,7 @@ static cream_status share_meta(cream_search *search, cream_event *event, cream_e
 /* Step 5, on the first images of the batch and a held-out slice drawn for this step. */
 static cream_status update_meta(cream_search *search, cream_event *event, cream_error *err) {
   prioritized *self = search->strategy_state;
-  const cream_board *board = &search->targets[search->target].board;
+  const cream_board *board = teachers(search);
   cream_teaching teaching;
   /* The weights have changed since the step's matching: match again. */
   cream_status status = cream_match_teacher(&self->match, board, &search->path, CREAM_TEACHER_META,
@@ -232,7 +267,7 @@ static cream_status offer(cream_search *search, int target, const cream_board_en
   int at = cream_board_offer(board, candidate, &entered);
   if (!entered) return CREAM_OK;
   cream_status status =
-      cream_match_enter(&self->match, search->heldout, &board->entries[at], search->config.seed, err);
+      cream_match_enter(&self->match, NULL, search->heldout, &board->entries[at], search->config.seed, err);
   if (!status) status = search_set_prior(search, err);
   return status ? status : search_emit_board(search, target, at, event, err);
 }
@@ -346,7 +381,8 @@ static void state(cream_search *search, cream_state *state) {
   cream_match *match = &self->match;
   size_t outputs = (size_t)match->slice * (size_t)match->classes;
   cream_state_add_device(state, "meta.theta", match->theta, match->inputs + 1);
-  cream_state_add_device(state, "board.outputs", match->phi, (size_t)match->capacity * outputs);
+  const size_t own = (size_t)self->others.first_slot; /* outputs of other searches' paths do not change */
+  cream_state_add_device(state, "board.outputs", match->phi, own * outputs);
 }
 
 static cream_status restored(cream_search *search, cream_error *err) {

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "core/base/elementary.h"
 #include "freeze.h"
 #include "retrain_task.h"
 #include "schedule.h"
@@ -143,7 +144,7 @@ static cream_status evaluate_both(cream_retrain *run, const cream_event *event, 
 }
 
 bool cream_retrain_average_is_young(const cream_retrain_config *config, double steps, double *share) {
-  *share = pow(config->ema, steps);
+  *share = cream_pow(config->ema, steps);
   return *share > 0.05;
 }
 

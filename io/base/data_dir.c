@@ -43,7 +43,7 @@ char *cream_data_dir_find(const char *name, char *path, size_t size) {
   }
   snprintf(path, size, "%s/%s", CREAM_INSTALLED_DATA, name);
   if (!access(path, R_OK)) return path;
-  snprintf(path, size, "%s/%s", CREAM_SOURCE_DATA, name);
+  if (*CREAM_SOURCE_DATA) snprintf(path, size, "%s/%s", CREAM_SOURCE_DATA, name);
   if (access(path, R_OK)) snprintf(path, size, "%s/%s", CREAM_INSTALLED_DATA, name);
   return path;
 }

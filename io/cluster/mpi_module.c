@@ -20,9 +20,11 @@ bool cream_mpi_present(cream_mpi mpi) {
 cream_status cream_mpi_load(cream_mpi mpi, cream_transport *transport, cream_error *err) {
   char path[CREAM_MODULE_PATH];
   if (!find(mpi, path))
-    return cream_fail(err, CREAM_FAILED,
-                      "there is no module cream-mpi-%s.so: build with %s (Debian: %s) and install it",
-                      cream_mpi_word(mpi), cream_mpi_title(mpi), cream_mpi_packages(mpi));
+    return cream_fail(
+        err, CREAM_FAILED,
+        "there is no module cream-mpi-%s.so: install the package cream-nas-mpi, or build with %s "
+        "(Debian: %s)",
+        cream_mpi_word(mpi), cream_mpi_title(mpi), cream_mpi_packages(mpi));
   /* Open MPI loads parts of its own, which look for its symbols among the global ones. */
   void *handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
   if (!handle)

@@ -224,6 +224,9 @@ static const setting settings[] = {
     NUMBER(search.snapshots, 0, 100000, "epochs",
            "copies of the supernet are stored after so many epochs each, for cream rank --snapshot; 0: none"),
     TEXT(search.oracle, "table.json of cream table build: the regret of the search's choice is printed"),
+    TEXT(search.teacher_run, "folder of an ended search whose board and supernet teach in place of this "
+                             "one's, {seed} standing for the "
+                             "seed; empty: its own"),
     EXTERNAL(search.external),
     NUMBER(search.recalibrate, 0, 1e6, "batches",
            "batches to recompute batch-norm statistics with before the final selection"),
@@ -266,6 +269,8 @@ static const setting settings[] = {
     TEXT(rank.table, "file of trained paths, shared between rankings; empty: a file in the run folder"),
     TEXT(rank.truth, "file of cream table build, whose paths are ranked; empty: paths are drawn and trained"),
     NUMBER(rank.repeats, 0, CREAM_RANK_MAX_PATHS, "paths", "paths of a table that are trained twice"),
+    TEXT(rank.proxies, "zero-cost proxies that rankings are compared with: all, none" CREAM_PROXY_WORDS
+                       ", or several with commas"),
     WORD(detect.head, cream_detect_words,
          "neck and heads of a detector (docs/detection.md); none: the run trains no detector"),
     NUMBER(detect.channels, 0, 1024, "", "channels of each level, a multiple of 8; 0: as usual for the head"),

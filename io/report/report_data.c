@@ -85,6 +85,7 @@ static cream_status read_run(report_run *run, cream_error *err) {
   run->result = read_json(run->dir, CREAM_RUN_RESULT);
   run->test = read_json(run->dir, CREAM_RUN_TEST);
   run->coco = read_json(run->dir, CREAM_RUN_COCO);
+  run->examples = read_json(run->dir, CREAM_RUN_EXAMPLES);
   run->origin = read_json(run->dir, CREAM_RUN_ORIGIN);
   run->rank = read_json(run->dir, CREAM_RANK_FILE);
   run->running = cream_run_locked(run->dir);
@@ -195,6 +196,7 @@ void report_close(report *r) {
     json_decref(run->result);
     json_decref(run->test);
     json_decref(run->coco);
+    json_decref(run->examples);
     for (int b = 0; b < run->n_boards; b++) json_decref(run->boards[b]);
     json_decref(run->rank);
     json_decref(run->origin);

@@ -20,9 +20,9 @@ typedef struct report_run {
   char name[128], dir[1024];
   bool of_study; /* included as the first run of an arm */
   cream_metrics metrics;
-  json_t *result, *test, *coco, *rank, *origin; /* NULL: missing or broken */
-  char *config_text;                            /* NULL: missing */
-  bool has_config, has_skeleton;                /* `config`, `skeleton` are set */
+  json_t *result, *test, *coco, *examples, *rank, *origin; /* NULL: missing or broken */
+  char *config_text;                                       /* NULL: missing */
+  bool has_config, has_skeleton;                           /* `config`, `skeleton` are set */
   bool running;
   cream_config config;
   cream_skeleton skeleton; /* of the supernet */

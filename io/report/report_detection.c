@@ -1,9 +1,10 @@
-/* The section on detectors: AP over epochs, COCO's numbers, and curves of precision over recall. */
+/* The section on detectors: AP over epochs, COCO's numbers, curves of precision over recall, and images with boxes. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "html.h"
+#include "report_examples.h"
 #include "report_page.h"
 #include "report_sections.h"
 
@@ -122,6 +123,7 @@ bool report_detection(FILE *out, const report *r) {
   for (int i = 0; i < r->n_runs; i++)
     if (r->runs[i]->coco && measured < REPORT_DETAILED) write_precision(out, r, r->runs[i], measured++);
   report_plots_end(out);
+  any |= report_examples(out, r);
   measured = 0;
   for (int i = 0; i < r->n_runs; i++)
     if (r->runs[i]->coco && measured++ < REPORT_DETAILED) write_numbers(out, r, r->runs[i]);

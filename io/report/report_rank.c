@@ -52,10 +52,9 @@ static void write_correlations(FILE *out, const report_run *run) {
   cream_scroll_end(out);
   fputs(
       "<p class=\"note\">Regret: the best trained accuracy less that of the path that the order puts first. "
-      "Rows by FLOPs, parameters, latency and a second training need no supernet: it is worth its cost as "
-      "far "
-      "as it orders better than the first three, and cannot be expected to order better than the last, the "
-      "same training with another seed.</p>\n",
+      "Rows by FLOPs, parameters, latency and zero-cost proxies need no supernet: it is worth its cost as "
+      "far as it orders better than they do. Nothing can be "
+      "expected to order better than a second training, the same with another seed.</p>\n",
       out);
 }
 

@@ -51,6 +51,19 @@ static bool read_choices(const json_t *json, const cream_skeleton *skeleton, cre
   return true;
 }
 
+/* Those that are there; null: not finite. */
+static bool read_proxies(const json_t *json, cream_proxy_values *proxies) {
+  *proxies = (cream_proxy_values){0};
+  for (int i = 0; i < CREAM_PROXY_COUNT; i++) {
+    const json_t *value = json_object_get(json, cream_proxy_words[i]);
+    if (!value) continue;
+    if (!json_is_number(value) && !json_is_null(value)) return false;
+    proxies->known[i] = true;
+    proxies->value[i] = json_is_null(value) ? (double)NAN : json_number_value(value);
+  }
+  return true;
+}
+
 static cream_status add(cream_path_log *log, const cream_path_scores *scores, cream_error *err) {
   if (log->count == log->room) {
     int room = log->room ? 2 * log->room : 64;
@@ -70,6 +83,8 @@ static cream_status read_scores(const char *name, const json_t *json, int line,
   if (!read_score(json_object_get(json, "heldout"), &scores->heldout) ||
       !read_score(json_object_get(json, "test"), &scores->test))
     return fail_line(name, line, err, "scores with top1, top5, loss and count");
+  if (!read_proxies(json_object_get(json, "proxies"), &scores->proxies))
+    return fail_line(name, line, err, "proxies that are numbers or null");
   return CREAM_OK;
 }
 
@@ -210,9 +225,19 @@ cream_status cream_path_log_read(cream_path_log *log, const char *name, const cr
 }
 
 const cream_path_scores *cream_path_log_find(const cream_path_log *log, const cream_path *path) {
-  for (int i = 0; i < log->count; i++)
+  for (int i = log->count - 1; i >= 0; i--)
     if (cream_path_equal(&log->lines[i].path, path)) return &log->lines[i];
   return NULL;
+}
+
+void cream_json_proxies(cream_json *json, const cream_proxy_values *proxies) {
+  bool any = false;
+  for (int i = 0; i < CREAM_PROXY_COUNT; i++) any |= proxies->known[i];
+  if (!any) return;
+  cream_json_object(json, "proxies", false);
+  for (int i = 0; i < CREAM_PROXY_COUNT; i++)
+    if (proxies->known[i]) cream_json_number(json, cream_proxy_words[i], proxies->value[i]);
+  cream_json_end(json);
 }
 
 enum { LINE = 2048 };
@@ -228,6 +253,7 @@ static cream_status write_line(const cream_path_scores *scores, char line[LINE],
   cream_json_end(&json);
   cream_json_score(&json, "heldout", scores->heldout.count ? &scores->heldout : NULL);
   cream_json_score(&json, "test", scores->test.count ? &scores->test : NULL);
+  cream_json_proxies(&json, &scores->proxies);
   cream_json_end(&json);
   fputc('\n', stream);
   long length = ftell(stream);

@@ -4,12 +4,15 @@
 #define CREAM_IO_PATH_LOG_H
 
 #include "core/base/config.h"
+#include "core/proxy/proxy.h"
 #include "core/space/space.h"
 #include "core/train/evaluate.h"
+#include "io/base/json.h"
 
 typedef struct cream_path_scores {
   cream_path path;
   cream_score heldout, test; /* count 0: not measured */
+  cream_proxy_values proxies;
 } cream_path_scores;
 
 /* What the scores depend on. A file that was written for a different owner is refused. */
@@ -35,11 +38,14 @@ cream_status cream_path_log_open(cream_path_log *, const char *name, const cream
 /* The same for a process that only reads: the file is not locked, and where there is none the log is empty. */
 cream_status cream_path_log_read(cream_path_log *, const char *name, const cream_path_log_owner *,
                                  cream_error *);
-/* The scores of the path; NULL: there are none. */
+/* The scores of the path, of several lines the last; NULL: there are none. */
 const cream_path_scores *cream_path_log_find(const cream_path_log *, const cream_path *);
 /* Appends a line in one write and syncs it. */
 cream_status cream_path_log_append(cream_path_log *, const cream_path_scores *, cream_error *);
 void cream_path_log_close(cream_path_log *); /* also a zeroed log */
+
+/* Writes "proxies", an object of the known ones; nothing where there are none. */
+void cream_json_proxies(cream_json *, const cream_proxy_values *);
 
 /* A file with the line of one path. Writes it atomically; reads it, CREAM_BAD_DATA where it is no such line. */
 cream_status cream_path_scores_write(const char *name, const cream_path_scores *, cream_error *);

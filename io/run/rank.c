@@ -4,6 +4,7 @@
 
 #include "io/base/file.h"
 #include "io/config/settings.h"
+#include "path_log.h"
 #include "run.h"
 
 static const char *measure_word(cream_rank_measure measure) {
@@ -83,6 +84,7 @@ static void put_paths(cream_json *json, const cream_rank_report *report) {
     cream_json_score(json, "test", &ranked->test);
     if (ranked->again.count) cream_json_score(json, "again", &ranked->again);
     if (!isnan(ranked->ms)) cream_json_number(json, "ms", ranked->ms);
+    cream_json_proxies(json, &ranked->proxies);
     cream_json_end(json);
   }
   cream_json_end(json);

@@ -16,6 +16,7 @@
 #define CREAM_RUN_TEST       "test.json"           /* accuracy by class, confusions */
 #define CREAM_RUN_DETECTIONS "detections.json"     /* of a detector in the test images, as COCO's results */
 #define CREAM_RUN_COCO       "coco.json"           /* COCO's numbers for them, and the classes' */
+#define CREAM_RUN_EXAMPLES   "examples.json"       /* some test images with these, for the report */
 #define CREAM_RUN_RESULT     "result.json"         /* written last: the run is complete */
 #define CREAM_RUN_LOCK       "run.lock"            /* locked (flock) while a run uses the folder */
 

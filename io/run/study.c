@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/proxy/proxy.h"
 #include "core/space/budget.h"
 #include "io/base/file.h"
 #include "io/config/field.h"
@@ -186,6 +187,9 @@ static cream_status read_study(cream_study *study, const cream_yaml_value *root,
   if (!status) status = read_seeds(study, &seeds, err);
   if (!status) status = read_arms(study, &arms, err);
   if (!status) status = make_rows(study, err);
+  bool wanted[CREAM_PROXY_COUNT];
+  for (int a = 0; study->rank && a < study->n_arms && !status; a++)
+    status = cream_proxies_parse("rank.proxies", study->arms[a].config.rank.proxies, wanted, err);
   return status || !endpoint.node ? status : cream_study_read_endpoint(study, &endpoint, err);
 }
 

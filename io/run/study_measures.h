@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "core/proxy/proxies.h"
+
 /* What is measured for a row at one seed: X(MEASURE, key in study.json, title, unit, digits after the point).
  * tau and rho compare the supernet's accuracies with those of the trained paths, both on the held-out images.
  * "half way" and "end" refer to the steps of the search. */
@@ -20,6 +22,7 @@
   X(TAU_FLOPS, "tau_flops", "tau of FLOPs alone", "", 3)                                                     \
   X(TAU_PARAMS, "tau_params", "tau of parameters alone", "", 3)                                              \
   X(TAU_LATENCY, "tau_latency", "tau of latency alone", "", 3)                                               \
+  CREAM_PROXIES_FOR(CREAM_STUDY_PROXY, X)                                                                    \
   X(TAU_AGAIN, "tau_again", "tau of a second training", "", 3) /* paths of a table that has it */            \
   X(TRAINED, "trained", "retrained, test", "%", 2)   /* the network found, retrained: test accuracy */       \
   X(SUPERNET, "supernet", "in the supernet", "%", 2) /* the same with the supernet's weights, held out */    \
@@ -33,6 +36,8 @@
   X(LATENCY, "latency", "latency by the table", "ms", 3)                                                     \
   X(TIME, "seconds", "search", "s", 1)                                                                       \
   X(MEMORY, "memory", "memory", "MB", 1) /* peak of the process that searched */
+
+#define CREAM_STUDY_PROXY(X, name, word, title) X(TAU_##name, "tau_" #word, "tau of " title, "", 3)
 
 typedef enum cream_study_measure {
 #define CREAM_STUDY_MEASURE_ENUM(measure, key, title, unit, digits) CREAM_STUDY_##measure,

@@ -106,9 +106,10 @@ static cream_status model_alloc(model *m, const cream_net *net, const cream_net_
   int layers = 0;
   for (int i = 0; i < n_blocks; i++) layers += blocks[i].n_layers;
   const int ops = cream_net_tail_count(net);
-  cream_status status = onnx_model_alloc(
-      &m->onnx, LAYER_NODES * layers + n_blocks + OTHER_NODES + (ops ? ONNX_TAIL_NODES * (ops + 1) : 0),
-      LAYER_INITIALIZERS * layers + 1 + (ops ? ONNX_TAIL_INITIALIZERS * (ops + 1) : 0), err);
+  const int tail_nodes = ops ? ONNX_TAIL_NODES * (ops + 1) + ONNX_SUPPRESS_NODES : 0;
+  const int tail_initializers = ops ? ONNX_TAIL_INITIALIZERS * (ops + 1) + ONNX_SUPPRESS_INITIALIZERS : 0;
+  cream_status status = onnx_model_alloc(&m->onnx, LAYER_NODES * layers + n_blocks + OTHER_NODES + tail_nodes,
+                                         LAYER_INITIALIZERS * layers + 1 + tail_initializers, err);
   if (status) return status;
   size_t floats = cream_net_weight_count(net);
   m->weights = malloc((floats + 1) * sizeof *m->weights);
@@ -119,11 +120,12 @@ static cream_status model_alloc(model *m, const cream_net *net, const cream_net_
 
 /* Neck, heads and decoding after the backbone. */
 static cream_status save_detector(model *m, const char *path, const cream_net *net,
-                                  const cream_net_block *blocks, int n_blocks, const cream_pair *metadata,
+                                  const cream_net_block *blocks, int n_blocks,
+                                  const cream_detect_limits *suppress, const cream_pair *metadata,
                                   int n_metadata, cream_error *err) {
   onnx_detect detect;
   char *features[CREAM_DETECT_FEATURES];
-  cream_status status = onnx_detect_open(&detect, &m->onnx, net, m->weights, err);
+  cream_status status = onnx_detect_open(&detect, &m->onnx, net, m->weights, suppress, err);
   if (!status) {
     add_backbone(m, blocks, n_blocks, detect.features, features);
     status = onnx_detect_save(&detect, features, path, metadata, n_metadata, err);
@@ -133,13 +135,14 @@ static cream_status save_detector(model *m, const char *path, const cream_net *n
 }
 
 cream_status cream_onnx_save(const char *path, const cream_net *net, const cream_path *of,
-                             const cream_pair *metadata, int n_metadata, cream_error *err) {
+                             const cream_detect_limits *suppress, const cream_pair *metadata, int n_metadata,
+                             cream_error *err) {
   cream_net_block blocks[CREAM_MAX_BLOCKS];
   int n_blocks = cream_net_describe(net, of, blocks);
   model m = {.side = cream_net_skeleton(net)->resolution};
   cream_status status = model_alloc(&m, net, blocks, n_blocks, err);
   if (!status && cream_net_tail_count(net)) {
-    status = save_detector(&m, path, net, blocks, n_blocks, metadata, n_metadata, err);
+    status = save_detector(&m, path, net, blocks, n_blocks, suppress, metadata, n_metadata, err);
     onnx_model_free(&m.onnx);
     free(m.weights);
     return status;

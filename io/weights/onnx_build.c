@@ -58,6 +58,15 @@ void onnx_add_input(onnx_node *n, char *value) {
   n->inputs[n->proto.n_input++] = value;
 }
 
+char *onnx_add_output(onnx_node *n, const char *label) {
+  snprintf(n->second, sizeof n->second, "%.100s:%s", n->name, label);
+  n->outputs[0] = n->output;
+  n->outputs[1] = n->second;
+  n->proto.output = n->outputs;
+  n->proto.n_output = 2;
+  return n->second;
+}
+
 static Onnx__AttributeProto *add_attribute(onnx_node *n, const char *name,
                                            Onnx__AttributeProto__AttributeType type) {
   CREAM_ASSERT(n->proto.n_attribute < ONNX_MAX_ATTRIBUTES);
@@ -113,6 +122,12 @@ char *onnx_add_tensor(onnx_model *m, const char *name, const char *suffix, Onnx_
   tensor->raw_data.data = (uint8_t *)data;
   m->initializer_list[m->graph.n_initializer++] = tensor;
   return tensor->name;
+}
+
+char *onnx_find_initializer(onnx_model *m, const char *name) {
+  for (size_t i = 0; i < m->graph.n_initializer; i++)
+    if (strcmp(m->initializers[i].name, name) == 0) return m->initializers[i].name;
+  return NULL;
 }
 
 /* ---- activations and simple nodes ---------------------------------------------------------------- */
@@ -226,7 +241,7 @@ static cream_status write_model(const char *path, const Onnx__ModelProto *proto,
   return cream_file_commit(&file, err);
 }
 
-/* A tensor of floats [batch, dims...]. */
+/* A tensor [batch, dims...]. */
 typedef struct value {
   Onnx__ValueInfoProto info, *list;
   Onnx__TypeProto type;
@@ -235,7 +250,7 @@ typedef struct value {
   Onnx__TensorShapeProto__Dimension dims[4], *dim_list[4];
 } value;
 
-static void value_init(value *v, char *name, int n_dims, const int *dims) {
+static void value_init(value *v, char *name, bool integers, int n_dims, const int *dims) {
   onnx__value_info_proto__init(&v->info);
   onnx__type_proto__init(&v->type);
   onnx__type_proto__tensor__init(&v->tensor);
@@ -246,7 +261,8 @@ static void value_init(value *v, char *name, int n_dims, const int *dims) {
   v->type.value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
   v->type.tensor_type = &v->tensor;
   v->tensor.has_elem_type = true;
-  v->tensor.elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+  v->tensor.elem_type =
+      integers ? ONNX__TENSOR_PROTO__DATA_TYPE__INT64 : ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
   v->tensor.shape = &v->shape;
   v->shape.n_dim = (size_t)n_dims + 1;
   v->shape.dim = v->dim_list;
@@ -283,7 +299,7 @@ static cream_status add_metadata(onnx_model *m, Onnx__ModelProto *proto, const c
 
 cream_status onnx_model_write(onnx_model *m, const char *path, const cream_skeleton *skeleton,
                               const cream_pair *metadata, int n_metadata, cream_error *err) {
-  const onnx_output logits = {onnx_output_name, 1, {skeleton->classes}};
+  const onnx_output logits = {onnx_output_name, 1, {skeleton->classes}, false};
   m->nodes[m->graph.n_node - 1].output = onnx_output_name;
   return onnx_model_write_outputs(m, path, skeleton, &logits, 1, metadata, n_metadata, err);
 }
@@ -292,18 +308,19 @@ cream_status onnx_model_write_outputs(onnx_model *m, const char *path, const cre
                                       const onnx_output *outputs, int n_outputs, const cream_pair *metadata,
                                       int n_metadata, cream_error *err) {
   const int side = skeleton->resolution;
-  value input, values[2];
-  Onnx__ValueInfoProto *list[2];
-  CREAM_ASSERT(n_outputs <= 2);
-  value_init(&input, onnx_input_name, 3, (int[]){3, side, side});
+  value inputs[2], values[ONNX_MAX_OUTPUTS];
+  Onnx__ValueInfoProto *list[ONNX_MAX_OUTPUTS], *input_list[2] = {&inputs[0].info, &inputs[1].info};
+  CREAM_ASSERT(n_outputs <= ONNX_MAX_OUTPUTS);
+  value_init(&inputs[0], onnx_input_name, false, 3, (int[]){3, side, side});
+  if (m->second_input) value_init(&inputs[1], m->second_input, false, 1, (int[]){2});
   for (int i = 0; i < n_outputs; i++) {
-    value_init(&values[i], outputs[i].name, outputs[i].n_dims, outputs[i].dims);
+    value_init(&values[i], outputs[i].name, outputs[i].integers, outputs[i].n_dims, outputs[i].dims);
     list[i] = values[i].list;
   }
   m->graph.name = (char *)skeleton->space.name;
-  m->graph.n_input = 1;
+  m->graph.n_input = m->second_input ? 2 : 1;
   m->graph.n_output = (size_t)n_outputs;
-  m->graph.input = &input.list;
+  m->graph.input = input_list;
   m->graph.output = list;
 
   Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets = &opset;

@@ -16,6 +16,7 @@ enum {
 typedef struct onnx_node {
   Onnx__NodeProto proto;
   char name[ONNX_NAME], *inputs[ONNX_MAX_INPUTS], *output;
+  char second[ONNX_NAME], *outputs[2]; /* of a node with two outputs */
   Onnx__AttributeProto attributes[ONNX_MAX_ATTRIBUTES], *attribute_list[ONNX_MAX_ATTRIBUTES];
   int64_t ints[ONNX_MAX_ATTRIBUTES][4];
 } onnx_node;
@@ -34,6 +35,7 @@ typedef struct onnx_model {
   Onnx__TensorProto **initializer_list;
   Onnx__StringStringEntryProto *entries, **entry_list;
   int max_nodes, max_initializers;
+  char *second_input; /* floats [batch, 2]; NULL: none */
   Onnx__GraphProto graph;
 } onnx_model;
 
@@ -48,12 +50,14 @@ void onnx_model_free(onnx_model *);
 cream_status onnx_model_write(onnx_model *, const char *path, const cream_skeleton *,
                               const cream_pair *metadata, int n_metadata, cream_error *);
 
-/* An output of floats [batch, dims...], a value of the graph. */
+/* An output [batch, dims...], a value of the graph. */
 typedef struct onnx_output {
   char *name;
   int n_dims, dims[3];
+  bool integers; /* of 64 bits; else floats */
 } onnx_output;
-/* The same with these outputs, at most 2 of them, which nodes of the graph compute. */
+enum { ONNX_MAX_OUTPUTS = 4 };
+/* The same with these outputs, which nodes of the graph compute. */
 cream_status onnx_model_write_outputs(onnx_model *, const char *path, const cream_skeleton *,
                                       const onnx_output *, int n_outputs, const cream_pair *metadata,
                                       int n_metadata, cream_error *);
@@ -68,6 +72,8 @@ onnx_node *onnx_add_named(onnx_model *, const char *op, const char *format, ...)
 /* Adds a node "INPUT/OP" with one input. */
 onnx_node *onnx_add_after(onnx_model *, const char *op, char *input);
 void onnx_add_input(onnx_node *, char *value);
+/* A second output "NODE:LABEL"; the first one must not be renamed any more. Returns its name. */
+char *onnx_add_output(onnx_node *, const char *label);
 void onnx_add_int(onnx_node *, const char *name, int value);
 void onnx_add_float(onnx_node *, const char *name, float value);
 /* Adds a list of `count` equal values. */
@@ -78,6 +84,9 @@ void onnx_add_pads(onnx_node *, int before, int after);
  * `suffix`. */
 char *onnx_add_tensor(onnx_model *, const char *name, const char *suffix, Onnx__TensorProto__DataType,
                       int n_dims, const int *dims, const void *data, size_t bytes);
+
+/* The initializer of that name; NULL: there is none. */
+char *onnx_find_initializer(onnx_model *, const char *name);
 
 /* Each takes the names of its inputs and returns that of its output. */
 char *onnx_add_unary(onnx_model *, const char *op, const cream_param *base, char *x);

@@ -15,15 +15,17 @@ static void split_anchors(onnx_detect *d, float (*boxes)[4]) {
 }
 
 cream_status onnx_detect_open(onnx_detect *d, onnx_model *onnx, const cream_net *net, const float *weights,
-                              cream_error *err) {
+                              const cream_detect_limits *limits, cream_error *err) {
   const cream_skeleton *skeleton = cream_net_skeleton(net);
   *d = (onnx_detect){.onnx = onnx,
                      .net = net,
                      .weights = weights,
                      .n_ops = cream_net_tail_count(net),
+                     .suppresses = limits != NULL,
                      .grid = cream_detect_grid_of(&skeleton->detect, skeleton->resolution)};
   const size_t ops = (size_t)d->n_ops, statistics = cream_net_statistic_count(net);
   const size_t anchors = cream_detect_anchor_count(&d->grid);
+  if (limits) onnx_suppress_init(&d->suppress, onnx, limits, anchors, skeleton->classes);
   float(*boxes)[4] = malloc(anchors * sizeof *boxes);
   d->statistics = malloc((statistics + 1) * sizeof *d->statistics);
   d->ops = calloc(ops, sizeof *d->ops);
@@ -73,16 +75,16 @@ static char *add_ints(onnx_detect *d, const char *name, int count, const int64_t
 
 /* A constant of the decoding or of ReLU6, added where it is first needed. */
 static char *add_limit(onnx_detect *d, const char *name, int i, float value) {
-  for (size_t k = 0; k < d->onnx->graph.n_initializer; k++)
-    if (strcmp(d->onnx->initializers[k].name, name) == 0) return d->onnx->initializers[k].name;
+  char *known = onnx_find_initializer(d->onnx, name);
+  if (known) return known;
   d->limits[i] = value;
   return add_floats(d, name, 0, NULL, &d->limits[i]);
 }
 
 /* A parameter, which levels may share. */
 static char *add_param(onnx_detect *d, const cream_param *param) {
-  for (size_t k = 0; k < d->onnx->graph.n_initializer; k++)
-    if (strcmp(d->onnx->initializers[k].name, param->name) == 0) return d->onnx->initializers[k].name;
+  char *known = onnx_find_initializer(d->onnx, param->name);
+  if (known) return known;
   return add_floats(d, param->name, param->n_dims, param->dims,
                     (param->statistic ? d->statistics : d->weights) + param->offset);
 }
@@ -226,6 +228,9 @@ static char *add_head(onnx_detect *d, bool classes, int numbers) {
   for (int o = 0; o < d->n_ops; o++)
     if (classes ? d->ops[o].classes : d->ops[o].boxes)
       levels[d->ops[o].level] = add_rows(d, d->values[CREAM_DETECT_FEATURES + o], shape);
+  for (int l = 0; l < d->grid.levels && classes && d->suppresses; l++)
+    if ((d->grid.first[l + 1] - d->grid.first[l]) * (size_t)numbers > (size_t)d->suppress.limits.candidates)
+      levels[l] = onnx_suppress_level(&d->suppress, l, levels[l]);
   onnx_node *n = onnx_add_named(d->onnx, "Concat", "%s", name);
   for (int l = 0; l < d->grid.levels; l++) onnx_add_input(n, levels[l]);
   onnx_add_int(n, "axis", 1);
@@ -246,7 +251,19 @@ static char *add_columns(onnx_detect *d, char *deltas, int first, const char *na
   return n->output;
 }
 
-/* As cream_detect_decode, cut to the image. */
+/* The far edges of the images [batch, 1, 4], from the second input. */
+static char *add_bounds(onnx_detect *d) {
+  static char size[] = "size";
+  d->onnx->second_input = size;
+  d->row = 1;
+  onnx_node *both = onnx_add_named(d->onnx, "Concat", "boxes/bounds");
+  onnx_add_input(both, size);
+  onnx_add_input(both, size);
+  onnx_add_int(both, "axis", 1);
+  return add_product(d, "Unsqueeze", both->output, add_ints(d, "boxes/row", 1, &d->row));
+}
+
+/* As cream_detect_decode, cut to the input, or before suppression to the image. */
 static char *add_boxes(onnx_detect *d, char *deltas) {
   const int dims[] = {1, (int)cream_detect_anchor_count(&d->grid), 2};
   char *sizes = add_floats(d, "anchors/sizes", 3, dims, d->sizes);
@@ -262,13 +279,29 @@ static char *add_boxes(onnx_detect *d, char *deltas) {
   onnx_add_input(n, near);
   onnx_add_input(n, far);
   onnx_add_int(n, "axis", 2);
+  if (d->suppresses) {
+    char *bounds = add_bounds(d);
+    char *edges = add_product(d, "Max", n->output, add_limit(d, "zero", 0, 0));
+    return add_product(d, "Min", edges, bounds);
+  }
   const float side = (float)cream_net_skeleton(d->net)->resolution;
   return add_clip(d, n->output, add_limit(d, "zero", 0, 0), add_limit(d, "boxes/side", 4, side));
 }
 
+/* The outputs of all anchors. */
+static int name_outputs(onnx_detect *d, onnx_node *boxes, onnx_node *scores, onnx_output *outputs) {
+  static char boxes_name[] = "boxes", scores_name[] = "scores";
+  const int anchors = (int)cream_detect_anchor_count(&d->grid);
+  boxes->output = boxes_name;
+  scores->output = scores_name;
+  outputs[0] = (onnx_output){boxes_name, 2, {anchors, 4}, false};
+  outputs[1] = (onnx_output){scores_name, 2, {anchors, cream_net_skeleton(d->net)->classes}, false};
+  return 2;
+}
+
 cream_status onnx_detect_save(onnx_detect *d, char *const *features, const char *path,
                               const cream_pair *metadata, int n_metadata, cream_error *err) {
-  static char boxes_name[] = "boxes", scores_name[] = "scores";
+  onnx_output outputs[ONNX_MAX_OUTPUTS];
   const cream_skeleton *skeleton = cream_net_skeleton(d->net);
   for (int f = 0; f < CREAM_DETECT_FEATURES; f++) d->values[f] = features[f];
   for (int o = 0; o < d->n_ops; o++) {
@@ -277,11 +310,13 @@ cream_status onnx_detect_save(onnx_detect *d, char *const *features, const char 
     d->values[CREAM_DETECT_FEATURES + o] = add_act(d, op->act, x);
   }
   char *logits = add_head(d, true, skeleton->classes), *deltas = add_head(d, false, 4);
-  onnx_add_after(d->onnx, "Sigmoid", logits)->output = scores_name;
+  onnx_node *scores = onnx_add_after(d->onnx, "Sigmoid", logits);
   add_boxes(d, deltas);
-  d->onnx->nodes[d->onnx->graph.n_node - 1].output = boxes_name;
-  const int anchors = (int)cream_detect_anchor_count(&d->grid);
-  const onnx_output outputs[] = {{boxes_name, 2, {anchors, 4}},
-                                 {scores_name, 2, {anchors, skeleton->classes}}};
-  return onnx_model_write_outputs(d->onnx, path, skeleton, outputs, 2, metadata, n_metadata, err);
+  onnx_node *boxes = &d->onnx->nodes[d->onnx->graph.n_node - 1];
+  int n = ONNX_SUPPRESS_OUTPUTS;
+  if (d->suppresses)
+    onnx_suppress_add(&d->suppress, boxes->output, scores->output, outputs);
+  else
+    n = name_outputs(d, boxes, scores, outputs);
+  return onnx_model_write_outputs(d->onnx, path, skeleton, outputs, n, metadata, n_metadata, err);
 }

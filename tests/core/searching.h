@@ -118,7 +118,26 @@ typedef struct searching_options {
   int threads;
   uint64_t stop_at;
   size_t images; /* of training; 0: SEARCHING_IMAGES */
+  const cream_path
+      *teachers; /* of another search, whose supernet has initial weights times `teachers_scale` */
+  int n_teachers;
+  float teachers_scale; /* 0: 1 */
 } searching_options;
+
+/* Multiplies the weights of the teachers' supernet. */
+static inline void searching_scale_teachers(cream_backend *backend, cream_search *search, float scale) {
+  cream_net *net = cream_search_teacher_net(search);
+  if (!net || scale == 0) return;
+  size_t count = cream_net_weight_count(net);
+  float *weights = malloc(count * sizeof *weights);
+  cream_error err;
+  assert_non_null(weights);
+  assert_int_equal(backend->download(backend, weights, cream_net_weights(net), count, &err), CREAM_OK);
+  for (size_t i = 0; i < count; i++) weights[i] *= scale;
+  backend->upload(backend, cream_net_weights(net), weights, count);
+  assert_int_equal(backend->synchronise(backend, &err), CREAM_OK);
+  free(weights);
+}
 
 /* Runs a search. The caller frees `weights`. */
 static inline searching search_with(const cream_config *config, searching_options options) {
@@ -141,10 +160,13 @@ static inline searching search_with(const cream_config *config, searching_option
                                 .max_ms = options.max_ms,
                                 .train = &train.source,
                                 .heldout = &heldout.source,
+                                .teachers = options.teachers,
+                                .n_teachers = options.n_teachers,
                                 .listener = {searching_event, &out.log, &out.log.stop}};
   cream_search *search;
   out.status = cream_search_create(backend, &inputs, &search, &out.err);
   if (!out.status) {
+    searching_scale_teachers(backend, search, options.teachers_scale);
     out.status = cream_search_run(search, out.results, &out.err);
     out.targets = cream_search_targets(search);
     for (int t = 0; t < out.targets; t++) out.boards[t] = *cream_search_board(search, t);

@@ -29,6 +29,17 @@ static inline cream_backend *device_open(bool half) {
   return device_open_with(&(cream_device_options){.half = half});
 }
 
+/* Whether kernels are compiled with the options $CREAM_TEST_OPTIONS from here on: -cl-opt-disable on PoCL, whose compiler
+ * takes most of these tests' time, for kernels that its users do not run by default. */
+static inline void device_test_options(bool on) {
+  const char *options = getenv("CREAM_TEST_OPTIONS");
+  if (!options) return;
+  if (on)
+    setenv("CREAM_OPENCL_OPTIONS", options, 1);
+  else
+    unsetenv("CREAM_OPENCL_OPTIONS");
+}
+
 /* Exits as skipped without a device. */
 static inline void device_need(void) {
   cream_device *devices;

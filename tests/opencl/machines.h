@@ -6,7 +6,8 @@
 
 #include "device.h"
 
-/* The kernels of $CREAM_OPENCL_KERNELS alone; otherwise those for CPUs and those for GPUs. */
+/* The kernels of $CREAM_OPENCL_KERNELS alone; otherwise those for CPUs and those for GPUs, the latter compiled with the
+ * options $CREAM_TEST_OPTIONS. */
 static inline void device_machines(int repeats) {
   const char *given = getenv("CREAM_OPENCL_KERNELS");
   const char *const kinds[] = {given ? given : "gpu", "cpu"}, *const products[] = {"own", "clblast"};
@@ -14,10 +15,12 @@ static inline void device_machines(int repeats) {
     for (int p = 0; p < 2; p++) {
       char name[32];
       setenv("CREAM_OPENCL_KERNELS", kinds[k], 1);
+      device_test_options(strcmp(kinds[k], "cpu") != 0);
       setenv("CREAM_OPENCL_PRODUCTS", products[p], 1);
       snprintf(name, sizeof name, "opencl, for %s, %s", kinds[k], products[p]);
       add_machine(name, device_open_with(&(cream_device_options){.profile = true}), true, repeats);
     }
+  device_test_options(false);
 }
 
 /* The two ways of products differ in dense convolutions alone: all else runs once with each set of kernels. */

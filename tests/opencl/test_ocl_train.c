@@ -6,6 +6,7 @@
 
 #include "device.h"
 
+#include "core/proxy/proxy.h"
 #include "core/train/train.h"
 
 enum { BATCH = 10 };
@@ -205,7 +206,10 @@ static void test_step_frozen(void **state) {
 static void test_half(void **state) {
   (void)state;
   const variant v = {.optim = {.kind = CREAM_OPTIM_SGD, .lr = 0.1f}};
-  cream_backend *device = device_open(false), *half = device_open(true);
+  cream_backend *device = device_open(false);
+  device_test_options(true);
+  cream_backend *half = device_open(true);
+  device_test_options(false);
   assert_true(half->tensor_size(half, 2, 3, 3, 7) == 63 && half->tensor_size(half, 2, 3, 3, 3) == 54);
   result expected = run(device, &v, false), got = run(half, &v, false);
   cream_train train = open_train(device, &v);
@@ -226,6 +230,35 @@ static void test_half(void **state) {
   free_result(&got);
   device->destroy(device);
   half->destroy(half);
+}
+
+static cream_proxy_values measure_proxies(cream_backend *backend) {
+  const cream_skeleton skeleton = micro_skeleton(), fixed = cream_skeleton_fix(&skeleton, &path);
+  bool all[CREAM_PROXY_COUNT];
+  cream_proxy_values values;
+  cream_batch batch;
+  synthetic data;
+  cream_error err;
+  synthetic_open(&data, BATCH, BATCH, MICRO_SIDE, 9);
+  if (synthetic_read(&data.source, 0, 0, &batch, &err)) fail_msg("%s", err.text);
+  if (cream_proxies_parse("proxies", "all", all, &err)) fail_msg("%s", err.text);
+  if (cream_proxies_initial(backend, &fixed, 5, &batch, data.source.mean, data.source.std, all, &values,
+                            &err))
+    fail_msg("%s", err.text);
+  synthetic_close(&data);
+  return values;
+}
+
+/* Zero-cost proxies take the gradient of the images, and passes without batch norms. */
+static void test_proxies(void **state) {
+  (void)state;
+  cream_backend *plain = synthetic_backend(true, 2), *device = device_open(false);
+  const cream_proxy_values expected = measure_proxies(plain), got = measure_proxies(device);
+  for (int i = 0; i < CREAM_PROXY_COUNT; i++)
+    if (!(fabs(got.value[i] / expected.value[i] - 1) < TOLERANCE))
+      fail_msg("%s is %.9g, expected %.9g", cream_proxy_words[i], got.value[i], expected.value[i]);
+  device->destroy(device);
+  plain->destroy(plain);
 }
 
 static void test_traffic(void **state) {
@@ -260,7 +293,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_step_sgd),    cmocka_unit_test(test_step_rmsprop),
       cmocka_unit_test(test_step_frozen), cmocka_unit_test(test_half),
-      cmocka_unit_test(test_traffic),
+      cmocka_unit_test(test_proxies),     cmocka_unit_test(test_traffic),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

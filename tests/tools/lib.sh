@@ -69,6 +69,43 @@ killed_after() {
   wait "$pid" 2>/dev/null
 }
 
+# same_summary DIR DIR: of two runs, without what depends on the clock.
+same_summary() {
+  cmp -s <(cut -d, -f1-8 "$1/summary.csv") <(cut -d, -f1-8 "$2/summary.csv") || fail "summaries differ"
+}
+
+# Files appear whole, so no kill breaks a checkpoint.
+no_broken() { [ -z "$(find "$1"/ -name "*.broken" 2>/dev/null)" ] || fail "a checkpoint of $1 was broken"; }
+
+# kill_often FOLDER MILLISECONDS TIMES ARGUMENT...: starts and kills until it has been killed so often, then
+# lets it end. Half of the kills come while a checkpoint is on its way to disk.
+killed=0 writing=0
+kill_often() {
+  local folder=$1 most=$2 times=$3 n=0
+  shift 3
+  while [ "$n" -lt "$times" ]; do
+    setsid "$cream" "$@" --out "$folder" --resume >out 2>err </dev/null &
+    local pid=$!
+    sleep "$(printf '0.%03d' $((RANDOM % most + 1)))"
+    if [ $((n % 2)) -eq 0 ]; then
+      for _ in $(seq 400); do
+        compgen -G "$folder/checkpoint-*.tmp-*" >/dev/null && break
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.002
+      done
+    fi
+    if kill -KILL "$pid" 2>/dev/null; then
+      compgen -G "$folder/checkpoint-*.tmp-*" >/dev/null && writing=$((writing + 1))
+      n=$((n + 1)) killed=$((killed + 1))
+    else # it came to its end: once more from an early checkpoint
+      rm -rf "$folder"
+    fi
+    wait "$pid" 2>/dev/null
+    no_broken "$folder"
+  done
+  expect 0 "$@" --out "$folder" --resume
+}
+
 contains() { grep -qE -- "$2" "$1" || fail "$1 has no line that matches /$2/"; }
 
 lacks() { ! grep -qE -- "$2" "$1" || fail "$1 has a line that matches /$2/"; }

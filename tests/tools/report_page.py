@@ -36,6 +36,8 @@ class Page(HTMLParser):
         if len(values) != len(attributes):
             self.fault(f"<{tag}> has an attribute twice")
         for name, value in attributes:
+            if tag == "image" and re.fullmatch(r"data:image/jpeg;base64,[A-Za-z0-9+/]+={0,2}", value or ""):
+                continue
             if name in ("src", "href", "xlink:href", "action", "data") and not re.match(r"#|data:,$", value or ""):
                 self.fault(f"<{tag}> refers to {value}")
             if name.startswith("on"):

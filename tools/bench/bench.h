@@ -3,6 +3,7 @@
 #ifndef CREAM_TOOLS_BENCH_H
 #define CREAM_TOOLS_BENCH_H
 
+#include "bench_boxes.h"
 #include "core/cream.h"
 #include "core/search/match.h"
 #include "core/train/train.h"
@@ -14,7 +15,8 @@
  *   plain    a supernet training step: forward, loss, backward, optimiser
  *   distill  the same with a teacher's forward pass and the loss of both
  *   match    matching a path with a full board: 10 entries, slices of 4 images
- *   eval     a forward pass for inference, batch norms folded */
+ *   eval     a forward pass for inference, batch norms folded; of a detector, with its detections
+ * A detector has the works plain and eval. */
 #define BENCH_KIND_LIST(X)                                                                                   \
   X(PLAIN, "plain")                                                                                          \
   X(DISTILL, "distill")                                                                                      \
@@ -28,8 +30,9 @@ extern const char *const bench_kind_names[]; /* [BENCH_KINDS], then "all" and NU
 typedef struct bench_options {
   cli_line line;
   const char *space, *arch;    /* arch: one network in place of a space's supernet, or NULL */
-  int resolution;              /* 0: 64, within the space's bounds; the network's own */
-  int classes;                 /* 0: the space's own number */
+  int head;                    /* cream_detect_kind: makes the network a detector */
+  int resolution;              /* 0: 64, within the space's bounds; the network's own; 512 of a detector */
+  int classes;                 /* 0: the space's own number; 80 of a detector */
   int depth[CREAM_MAX_STAGES]; /* all 0: those in proportion to the resolution */
   int batch, threads, rounds, warmup;
   int kind; /* bench_kind; BENCH_KINDS: all */
@@ -90,10 +93,14 @@ typedef struct bench_work {
   cream_board board;
   cream_buf target; /* DISTILL: the teacher's probabilities */
   bench_data data;
+  bench_boxes boxes; /* of a detector */
   int batch;
   double baseline; /* bytes resident before the work was made */
 } bench_work;
 
+bool bench_is_detector(const cream_skeleton *);
+/* Whether a network has that kind of step. */
+bool bench_has_work(const cream_skeleton *, bench_kind);
 /* The supernet or network that the options ask for. */
 cream_status bench_skeleton(const bench_options *, cream_skeleton *, cream_error *);
 /* A CPU backend that is measured. */
@@ -160,5 +167,6 @@ cream_status bench_ops(const void *values, cream_error *);            /* bench_o
 cream_status bench_peaks_run(const void *values, cream_error *);      /* bench_peaks.c */
 cream_status bench_scaling(const void *values, cream_error *);        /* bench_scaling.c */
 cream_status bench_cluster(const void *values, cream_error *);        /* bench_cluster.c */
+cream_status bench_detect(const void *values, cream_error *);         /* bench_detect.c */
 
 #endif

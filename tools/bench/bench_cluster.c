@@ -1,4 +1,4 @@
-/* cream bench cluster: distilled steps of the ranks at hand, and their messages. A step has one part for each rank; alone,
+/* cream bench cluster: distilled steps of the ranks at hand, or those of a detector, and their messages. A step has one part for each rank; alone,
  * it has two, so that their sum is in it. */
 #include "bench_cluster.h"
 
@@ -28,9 +28,10 @@ typedef struct rig {
   int threads, parts;
   cream_backend *backend;
   cream_train train;
-  cream_buf target; /* the teacher's probabilities */
+  cream_buf target; /* the teacher's probabilities; of a classifier */
   bench_data data;
-  float *gradient; /* [gradient_count]: what travels when the exchange is measured alone */
+  bench_boxes boxes; /* of a detector */
+  float *gradient;   /* [gradient_count]: what travels when the exchange is measured alone */
   size_t gradient_count;
   sample *samples;       /* [rounds] */
   double *sorted;        /* [rounds] */
@@ -56,12 +57,17 @@ static cream_status open_rig(rig *r, cream_error *err) {
   if (status == CREAM_OK)
     status = bench_data_open(&r->data, r->skeleton, o->batch, (size_t)o->images, (uint64_t)o->seed, err);
   if (status == CREAM_OK) status = cream_train_init(&r->train, r->backend, &train, err);
-  if (status == CREAM_OK) status = r->backend->alloc(r->backend, targets, &r->target, err);
+  if (status == CREAM_OK && bench_is_detector(r->skeleton))
+    status = bench_boxes_open(&r->boxes, r->train.net, &r->data.source, r->data.pixels, o->batch, true,
+                              (uint64_t)o->seed, err);
+  else if (status == CREAM_OK)
+    status = r->backend->alloc(r->backend, targets, &r->target, err);
   return status;
 }
 
 static void close_rig(rig *r) {
   if (r->backend) {
+    bench_boxes_close(&r->boxes);
     if (cream_buf_present(r->target)) r->backend->release(r->backend, r->target);
     if (r->train.backend) cream_train_destroy(&r->train);
     r->backend->destroy(r->backend);
@@ -124,6 +130,10 @@ static cream_status forward(rig *r, const cream_path *path, const cream_path *te
   cream_train *train = &r->train;
   cream_source *source = &r->data.source;
   cream_batch batch;
+  if (bench_is_detector(r->skeleton)) {
+    bench_boxes_forward(&r->boxes, train, path, r->options->batch);
+    return CREAM_OK;
+  }
   cream_status status = source->pick(source, NULL, r->options->batch, &batch, err);
   if (status != CREAM_OK) return status;
   const cream_tensor x = cream_train_upload(train, source, &batch);
@@ -300,8 +310,10 @@ static void print(const cluster_result *result) {
   const bench_options *o = result->options;
   const cream_plan_node *node = &result->node;
   bench_print_machine(result->threads);
-  printf("%s, %d pixels, %d classes; a part: %d images, distilled; medians of %d rounds\n",
+  const cream_detect_kind head = result->skeleton->detect.kind;
+  printf("%s, %d pixels, %d classes; a part: %d images, %s%s; medians of %d rounds\n",
          result->skeleton->space.name, result->skeleton->resolution, result->skeleton->classes, o->batch,
+         head ? "of a detector with the head " : "distilled", head ? cream_detect_words[head] : "",
          o->rounds);
   printf("part: %.2f ms; the first of its gradient is ready to travel %.2f ms before its end\n",
          1e3 * node->part, 1e3 * node->overlap);

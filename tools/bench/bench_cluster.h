@@ -19,7 +19,7 @@ typedef struct cluster_result {
   double memory;             /* bytes, the peak of the process */
   double predicted,
       share_predicted; /* with --gbits: seconds of the step, and the share of waiting, by the model */
-  double rank_memory[CLUSTER_NODES]; /* with --plan: bytes of a rank of a search; 0: impossible */
+  double rank_memory[CLUSTER_NODES]; /* with --plan: bytes of a rank; 0: impossible */
 } cluster_result;
 
 /* bench_plan.c. The network of so many Gb/s, as messages find it. */

@@ -171,6 +171,7 @@ cream_status bench_device_step(const bench_options *options, cream_error *err) {
   if (status == CREAM_OK) status = open_device(options, true, &backend, err);
   for (int k = 0; k < BENCH_KINDS && status == CREAM_OK; k++) {
     if (options->kind != BENCH_KINDS && options->kind != k) continue;
+    if (!bench_has_work(&skeleton, (bench_kind)k)) continue;
     status = bench_work_open_on(&work, (bench_kind)k, &skeleton, options->batch, backend, options, err);
     if (status == CREAM_OK) status = measure(&work, options, &results[count++], err);
     bench_work_end(&work);

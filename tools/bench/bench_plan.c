@@ -1,8 +1,9 @@
-/* cream bench cluster --plan: a search on several nodes, by the model of core/cluster/plan.h. */
+/* cream bench cluster --plan: a search or a detector's training on several nodes, by the model of core/cluster/plan.h. */
 #include <stdlib.h>
 
 #include "bench_cluster.h"
 #include "core/net/memory.h"
+#include "core/train/retrain.h"
 
 /* Bytes of the program, its libraries and workspaces. */
 static const double program = 64 << 20;
@@ -44,6 +45,38 @@ static cream_status search_memory(const cluster_result *result, cream_backend *b
   return status;
 }
 
+/* A detector's training with RetinaNet's recipe, created but not run. */
+static cream_status training_memory(const cluster_result *result, cream_backend *backend,
+                                    const cream_source *like, int ranks, double *bytes, cream_error *err) {
+  const bench_options *o = result->options;
+  static cream_config config;
+  cream_counter counter;
+  cream_cluster cluster = {.size = ranks};
+  cream_config_defaults(&config);
+  config.retrain.epochs = o->epochs;
+  config.retrain.batch = o->part_images;
+  config.retrain.accumulate = o->parts;
+  config.retrain.optim = CREAM_OPTIM_SGD;
+  config.retrain.smoothing = config.retrain.dropout = config.retrain.mixup = config.retrain.ema = 0;
+  cream_counter_init(&counter, backend);
+  cream_box_source train = {.count = (size_t)o->images,
+                            .classes = like->classes,
+                            .batch = o->part_images,
+                            .side = like->side,
+                            .channels = like->channels};
+  const cream_retrain_inputs inputs = {.config = &config,
+                                       .skeleton = result->skeleton,
+                                       .boxes = {.train = &train},
+                                       .cluster = ranks > 1 ? &cluster : NULL};
+  cream_retrain *retrain;
+  cream_status status = cream_retrain_create(&counter.base, &inputs, &retrain, err);
+  if (status != CREAM_OK) return status;
+  *bytes =
+      program + (double)counter.bytes + (double)counter.workspace + (double)cream_retrain_messages(retrain);
+  cream_retrain_destroy(retrain);
+  return CREAM_OK;
+}
+
 /* The node with parts of --part-images. */
 static cream_plan_node scaled(const cluster_result *result) {
   const double factor = (double)result->options->part_images / result->options->batch;
@@ -64,7 +97,8 @@ cream_status bench_plan_memory(cluster_result *result, cream_backend *backend, c
   cream_status status = CREAM_OK;
   for (int i = 0; i < CLUSTER_NODES && status == CREAM_OK; i++)
     if (possible(result, 1 << i))
-      status = search_memory(result, backend, like, 1 << i, &result->rank_memory[i], err);
+      status = (bench_is_detector(result->skeleton) ? training_memory : search_memory)(
+          result, backend, like, 1 << i, &result->rank_memory[i], err);
   return status;
 }
 
@@ -119,9 +153,9 @@ void bench_plan_print(const cluster_result *result) {
   const bench_options *o = result->options;
   row rows[CLUSTER_NODES * CLUSTER_NETWORKS];
   const int n = fill(result, rows);
-  printf(
-      "\nplan: a search of %d epochs of %d images, %.0f steps of %d parts of %d images; %.0f us a message\n",
-      o->epochs, o->images, steps_of(o), o->parts, o->part_images, o->latency);
+  printf("\nplan: a %s of %d epochs of %d images, %.0f steps of %d parts of %d image%s; %.0f us a message\n",
+         bench_is_detector(result->skeleton) ? "training" : "search", o->epochs, o->images, steps_of(o),
+         o->parts, o->part_images, o->part_images > 1 ? "s" : "", o->latency);
   printf("%5s %6s %10s %10s %10s %10s %10s%s\n", "nodes", "Gb/s", "s/step", "% waiting", "hours", "GB sent",
          "GB memory", o->price > 0 ? "       cost" : "");
   for (int i = 0; i < n; i++) print_row(&rows[i], o->price > 0);

@@ -181,7 +181,10 @@ static cream_status run_search(const cream_skeleton *skeleton, const bench_optio
   config.search.epochs = 2;
   config.search.batch = SEARCH_BATCH;
   config.search.start_epoch = 1;
-  size_t steps =
+  /* A short measurement fills a small board. */
+  if (options->rounds < config.search.board.size)
+    config.search.board.size = options->rounds > 2 ? options->rounds : 2;
+  const size_t steps =
       (size_t)(options->rounds > config.search.board.size ? options->rounds : config.search.board.size);
   bench_data data;
   cream_status status =

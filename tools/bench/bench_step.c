@@ -112,6 +112,7 @@ cream_status bench_step(const void *values, cream_error *err) {
   cream_status status = bench_skeleton(options, &skeleton, err);
   for (int k = 0; k < BENCH_KINDS && status == CREAM_OK; k++) {
     if (options->kind != BENCH_KINDS && options->kind != k) continue;
+    if (!bench_has_work(&skeleton, (bench_kind)k)) continue;
     static bench_work work;
     status = bench_work_open(&work, (bench_kind)k, &skeleton, options->batch, options->threads, options, err);
     if (status == CREAM_OK) status = measure(&work, options, &results[count++], err);
@@ -149,7 +150,7 @@ static cream_status parse_path(const cream_skeleton *skeleton, const char *text,
 static cream_status export(const bench_work *work, const char *file, cream_error *err) {
   cream_path path = cream_skeleton_first_path(work->skeleton);
   if (work->kind != BENCH_EVAL) return cream_fail(err, CREAM_BAD_CONFIG, "export goes with --work eval");
-  cream_status status = cream_onnx_save(file, work->train.net, &path, NULL, 0, err);
+  cream_status status = cream_onnx_save(file, work->train.net, &path, NULL, NULL, 0, err);
   if (status == CREAM_OK) puts("0");
   return status;
 }

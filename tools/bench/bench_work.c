@@ -9,7 +9,7 @@
 #include "io/config/space_yaml.h"
 #include "tools/cli/progress.h"
 
-enum { BOARD = 10, SLICE = 4 };
+enum { BOARD = 10, SLICE = 4, DETECTOR_SIDE = 512, DETECTOR_CLASSES = 80 };
 
 #define BENCH_WORD(name, word) word,
 const char *const bench_kind_names[] = {BENCH_KIND_LIST(BENCH_WORD) "all", NULL};
@@ -133,7 +133,19 @@ static cream_status arch_skeleton(const bench_options *options, cream_skeleton *
   *skeleton = arch.net;
   if (options->resolution) skeleton->resolution = options->resolution;
   if (options->classes) skeleton->classes = options->classes;
+  if (options->head == CREAM_DETECT_NONE) return CREAM_OK;
+  skeleton->detect = cream_detect_default((cream_detect_kind)options->head);
+  if (!options->resolution) skeleton->resolution = DETECTOR_SIDE;
+  if (!options->classes) skeleton->classes = DETECTOR_CLASSES;
   return CREAM_OK;
+}
+
+bool bench_is_detector(const cream_skeleton *skeleton) {
+  return skeleton->detect.kind != CREAM_DETECT_NONE;
+}
+
+bool bench_has_work(const cream_skeleton *skeleton, bench_kind kind) {
+  return !bench_is_detector(skeleton) || kind == BENCH_PLAIN || kind == BENCH_EVAL;
 }
 
 cream_status bench_skeleton(const bench_options *options, cream_skeleton *skeleton, cream_error *err) {
@@ -172,7 +184,7 @@ static cream_status fill_board(bench_work *work, uint64_t seed, cream_error *err
     int at = cream_board_offer(&work->board, &candidate, &entered);
     if (!entered) continue;
     cream_status status =
-        cream_match_enter(&work->match, &work->data.source, &work->board.entries[at], seed, err);
+        cream_match_enter(&work->match, NULL, &work->data.source, &work->board.entries[at], seed, err);
     if (status != CREAM_OK) return status;
   }
   return CREAM_OK;
@@ -189,6 +201,9 @@ static cream_status open_parts(bench_work *work, const bench_options *options, c
   cream_status status = cream_train_init(&work->train, work->backend, &train, err);
   size_t targets = (size_t)work->batch * (size_t)skeleton->classes;
   if (status == CREAM_OK && work->kind == BENCH_EVAL) status = cream_net_fold(work->train.net, err);
+  if (status == CREAM_OK && bench_is_detector(skeleton))
+    status = bench_boxes_open(&work->boxes, work->train.net, &work->data.source, work->data.pixels,
+                              work->batch, train.net.train, (uint64_t)options->seed, err);
   if (status == CREAM_OK && work->kind == BENCH_DISTILL)
     status = work->backend->alloc(work->backend, targets, &work->target, err);
   if (status != CREAM_OK || work->kind != BENCH_MATCH) return status;
@@ -217,6 +232,7 @@ cream_status bench_work_open(bench_work *work, bench_kind kind, const cream_skel
 void bench_work_end(bench_work *work) {
   if (work->backend) {
     if (cream_buf_present(work->target)) work->backend->release(work->backend, work->target);
+    bench_boxes_close(&work->boxes);
     if (work->match.backend) cream_match_destroy(&work->match);
     if (work->train.backend) cream_train_destroy(&work->train);
   }
@@ -230,12 +246,21 @@ void bench_work_close(bench_work *work) {
   if (backend) backend->destroy(backend);
 }
 
+/* The backward pass and the update. */
+static cream_status end_step(bench_work *work, const cream_path *path, cream_error *err) {
+  cream_train *train = &work->train;
+  const cream_optim optim = {
+      .kind = CREAM_OPTIM_SGD, .lr = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
+  cream_event event = {.path = path, .lr = optim.lr};
+  cream_net_backward(train->net, cream_net_dlogits(train->net));
+  cream_train_update(train, path, &optim);
+  return cream_train_result(train, &event, "the learning rate", err);
+}
+
 static cream_status train_step(bench_work *work, const cream_path *path, const cream_path *teacher,
                                const cream_tensor *x, cream_error *err) {
   cream_train *train = &work->train;
   cream_loss loss = {.hard = 1, .smoothing = 0.1f, .labels = train->labels};
-  cream_optim optim = {
-      .kind = CREAM_OPTIM_SGD, .lr = 0.001f, .momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true};
   cream_buf logits = cream_net_forward_train(train->net, path, x, CREAM_BN_TRAIN, CREAM_BN_MOMENTUM, 0, 0, 0);
   if (work->kind == BENCH_DISTILL) {
     cream_buf taught = cream_net_forward_teacher(train->net, teacher);
@@ -244,15 +269,19 @@ static cream_status train_step(bench_work *work, const cream_path *path, const c
     loss.target = work->target;
   }
   cream_train_loss(train, &loss, logits, x->n);
-  cream_net_backward(train->net, cream_net_dlogits(train->net));
-  cream_train_update(train, path, &optim);
-  cream_event event = {.path = path, .lr = optim.lr};
-  return cream_train_result(train, &event, "the learning rate", err);
+  return end_step(work, path, err);
+}
+
+static cream_status detector_step(bench_work *work, const cream_path *path, int n, cream_error *err) {
+  if (work->kind == BENCH_EVAL) return bench_boxes_detect(&work->boxes, n, err);
+  bench_boxes_forward(&work->boxes, &work->train, path, n);
+  return end_step(work, path, err);
 }
 
 static cream_status run_step(bench_work *work, const cream_path *path, const cream_path *teacher, int n,
                              cream_error *err) {
   cream_teaching teaching;
+  if (bench_is_detector(work->skeleton)) return detector_step(work, path, n, err);
   if (work->kind == BENCH_MATCH)
     return cream_match_teacher(&work->match, &work->board, path, CREAM_TEACHER_META, 0, 0, &teaching, err);
   cream_batch batch;
@@ -279,6 +308,9 @@ static cream_status run_steps(bench_work *work, const bench_options *options, vo
                               void *self, double *seconds, bench_timing *timing, cream_error *err) {
   cream_costs costs;
   cream_costs_init(&costs, work->skeleton, work->skeleton->resolution);
+  if (bench_is_detector(work->skeleton))
+    costs.fixed =
+        cream_cost_add(costs.fixed, cream_net_tail_cost(work->train.net, work->skeleton->resolution));
   for (int i = -options->warmup; i < options->rounds; i++) {
     uint64_t index = 2 * (uint64_t)(i + options->warmup);
     cream_path path = bench_path(work->skeleton, options->seed, index);

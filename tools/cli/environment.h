@@ -25,6 +25,7 @@
   X("CREAM_OPENCL_TUNED", "0: parameters that cream bench --tune --keep kept for a device are ignored")      \
   X("CREAM_OPENCL_PRODUCTS", "own or clblast: what computes products")                                       \
   X("CREAM_OPENCL_KERNELS", "cpu or gpu: the kernels for this type of device, on any device")                \
+  X("CREAM_OPENCL_OPTIONS", "options for the compiler of our OpenCL kernels: -cl-opt-disable")               \
   X("CREAM_OPENCL_GROUPS", "launches of more work-groups are cut")                                           \
   X("CREAM_OPENCL_SYNC", "1: waits after every kernel, so that a failure names it")                          \
   X("CREAM_OPENCL_BLAS", "own: a plain kernel in place of CLBlast, for Oclgrind")                            \

@@ -26,8 +26,8 @@ static cream_status run_tune(const void *values, cream_error *err) {
   return bench_tune(values, err);
 }
 
-enum { STEP, OPS, PEAKS, SCALING, CLUSTER };
-enum { OF_STEP = 1 << STEP, OF_CLUSTER = 1 << CLUSTER };
+enum { STEP, OPS, PEAKS, SCALING, CLUSTER, DETECT };
+enum { OF_STEP = 1 << STEP, OF_CLUSTER = 1 << CLUSTER, OF_DETECT = 1 << DETECT };
 
 static const cli_subcommand subcommands[] = {
     [STEP] = {"step", "measure whole steps: time, memory, and a table by kind of op", run_step},
@@ -41,6 +41,10 @@ static const cli_subcommand subcommands[] = {
     [CLUSTER] = {"cluster",
                  "measure a distilled step of one rank, or of several under mpirun, and its messages",
                  bench_cluster},
+    [DETECT] = {"detect",
+                "compare networks as backbones of detectors: parameters, operations, time of training and "
+                "inference",
+                bench_detect},
 };
 
 /* "2,2,3,3,3": the stages whose depth is open, in order. */
@@ -66,7 +70,6 @@ static cream_status read_depths(void *values, const cli_given *given, const char
 static void defaults(void *values) {
   bench_options *options = values;
   options->space = "cream";
-  options->batch = 64;
   options->rounds = 10;
   options->warmup = 3;
   options->kind = BENCH_KINDS;
@@ -84,14 +87,36 @@ static cream_status check_ranks(const bench_options *options, cream_error *err) 
   const int which = options->line.subcommand;
   if (options->plan && which != CLUSTER)
     return cream_fail(err, CREAM_BAD_CONFIG, "--plan needs the subcommand cluster; see cream bench --help");
-  if (options->plan && options->arch)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "--plan is for a search, which needs --space in place of --arch");
+  if (options->plan && options->arch && options->head == CREAM_DETECT_NONE)
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "--plan is for a search, which needs --space in place of --arch, or for a detector, which "
+        "needs --head");
   if (which == CLUSTER || cream_cluster_alone(cluster_ranks())) return CREAM_OK;
   return cream_fail(err, CREAM_BAD_CONFIG,
                     "%d processes, but only cream bench cluster measures several; start it alone, or set "
                     "CREAM_MPI=none for processes that have nothing to do with each other",
                     cluster_ranks()->size);
+}
+
+/* A detector's network, works and sizes. */
+static cream_status check_detector(bench_options *options, cream_error *err) {
+  const int which = options->line.subcommand;
+  const bool detector = options->head != CREAM_DETECT_NONE || which == DETECT;
+  if (!options->batch) options->batch = detector ? 4 : 64;
+  if (!options->rounds && which != DETECT)
+    return cream_fail(err, CREAM_BAD_CONFIG, "--rounds: got 0, expected at least 1");
+  if (which == DETECT && !options->resolution) options->resolution = 512;
+  if (which == DETECT && !options->classes) options->classes = 80;
+  if (detector && which != DETECT && !options->arch)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "--head needs --arch, the network that becomes a detector's backbone");
+  if (!detector || options->kind == BENCH_PLAIN || options->kind == BENCH_EVAL ||
+      options->kind == BENCH_KINDS)
+    return CREAM_OK;
+  return cream_fail(err, CREAM_BAD_CONFIG,
+                    "--work: got %s, which needs a classifier; of a detector there are plain, eval and all",
+                    bench_kind_names[options->kind]);
 }
 
 static cream_status check(void *values, cream_error *err) {
@@ -102,9 +127,10 @@ static cream_status check(void *values, cream_error *err) {
                       "unexpected argument \"%s\", --tune takes no subcommand; see cream bench --help",
                       subcommands[which].name);
   if (!options->tune && which < 0)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "expected a subcommand: step, ops, peaks, scaling or cluster, or --tune FILE; see "
-                      "cream bench --help");
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "expected a subcommand: step, ops, peaks, scaling, cluster or detect, or --tune FILE; see "
+        "cream bench --help");
   if (options->keep && !options->tune)
     return cream_fail(err, CREAM_BAD_CONFIG, "--keep needs --tune FILE; see cream bench --help");
   if (options->serve && which != STEP)
@@ -117,7 +143,8 @@ static cream_status check(void *values, cream_error *err) {
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "--freeze measures the CPU, without --device and --serve; see cream bench --help");
   if (options->threads == 0 && which != CLUSTER) options->threads = cream_cpu_threads();
-  return check_ranks(options, err);
+  cream_status status = check_detector(options, err);
+  return status == CREAM_OK ? check_ranks(options, err) : status;
 }
 
 #define EXACT_WORD(name, word) word,
@@ -126,16 +153,22 @@ static const char *const exacts[] = {CREAM_EXACTS(EXACT_WORD) NULL};
 static const cli_option options[] = {
     CLI_VALUE(bench_options, space, NETWORK, "space", "NAME|FILE", "search space",
               .names = cream_space_names),
-    CLI_VALUE(bench_options, arch, NETWORK, "arch", "NAME|FILE", "one network in place of a space",
+    CLI_VALUE(bench_options, arch, NETWORK, "arch", "NAME|FILE",
+              "one network in place of a space; of bench detect, several with commas between them",
               .names = cream_arch_names),
+    CLI_CHOICE(bench_options, head, NETWORK, "head", "retina|lite",
+               "make a detector of --arch (step, cluster); of bench detect: compare with these heads alone",
+               cream_detect_words, .only = OF_STEP | OF_CLUSTER | OF_DETECT),
     CLI_VALUE(bench_options, resolution, NETWORK, "resolution", "PIXELS", "side of the images",
-              CLI_AT_LEAST(0), .fallback = "64, or the network's own"),
-    CLI_VALUE(bench_options, classes, NETWORK, "classes", "N", "number of classes; 0: the space's own",
-              CLI_AT_LEAST(0)),
+              CLI_AT_LEAST(0), .fallback = "64, or the network's own; 512 of a detector"),
+    CLI_VALUE(bench_options, classes, NETWORK, "classes", "N",
+              "number of classes; 0: the space's own, 80 of a detector", CLI_AT_LEAST(0)),
     CLI_ACTION(VALUES, read_depths, NETWORK, "depths", "N,N,...", "layers of each stage with choices",
                .fallback = "in proportion to the resolution"),
-    CLI_VALUE(bench_options, batch, METHOD, "batch", "N", "images in a batch", CLI_AT_LEAST(1)),
-    CLI_VALUE(bench_options, rounds, METHOD, "rounds", "N", "measured rounds", CLI_AT_LEAST(1)),
+    CLI_VALUE(bench_options, batch, METHOD, "batch", "N", "images in a batch", CLI_AT_LEAST(1),
+              .fallback = "64; 4 of a detector"),
+    CLI_VALUE(bench_options, rounds, METHOD, "rounds", "N",
+              "measured rounds; of bench detect, 0 prints parameters and operations alone", CLI_AT_LEAST(0)),
     CLI_VALUE(bench_options, warmup, METHOD, "warmup", "N", "rounds before them", CLI_AT_LEAST(0)),
     CLI_VALUE(bench_options, seed, METHOD, "seed", "N", "seed of paths and images",
               CLI_FROM_TO(INT_MIN, INT_MAX)),
@@ -167,17 +200,21 @@ static const cli_option options[] = {
     CLI_VALUE(bench_options, gigabits, METHOD, "gbits", "N",
               "gigabits a second of the network between the ranks, for which their step is also predicted",
               .min = 0, .max = 1e6, .only = OF_CLUSTER, .fallback = ""),
-    CLI_VALUE(bench_options, plan, METHOD, "plan", NULL,
-              "predict a search on 1 to 64 nodes with networks of 1 to 100 Gb/s (docs/machines.md)",
+    CLI_VALUE(
+        bench_options, plan, METHOD, "plan", NULL,
+        "predict a search, or with --head a detector's training, on 1 to 64 nodes with networks of 1 to 100 "
+        "Gb/s (docs/machines.md)",
+        .only = OF_CLUSTER),
+    CLI_VALUE(bench_options, epochs, METHOD, "epochs", "N", "with --plan: epochs", CLI_AT_LEAST(1),
               .only = OF_CLUSTER),
-    CLI_VALUE(bench_options, epochs, METHOD, "epochs", "N", "with --plan: epochs of the search",
-              CLI_AT_LEAST(1), .only = OF_CLUSTER),
     CLI_VALUE(bench_options, images, METHOD, "images", "N", "with --plan: images of an epoch",
               CLI_AT_LEAST(1), .only = OF_CLUSTER),
-    CLI_VALUE(bench_options, parts, METHOD, "parts", "N", "with --plan: parts of a step (search.accumulate)",
+    CLI_VALUE(bench_options, parts, METHOD, "parts", "N",
+              "with --plan: parts of a step (search.accumulate, retrain.accumulate)",
               CLI_FROM_TO(1, CREAM_MAX_PARTS), .only = OF_CLUSTER),
     CLI_VALUE(bench_options, part_images, METHOD, "part-images", "N",
-              "with --plan: images of a part (search.batch), to which the measured --batch is scaled",
+              "with --plan: images of a part (search.batch, retrain.batch), to which the measured --batch is "
+              "scaled",
               CLI_AT_LEAST(1), .only = OF_CLUSTER),
     CLI_VALUE(bench_options, latency, METHOD, "latency", "US",
               "with --plan or --gbits: microseconds that a message between two nodes takes", .min = 0,

@@ -39,7 +39,10 @@ static const ranking_measure measures[] = {
     {CREAM_STUDY_TAU_FLOPS, {.by = CREAM_RANK_BY_FLOPS}, cream_kendall},
     {CREAM_STUDY_TAU_PARAMS, {.by = CREAM_RANK_BY_PARAMS}, cream_kendall},
     {CREAM_STUDY_TAU_LATENCY, {.by = CREAM_RANK_BY_LATENCY}, cream_kendall},
-    {CREAM_STUDY_TAU_AGAIN, {.by = CREAM_RANK_BY_AGAIN}, cream_kendall},
+#define PROXY(name, word, title) {CREAM_STUDY_TAU_##name, {.by = CREAM_RANK_BY_##name}, cream_kendall},
+    CREAM_PROXIES(PROXY)
+#undef PROXY
+        {CREAM_STUDY_TAU_AGAIN, {.by = CREAM_RANK_BY_AGAIN}, cream_kendall},
 };
 enum { N_MEASURES = sizeof measures / sizeof *measures };
 
@@ -63,6 +66,15 @@ static cream_score read_score(const json_t *path, const char *key) {
                        .count = (size_t)json_integer_value(json_object_get(score, "count"))};
 }
 
+static cream_proxy_values read_proxies(const json_t *proxies) {
+  cream_proxy_values values;
+  for (int i = 0; i < CREAM_PROXY_COUNT; i++) {
+    values.value[i] = number_at(proxies, cream_proxy_words[i]);
+    values.known[i] = !isnan(values.value[i]);
+  }
+  return values;
+}
+
 static void read_paths(const json_t *list, ranking *r) {
   const json_t *path, *choice;
   size_t i, l;
@@ -72,6 +84,7 @@ static void read_paths(const json_t *list, ranking *r) {
     r->paths[i] =
         (cream_ranked){.cost = {.macs = number_at(path, "flops"), .params = number_at(path, "params")},
                        .ms = number_at(path, "ms"),
+                       .proxies = read_proxies(json_object_get(path, "proxies")),
                        .again = read_score(path, "again"),
                        .supernet = read_score(path, "supernet"),
                        .heldout = read_score(path, "heldout"),

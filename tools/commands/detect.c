@@ -89,7 +89,7 @@ static void defaults(void *values) {
   options->to = CREAM_BOX_FORMAT_coco;
   options->side = 320;
   options->count = 12;
-  options->least = 0.3;
+  options->least = DETECT_LEAST;
 }
 
 /* --run: also remembers the data of that run. */
@@ -165,6 +165,9 @@ static const cli_option options[] = {
             .words = run_options_on_nan, .only = OF_TRAIN),
     CLI_VALUE(detect_options, least, METHOD, "score", "S", "score from which on a box is a detection",
               CLI_FROM_TO(0, 1), .only = OF_PREDICT),
+    CLI_VALUE(detect_options, suppress, METHOD, "nms", NULL,
+              "non-maximum suppression in the model: its outputs are the detections of each image",
+              .only = OF_EXPORT),
     CLI_CHOICE(detect_options, to, METHOD, "to", "FORMAT", "format to write", cream_box_format_words,
                .only = OF_CONVERT),
     CLI_VALUE(detect_options, copy, METHOD, "copy", NULL, "copy the images instead of linking to them",
@@ -189,6 +192,9 @@ static const cli_option options[] = {
     CLI_ACTION(RESUME, run_options_resume, RUN, "resume", NULL,
                "continue from the newest checkpoint of the --out folder, with its settings",
                .only = OF_TRAIN),
+    CLI_VALUE(detect_options, run.dry_run, RUN, "dry-run", NULL,
+              "print layers, costs, memory and the time of an epoch, and write no run folder",
+              .only = OF_TRAIN),
     SETTING(OUTPUT, "out", "out", "PATH",
             "folder or file to write: a run, a data set, a sheet, detections as COCO's result JSON, or an "
             "ONNX model",

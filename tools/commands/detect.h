@@ -7,6 +7,9 @@
 #include "io/detect/box_set.h"
 #include "tools/run/run_options.h"
 
+/* The score from which on a box is shown as a detection, unless --score is given. */
+#define DETECT_LEAST 0.3
+
 typedef struct detect_options {
   run_options run;
   const char *data, *out; /* of run.config */
@@ -19,6 +22,7 @@ typedef struct detect_options {
   uint64_t seed; /* of run.config */
   double least;  /* of predict: score of a detection */
   bool copy, augment, json;
+  bool suppress; /* of export: in the model */
 } detect_options;
 
 /* Reads every image; CREAM_BAD_DATA where one cannot be used. */

@@ -8,9 +8,11 @@
 #include "detect.h"
 #include "io/base/file.h"
 #include "io/detect/coco_results.h"
+#include "io/detect/examples.h"
 #include "tools/run/cluster.h"
 #include "tools/run/detector.h"
 #include "tools/run/device.h"
+#include "tools/run/dry_run.h"
 #include "tools/run/files.h"
 #include "tools/run/memory_check.h"
 #include "tools/run/network.h"
@@ -22,9 +24,11 @@ typedef struct detect_run {
   box_data data;
   cream_backend *backend;
   cream_box_source *train, *heldout;
+  cream_source train_sizes, heldout_sizes; /* of the sources, for the memory check */
   cream_retrain_inputs inputs;
   cream_retrain *retrain;
   session run;
+  dry_clock clock; /* of a dry run */
 } detect_run;
 
 /* ---- the network --------------------------------------------------------------------------------------- */
@@ -102,7 +106,7 @@ static cream_status make(void *self, int batch, cream_backend *backend, cream_so
   if (status != CREAM_OK) return status;
   cream_state kept;
   cream_retrain_state(retrain, &kept);
-  *bytes += cream_state_bytes(&kept);
+  *bytes += cream_state_bytes(&kept) + cream_retrain_messages(retrain);
   cream_retrain_destroy(retrain);
   return status;
 }
@@ -115,12 +119,21 @@ static cream_source sizes_of(const cream_box_source *source) {
                         .channels = source->channels};
 }
 
+static memory_check size_of(detect_run *r, const cream_config *config) {
+  r->train_sizes = sizes_of(r->train);
+  if (r->heldout) r->heldout_sizes = sizes_of(r->heldout);
+  return (memory_check){"retrain.batch",
+                        config->retrain.batch,
+                        &r->train_sizes,
+                        r->heldout ? &r->heldout_sizes : NULL,
+                        r->backend,
+                        r->data.images.workers,
+                        r,
+                        make};
+}
+
 static cream_status check_memory(detect_run *r, const cream_config *config, cream_error *err) {
-  const cream_source train = sizes_of(r->train);
-  cream_source heldout = {0};
-  if (r->heldout) heldout = sizes_of(r->heldout);
-  memory_check size = {"retrain.batch", config->retrain.batch,  &train, r->heldout ? &heldout : NULL,
-                       r->backend,      r->data.images.workers, r,      make};
+  memory_check size = size_of(r, config);
   const device_options device = device_options_of(config);
   int fits;
   return memory_check_or_fall_back(&size, &device, &r->backend, &fits, err);
@@ -134,7 +147,7 @@ static cream_status open_sources(detect_run *r, const cream_config *config, crea
 
 static cream_status open_parts(detect_run *r, const run_options *options, cream_error *err) {
   const cream_config *config = &options->config;
-  cream_status status = session_check_out(config, err);
+  cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
   if (status == CREAM_OK) status = check_settings(config, err);
   if (status == CREAM_OK) status = box_data_open(config, CREAM_BOX_TRAIN, &r->data, err);
   if (status == CREAM_OK) status = cluster_agree_on_data(config, r->data.images.dataset, err);
@@ -152,8 +165,27 @@ static cream_status open_session(detect_run *r, const run_options *options, crea
   return session_open_training(&r->run, options, &r->data.images, &training, err);
 }
 
-static cream_status open_all(detect_run *r, const run_options *options, cream_error *err) {
-  const cream_config *config = &options->config;
+/* Trains for some steps, and prints what the training would take. */
+static cream_status try(detect_run *r, const cream_config *config, bool json, cream_error *err) {
+  const memory_check size = size_of(r, config);
+  session_warn_of_average(&config->retrain, cream_retrain_steps(r->retrain));
+  device_begin_boxes(r->backend, r->train);
+  cream_status status = dry_run_end(&r->clock, cream_retrain_run(r->retrain, err), err);
+  if (!r->clock.done || !cluster_leads()) return status;
+  const dry_run dry = {.command = "detect train",
+                       .config = config,
+                       .skeleton = &r->arch.net,
+                       .memory = &size,
+                       .batch = config->retrain.batch,
+                       .accumulate = config->retrain.accumulate,
+                       .tail = cream_net_tail_cost(cream_retrain_net(r->retrain), r->arch.net.resolution),
+                       .backend = r->backend,
+                       .clock = r->clock};
+  return dry_run_print(&dry, json, err);
+}
+
+static cream_status open_all(detect_run *r, run_options *options, cream_error *err) {
+  cream_config *config = &options->config;
   cream_status status = open_parts(r, options, err);
   if (status != CREAM_OK) return status;
   r->inputs = (cream_retrain_inputs){
@@ -163,11 +195,19 @@ static cream_status open_all(detect_run *r, const run_options *options, cream_er
       .cluster = cluster_ranks(),
       .listener = session_listener(&r->run),
       .checkpointer = checkpoint_hooks(&r->run.checkpoints)};
+  if (options->dry_run) {
+    r->inputs.listener = dry_clock_start(&r->clock, 1);
+    config->time_budget = 0;
+    r->inputs.checkpointer = (cream_checkpointer){0};
+  }
   status = check_memory(r, config, err);
   if (status == CREAM_OK) status = cream_retrain_create(r->backend, &r->inputs, &r->retrain, err);
   if (status == CREAM_OK) status = cluster_agree_on_device(r->backend, err);
   if (status == CREAM_OK && !options->resume) status = load_weights(r, config, err);
-  return status == CREAM_OK ? open_session(r, options, err) : status;
+  if (status != CREAM_OK) return status;
+  if (cluster_leads() && !options->resume)
+    box_data_warn_of_small(&r->data, &r->arch.net.detect, r->arch.net.resolution);
+  return options->dry_run ? try(r, config, options->json, err) : open_session(r, options, err);
 }
 
 /* ---- training and testing ------------------------------------------------------------------------------ */
@@ -189,7 +229,10 @@ static cream_status write_found(const detect_run *r, const detector_test *test, 
     status = cream_file_create(&file, cream_run_file(&r->run.folder, CREAM_RUN_COCO, path), err);
   if (status != CREAM_OK) return status;
   detector_write(file.stream, r->data.set, &test->measured);
-  return cream_file_commit(&file, err);
+  status = cream_file_commit(&file, err);
+  if (status != CREAM_OK) return status;
+  return cream_box_examples_write(cream_run_file(&r->run.folder, CREAM_RUN_EXAMPLES, path), r->data.set,
+                                  CREAM_PART_TEST, test->found.boxes, test->found.first, DETECT_LEAST, err);
 }
 
 static void print_choice(const cream_retrain_choice *choice) {
@@ -252,7 +295,7 @@ cream_status detect_train(const detect_options *options, cream_error *err) {
   memset(&r, 0, sizeof r);
   cream_status status = cluster_agree(&resolved, err);
   if (status == CREAM_OK) status = open_all(&r, &resolved, err);
-  if (status == CREAM_OK) status = train_and_test(&r, &resolved, err);
+  if (status == CREAM_OK && !resolved.dry_run) status = train_and_test(&r, &resolved, err);
   cream_run_result unfinished = {.command = "detect train"};
   status = session_end(&r.run, &resolved, &unfinished, "weights.safetensors holds the weights so far", status,
                        err);

@@ -19,7 +19,8 @@ typedef struct export_options {
   int8_options int8;
 } export_options;
 
-cream_status export_save(const cream_model *m, const cream_int8 *int8, const char *out, cream_error *err) {
+cream_status export_save(const cream_model *m, const cream_int8 *int8, const cream_detect_limits *suppress,
+                         const char *out, cream_error *err) {
   cream_weights_metadata metadata;
   cream_status status = cream_weights_metadata_init(&metadata, &m->info, err);
   if (status != CREAM_OK) return status;
@@ -36,7 +37,7 @@ cream_status export_save(const cream_model *m, const cream_int8 *int8, const cha
   for (int i = 0; i < metadata.count && count < MAX_PAIRS; i++)
     if (strcmp(metadata.pairs[i].key, "format") != 0) pairs[count++] = metadata.pairs[i];
   status = int8 ? cream_onnx_save_int8(out, int8, m->net, pairs, count, err)
-                : cream_onnx_save(out, m->net, &path, pairs, count, err);
+                : cream_onnx_save(out, m->net, &path, suppress, pairs, count, err);
   cream_weights_metadata_free(&metadata);
   return status;
 }
@@ -69,7 +70,7 @@ static cream_status run(const void *values, cream_error *err) {
   cream_int8 *int8 = NULL;
   cream_status status = model_open(&m, &common->config, options->int8.on ? CALIBRATION_BATCH : 1, err);
   if (status == CREAM_OK && options->int8.on) status = quantise(&m, options, &int8, err);
-  if (status == CREAM_OK) status = export_save(&m, int8, out, err);
+  if (status == CREAM_OK) status = export_save(&m, int8, NULL, out, err);
   if (status == CREAM_OK) {
     const cream_skeleton *net = &m.arch.net;
     printf("%s: ONNX opset %d, input [batch,3,%d,%d], logits [batch,%d]", out, CREAM_ONNX_OPSET,

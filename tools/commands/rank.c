@@ -12,8 +12,8 @@
 #include "io/run/path_log.h"
 #include "io/run/run.h"
 #include "io/run/truth.h"
-#include "io/weights/weights.h"
 #include "rank_print.h"
+#include "rank_score.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/signals.h"
 #include "tools/run/device.h"
@@ -39,7 +39,8 @@ typedef struct rank_run {
   cream_latencies latencies;
   cream_path paths[CREAM_RANK_MAX_PATHS];
   int n;
-  cream_path_log scored, trained; /* by the supernet; from scratch */
+  cream_path_log scored, trained;  /* without training; from scratch */
+  bool proxies[CREAM_PROXY_COUNT]; /* wanted */
   const cream_ranked *truth; /* [n]: the paths' trained scores from a table; NULL: they are trained here */
   int todo[CREAM_RANK_MAX_PATHS], n_todo;
   int chunks; /* processes in which the supernet scores, each every chunks-th path */
@@ -53,72 +54,39 @@ typedef struct rank_run {
   double measured[BARS_RANK_COUNT]; /* where it is reported */
 } rank_run;
 
-/* ---- the supernet's scores --------------------------------------------------------------------------- */
-
-/* A supernet in memory, its running statistics as they were stored. */
-typedef struct supernet {
-  cream_backend *backend;
-  cream_source *train, *heldout;
-  cream_net *net;
-  float *statistics;
-} supernet;
-
-static void close_supernet(supernet *s) {
-  free(s->statistics);
-  cream_net_destroy(s->net);
-  cream_source_destroy(s->heldout);
-  cream_source_destroy(s->train);
-  if (s->backend) s->backend->destroy(s->backend);
-}
-
-static cream_status open_supernet(const rank_run *r, supernet *s, cream_error *err) {
-  const cream_config *config = &r->search;
-  int batch = config->search.batch, side = r->skeleton.resolution;
-  const cream_net_options options = {.batch = batch};
-  cream_status status = run_backend(&r->config, &s->backend, err);
-  if (status == CREAM_OK) status = run_train_source(&r->data, config, batch, side, &s->train, err);
-  if (status == CREAM_OK) status = run_heldout_source(&r->data, batch, side, &s->heldout, err);
-  if (status == CREAM_OK) status = cream_net_create(s->backend, &r->skeleton, &options, &s->net, err);
-  if (status == CREAM_OK) status = cream_weights_load(r->supernet, s->backend, s->net, NULL, err);
-  if (status != CREAM_OK) return status;
-  size_t count = cream_net_statistic_count(s->net);
-  s->statistics = malloc((count + 1) * sizeof *s->statistics);
-  if (!s->statistics) return cream_fail_memory(err, count * sizeof *s->statistics, "running statistics");
-  return s->backend->download(s->backend, s->statistics, cream_net_statistics(s->net), count, err);
-}
-
-static cream_status score_path(const rank_run *r, supernet *s, cream_path_scores *scores, cream_error *err) {
-  size_t count = cream_net_statistic_count(s->net);
-  s->backend->upload(s->backend, cream_net_statistics(s->net), s->statistics, count);
-  cream_status status = cream_recalibrate(s->net, &scores->path, s->train, (uint64_t)r->search.search.epochs,
-                                          r->search.recalibrate.mode, r->search.rank.recalibrate, err);
-  if (status != CREAM_OK) return status;
-  return cream_evaluate(s->net, &scores->path, s->heldout, CREAM_BN_RUNNING, &scores->heldout, err);
-}
+/* ---- scores without training ------------------------------------------------------------------------- */
 
 /* Every chunks-th path of the list. */
 static cream_status score(void *self, int chunk, jobs_sender *sender, cream_error *err) {
   const rank_run *r = self;
   const volatile sig_atomic_t *stop = signals_catch();
-  supernet s = {0};
-  cream_status status = open_supernet(r, &s, err);
+  const rank_scored of = {&r->search, &r->config, &r->data, &r->skeleton, r->supernet, r->proxies};
+  rank_scorer s;
+  cream_status status = rank_scorer_open(&s, &of, err);
   if (status == CREAM_OK && chunk == 0 && (!r->shared || r->todo[0] == 0)) device_print(s.backend);
   for (int i = chunk; status == CREAM_OK && i < r->n_todo && !*stop; i += r->chunks) {
     cream_path_scores scores = {.path = r->paths[r->todo[i]]};
-    status = score_path(r, &s, &scores, err);
+    status = rank_scorer_score(&s, &scores, err);
     if (status == CREAM_OK) status = jobs_send(sender, &scores, err);
   }
   if (status == CREAM_OK && *stop)
     status = cream_fail(err, CREAM_INTERRUPTED,
                         "interrupted; finished work is saved, run the same command again to continue");
-  close_supernet(&s);
+  rank_scorer_close(&s);
   return status;
 }
 
 static cream_status take_score(void *self, int job, const void *record, cream_error *err) {
   rank_run *r = self;
   (void)job;
-  return cream_path_log_append(&r->scored, record, err);
+  cream_path_scores scores = *(const cream_path_scores *)record;
+  const cream_path_scores *before = cream_path_log_find(&r->scored, &scores.path);
+  for (int p = 0; before && p < CREAM_PROXY_COUNT; p++) /* of a ranking with other proxies */
+    if (!scores.proxies.known[p] && before->proxies.known[p]) {
+      scores.proxies.known[p] = true;
+      scores.proxies.value[p] = before->proxies.value[p];
+    }
+  return cream_path_log_append(&r->scored, &scores, err);
 }
 
 /* ---- training from scratch --------------------------------------------------------------------------- */
@@ -151,13 +119,23 @@ static cream_status take_trained(void *self, int job, const void *record, cream_
   return cream_path_log_append(&r->trained, scores, err);
 }
 
+/* ---- what is there ----------------------------------------------------------------------------------- */
+
+typedef enum rank_part { SCORED, TRAINED } rank_part;
+
+/* Whether a path has the scores of a part, with all proxies that are wanted: a ranking may have been begun with fewer. */
+static bool in_log(const rank_run *r, rank_part part, int path) {
+  if (part == TRAINED && r->truth) return true;
+  const cream_path_scores *scores =
+      cream_path_log_find(part == SCORED ? &r->scored : &r->trained, &r->paths[path]);
+  return scores && (part == TRAINED || cream_proxies_cover(&scores->proxies, r->proxies));
+}
+
 /* ---- shards ------------------------------------------------------------------------------------------ */
 
 /* The jobs of shards: groups of paths to be scored, for which the supernet is read once; then paths to be trained. A
  * path's scores are a file of their own until all are there. */
 enum { GROUP = 4 };
-
-typedef enum rank_part { SCORED, TRAINED } rank_part;
 
 static int group_count(const rank_run *r) {
   return (r->n + GROUP - 1) / GROUP;
@@ -171,9 +149,7 @@ static char *part_file(const rank_run *r, rank_part part, int path, char name[CR
 
 static bool has_scores(const rank_run *r, rank_part part, int path) {
   char name[CREAM_MAX_FILE_NAME];
-  if (part == TRAINED && r->truth) return true;
-  return cream_path_log_find(part == SCORED ? &r->scored : &r->trained, &r->paths[path]) ||
-         access(part_file(r, part, path, name), F_OK) == 0;
+  return in_log(r, part, path) || access(part_file(r, part, path, name), F_OK) == 0;
 }
 
 /* The paths of a job that have no scores. */
@@ -348,7 +324,8 @@ static cream_status open_all(rank_run *r, const run_options *options, cream_erro
   r->search = options->config;
   if (!r->search.resolution) r->search.resolution = options->run_resolution;
   r->config = path_recipe(&r->search);
-  cream_status status = open_folder(r, options, err);
+  cream_status status = cream_proxies_parse("rank.proxies", r->search.rank.proxies, r->proxies, err);
+  if (status == CREAM_OK) status = open_folder(r, options, err);
   if (status == CREAM_OK) status = run_data_open(&r->search, &r->data, err);
   if (status == CREAM_OK) status = run_supernet(&r->search, r->data.dataset->classes, &r->skeleton, err);
   bool known = false;
@@ -370,12 +347,11 @@ static cream_status open_all(rank_run *r, const run_options *options, cream_erro
   return status == CREAM_OK ? cream_file_hash(r->supernet, &r->supernet_hash, err) : status;
 }
 
-/* Lists the paths that are not in the log. */
-static void list_missing(rank_run *r, const cream_path_log *log) {
+/* Lists the paths that are not in the log of a part. */
+static void list_missing(rank_run *r, rank_part part) {
   r->n_todo = 0;
-  if (log == &r->trained && r->truth) return;
   for (int i = 0; i < r->n; i++)
-    if (!cream_path_log_find(log, &r->paths[i])) r->todo[r->n_todo++] = i;
+    if (!in_log(r, part, i)) r->todo[r->n_todo++] = i;
 }
 
 /* Runs what is missing; a job has its share of the threads. */
@@ -394,13 +370,13 @@ static cream_status run_jobs(rank_run *r, jobs *work, bool chunked, cream_error 
 
 static cream_status run_all(rank_run *r, cream_error *err) {
   jobs scoring = {.work = score, .take = take_score}, training = {.work = train, .take = take_trained};
-  list_missing(r, &r->trained);
+  list_missing(r, TRAINED);
   int untrained = r->n_todo;
-  list_missing(r, &r->scored);
+  list_missing(r, SCORED);
   fprintf(stderr, "%d paths, %d to be scored by the supernet, %d to be trained from scratch\n", r->n,
           r->n_todo, untrained);
   cream_status status = run_jobs(r, &scoring, true, err);
-  list_missing(r, &r->trained);
+  list_missing(r, TRAINED);
   return status == CREAM_OK ? run_jobs(r, &training, false, err) : status;
 }
 
@@ -412,6 +388,8 @@ static bool gather_path(const rank_run *r, const cream_costs *costs, int i, crea
   *ranked = (cream_ranked){.path = r->paths[i], .cost = cream_costs_path(costs, &r->paths[i]), .ms = NAN};
   if (r->limits.latencies) ranked->ms = cream_latencies_path(r->limits.latencies, &r->paths[i]);
   ranked->supernet = scored->heldout;
+  ranked->proxies = scored->proxies;
+  for (int p = 0; p < CREAM_PROXY_COUNT; p++) ranked->proxies.known[p] &= r->proxies[p];
   ranked->heldout = r->truth ? r->truth[i].heldout : trained->heldout;
   ranked->test = r->truth ? r->truth[i].test : trained->test;
   if (r->truth) ranked->again = r->truth[i].again;
@@ -554,6 +532,8 @@ static const cli_option options[] = {
               CLI_FROM_TO(0, 100000)),
     RUN_EPOCHS("rank"),
     RUN_BATCH("rank"),
+    RUN_SETTING(METHOD, "proxies", "rank.proxies", "LIST",
+                "zero-cost proxies to compare with: all, none" CREAM_PROXY_WORDS ", or several with commas"),
     RUN_SETTING(DEVICE, "jobs", "rank.jobs", "N",
                 "paths trained in parallel, each in a process of its own; 0: one for each thread"),
     SHARD_ROWS(rank_options),
@@ -577,8 +557,9 @@ COMMAND(
         "Draws paths inside the run's range, scores each with the supernet's weights on the held-out "
         "images,\n"
         "trains each from scratch for rank.epochs, and prints how the two orders correlate: Kendall's tau-b\n"
-        "and Spearman's rho with 95 % bootstrap intervals, of all paths, the 20 and the 10 best. rank.json "
-        "in\n"
+        "and Spearman's rho with 95 % bootstrap intervals, of all paths, the 20 and the 10 best; and the "
+        "same\n"
+        "of what needs no supernet: FLOPs, parameters, latency and zero-cost proxies. rank.json in\n"
         "the run folder holds all results. After an interruption the same command continues, a larger "
         "--paths\n"
         "adds paths, and --force starts from the beginning. With --shard, several processes on one or many\n"

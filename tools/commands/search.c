@@ -17,6 +17,7 @@
 #include "tools/run/session.h"
 #include "tools/run/supernet.h"
 #include "tools/run/teacher.h"
+#include "tools/run/teacher_board.h"
 
 /* The parts of a search, in the order in which they are made. */
 typedef struct search_run {
@@ -27,7 +28,8 @@ typedef struct search_run {
   cream_backend *backend;
   cream_source *train, *heldout;
   const cream_search_inputs *inputs;
-  teacher teacher; /* outside of the supernet */
+  teacher teacher;        /* outside of the supernet */
+  teacher_board teachers; /* of another search */
   cream_search *search;
   session run;
   cream_listener listener; /* of the run */
@@ -200,6 +202,7 @@ static cream_status open_parts(search_run *s, const run_options *options, cream_
   if (status == CREAM_OK)
     status =
         teacher_read(&s->teacher, "search.external", &config->search.external, config, &s->data, side, err);
+  if (status == CREAM_OK) status = teacher_board_read(&s->teachers, config, &s->data, &s->skeleton, err);
   if (status == CREAM_OK) status = run_train_source(&s->data, config, batch, side, &s->train, err);
   if (status == CREAM_OK) status = run_heldout_source(&s->data, batch, side, &s->heldout, err);
   return status;
@@ -269,6 +272,9 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
                                 .train = s->train,
                                 .heldout = s->heldout,
                                 .cluster = cluster_ranks(),
+                                .teachers = s->teachers.paths,
+                                .n_teachers = s->teachers.n,
+                                .teachers_hash = s->teachers.hash,
                                 .listener = {on_event, s, s->listener.stop},
                                 .checkpointer = checkpoint_hooks(&s->run.checkpoints)};
   if (options->dry_run) {
@@ -283,6 +289,7 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   if (status == CREAM_OK) status = cluster_agree_on_device(s->backend, err);
   const teacher_use use = {.batch = batch};
   if (status == CREAM_OK) status = teacher_open(&s->teacher, s->backend, &use, err);
+  if (status == CREAM_OK) status = teacher_board_load(&s->teachers, cream_search_teacher_net(s->search), err);
   if (status != CREAM_OK) return status;
   cream_search_teach(s->search, s->teacher.external);
   if (options->dry_run) return try(s, config, &size, options->json, err);

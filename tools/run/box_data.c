@@ -1,5 +1,7 @@
 #include "box_data.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,4 +153,40 @@ cream_status box_data_test_source(const box_data *data, int batch, int side, cre
                                             .workers = data->images.workers,
                                             .skipped = data->images.skipped};
   return cream_box_loader_create(data->set, &options, source, err);
+}
+
+/* ---- what anchors miss ----------------------------------------------------------------------------------- */
+
+/* The share of the part's boxes whose mean side is below `least` pixels in an input of `side`. */
+static double share_below(const cream_box_part *part, int side, double least) {
+  size_t small = 0, all = 0;
+  for (size_t i = 0; i < part->count; i++) {
+    const cream_box_image *image = &part->images[i];
+    const double scale = (double)side / (image->width > image->height ? image->width : image->height);
+    for (size_t b = part->first[i]; b < part->first[i + 1]; b++) {
+      const cream_box *box = &part->boxes[b];
+      if (box->crowd) continue;
+      const double area = (double)(box->x2 - box->x1) * (double)(box->y2 - box->y1);
+      all++;
+      small += sqrt(area) * scale < least;
+    }
+  }
+  return all ? (double)small / (double)all : 0;
+}
+
+void box_data_warn_of_small(const box_data *data, const cream_detect_spec *spec, int side) {
+  const cream_box_part *part = &data->set->parts[CREAM_PART_TRAIN];
+  const double many = 0.05, least_iou = 0.4, anchor = spec->scale * 8, least = sqrt(least_iou) * anchor;
+  const double share = share_below(part, side, least);
+  if (share <= many) return;
+  double scale = spec->scale;
+  while (scale > 1 && share_below(part, side, sqrt(least_iou) * scale * 8) > many) scale -= 0.5;
+  char set[32] = "";
+  if (scale < spec->scale && share_below(part, side, sqrt(least_iou) * scale * 8) <= many)
+    snprintf(set, sizeof set, "set it to %.3g, or ", scale);
+  fprintf(stderr,
+          "detect.anchor_scale: %.0f %% of the training boxes are smaller than %.0f pixels at a resolution "
+          "of %d, too "
+          "small for the smallest anchors, of %.0f; %stake a higher resolution\n",
+          100 * share, least, side, anchor, set);
 }

@@ -3,6 +3,7 @@
 #define CREAM_TOOLS_BOX_DATA_H
 
 #include "core/detect/coco_eval.h"
+#include "core/detect/spec.h"
 #include "io/detect/box_loader.h"
 #include "run_data.h"
 
@@ -32,6 +33,10 @@ cream_status box_data_open(const cream_config *, cream_box_use, box_data *, crea
 void box_data_close(box_data *);
 /* Normalises the images as data->images does. Before sources are made. */
 void box_data_normalise(box_data *);
+
+/* A line on stderr where the smallest anchors are too large for many boxes of the training part, resized to `side` pixels: a
+ * square of 0.63 of an anchor's side has an IoU of 0.4 with it, and counts as background below (cream_detect_match). */
+void box_data_warn_of_small(const box_data *, const cream_detect_spec *, int side);
 
 /* Sources of batches; ended by cream_box_source_destroy. Without held-out images *source is NULL. */
 cream_status box_data_train_source(const box_data *, const cream_config *, int batch, int side,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cluster.h"
-#include "core/space/complexity.h"
+#include "core/detect/anchors.h"
 #include "device.h"
 #include "io/base/json.h"
 #include "io/base/memory.h"
@@ -70,12 +70,26 @@ static void find_params(dry_report *r) {
   }
 }
 
+/* A detector's neck and heads, which are in the place of a classifier's head. */
+static void add_tail(dry_report *r) {
+  const cream_skeleton *skeleton = r->run->skeleton;
+  cream_cost_row *row = &r->rows[r->n_rows - 1];
+  if (skeleton->detect.kind == CREAM_DETECT_NONE) return;
+  const cream_detect_grid grid = cream_detect_grid_of(&skeleton->detect, skeleton->resolution);
+  row->cost = r->run->tail;
+  row->side_out = grid.side[grid.levels - 1];
+  snprintf(row->name, sizeof row->name, "neck, heads");
+  snprintf(row->op, sizeof row->op, "%s", cream_detect_words[skeleton->detect.kind]);
+  r->costs.fixed = cream_cost_add(r->costs.fixed, r->run->tail);
+}
+
 static cream_status gather(dry_report *r, cream_error *err) {
   const dry_run *run = r->run;
   const cream_skeleton *skeleton = run->skeleton;
   const cream_path first = cream_skeleton_first_path(skeleton);
   cream_costs_init(&r->costs, skeleton, skeleton->resolution);
   r->n_rows = cream_costs_rows(skeleton, &first, skeleton->resolution, r->rows);
+  add_tail(r);
   r->flops = cream_costs_reach(&r->costs);
   find_params(r);
   r->steps = (double)run->clock.planned / (double)run->clock.epochs;

@@ -1,4 +1,4 @@
-/* --dry-run: what a search or a retraining would take, from its parts and a few of its steps; nothing is written. */
+/* --dry-run: what a search or a training would take, from its parts and a few of its steps; nothing is written. */
 #ifndef CREAM_TOOLS_DRY_RUN_H
 #define CREAM_TOOLS_DRY_RUN_H
 
@@ -6,6 +6,7 @@
 
 #include "core/base/config.h"
 #include "core/base/event.h"
+#include "core/space/complexity.h"
 #include "core/space/latency.h"
 #include "memory_check.h"
 
@@ -30,12 +31,13 @@ int dry_clock_measured(const dry_clock *);
 double dry_clock_step(const dry_clock *);
 
 typedef struct dry_run {
-  const char *command; /* "search", "retrain" */
+  const char *command; /* "search", "retrain", "detect train" */
   const cream_config *config;
   const cream_skeleton *skeleton;   /* of the supernet, or fixed */
   const cream_latencies *latencies; /* NULL: not known */
   const memory_check *memory;
   int batch, accumulate;
+  cream_cost tail; /* of a detector's neck and heads */
   cream_backend *backend;
   dry_clock clock;
 } dry_run;

@@ -47,6 +47,7 @@ const char *const path_recipe_free[] = {"out",
                                         "rank.table",
                                         "rank.truth",
                                         "rank.repeats",
+                                        "rank.proxies",
                                         NULL};
 static cream_status test_path(const path_training *t, cream_net *net, cream_path_scores *scores,
                               cream_error *err) {
@@ -91,9 +92,11 @@ const char *const path_shards_free[] = {"out",         "arch",     "weights",   
 cream_status path_collect(cream_path_log *log, const cream_skeleton *skeleton, const cream_path *path,
                           const char *file, cream_error *err) {
   cream_path_scores scores;
-  if (cream_path_log_find(log, path) || access(file, F_OK)) return CREAM_OK;
+  if (access(file, F_OK)) return CREAM_OK;
   cream_status status = cream_path_scores_read(file, skeleton, &scores, err);
   if (status == CREAM_OK && !cream_path_equal(&scores.path, path))
     return cream_fail(err, CREAM_BAD_DATA, "%s: expected the scores of another path; remove the file", file);
+  const cream_path_scores *known = status == CREAM_OK ? cream_path_log_find(log, path) : NULL;
+  if (known && cream_proxies_cover(&known->proxies, scores.proxies.known)) return CREAM_OK;
   return status == CREAM_OK ? cream_path_log_append(log, &scores, err) : status;
 }

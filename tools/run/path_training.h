@@ -24,7 +24,8 @@ cream_status path_train(const path_training *, cream_path_scores *scores, cream_
 
 /* Settings that each shard of a ranking or a table may have for itself, as in cream_settings_differ. */
 extern const char *const path_shards_free[];
-/* Appends to the log the path's scores that a shard has left in the file, where the log has none and there is a file. */
+/* Appends to the log the path's scores that a shard has left in the file, where there is one and the log does not have
+ * them all. */
 cream_status path_collect(cream_path_log *, const cream_skeleton *, const cream_path *, const char *file,
                           cream_error *);
 

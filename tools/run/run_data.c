@@ -177,7 +177,12 @@ cream_status run_data_normalise_for(const cream_config *config, run_data *data, 
 
 /* Makes the name of an existing file absolute; a name that is none stays. */
 static void make_absolute(char *path, size_t size) {
-  char whole[PATH_MAX];
+  char whole[2 * PATH_MAX];
+  if (*path && *path != '/' && strstr(path, "{seed}") && getcwd(whole, PATH_MAX)) { /* names no file yet */
+    snprintf(whole + strlen(whole), PATH_MAX, "/%s", path);
+    if (strlen(whole) < size) strcpy(path, whole);
+    return;
+  }
   if (!*path || *path == '/' || access(path, F_OK) || !realpath(path, whole) || strlen(whole) >= size) return;
   strcpy(path, whole);
 }
@@ -203,6 +208,7 @@ void run_absolute_paths(cream_config *config) {
   make_absolute(config->rank.table, sizeof config->rank.table);
   make_absolute(config->rank.truth, sizeof config->rank.truth);
   make_absolute(config->search.oracle, sizeof config->search.oracle);
+  make_absolute(config->search.teacher_run, sizeof config->search.teacher_run);
 }
 
 /* ---- sources ----------------------------------------------------------------------------------------- */

@@ -50,7 +50,8 @@ static void open_bench(bench *b, bool plain, int entries, cream_meta_input input
     memcpy(entry.path.choice, choices[e], 5);
     bool entered;
     int at = cream_board_offer(&b->board, &entry, &entered);
-    assert_int_equal(cream_match_enter(&b->match, &b->data.source, &b->board.entries[at], 5, &err), CREAM_OK);
+    assert_int_equal(cream_match_enter(&b->match, NULL, &b->data.source, &b->board.entries[at], 5, &err),
+                     CREAM_OK);
   }
   b->path = (cream_path){.n_layers = 5, .choice = {0, 0, 3, 1, 2}};
   size_t image = b->match.image;

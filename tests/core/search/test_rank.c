@@ -175,6 +175,33 @@ static void test_the_truth_with_itself(void **state) {
   assert_true(fabs(latency->tau.value + 1) < 1e-12);
 }
 
+/* Zero-cost proxies are compared over the paths that have them; what left the range of numbers is not known. */
+static void test_proxies(void **state) {
+  (void)state;
+  cream_ranked paths[8];
+  cream_correlation c[CREAM_RANK_MAX_CORRELATIONS];
+  const cream_bootstrap bootstrap = {50, 0.95, 1};
+  int count, found = 0;
+  cream_error err;
+  for (int i = 0; i < 8; i++) {
+    paths[i] = made(0.5, 0.01 * i, 1, 0.5);
+    paths[i].proxies.known[CREAM_PROXY_SYNFLOW] = true;
+    paths[i].proxies.value[CREAM_PROXY_SYNFLOW] = i == 5 ? (double)NAN : i;
+    paths[i].proxies.known[CREAM_PROXY_GRAD_NORM] = i < 3;
+    paths[i].proxies.value[CREAM_PROXY_GRAD_NORM] = -i;
+  }
+  assert_int_equal(cream_rank_known(paths, 8, CREAM_RANK_BY_SYNFLOW), 7);
+  assert_int_equal(cream_rank_known(paths, 8, CREAM_RANK_BY_GRAD_NORM), 3);
+  assert_int_equal(cream_rank_known(paths, 8, CREAM_RANK_BY_JACOB_COV), 0);
+  assert_int_equal(cream_rank_correlate(paths, 8, &bootstrap, c, &count, &err), CREAM_OK);
+  for (int i = 0; i < count; i++) {
+    assert_true(c[i].by != CREAM_RANK_BY_JACOB_COV);
+    if (c[i].by == CREAM_RANK_BY_SYNFLOW && c[i].best == 7) found += fabs(c[i].tau.value - 1) < 1e-12;
+    if (c[i].by == CREAM_RANK_BY_GRAD_NORM && c[i].best == 3) found += fabs(c[i].tau.value + 1) < 1e-12;
+  }
+  assert_int_equal(found, 2);
+}
+
 /* Equal scores stand for all their orders. */
 static void test_recall_and_regret(void **state) {
   (void)state;
@@ -201,6 +228,7 @@ int main(void) {
       cmocka_unit_test(test_a_loss_that_is_no_number_is_worst),
       cmocka_unit_test(test_correlations),
       cmocka_unit_test(test_the_truth_with_itself),
+      cmocka_unit_test(test_proxies),
       cmocka_unit_test(test_recall_and_regret),
   };
   return cmocka_run_group_tests(tests, setup, NULL);

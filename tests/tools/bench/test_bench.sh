@@ -18,7 +18,7 @@ PYTHON
 }
 
 expect 0 bench --help
-for word in step ops peaks scaling cluster; do contains out "^  $word "; done
+for word in step ops peaks scaling cluster detect; do contains out "^  $word "; done
 contains out 'Usage: cream bench SUBCOMMAND \[options\]'
 expect 0 help bench
 contains out 'Usage: cream bench SUBCOMMAND \[options\]'
@@ -30,6 +30,7 @@ refuse 2 '--nonsense' bench step --nonsense
 refuse 2 '--work: got "hard".*plain' bench step --work hard
 refuse 2 '--depths: got "1,x".*2,2,3' bench step --depths 1,x
 refuse 2 '--rounds.*at least 1' bench step --rounds 0
+refuse 2 '--rounds.*at least 0' bench detect --rounds -1
 refuse 2 '--batch.*at least 1' bench step --batch 0
 refuse 2 '--rounds.*at most' bench scaling --rounds 5000
 refuse 2 'nosuchspace' bench step --space nosuchspace
@@ -82,7 +83,7 @@ check 'bench scaling --json' \
   '[t["work"] for t in r["threads_speedup"]] == ["plain", "distill", "eval"]' \
   '[p["batch"] for p in r["against_batch"]["points"]] == [1, 2, 3, 4]' \
   'len(r["against_macs"]["points"]) == 12' \
-  '0 <= r["search"]["share_outside"] < 1 and r["search"]["steps"] == 10' \
+  '0 <= r["search"]["share_outside"] < 1 and r["search"]["steps"] == 2' \
   'len(r["match"]) == 2'
 expect 0 bench scaling "${tiny[@]}" --rounds 1 --warmup 0
 contains out '^search in micro'
@@ -97,6 +98,27 @@ check 'bench cluster --json' \
   'all(abs(p["hours"] - p["step_ms"] * r["plan"]["steps"] / 3.6e6) < 1e-9 * p["hours"] and
        abs(p["cost"] - 2 * p["nodes"] * p["hours"]) < 1e-9 * p["cost"] and p["memory_gb"] > 0
        for p in r["plan"]["rows"])'
+
+# Detectors: the costs of backbones with both heads, steps, and the plan of a training.
+expect 0 bench detect --rounds 0 --json
+check 'bench detect --json' \
+  '[(p["backbone"], p["head"]) for p in r["rows"]] ==
+   [(b, h) for b in ("cream-287", "cream-481", "cream-604", "efficientnet-b0", "mobilenet-v2") for h in ("retina", "lite")]' \
+  'all(p["macs"] > p["backbone_macs"] > 1e9 and p["params"] > p["backbone_params"] > 1e6 for p in r["rows"])' \
+  'all("training_ms" not in p for p in r["rows"])'
+detector=(--arch cream-14 --resolution 64 --classes 2 --threads 1 --batch 2 --rounds 1 --warmup 0 --seconds 0.01)
+expect 0 bench detect "${detector[@]}" --head lite
+contains out '^cream-14 +lite +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$'
+expect 0 bench step "${detector[@]}" --head lite --json
+check 'bench step --head' '[w["work"] for w in r["works"]] == ["plain", "eval"]' \
+  "abs($flops(r['works'][1]) - 2) < 0.2"
+expect 0 bench cluster "${detector[@]}" --head lite --plan --epochs 12 --images 1000 --parts 4 --part-images 2 --json
+check 'bench cluster --head' 'r["plan"]["steps"] == 12 * 125 and r["gradient_bytes"] > 3e6' \
+  '[p["nodes"] for p in r["plan"]["rows"]] == [1, 2, 2, 2, 2, 4, 4, 4, 4] and r["plan"]["rows"][0]["memory_gb"] > 0'
+refuse 2 '--head needs --arch' bench step --head lite
+refuse 2 '--work: got distill, which needs a classifier' bench step "${detector[@]}" --head lite --work distill
+refuse 2 '--plan is for a search.*or for a detector' bench cluster --arch cream-14 --plan
+refuse 2 '--arch: got "cream-14,"' bench detect --arch cream-14, --rounds 0
 
 # Steps on request.
 serve() { "$cream" bench step --serve "${tiny[@]}" "$@" >out 2>err; }

@@ -3,35 +3,27 @@
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
 
-# Squares on grey images: 14 to train, 4 to test.
-python3 - <<'PY' || exit 1
-import os, random, struct, zlib
-def png(path, side, box, colour):
-    rows = b''
-    for y in range(side):
-        rows += b'\0'
-        for x in range(side):
-            inside = box[0] <= x < box[2] and box[1] <= y < box[3]
-            rows += bytes(colour if inside else (60, 60, 60))
-    def chunk(kind, data):
-        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-    open(path, 'wb').write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0)) +
-                           chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
-random.seed(1)
-for part, count in (('train', 14), ('val', 4)):
-    os.makedirs(f'data/images/{part}')
-    os.makedirs(f'data/labels/{part}')
-    for i in range(count):
-        side, w = 64, random.randrange(20, 36)
-        x, y = random.randrange(side - w), random.randrange(side - w)
-        png(f'data/images/{part}/{i:02}.png', side, (x, y, x + w, y + w), ((220, 40, 40), (40, 220, 40))[i % 2])
-        with open(f'data/labels/{part}/{i:02}.txt', 'w') as f:
-            f.write(f'{i % 2} {(x + w / 2) / side} {(y + w / 2) / side} {w / side} {w / side}\n')
-open('data/data.yaml', 'w').write('train: images/train\nval: images/val\nnames: [red, green]\n')
-PY
+python3 "$root/tests/tools/squares.py" data || exit 1
 
 small=(--data yolo:data --backbone cream-14 --resolution 64 --batch 4 --threads 1 --set detect.channels=8
-  --set detect.cells=1 --set detect.convs=1 --set detect.score=0.001 --set heldout=0.2)
+  --set detect.cells=1 --set detect.convs=1 --set detect.score=0.001 --set detect.anchor_scale=3
+  --set heldout=0.2)
+
+# What it would take is printed, and nothing is written.
+expect 0 detect train "${small[@]}" --epochs 2 --dry-run --out none
+absent none
+contains out '^neck, heads +2>1 +192>2 +0\.[0-9]+  lite$'
+contains out '^memory      0\.[0-9]+ GB \([0-9.]+ GB are free\)$'
+contains out '^epoch       about [0-9.]+ s: 2 steps of [0-9.]+ s, .* with a batch of 4'
+expect 0 detect train "${small[@]}" --epochs 2 --dry-run --json
+contains out '"command": "detect train",$'
+contains out '"steps_per_epoch": 2,$'
+! grep anchor_scale err || fail "a warning without a reason"
+refuse 2 'no backbone: expected --backbone' detect train --data yolo:data --dry-run
+
+# At half of the resolution the squares have 10 to 17 pixels.
+expect 0 detect train "${small[@]}" --resolution 32 --epochs 2 --dry-run
+contains err '^detect.anchor_scale: [0-9]+ % of the training boxes are smaller than 15 pixels at a resolution of 32, .* set it to 1.5,'
 
 expect 0 detect train "${small[@]}" --epochs 2 --set checkpoint.every_steps=1 --out whole
 contains out '^weights +(trained|averaged) are written; held out: trained AP [0-9.]+, averaged AP [0-9.]+'
@@ -42,7 +34,7 @@ contains whole/metrics.jsonl '"class_loss": [0-9.e-]+, "box_loss": [0-9.e-]+, "f
 contains whole/metrics.jsonl '"split": "heldout", "ap": [0-9.e-]+, "ap50": '
 contains whole/result.json '"test": \{"ap": [0-9.e-]+, "ap50": [0-9.e-]+, "count": 4\}'
 contains whole/origin.json '"command": "cream detect train --data '
-exists whole/{weights.safetensors,config.yaml,detections.json,coco.json}
+exists whole/{weights.safetensors,config.yaml,detections.json,coco.json,examples.json}
 
 # Killed after its first checkpoint, and continued: the same bytes.
 killed_after 'killed/checkpoint-*.safetensors' detect train "${small[@]}" --epochs 2 --set checkpoint.every_steps=1 --out killed
@@ -87,6 +79,9 @@ expect 0 report whole --json --out page.html
 contains out '"detection": true'
 contains out '"retraining": false'
 contains page.html '<figure id="detection-precision-0">'
+contains page.html '<figure id="detection-image-3">'
+contains page.html '<title>(red|green), annotated</title>'
+contains page.html '<image width="64" height="64" href="data:image/jpeg;base64,/9j/'
 
 # A run as a backbone: its network and its weights.
 expect 0 detect train "${small[@]}" --backbone whole --epochs 1 --set retrain.freeze=backbone --out again

@@ -16,9 +16,28 @@ trains 4 4
 exists run/rank.json run/rank-supernet.jsonl run/rank-trained.jsonl
 contains out "^accuracies, held out +4 "
 contains out "^FLOPs alone, held-out accuracy +4 "
+contains out "^synflow, held-out accuracy +4 "
 contains out "over the supernet's"
 [ "$(wc -l <run/rank-trained.jsonl)" -eq 5 ] || fail "rank-trained.jsonl: expected 4 paths after its first line"
 contains run/rank.json '"best": 4, "by": "supernet", "measure": "top1", "split": "test", "tau": \{"value": '
+
+[ "$(grep -c '"proxies": {"synflow": [0-9.e+]*, "jacob_cov": -[0-9.]*, "grad_norm": [0-9.]*}' run/rank.json)" -eq 4 ] ||
+  fail "rank.json: expected the proxies of 4 paths"
+contains run/rank.json '"by": "grad_norm"'
+
+# A ranking that was begun without proxies gets them, and nothing is trained again.
+cp -r run later
+sed -i '2,$s/, "proxies": {[^}]*}//' later/rank-supernet.jsonl
+expect 0 "${rank[@]}" --run later --set rank.proxies=synflow
+trains 4 0
+lacks later/rank.json 'grad_norm'
+contains out "^synflow, held-out accuracy +4 "
+lacks out "^jacob_cov"
+expect 0 "${rank[@]}" --run later --proxies none
+trains 0 0
+lacks later/rank.json 'synflow'
+refuse 2 'rank.proxies: got .flow., expected all, none, synflow, jacob_cov, grad_norm, or several with commas' "${rank[@]}" \
+  --run later --proxies synflow,flow
 
 # As many processes as there are paths, and more threads than those.
 expect 0 "${rank[@]}" --run jobs --jobs 3 --threads 8

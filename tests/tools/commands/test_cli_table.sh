@@ -83,6 +83,7 @@ END
 expect 0 compare study.yaml --out s --threads 2
 contains out '^Endpoint: tau, all, compared with none .* The intervals draw seeds and paths again'
 contains out '^\| regret \(%\) '
+contains out '^\| tau of synflow '
 contains out '^\| tau of a second training '
 lacks out '^This endpoint was not fixed'
 absent s/trained-largest-1.jsonl

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Retraining and searching with an external teacher: resuming, the cache of its outputs, classes by name, refusals.
+# Retraining and searching with an external teacher: resuming, the cache of its outputs, classes by name, refusals; and
+# searching with teachers from another search.
 random_weights=$(realpath "$3")
 # shellcheck source=tests/tools/lib.sh
 source "$(dirname "$0")/../lib.sh" "$1"
@@ -110,6 +111,30 @@ expect 0 search --resume --epochs 2 --out continued
 same continued/supernet.safetensors beside/supernet.safetensors
 refuse 2 'search.external: search.strategy is spos, which has no teachers, expected cream' "${search[@]}" \
   --set search.strategy=spos --out none
+
+# Teachers from the board of another search, which go with a checkpoint.
+several=(search "${small[@]}" --set heldout=0.8 --set search.start_epoch=0 --set search.board.images=32 --set search.board.size=3)
+expect 0 "${several[@]}" --epochs 1 --out elder
+other=("${several[@]}" --set search.lr.schedule=constant --set search.meta.every=2 --seed 3 --set search.teacher_run=elder)
+expect 0 "${other[@]}" --out by-board
+contains by-board/config.yaml "teacher_run: $work/elder"
+contains by-board/metrics.jsonl '"step": 1, .*"rho"' # from the first step on
+contains by-board/metrics.jsonl '"kind": "meta"'
+ln -s elder elder-3
+expect 0 "${other[@]}" --set 'search.teacher_run=elder-{seed}' --epochs 1 --out half
+expect 0 search --resume --epochs 2 --out half
+same half/supernet.safetensors by-board/supernet.safetensors
+expect 0 "${other[@]}" --epochs 1 --out changed
+cp by-board/supernet.safetensors elder/
+refuse 3 'search.teacher_run: the board or the supernet that teaches has changed since' search --resume --epochs 2 --out changed
+bad_board() { refuse "$1" "cream search: search.teacher_run: $2" "${other[@]}" "${@:3}" --out none; absent none; }
+bad_board 2 'search.teacher is none, which is no path of a board; expected meta, top1 or random' --set search.teacher=none
+bad_board 2 'teacher has no supernet.safetensors: expected the folder of a search' --set search.teacher_run=teacher
+bad_board 1 '.*nowhere/config.yaml' --set search.teacher_run=nowhere
+bad_board 3 '.*elder/board.json: entries.0..path: expected a path of the supernet' --set depth=1,1,1,1 --flops any
+rm elder/board.json
+bad_board 2 '.*elder has no board.json with a path; expected the folder of a search without budgets'
+
 refuse 1 'search.external: .*nowhere/arch.json' "${search[@]}" --set search.external.run=nowhere --out none
 
 finish
