@@ -13,12 +13,10 @@ CPU_INLINE void gemm_tile(int rows, int vectors, bool whole, int last, int k, cp
     CPU_UNROLL
     for (int j = 0; j < vectors; j++) sum[i][j] = (vf){0};
   }
-  if (!accumulate) { /* prefetch for writing: C was not read before, and stores would wait for memory */
+  CPU_UNROLL
+  for (int i = 0; i < rows; i++) { /* rows of C lie apart, and would be waited for at the end */
     CPU_UNROLL
-    for (int i = 0; i < rows; i++) {
-      CPU_UNROLL
-      for (int j = 0; j < vectors; j++) __builtin_prefetch(c + (size_t)i * ldc + j * CPU_LANES, 1);
-    }
+    for (int j = 0; j < vectors; j++) __builtin_prefetch(c + (size_t)i * ldc + j * CPU_LANES, 1);
   }
   const float *row = a.at;
   for (int p = 0; p < k; p++, row += a.col, b += ldb) {
@@ -98,13 +96,12 @@ static void gemm_panel(int m, int n, int k, cpu_matrix a, const float *b, size_t
  * 105 to 127 GFLOP/s a core against 80 to 111; from 40 columns on 87 to 104 against 94 to 117. It refuses rows of b
  * that overlap, as the windows of a strided convolution do. */
 static bool by_openblas(int m, int n, int k, cpu_matrix a, size_t ldb) {
-  const bool few = (CPU_LANES < 8 || n <= 2 * CPU_LANES) && ldb >= (size_t)n;
-  return few && (a.row == 1 || a.col == 1) && (size_t)m * (size_t)n * (size_t)k >= 16 * 1024;
+  return ldb >= (size_t)n && (a.row == 1 || a.col == 1) && (size_t)m * (size_t)n * (size_t)k >= 16 * 1024;
 }
 
 void CPU_NAME(cpu_gemm)(bool exact, int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c,
                         size_t ldc, bool accumulate) {
-  if (!exact && by_openblas(m, n, k, a, ldb)) {
+  if (cpu_gemm_by_blas(exact, n) && by_openblas(m, n, k, a, ldb)) {
     const bool transposed = a.row == 1 && a.col != 1;
     cblas_sgemm(CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, k, 1, a.at,
                 (int)(transposed ? a.col : a.row), b, (int)ldb, accumulate ? 1 : 0, c, (int)ldc);
@@ -121,6 +118,87 @@ void CPU_NAME(cpu_gemm_packed)(int m, int n, int k, cpu_matrix a, const float *p
   for (int j = 0; j < n; j += CPU_PANEL) {
     int width = n - j < CPU_PANEL ? n - j : CPU_PANEL;
     gemm_panel(m, width, k, a, packed + (size_t)j * (size_t)k, CPU_PANEL, c + j, ldc, accumulate);
+  }
+}
+
+void CPU_NAME(cpu_gemm_rows)(cpu_steps steps, int m, int n, int k, cpu_matrix a, const float *packed,
+                             float *c, size_t ldc, bool accumulate) {
+  for (int j = 0; j < n; j += CPU_PANEL)
+    for (int i = 0; i < steps.count; i++) {
+      const cpu_matrix left = {a.at + (size_t)i * steps.a, a.row, a.col};
+      gemm_panel(m, n - j < CPU_PANEL ? n - j : CPU_PANEL, k, left, packed + (size_t)j * (size_t)k, CPU_PANEL,
+                 c + (size_t)i * steps.c + j, ldc, accumulate);
+    }
+}
+
+CPU_INLINE void copy_step(const float *from, float *to, int c, int lanes) {
+  vf_store_n(to + c, vf_load_n(from + c, lanes), lanes);
+}
+/* to[p][0..n-1] = from[p][0..n-1], rows `ld` and `ld_to` apart. */
+CPU_INLINE void copy_rows(int n, int k, const float *from, size_t ld, float *to, size_t ld_to) {
+  for (int p = 0; p < k; p++, from += ld, to += ld_to) CPU_FOR_LANES(n, copy_step, from, to);
+}
+/* One panel of rows. */
+static void copy_panel(int n, int k, const float *from, size_t ld, float *to) {
+  if (n == CPU_PANEL)
+    copy_rows(CPU_PANEL, k, from, ld, to, CPU_PANEL);
+  else
+    copy_rows(n, k, from, ld, to, CPU_PANEL);
+}
+/* Rows of a register tile, n <= CPU_GEMM_ROWS of them. */
+static void copy_tile(int n, int k, const float *from, size_t ld, float *to) {
+  for (int p = 0; p < k; p++, from += ld, to += CPU_GEMM_ROWS) {
+    if (n == CPU_GEMM_ROWS)
+      memcpy(to, from, CPU_GEMM_ROWS * sizeof *to);
+    else
+      memcpy(to, from, (size_t)n * sizeof *to);
+  }
+}
+
+void CPU_NAME(cpu_gemm_copy)(int n, int k, const float *b, size_t ldb, float *packed) {
+  for (int j = 0; j < n; j += CPU_PANEL)
+    copy_panel(n - j < CPU_PANEL ? n - j : CPU_PANEL, k, b + j, ldb, packed + (size_t)j * (size_t)k);
+}
+
+typedef void copy_fn(int n, int k, const float *from, size_t ld, float *to);
+/* `width` columns from `from` on, of all products, as units of `unit` columns. */
+static void copy_all(copy_fn *copy, int unit, int width, cpu_steps steps, size_t step, int k,
+                     const float *from, size_t ld, float *to) {
+  for (int j = 0; j < width; j += unit)
+    for (int i = 0; i < steps.count; i++, to += unit * k)
+      copy(width - j < unit ? width - j : unit, k, from + (size_t)i * step + j, ld, to);
+}
+
+void CPU_NAME(cpu_gemm_outer)(cpu_steps steps, int m, int n, int k, const float *a, size_t lda,
+                              const float *b, size_t ldb, float *scratch, float *c, size_t ldc,
+                              bool accumulate) {
+  enum { ROWS = CPU_GEMM_ROWS };
+  const size_t depth = (size_t)steps.count * (size_t)k;
+  const bool rows_outside = m > n;
+  float *left = scratch, *right = scratch + (size_t)(m + ROWS) / ROWS * ROWS * depth;
+  if (rows_outside) {
+    left = scratch + (size_t)(n + CPU_PANEL) / CPU_PANEL * CPU_PANEL * depth, right = scratch;
+    copy_all(copy_panel, CPU_PANEL, n, steps, steps.b, k, b, ldb, right);
+  } else {
+    copy_all(copy_tile, ROWS, m, steps, steps.a, k, a, lda, left);
+  }
+  const int outer = rows_outside ? m : n, outer_step = rows_outside ? ROWS : CPU_PANEL;
+  for (int o = 0; o < outer; o += outer_step) {
+    const int some = outer - o < outer_step ? outer - o : outer_step;
+    if (rows_outside)
+      copy_all(copy_tile, ROWS, some, steps, steps.a, k, a + o, lda, left);
+    else
+      copy_all(copy_panel, CPU_PANEL, some, steps, steps.b, k, b + o, ldb, right);
+    const int inner = rows_outside ? n : m, inner_step = rows_outside ? CPU_PANEL : ROWS;
+    for (int x = 0; x < inner; x += inner_step) {
+      const int rest = inner - x < inner_step ? inner - x : inner_step;
+      const int row = rows_outside ? o : x, column = rows_outside ? x : o;
+      const float *tile = left + (rows_outside ? 0 : (size_t)x * depth);
+      const float *panel = right + (rows_outside ? (size_t)x * depth : 0);
+      for (int i = 0; i < steps.count; i++, tile += ROWS * k, panel += CPU_PANEL * k)
+        gemm_panel(rows_outside ? some : rest, rows_outside ? rest : some, k, (cpu_matrix){tile, 1, ROWS},
+                   panel, CPU_PANEL, c + (size_t)row * ldc + column, ldc, accumulate || i > 0);
+    }
   }
 }
 

@@ -41,6 +41,32 @@ void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float
 void CPU_NAME(cpu_gemm_packed)(int m, int n, int k, cpu_matrix a, const float *packed, float *c, size_t ldc,
                                bool accumulate);
 
+/* Packs B[k][n], whose rows lie ldb apart, in the same way, but leaves what pads the last panel as it is. */
+void CPU_NAME(cpu_gemm_copy)(int n, int k, const float *b, size_t ldb, float *packed);
+
+/* Whether cpu_gemm leaves products of n columns to OpenBLAS, where they are large enough: then nothing has to be packed. */
+static inline bool cpu_gemm_by_blas(bool exact, int n) {
+  return !exact && (CPU_LANES < 8 || n <= 2 * CPU_LANES);
+}
+
+/* `count` products whose operands lie `step` floats apart. */
+typedef struct cpu_steps {
+  int count;
+  size_t a, b, c;
+} cpu_steps;
+
+/* As cpu_gemm_packed for each, with one B; a panel of it stays in the cache for all of them. */
+void CPU_NAME(cpu_gemm_rows)(cpu_steps, int m, int n, int k, cpu_matrix a, const float *packed, float *c,
+                             size_t ldc, bool accumulate);
+
+/* C (+)= A^T B for A[k][m], B[k][n], one after another for each with one C. The narrower operand is packed whole, the other a
+ * panel at a time, so that both are read in the order of memory; `scratch` has cpu_gemm_outer_size floats. */
+void CPU_NAME(cpu_gemm_outer)(cpu_steps, int m, int n, int k, const float *a, size_t lda, const float *b,
+                              size_t ldb, float *scratch, float *c, size_t ldc, bool accumulate);
+static inline size_t cpu_gemm_outer_size(int m, int n, size_t k) {
+  return ((size_t)(m < n ? m : n) + CPU_GEMM_ROWS + 2 * CPU_PANEL) * k;
+}
+
 /* C[m][n] = X[m][k] W[n][k]^T for few rows: W is read once, as it is. */
 enum { CPU_FEW_ROWS = 4 };
 void CPU_NAME(cpu_gemm_few)(int m, int n, int k, const float *x, size_t ldx, const float *w, size_t ldw,

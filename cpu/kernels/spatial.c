@@ -10,6 +10,8 @@
 #include "operands.h"
 
 enum { FORWARD_ROWS = 256, GROUPS_MAX = 32 };
+/* Output pixels whose share of the weight gradient is added at once, and the least weights of a segment for which it pays. */
+enum { WEIGHT_PIXELS = 256, WEIGHTS_LARGE = 32768 };
 
 typedef struct spatial {
   const cream_conv *conv;
@@ -52,6 +54,13 @@ static int padded_rows(const spatial *s, int out_rows) {
 static size_t forward_scratch(const spatial *s) {
   return (size_t)padded_rows(s, cpu_min(forward_rows(s), s->out_h)) * s->ld;
 }
+/* For cpu_gemm_outer. */
+static size_t outer_scratch(const spatial *s) {
+  return cpu_gemm_outer_size(s->conv->cout, (int)s->depth, (size_t)cpu_max(WEIGHT_PIXELS, s->out_w));
+}
+static size_t taps_packed(const spatial *s) {
+  return (size_t)(s->segments * s->taps) * cpu_packed_size(s->conv->cin, s->conv->cout);
+}
 static size_t groups_of(int n) {
   return (size_t)cpu_min(n, GROUPS_MAX);
 }
@@ -64,30 +73,33 @@ void CPU_NAME(cpu_spatial_workspace)(const cream_conv *conv, int n, int h, int w
     const spatial narrow = spatial_of(conv, h, width);
     if (narrow.out_w > 0) cpu_raise(&work->scratch, cpu_line(forward_scratch(&narrow)));
   }
-  cpu_raise(&work->scratch, 2 * cpu_line(padded) + cpu_operands_size(conv, (size_t)h * (size_t)w,
-                                                                     (size_t)s.out_h * (size_t)s.out_w));
+  cpu_raise(&work->scratch,
+            2 * cpu_line(padded) +
+                cpu_operands_size(conv, (size_t)h * (size_t)w, (size_t)s.out_h * (size_t)s.out_w) +
+                cpu_line(outer_scratch(&s)));
   cpu_raise(&work->shared,
             cpu_line(s.weights) + cpu_line(packed) + cpu_line(out_rows * cpu_bn_partial(conv->cout)));
-  cpu_raise(&work->shared, 2 * cpu_line(s.weights) + groups_of(n) * cpu_line(s.weights) +
+  cpu_raise(&work->shared, 2 * cpu_line(s.weights) + cpu_line(taps_packed(&s)) +
+                               groups_of(n) * cpu_line(s.weights) +
                                cpu_line(cpu_sink_partials(true, (size_t)n * (size_t)h, n, conv->cin)) +
                                cpu_line(out_rows * s.cout));
 }
 
-/* Calls for every weight: PyTorch's index and that of [segment][cout][depth]. */
+/* PyTorch's order of weights to [segment][cout][depth], or back. */
 static void reorder_weights(const cpu_backend *cpu, const spatial *s, const float *from, float *to,
                             bool to_torch) {
-  const int k = s->conv->kernel, in_row = k / s->taps;
-  const size_t area = (size_t)(k * k);
+  const int k = s->conv->kernel, in_row = k / s->taps, area = k * k;
 #pragma omp parallel for num_threads(cpu->threads) schedule(static) if (s->weights > 16384)
   for (size_t o = 0; o < s->cout; o++)
-    for (size_t i = 0; i < s->cin; i++)
-      for (int ky = 0; ky < k; ky++)
-        for (int kx = 0; kx < k; kx++) {
-          const size_t torch = (o * s->cin + i) * area + (size_t)(ky * k + kx);
-          const size_t segment = (size_t)(ky * in_row + kx / s->taps);
-          const size_t own = (segment * s->cout + o) * s->depth + (size_t)(kx % s->taps) * s->cin + i;
-          to[to_torch ? torch : own] = from[to_torch ? own : torch];
-        }
+    for (int tap = 0; tap < area; tap++) {
+      const size_t segment = (size_t)(tap / k * in_row + tap % k / s->taps);
+      const size_t own = (segment * s->cout + o) * s->depth + (size_t)(tap % k % s->taps) * s->cin;
+      const size_t torch = o * s->cin * (size_t)area + (size_t)tap;
+      if (to_torch)
+        for (size_t i = 0; i < s->cin; i++) to[torch + i * (size_t)area] = from[own + i];
+      else
+        for (size_t i = 0; i < s->cin; i++) to[own + i] = from[torch + i * (size_t)area];
+    }
 }
 
 /* Padded rows row..row+count-1 (0 is the first row of padding) of image n: values, zeros outside. */
@@ -145,12 +157,10 @@ void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, con
       float *out = cpu_at(y->raw) + ((size_t)n * (size_t)s.out_h + (size_t)first) * out_w * s.cout;
       float *mean = measured ? partials + task * cpu_bn_partial(conv->cout) : NULL;
       pad_rows(&s, x, n, first * conv->stride, padded_rows(&s, rows), padded);
-      for (int r = 0; r < rows; r++) {
-        const float *from = padded + (size_t)(r * conv->stride) * s.ld;
-        for (int i = 0; i < s.segments; i++) CPU_NAME(cpu_gemm_packed)
-        (s.out_w, conv->cout, (int)s.depth, (cpu_matrix){from + segment_offset(&s, i), step, 1},
-         packed + (size_t)i * packed_size, out + (size_t)r * out_w * s.cout, s.cout, i > 0);
-      }
+      const cpu_steps steps = {rows, (size_t)conv->stride * s.ld, 0, out_w * s.cout};
+      for (int i = 0; i < s.segments; i++) CPU_NAME(cpu_gemm_rows)
+      (steps, s.out_w, conv->cout, (int)s.depth, (cpu_matrix){padded + segment_offset(&s, i), step, 1},
+       packed + (size_t)i * packed_size, out, s.cout, i > 0);
       CPU_NAME(cpu_conv_epilogue)
       (out, s.cout, (size_t)rows * out_w, conv, 0, conv->cout, mean, mean ? mean + s.cout : NULL);
     }
@@ -158,32 +168,65 @@ void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, con
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, conv->cout, &tiling, partials);
 }
 
+/* Output rows whose share of dweight is added at once: small weights stay in a cache by themselves. */
+static int weight_rows(const spatial *s, bool exact) {
+  if (s->cout * s->depth < WEIGHTS_LARGE || cpu_gemm_by_blas(exact, (int)s->depth)) return 0;
+  return cpu_max(1, cpu_min(WEIGHT_PIXELS / s->out_w, s->out_h));
+}
 /* dweight[segment][cout][depth] += the share of one image. */
-static void image_weights(const spatial *s, bool exact, const float *dy, const float *padded,
+static void image_weights(const spatial *s, bool exact, const float *dy, const float *padded, float *scratch,
                           float *dweight) {
   const size_t step = (size_t)s->conv->stride * s->cin;
-  for (int oh = 0; oh < s->out_h; oh++) {
+  const int block = weight_rows(s, exact);
+  for (int oh = 0; oh < s->out_h; oh += cpu_max(block, 1)) {
     const float *from = padded + (size_t)(oh * s->conv->stride) * s->ld;
-    const cpu_matrix a = {dy + (size_t)oh * (size_t)s->out_w * s->cout, 1, s->cout};
-    for (int i = 0; i < s->segments; i++) CPU_NAME(cpu_gemm)
-    (exact, s->conv->cout, (int)s->depth, s->out_w, a, from + segment_offset(s, i), step,
-     dweight + (size_t)i * s->cout * s->depth, s->depth, true);
+    const float *a = dy + (size_t)oh * (size_t)s->out_w * s->cout;
+    const cpu_steps steps = {cpu_min(block, s->out_h - oh), (size_t)s->out_w * s->cout,
+                             (size_t)s->conv->stride * s->ld, 0};
+    for (int i = 0; i < s->segments; i++) {
+      const float *b = from + segment_offset(s, i);
+      float *c = dweight + (size_t)i * s->cout * s->depth;
+      if (block) CPU_NAME(cpu_gemm_outer)
+      (steps, s->conv->cout, (int)s->depth, s->out_w, a, s->cout, b, step, scratch, c, s->depth, true);
+      else CPU_NAME(cpu_gemm)(exact, s->conv->cout, (int)s->depth, s->out_w, (cpu_matrix){a, 1, s->cout}, b,
+                              step, c, s->depth, true);
+    }
   }
 }
 
-/* Gradient of the padded image. */
-static void image_inputs(const spatial *s, bool exact, const float *dy, const float *weight, float *padded) {
-  const size_t step = (size_t)s->conv->stride * s->cin;
+/* Gradient of the padded image. packed: a panel for each tap, or NULL. A pixel adds up kernel rows from the last one up, as
+ * output rows from the first one down would. */
+static void image_inputs(const spatial *s, bool exact, const float *dy, const float *weight,
+                         const float *packed, float *padded) {
+  const int k = s->conv->kernel, in_row = k / s->taps;
+  const size_t step = (size_t)s->conv->stride * s->cin, size = cpu_packed_size(s->conv->cin, s->conv->cout);
+  const cpu_matrix a = {dy, s->cout, 1};
+  const cpu_steps steps = {s->out_h, (size_t)s->out_w * s->cout, 0, (size_t)s->conv->stride * s->ld};
   memset(padded, 0, (size_t)cream_conv_padded(s->conv, s->h) * s->ld * sizeof *padded);
-  for (int oh = 0; oh < s->out_h; oh++) {
-    float *to = padded + (size_t)(oh * s->conv->stride) * s->ld;
-    const cpu_matrix a = {dy + (size_t)oh * (size_t)s->out_w * s->cout, s->cout, 1};
-    for (int i = 0; i < s->segments; i++)
-      for (int tap = 0; tap < s->taps; tap++) CPU_NAME(cpu_gemm)
-    (exact, s->out_w, s->conv->cin, s->conv->cout, a,
-     weight + (size_t)i * s->cout * s->depth + (size_t)tap * s->cin, s->depth,
-     to + segment_offset(s, i) + (size_t)tap * s->cin, step, true);
-  }
+  for (int row = k - 1; row >= 0; row--)
+    for (int i = row * in_row; i < (row + 1) * in_row; i++)
+      for (int tap = 0; tap < s->taps; tap++) {
+        float *to = padded + segment_offset(s, i) + (size_t)tap * s->cin;
+        if (packed) {
+          CPU_NAME(cpu_gemm_rows)
+          (steps, s->out_w, s->conv->cin, s->conv->cout, a, packed + (size_t)(i * s->taps + tap) * size, to,
+           step, true);
+          continue;
+        }
+        const float *b = weight + (size_t)i * s->cout * s->depth + (size_t)tap * s->cin;
+        for (int oh = 0; oh < s->out_h; oh++) CPU_NAME(cpu_gemm)
+        (exact, s->out_w, s->conv->cin, s->conv->cout, (cpu_matrix){dy + (size_t)oh * steps.a, s->cout, 1}, b,
+         s->depth, to + (size_t)oh * steps.c, step, true);
+      }
+}
+/* The weights of all taps as image_inputs takes them. */
+static void pack_taps(const cpu_backend *cpu, const spatial *s, const float *weight, float *packed) {
+  const size_t size = cpu_packed_size(s->conv->cin, s->conv->cout);
+#pragma omp parallel for num_threads(cpu->threads) schedule(static) if (s->weights > 16384)
+  for (int i = 0; i < s->segments * s->taps; i++) CPU_NAME(cpu_gemm_copy)
+  (s->conv->cin, s->conv->cout,
+   weight + (size_t)(i / s->taps) * s->cout * s->depth + (size_t)(i % s->taps) * s->cin, s->depth,
+   packed + (size_t)i * size);
 }
 
 /* The sink takes the middle of the padded gradient, a row a tile. */
@@ -215,6 +258,11 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
         cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), (size_t)(x->n * s.h), x->n, conv->cin));
   if (cream_buf_present(conv->dbias)) dbias = cpu_piece(&pieces, out_rows * s.cout);
   reorder_weights(cpu, &s, cpu_at(conv->weight), weight, false);
+  float *packed = NULL;
+  if (op.wanted && !cpu_gemm_by_blas(op.exact, conv->cin)) {
+    packed = cpu_piece(&pieces, taps_packed(&s));
+    pack_taps(cpu, &s, weight, packed);
+  }
 
   cpu_tasks_begin(cpu, groups);
 #pragma omp parallel num_threads(cpu->threads)
@@ -224,6 +272,7 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
     float *values = cpu_piece(&own, padded_size), *gradient = op.wanted ? cpu_piece(&own, padded_size) : NULL;
     cpu_operands at = CPU_NAME(cpu_operands_take)(&op, &own, pixels, out_pixels);
     at.x.value = NULL; /* `values` has them, padded */
+    float *scratch = cpu_piece(&own, outer_scratch(&s));
     for (size_t group; cpu_tasks_next(cpu, thread, &group);) {
       const int first = (int)(group * (size_t)x->n / groups),
                 end = (int)((group + 1) * (size_t)x->n / groups);
@@ -235,12 +284,12 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
         cpu_operands_map_x(&op, &at, row, pixels);
         const float *g = cpu_operands_dy(&op, &at, out_row);
         pad_rows(&s, x, n, 0, cream_conv_padded(conv, s.h), values);
-        image_weights(&s, op.exact, g, values, own_dweight);
+        image_weights(&s, op.exact, g, values, scratch, own_dweight);
         for (int oh = 0; dbias && oh < s.out_h; oh++) CPU_NAME(cpu_column_sums)
         (g + (size_t)(oh * s.out_w) * s.cout, s.cout, (size_t)s.out_w, conv->cout,
          dbias + (size_t)(n * s.out_h + oh) * s.cout);
         if (!op.wanted) continue;
-        image_inputs(&s, op.exact, g, weight, gradient);
+        image_inputs(&s, op.exact, g, weight, packed, gradient);
         image_finish(&op, &s, &at, n, gradient, partials);
       }
     }
