@@ -43,7 +43,8 @@ double cream_detectable(const cream_power_design *design, double power) {
 double cream_tau_deviation(size_t paths, double tau, int draws, uint64_t seed) {
   double truth[MOST_PATHS], scores[2][MOST_PATHS], sum = 0, squares = 0;
   size_t n = paths < MOST_PATHS ? paths : MOST_PATHS;
-  const double share = cream_sin(acos(-1.0) / 2 * tau), rest = sqrt(1 - share * share); /* Greiner's relation */
+  const double share = cream_sin(acos(-1.0) / 2 * tau),
+               rest = sqrt(1 - share * share); /* Greiner's relation */
   for (int d = 0; d < draws; d++) {
     cream_rng rng = cream_rng_at(seed, CREAM_RNG_POWER, (uint64_t)d);
     for (size_t i = 0; i < n; i++) {

@@ -88,7 +88,7 @@ CREAM_OPENCL_FAULT=build:1:-11 expect 0 devices
 contains out 'self-test failed: the kernels .* do not compile'
 CREAM_OPENCL_OPTIONS=-cl-unknown-option expect 0 devices
 contains out 'self-test failed: the kernels .* do not compile'
-CREAM_OPENCL_OPTIONS=$(printf '%2000s') expect 0 devices
+CREAM_OPENCL_OPTIONS=$(printf '%2000s' '') expect 0 devices
 contains out 'self-test failed: CREAM_OPENCL_OPTIONS is longer than 512 characters'
 CREAM_OPENCL_FAULT=alloc:1:-4:2 expect 0 devices
 contains out 'self-test failed: the device .* has no .* GB left'
