@@ -46,9 +46,11 @@ static void print_path(const cream_rank_report *report, const cream_ranked *p, i
   char cells[N_COLUMNS][COLUMN_CELL], line[LINE] = "", path[400] = "path";
   if (p) put_cells(cells, p, row);
   if (p) cream_path_format(report->skeleton, &p->path, path, sizeof path);
+  size_t length = 0;
   for (int c = 0; c < N_COLUMNS; c++)
-    if (shown >> c & 1) strncat(line, p ? cells[c] : titles[c], COLUMN_CELL);
-  strcat(strcat(line, "  "), path);
+    if (shown >> c & 1)
+      length += (size_t)snprintf(line + length, sizeof line - length, "%s", p ? cells[c] : titles[c]);
+  snprintf(line + length, sizeof line - length, "  %s", path);
   put_line(line, screen);
 }
 
