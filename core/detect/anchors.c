@@ -57,11 +57,10 @@ void cream_detect_encode(const float anchor[4], const float box[4], float deltas
 }
 
 void cream_detect_decode(const float anchor[4], const float deltas[4], float box[4]) {
-  const float most = (float)cream_log(1000.0 / 16);
   for (int k = 0; k < 2; k++) {
     const float from = anchor[k + 2] - anchor[k];
     const float centre = deltas[k] * from + (anchor[k] + 0.5f * from);
-    const float to = (float)cream_exp(fminf(deltas[k + 2], most)) * from;
+    const float to = (float)cream_exp(fminf(deltas[k + 2], CREAM_DETECT_MOST_GROWTH)) * from;
     box[k] = centre - 0.5f * to;
     box[k + 2] = centre + 0.5f * to;
   }

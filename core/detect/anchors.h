@@ -35,7 +35,8 @@ static inline size_t cream_detect_entry(const cream_detect_grid *grid, int level
 void cream_detect_anchors(const cream_detect_spec *, int side, float (*boxes)[4]);
 
 /* Boxes relative to anchors: dx, dy of the centres in units of the anchor's sides, logarithms dw, dh of the ratios of the
- * sides. Decoding limits dw and dh to log(1000/16). */
+ * sides. Decoding limits dw and dh to CREAM_DETECT_MOST_GROWTH, log(1000/16). */
+#define CREAM_DETECT_MOST_GROWTH 4.135166556742356f
 void cream_detect_encode(const float anchor[4], const float box[4], float deltas[4]);
 void cream_detect_decode(const float anchor[4], const float deltas[4], float box[4]);
 /* Intersection over union. */

@@ -271,7 +271,7 @@ static char *add_boxes(onnx_detect *d, char *deltas) {
   char *shift = add_product(d, "Mul", add_columns(d, deltas, 0, "boxes/shift"), sizes);
   char *centre = add_product(d, "Add", shift, centres);
   char *growth = add_columns(d, deltas, 2, "boxes/growth");
-  growth = add_product(d, "Min", growth, add_limit(d, "boxes/most", 2, logf(1000.0f / 16)));
+  growth = add_product(d, "Min", growth, add_limit(d, "boxes/most", 2, CREAM_DETECT_MOST_GROWTH));
   char *half = add_product(d, "Mul", onnx_add_after(d->onnx, "Exp", growth)->output, sizes);
   half = add_product(d, "Mul", half, add_limit(d, "boxes/half", 3, 0.5f));
   char *near = add_product(d, "Sub", centre, half), *far = add_product(d, "Add", half, centre);

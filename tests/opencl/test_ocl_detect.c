@@ -6,9 +6,8 @@
 
 #include "device.h"
 
+#include "rounding.h"
 #include "tests/core/detector.h"
-
-#define TOLERANCE 1e-4
 
 typedef struct result {
   float *outputs, *gradients, loss[4];
@@ -84,8 +83,6 @@ static void test_lite(void **state) {
 /* ---- several training steps ---------------------------------------------------------------------------- */
 
 enum { STEPS = 3, STATISTICS = 0, WEIGHTS, MOMENTS, AVERAGES, BLOCKS };
-/* How far what steps leave is apart: by a few times what one rounding of every weight changes in it, as in test_ocl_train. */
-#define ROUNDINGS 32
 
 static const char *const block_names[BLOCKS] = {"statistics", "weights", "moments", "averages"};
 
@@ -103,15 +100,6 @@ static cream_train open_train(cream_backend *backend, const cream_skeleton *skel
   cream_error err;
   if (cream_train_init(&train, backend, &options, &err)) fail_msg("%s", err.text);
   return train;
-}
-
-/* Changes every weight by the last bit of its mantissa, up or down. */
-static void round_weights(cream_backend *backend, const cream_net *net) {
-  const size_t count = cream_net_weight_count(net);
-  float *weights = synthetic_fetch(backend, cream_net_weights(net), count);
-  for (size_t i = 0; i < count; i++) weights[i] *= 1 + (i * 2654435761u >> 16 & 1 ? 0x1p-23f : -0x1p-23f);
-  backend->upload(backend, cream_net_weights(net), weights, count);
-  free(weights);
 }
 
 static void step(cream_train *train, cream_train_boxes *b, const cream_path *path, uint64_t at,
@@ -149,21 +137,6 @@ static trained run_steps(cream_backend *backend, cream_detect_kind kind, bool ro
   cream_train_boxes_destroy(&b);
   cream_train_destroy(&train);
   return t;
-}
-
-/* By parameter: within TOLERANCE of the largest value, or within ROUNDINGS times what `rounded` differs by. */
-static void compare_rounded(const char *what, const float *expected, const float *got, const float *rounded,
-                            size_t count) {
-  double top = 0, worst = 0, rounding = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (!isfinite(got[i])) fail_msg("%s[%zu] is %g", what, i, (double)got[i]);
-    top = fmax(top, fabs((double)expected[i]));
-    worst = fmax(worst, fabs((double)got[i] - expected[i]));
-    rounding = fmax(rounding, fabs((double)rounded[i] - expected[i]));
-  }
-  if (worst > fmax(TOLERANCE * top, ROUNDINGS * rounding))
-    fail_msg("%s: error %.2e, largest value %.2e, a rounding of the weights changes it by %.2e", what, worst,
-             top, rounding);
 }
 
 static void check_steps(cream_detect_kind kind) {

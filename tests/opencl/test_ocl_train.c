@@ -8,12 +8,9 @@
 
 #include "core/proxy/proxy.h"
 #include "core/train/train.h"
+#include "rounding.h"
 
 enum { BATCH = 10 };
-#define TOLERANCE 1e-4
-/* How far the results of a step are apart where its sums run in another order: by a few times what one rounding of every
- * weight changes in them (run's `rounding`), because a step rounds a value a few times on its way. */
-#define ROUNDINGS 32
 
 typedef struct variant {
   cream_optim optim;
@@ -71,15 +68,6 @@ static void step(cream_train *train, const variant *v, synthetic *data, const cr
   cream_train_update(train, used, &optim);
 }
 
-/* Changes every weight by the last bit of its mantissa, up or down. */
-static void round_weights(cream_backend *backend, const cream_net *net) {
-  const size_t count = cream_net_weight_count(net);
-  float *weights = fetch(backend, cream_net_weights(net), count);
-  for (size_t i = 0; i < count; i++) weights[i] *= 1 + (i * 2654435761u >> 16 & 1 ? 0x1p-23f : -0x1p-23f);
-  backend->upload(backend, cream_net_weights(net), weights, count);
-  free(weights);
-}
-
 static result run(cream_backend *backend, const variant *v, bool rounding) {
   cream_train train = open_train(backend, v);
   if (rounding) round_weights(backend, train.net);
@@ -106,22 +94,6 @@ static void free_result(result *r) {
   for (int i = 0; i < 6; i++) free(r->blocks[i]);
 }
 
-/* By parameter: within TOLERANCE of the largest value, or within ROUNDINGS times what `rounded` differs by, for what
- * cancels to nothing, as the gradient of a shift before a batch norm does: its sum has terms that are much larger. */
-static void compare(const char *what, const float *expected, const float *got, const float *rounded,
-                    size_t count) {
-  double top = 0, worst = 0, rounding = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (!isfinite(got[i])) fail_msg("%s[%zu] is %g", what, i, (double)got[i]);
-    top = fmax(top, fabs((double)expected[i]));
-    worst = fmax(worst, fabs((double)got[i] - expected[i]));
-    rounding = fmax(rounding, fabs((double)rounded[i] - expected[i]));
-  }
-  if (worst > fmax(TOLERANCE * top, ROUNDINGS * rounding))
-    fail_msg("%s: error %.2e, largest value %.2e, a rounding of the weights changes it by %.2e", what, worst,
-             top, rounding);
-}
-
 static void check_step(const variant *v) {
   cream_backend *plain = synthetic_backend(true, 2), *device = device_open(false);
   result expected = run(plain, v, false), rounded = run(plain, v, true);
@@ -133,14 +105,15 @@ static void check_step(const variant *v) {
   assert_non_null(slices);
   const cream_path used = path_of(v);
   n_slices = cream_net_slices(train.net, &used, slices);
-  compare("loss", expected.loss, got.loss, rounded.loss, 4);
+  compare_rounded("loss", expected.loss, got.loss, rounded.loss, 4);
   for (int p = 0; p < n_params; p++)
     for (int b = 1; b < 6; b++) {
       if (params[p].statistic != (b == 1) || !expected.blocks[b]) continue;
       char what[128];
       snprintf(what, sizeof what, "%s of %s", block_names[b], params[p].name);
       const size_t at = params[p].offset;
-      compare(what, expected.blocks[b] + at, got.blocks[b] + at, rounded.blocks[b] + at, params[p].count);
+      compare_rounded(what, expected.blocks[b] + at, got.blocks[b] + at, rounded.blocks[b] + at,
+                      params[p].count);
     }
   for (int p = 0; p < n_params; p++)
     for (int s = 0; s < n_slices; s++) {
@@ -150,7 +123,8 @@ static void check_step(const variant *v) {
       size_t at = slices[s].g + params[p].offset - slices[s].w;
       char what[128];
       snprintf(what, sizeof what, "gradient of %s", params[p].name);
-      compare(what, expected.blocks[0] + at, got.blocks[0] + at, rounded.blocks[0] + at, params[p].count);
+      compare_rounded(what, expected.blocks[0] + at, got.blocks[0] + at, rounded.blocks[0] + at,
+                      params[p].count);
     }
   assert_memory_equal(got.blocks[2], again.blocks[2], cream_net_weight_count(train.net) * sizeof(float));
   free(slices);

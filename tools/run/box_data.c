@@ -179,11 +179,13 @@ void box_data_warn_of_small(const box_data *data, const cream_detect_spec *spec,
   const double many = 0.05, least_iou = 0.4, anchor = spec->scale * 8, least = sqrt(least_iou) * anchor;
   const double share = share_below(part, side, least);
   if (share <= many) return;
-  double scale = spec->scale;
-  while (scale > 1 && share_below(part, side, sqrt(least_iou) * scale * 8) > many) scale -= 0.5;
+  double scale = spec->scale, left = share;
+  while (scale > 1 && left > many) {
+    scale -= 0.5;
+    left = share_below(part, side, sqrt(least_iou) * scale * 8);
+  }
   char set[32] = "";
-  if (scale < spec->scale && share_below(part, side, sqrt(least_iou) * scale * 8) <= many)
-    snprintf(set, sizeof set, "set it to %.3g, or ", scale);
+  if (left <= many) snprintf(set, sizeof set, "set it to %.3g, or ", scale);
   fprintf(stderr,
           "detect.anchor_scale: %.0f %% of the training boxes are smaller than %.0f pixels at a resolution "
           "of %d, too "
