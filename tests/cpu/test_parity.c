@@ -7,9 +7,18 @@
 /* With sanitizers, one thread and three, once. */
 enum { THREADS = 3, STEP = CREAM_SLOW_CHECKER ? 2 : 1, REPEATS = CREAM_SLOW_CHECKER ? 1 : 2 };
 
-PARITY_TESTS(PARITY_TEST)
+/* Which the tuned kernels compute by Winograd's algorithm. */
+static const shape winograd_shapes[] = {
+    {1, 13, 11, 37, 45, 3, 1, 1}, {2, 12, 9, 32, 64, 3, 1, 1}, {2, 33, 35, 32, 33, 3, 1, 1}};
 
-#define GOLDEN UINT64_C(0x4af751b97357b787)
+/* Those of the tables, and others. */
+#define TESTS(X)                                                                                             \
+  PARITY_TESTS(X)                                                                                            \
+  X(winograd_forward, run_conv_forward, false, winograd_shapes, forward_variants)                            \
+  X(winograd_backward, run_conv_backward, false, winograd_shapes, backward_variants)
+TESTS(PARITY_TEST)
+
+#define GOLDEN UINT64_C(0x387d2c2c82347066)
 static bool whole; /* no filter */
 
 /* The first machine with `exact: processors` leads all others; with `exact: threads`, that of one thread leads those of
@@ -55,6 +64,6 @@ static void golden(void **state) {
 int main(int argc, char **argv) {
   whole = argc == 1;
   if (argc > 1) cmocka_set_test_filter(argv[1]);
-  const struct CMUnitTest tests[] = {PARITY_TESTS(PARITY_ENTRY) cmocka_unit_test(golden)};
+  const struct CMUnitTest tests[] = {TESTS(PARITY_ENTRY) cmocka_unit_test(golden)};
   return cmocka_run_group_tests(tests, open_machines, close_machines);
 }
