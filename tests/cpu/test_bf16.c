@@ -1,9 +1,10 @@
 /* Activations in bfloat16: every op against the plain kernels on the rounded inputs, with the same bits by any instruction
  * set and number of threads; what is stored so; and a training beside one in float. */
-#include "tools/bench/parity_tables.h"
 #include "tools/run/train_check.h"
+#include "winograd_cases.h"
 
-PARITY_TESTS(PARITY_TEST)
+#define TESTS(X) PARITY_TESTS(X) WINOGRAD_TESTS(X)
+TESTS(PARITY_TEST)
 
 static cream_backend *open_backend(cream_isa isa, int threads) {
   const cream_cpu_options options = {.threads = threads, .isa = isa, .precision = CREAM_PRECISION_BF16};
@@ -18,6 +19,7 @@ static int open_machines(void **state) {
   oracle = ops_backend(true, CREAM_ISA_AUTO, 2);
   assert_non_null(oracle);
   parity_rounded = true;
+  parity_every = 5; /* what a case does in arithmetic is the same in float */
   const cream_isa best = cream_isa_best();
   add_machine("bf16, 3 threads", open_backend(best, 3), true, 1);
   for (cream_isa isa = CREAM_ISA_GENERIC; isa < best && !CREAM_SLOW_CHECKER; isa++) {
@@ -73,7 +75,7 @@ static void test_plain_is_refused(void **state) {
 int main(int argc, char **argv) {
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   cmocka_set_skip_filter("fuse"); /* of detectors, which need float */
-  const struct CMUnitTest tests[] = {PARITY_TESTS(PARITY_ENTRY) cmocka_unit_test(test_storage),
+  const struct CMUnitTest tests[] = {TESTS(PARITY_ENTRY) cmocka_unit_test(test_storage),
                                      cmocka_unit_test(test_training),
                                      cmocka_unit_test(test_plain_is_refused)};
   return cmocka_run_group_tests(tests, open_machines, close_machines);
