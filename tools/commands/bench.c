@@ -142,6 +142,9 @@ static cream_status check(void *values, cream_error *err) {
   if (options->freeze && (on_device(options) || options->serve))
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "--freeze measures the CPU, without --device and --serve; see cream bench --help");
+  if (options->precision != CREAM_PRECISION_FLOAT && on_device(options))
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "--precision is of the CPU alone; leave it out with --device, which has --half");
   if (options->threads == 0 && which != CLUSTER) options->threads = cream_cpu_threads();
   cream_status status = check_detector(options, err);
   return status == CREAM_OK ? check_ranks(options, err) : status;
