@@ -9,7 +9,7 @@
 enum { STRIP_TILES = 128, TASK_COLUMNS = 6 * CPU_WIDE, WEIGHT_ROWS = 32 };
 /* Least channels, and tiles of an image: from SMALL on backward, and forward where there are few weights; from LARGE on the
  * transform of any weights takes little of the time (docs/benchmarks.md). */
-enum { LEAST_CHANNELS = 16, SMALL = 4, LARGE = 16, WEIGHTS_OF_TILE = 4096 };
+enum { LEAST_CHANNELS = 16, SMALL = 4, LARGE = 9, WEIGHTS_OF_TILE = 4096 };
 
 static int ceil_div(int a, int b) {
   return (a + b - 1) / b;

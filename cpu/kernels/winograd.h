@@ -2,7 +2,8 @@
  * [cin][cout], a quarter of the multiplications. Tiles of all images are processed in strips of whole rows of tiles, whose
  * transformed values lie in shared memory: a phase transforms the inputs, one multiplies, one transforms the outputs.
  *
- * Which convolutions take this way, and the strips, depend on the shape of an image alone.
+ * Which convolutions take this way depends on the channels and on the sides of an image, not on the batch; sums over tiles
+ * follow the order of the tiles, strip by strip, which the shape alone decides.
  */
 #ifndef CREAM_CPU_KERNELS_WINOGRAD_H
 #define CREAM_CPU_KERNELS_WINOGRAD_H
