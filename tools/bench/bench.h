@@ -159,7 +159,7 @@ void bench_write_setting(cream_json *, const cream_skeleton *, int batch, int th
 
 /* `values` are a bench_options. */
 cream_status bench_step(const void *values, cream_error *);           /* bench_step.c */
-cream_status bench_serve(const void *values, cream_error *);          /* bench_step.c */
+cream_status bench_serve(const void *values, cream_error *);          /* bench_serve.c */
 cream_status bench_freeze(const bench_options *, cream_error *);      /* bench_freeze.c */
 cream_status bench_device_step(const bench_options *, cream_error *); /* bench_device.c */
 cream_status bench_tune(const bench_options *, cream_error *);        /* bench_device.c */
