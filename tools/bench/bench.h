@@ -39,7 +39,8 @@ typedef struct bench_options {
   int seed;
   const char *freeze;                     /* as the setting retrain.freeze, or NULL */
   int frozen;                             /* as in cream_net_options, of works that train */
-  double seconds;                         /* that a peak is measured for */
+  double seconds;                         /* that a peak is measured for; of bench load, a round's steps */
+  int neighbours;                         /* of bench load: busy processes */
   bool plain;                             /* the plain kernels */
   int exact;                              /* cream_exact */
   const char *device, *parameters, *tune; /* as in run/device.h; the file that --tune writes */
@@ -166,6 +167,7 @@ cream_status bench_tune(const bench_options *, cream_error *);        /* bench_d
 cream_status bench_ops(const void *values, cream_error *);            /* bench_ops.c */
 cream_status bench_peaks_run(const void *values, cream_error *);      /* bench_peaks.c */
 cream_status bench_scaling(const void *values, cream_error *);        /* bench_scaling.c */
+cream_status bench_load(const void *values, cream_error *);           /* bench_load.c */
 cream_status bench_cluster(const void *values, cream_error *);        /* bench_cluster.c */
 cream_status bench_detect(const void *values, cream_error *);         /* bench_detect.c */
 
