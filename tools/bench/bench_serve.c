@@ -27,12 +27,14 @@ static cream_status parse_path(const cream_skeleton *skeleton, const char *text,
                : CREAM_OK;
 }
 
-/* Quantises the network with the ranges of its values on one batch. */
+enum { CALIBRATION = 8 }; /* images that ranges of values are measured on */
+
+/* Quantises the network with the ranges of its values on the first images. */
 static cream_status export_int8(const bench_work *work, const cream_path *path, const char *file,
                                 cream_error *err) {
   cream_source images = work->data.source;
   cream_int8 *int8;
-  images.count = (size_t)work->batch;
+  images.count = (size_t)(work->batch < CALIBRATION ? work->batch : CALIBRATION);
   cream_status status =
       cream_int8_create(work->train.net, path, &images, CREAM_CALIBRATION_ENTROPY, &int8, err);
   if (status != CREAM_OK) return status;

@@ -24,15 +24,17 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Called by the code that GCC makes of pragmas. */
 void GOMP_parallel(void (*work)(void *), void *data, unsigned wanted, unsigned flags);
 void GOMP_barrier(void);
 
-/* Looks at a number before a thread sleeps. 3,000 take tens of microseconds. A wait that was shorter raises the thread's
- * next bound, a longer one lowers it: beside other work, threads soon wait for processor time and not for each other. */
-enum { MOST_SPINS = 3000, LEAST_SPINS = 50 };
+/* Looks at a number before a thread sleeps. 3,000 take tens of microseconds. A wait that was short, although the thread may
+ * have slept, raises its next bound, a long one lowers it: beside other work, threads soon wait for processor time and not for
+ * each other. */
+enum { MOST_SPINS = 3000, LEAST_SPINS = 50, SHORT_SLEEP = 200000 /* nanoseconds */ };
 
 /* A number that threads wait for. */
 typedef struct word {
@@ -90,26 +92,44 @@ static void relax(void) {
 #endif
 }
 
+static void raise_spins(void) {
+  spins = spins < most_spins / 2 ? 2 * spins : most_spins;
+}
+
+static void lower_spins(void) {
+  spins = spins / 2 > least_spins ? spins / 2 : least_spins;
+}
+
 /* Whether the value changes from `old` while the thread spins. */
 static bool spin(word *w, unsigned old) {
   if (spins > most_spins || spins < least_spins) spins = most_spins;
   for (unsigned i = 0; i < spins; i++) {
-    if (atomic_load_explicit(&w->value, memory_order_acquire) != old) {
-      spins = spins < most_spins / 2 ? 2 * spins : most_spins;
-      return true;
-    }
+    if (atomic_load_explicit(&w->value, memory_order_acquire) != old) return true;
     relax();
   }
-  spins = spins / 2 > least_spins ? spins / 2 : least_spins;
   return false;
+}
+
+static int64_t nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* Returns when the value is no longer `old`. */
 static void await(word *w, unsigned old) {
-  if (spin(w, old)) return;
+  if (spin(w, old)) {
+    raise_spins();
+    return;
+  }
+  const int64_t started = nanoseconds();
   atomic_fetch_add(&w->sleepers, 1);
   while (atomic_load(&w->value) == old) syscall(SYS_futex, &w->value, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
   atomic_fetch_sub(&w->sleepers, 1);
+  if (nanoseconds() - started < SHORT_SLEEP)
+    raise_spins();
+  else
+    lower_spins();
 }
 
 /* After a change of the value. */
