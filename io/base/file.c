@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,23 +145,40 @@ static void remove_abandoned(const char *path) {
   if (stream) closedir(stream);
 }
 
-cream_status cream_file_create(cream_file *file, const char *path, cream_error *err) {
+/* Makes a temporary file for `path` and locks it, which says that it is being written, where the file system has locks.
+ * Until it is locked, another writer of `path` may remove it as abandoned. Its descriptor; -1 with errno set. No two files of
+ * a process have the same name, so that a writer who is about to remove one never removes another. */
+static int create_temporary(cream_file *file, const char *path) {
   enum { ATTEMPTS = 100 };
-  int fd = -1;
+  static atomic_uint made;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    int length = snprintf(file->temporary, sizeof file->temporary, "%s.tmp-%ld-%u", path, (long)getpid(),
+                          atomic_fetch_add(&made, 1));
+    if (length < 0 || (size_t)length >= sizeof file->temporary) {
+      errno = ENAMETOOLONG;
+      return -1;
+    }
+    int fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno == EEXIST) continue;
+    if (fd < 0) return -1;
+    while (flock(fd, LOCK_EX) && errno == EINTR) continue;
+    if (access(file->temporary, F_OK) == 0) return fd;
+    close(fd);
+  }
+  errno = EEXIST;
+  return -1;
+}
+
+cream_status cream_file_create(cream_file *file, const char *path, cream_error *err) {
   struct stat info;
   if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
     return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path,
                       S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
   remove_abandoned(path);
-  for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
-    int length = snprintf(file->temporary, sizeof file->temporary, "%s.tmp-%ld-%d", path, (long)getpid(), i);
-    if (length < 0 || (size_t)length >= sizeof file->temporary)
-      return cream_fail(err, CREAM_FAILED, "cannot write %.60s...: %s", path, strerror(ENAMETOOLONG));
-    fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0 && errno != EEXIST) break;
-  }
+  int fd = create_temporary(file, path);
+  if (fd < 0 && errno == ENAMETOOLONG)
+    return cream_fail(err, CREAM_FAILED, "cannot write %.60s...: %s", path, strerror(errno));
   if (fd < 0) return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", path, strerror(errno));
-  flock(fd, LOCK_EX | LOCK_NB); /* says that the file is being written, where the file system has locks */
   file->sink = malloc(sizeof *file->sink);
   file->stream = NULL;
   if (file->sink) {
@@ -202,8 +220,12 @@ static int end_sink(cream_file *file, bool sync) {
 }
 
 cream_status cream_file_commit(cream_file *file, cream_error *err) {
-  int reason = end_sink(file, true);
+  int lock = dup(file->sink->fd); /* keeps the lock until the file has its name */
+  int reason = lock < 0 ? errno : 0;
+  int written = end_sink(file, true);
+  if (!reason) reason = written;
   if (!reason && rename(file->temporary, file->path)) reason = errno;
+  if (lock >= 0) close(lock);
   if (reason) {
     unlink(file->temporary);
     return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", file->path, strerror(reason));

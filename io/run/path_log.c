@@ -287,11 +287,18 @@ cream_status cream_path_scores_read(const char *name, const cream_skeleton *skel
 cream_status cream_path_log_append(cream_path_log *log, const cream_path_scores *scores, cream_error *err) {
   char line[LINE];
   size_t size;
-  cream_status status = write_line(scores, line, &size, err);
+  cream_path_scores whole = *scores;
+  const cream_path_scores *before = cream_path_log_find(log, &scores->path);
+  for (int i = 0; before && i < CREAM_PROXY_COUNT; i++)
+    if (!whole.proxies.known[i] && before->proxies.known[i]) {
+      whole.proxies.known[i] = true;
+      whole.proxies.value[i] = before->proxies.value[i];
+    }
+  cream_status status = write_line(&whole, line, &size, err);
   if (status) return status;
   if (write(log->fd, line, size) != (ssize_t)size || fsync(log->fd))
     return cream_fail(err, CREAM_FAILED, "cannot write %s: %s", log->name, strerror(errno));
-  return add(log, scores, err);
+  return add(log, &whole, err);
 }
 
 void cream_path_log_close(cream_path_log *log) {

@@ -40,7 +40,8 @@ cream_status cream_path_log_read(cream_path_log *, const char *name, const cream
                                  cream_error *);
 /* The scores of the path, of several lines the last; NULL: there are none. */
 const cream_path_scores *cream_path_log_find(const cream_path_log *, const cream_path *);
-/* Appends a line in one write and syncs it. */
+/* Appends a line in one write and syncs it. Proxies that are not known in it are those of the path's last line, so that
+ * rankings with different proxies add to each other. */
 cream_status cream_path_log_append(cream_path_log *, const cream_path_scores *, cream_error *);
 void cream_path_log_close(cream_path_log *); /* also a zeroed log */
 

@@ -113,6 +113,12 @@ def set_size(fd, size):
     return columns, lines
 
 
+def resume():
+    """Continues the command when enough time has passed for another frame: its next step draws one."""
+    time.sleep(0.11)
+    os.kill(pid, signal.SIGCONT)
+
+
 sizes = sys.argv[1].split(',')
 pid, fd = pty.fork()
 if pid == 0:
@@ -145,13 +151,13 @@ while True:
             if sizes:
                 screen.resize(*set_size(fd, sizes.pop(0)))
                 frames = -1
+                resume()
             else:
+                os.kill(pid, signal.SIGCONT)
                 os.write(fd, os.environ.get('KEYS', '').encode())
-            os.kill(pid, signal.SIGCONT)
-        elif frames < 3:  # the next step is not too early for a frame
+        if 0 <= frames < 3:
             os.kill(pid, signal.SIGSTOP)
-            time.sleep(0.11)
-            os.kill(pid, signal.SIGCONT)
+            resume()
         ends = [text.find(end) + len(end) for end in END if end in text]
     pending = text.encode()
 screen.feed(pending.decode(errors='ignore'))

@@ -79,14 +79,7 @@ static cream_status score(void *self, int chunk, jobs_sender *sender, cream_erro
 static cream_status take_score(void *self, int job, const void *record, cream_error *err) {
   rank_run *r = self;
   (void)job;
-  cream_path_scores scores = *(const cream_path_scores *)record;
-  const cream_path_scores *before = cream_path_log_find(&r->scored, &scores.path);
-  for (int p = 0; before && p < CREAM_PROXY_COUNT; p++) /* of a ranking with other proxies */
-    if (!scores.proxies.known[p] && before->proxies.known[p]) {
-      scores.proxies.known[p] = true;
-      scores.proxies.value[p] = before->proxies.value[p];
-    }
-  return cream_path_log_append(&r->scored, &scores, err);
+  return cream_path_log_append(&r->scored, record, err);
 }
 
 /* ---- training from scratch --------------------------------------------------------------------------- */

@@ -1,8 +1,10 @@
+/* The linker replaces flock and rename by the __wrap_ functions (tests/CMakeLists.txt). */
 #include "tests/io/scratch.h"
 
 #include <fcntl.h>
 
 #include <math.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +78,52 @@ static void two_writers_of_a_file(void **state) {
   char *text = scratch_read("a", NULL);
   assert_string_equal(text, "one");
   free(text);
+}
+
+/* What another process would do at two moments: it removes a temporary file that it can lock. */
+int __real_flock(int, int);
+int __real_rename(const char *, const char *);
+int __wrap_flock(int, int);
+int __wrap_rename(const char *, const char *);
+static char rival_of[4096]; /* the temporary file that is about to be locked, "" without a rival */
+static int rival_removed;
+
+static void rival_removes(const char *temporary) {
+  int fd = open(temporary, O_RDWR);
+  if (fd >= 0 && __real_flock(fd, LOCK_EX | LOCK_NB) == 0 && unlink(temporary) == 0) rival_removed++;
+  if (fd >= 0) close(fd);
+}
+
+int __wrap_flock(int fd, int operation) {
+  char link[64];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t n = *rival_of ? readlink(link, rival_of, sizeof rival_of - 1) : 0;
+  if (n > 0) {
+    rival_of[n] = '\0';
+    rival_removes(rival_of);
+    *rival_of = '\0'; /* once */
+  }
+  return __real_flock(fd, operation);
+}
+
+int __wrap_rename(const char *from, const char *to) {
+  rival_removes(from);
+  return __real_rename(from, to);
+}
+
+/* A writer is between making its temporary file and locking it, and between writing it and renaming it, while another
+ * process removes abandoned files. */
+static void a_rival_removes_abandoned_files(void **state) {
+  (void)state;
+  cream_error error;
+  rival_removed = 0;
+  strcpy(rival_of, "next");
+  assert_int_equal(cream_file_write(scratch("a"), "text", 4, &error), CREAM_OK);
+  assert_int_equal(rival_removed, 1);
+  char *text = scratch_read("a", NULL);
+  assert_string_equal(text, "text");
+  free(text);
+  assert_int_equal(scratch_count(), 1);
 }
 
 static void failed_writes_leave_nothing(void **state) {
@@ -169,6 +217,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(refuses_to_read, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(writes_whole_or_nothing, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(two_writers_of_a_file, scratch_setup, scratch_teardown),
+      cmocka_unit_test_setup_teardown(a_rival_removes_abandoned_files, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(failed_writes_leave_nothing, scratch_setup, scratch_teardown),
       cmocka_unit_test_setup_teardown(makes_folders, scratch_setup, scratch_teardown),
       cmocka_unit_test(json_is_stable),

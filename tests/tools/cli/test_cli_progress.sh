@@ -6,7 +6,8 @@ source "$(dirname "$0")/../lib.sh" "$1"
 export TERM=xterm LC_ALL=C.UTF-8
 unset NO_COLOR COLUMNS LINES
 
-options=("${small[@]}" --batch 32 --set search.start_epoch=1 --set search.board.every=2 --set search.board.images=32
+# Enough steps that the search outlasts the sizes on a busy machine, where many pass before a frame is read.
+options=("${small[@]}" --epochs 8 --batch 32 --set search.start_epoch=1 --set search.board.every=2 --set search.board.images=32
   --set search.board.size=4)
 
 # frame SIZE: what the window first showed at that size, and what had left it. final: the same at the end.
@@ -26,7 +27,7 @@ for size in 80x24 60x24 40x24; do
   contains frame '^> 1 +[0-9.]+ .*…$'
 done
 frame 80x24
-contains frame '^search \[[#.]{20}\]  epoch [0-9]+/2  step'
+contains frame '^search \[[#.]{20}\]  epoch [0-9]+/8  step'
 frame 40x24
 contains frame '^  # +top-1 %  FLOPs \(M\)  path$'
 final
