@@ -15,8 +15,9 @@ usage: ./build.sh COMMAND [NAME...]
            with NAMEs only the tests that match one of these expressions; `test opencl`: all tests of
            OpenCL devices on PoCL, Intel's CPU runtime and rusticl, some of which run nowhere else (an hour)
   bench    build and run all benchmarks; `bench peers ...` compares with PyTorch alone,
-           `bench onnx ...` a forward pass with ONNX Runtime, `bench torchvision ...` a detector with torchvision,
-           other arguments are those of `cream bench`
+           `bench onnx ...` a forward pass with ONNX Runtime and OpenVINO, `bench torchvision ...` a detector with
+           torchvision, other arguments are those of `cream bench`. The peers are installed in build/venv-bench (2 GB),
+           unless CREAM_TORCH_PYTHON or CREAM_ONNX_PYTHON name a Python that has them
   lint     clang-format, clang-tidy, and where installed cppcheck and shellcheck; changes nothing
   format   reformat the C files in place
   package  make Debian packages, a relocatable tarball and the Python wheel in build-package/packages;
@@ -200,23 +201,68 @@ test_all() {
   [ ${#failed[@]} -eq 0 ] || die "tests failed in: ${failed[*]}"
 }
 
+# has_modules PYTHON MODULE...
+has_modules() {
+  [ -x "$1" ] && "$1" -c 'import sys
+for module in sys.argv[1:]: __import__(module)' "${@:2}" 2>/dev/null
+}
+
+# PyTorch's own index has it without the libraries for GPUs, which take several GB.
+install_modules() {
+  local venv=$1 module
+  [ -x "$venv/bin/pip" ] || python3 -m venv "$venv" || return 1
+  for module in "${@:2}"; do
+    case $module in
+      torch*) "$venv/bin/pip" install -q "$module" --index-url https://download.pytorch.org/whl/cpu && continue ;;
+    esac
+    "$venv/bin/pip" install -q "$module" || return 1
+  done
+}
+
+# peer VARIABLE MODULE...: exports a Python that has the modules: the one that the variable names, else that of
+# build/venv-bench, where they are installed first, else Debian's. False, with a line, where there is none.
+peer() {
+  local variable=$1 venv=$PWD/build/venv-bench python
+  shift
+  if [ -n "${!variable:-}" ]; then
+    has_modules "${!variable}" "$@" && return
+  else
+    if ! has_modules "$venv/bin/python" "$@"; then
+      say "installing $* in $venv"
+      install_modules "$venv" "$@" >&2 || true
+    fi
+    for python in "$venv/bin/python" /usr/bin/python3; do
+      has_modules "$python" "$@" || continue
+      export "$variable=$python"
+      return
+    done
+  fi
+  say "no comparison with $*, which could not be found or installed; $variable names a Python that has them"
+  return 1
+}
+
 # docs/benchmarks.md explains the numbers.
 bench() {
   case ${1:-} in
-    peers | onnx | torchvision) exec "tools/bench/bench_$1" "${@:2}" ;;
+    peers) peer CREAM_TORCH_PYTHON torch || exit 1 ;;
+    onnx) peer CREAM_ONNX_PYTHON onnxruntime openvino || exit 1 ;;
+    torchvision) peer CREAM_TORCH_PYTHON torch torchvision || exit 1 ;;
     ?*) exec build/cream bench "$@" ;;
+    *) bench_all ;;
   esac
+  [ $# -eq 0 ] || exec "tools/bench/bench_$1" "${@:2}"
+}
+
+bench_all() {
   local space64=(--classes 10 --depths "2,2,3,3,3" --resolution 64 --batch 64)
   build/cream bench peaks
   build/cream bench step "${space64[@]}"
   build/cream bench step --classes 1000 --depths "4,4,5,4,4" --resolution 224 --batch 16
   build/cream bench ops "${space64[@]}"
   build/cream bench scaling "${space64[@]}"
-  if /usr/bin/python3 -c 'import torch' 2>/dev/null; then
-    tools/bench/bench_peers
-  else
-    say "/usr/bin/python3 has no PyTorch (Debian: python3-torch), so nothing is compared"
-  fi
+  build/cream bench load "${space64[@]}"
+  ! peer CREAM_TORCH_PYTHON torch || tools/bench/bench_peers
+  ! peer CREAM_ONNX_PYTHON onnxruntime openvino || tools/bench/bench_onnx --batch 1,64 --threads 1,2 --int8
 }
 
 # The wheel needs no network: setuptools is Debian's. It leaves files beside its source, so it gets a copy.

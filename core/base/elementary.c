@@ -28,6 +28,17 @@ static double scale(double x, int n) {
   return x * a * b;
 }
 
+/* frexp of x > 0, which for normal numbers is the exponent's bits. */
+static double mantissa(double x, int *exponent) {
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  *exponent = (int)(bits >> 52) - 1022;
+  if (bits >> 52 == 0) return frexp(x, exponent);
+  bits = (bits & 0xfffffffffffff) | (uint64_t)1022 << 52;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
 double cream_exp(double x) {
   static const double inverse_factorials[] = {1.0 / 2,
                                               1.0 / 6,
@@ -57,9 +68,11 @@ double cream_log(double x) {
   if (isnan(x) || x < 0) return NAN;
   if (x == 0) return -INFINITY;
   if (isinf(x)) return x;
-  int exponent = 0;
-  double m = frexp(x, &exponent);
-  if (m < 0.70710678118654752) m *= 2, exponent--;
+  int exponent;
+  double m = mantissa(x, &exponent);
+  const int low = m < 0.70710678118654752; /* no branch: nobody could predict it */
+  m *= 1 + low;
+  exponent -= low;
   /* log(1 + f) = f - f^2/2 + s * (f^2/2 + r(s)), s = f / (2 + f) */
   const double f = m - 1, s = f / (2 + f), square = s * s, half = 0.5 * f * f, n = exponent;
   const double r = polynomial(odd, 10, square) * square;
@@ -94,9 +107,9 @@ static double sine(double x, int quarters) {
   const double n = rint(x * 0.63661977236758134);
   const double r = ((x - n * half_pi_high) - n * half_pi_middle) - n * half_pi_low, square = r * r;
   const int turn = ((int)n + quarters) & 3;
-  const double value = turn & 1 ? 1 - (0.5 * square - square * square * polynomial(even, 8, square))
-                                : r + r * square * polynomial(odd, 8, square);
-  return turn & 2 ? -value : value;
+  const double values[] = {r + r * square * polynomial(odd, 8, square),
+                           1 - (0.5 * square - square * square * polynomial(even, 8, square))};
+  return values[turn & 1] * (1 - (turn & 2)); /* no branches: nobody could predict them */
 }
 
 double cream_sin(double x) {

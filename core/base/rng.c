@@ -65,10 +65,26 @@ uint32_t cream_rng_below(cream_rng *rng, uint32_t bound) {
   }
 }
 
+void cream_rng_normals(cream_rng *rng, double *values, size_t count) {
+  enum { MOST = 128 };
+  double angles[MOST];
+  while (count > 0) { /* loops of one function each, whose calls the processor can overlap */
+    const size_t n = count < MOST ? count : MOST;
+    for (size_t i = 0; i < n; i++) {
+      values[i] = ((double)cream_rng_u32(rng) + 0.5) * 0x1p-32;
+      angles[i] = 6.283185307179586 * (((double)cream_rng_u32(rng) + 0.5) * 0x1p-32);
+    }
+    for (size_t i = 0; i < n; i++) values[i] = sqrt(-2.0 * cream_log(values[i]));
+    for (size_t i = 0; i < n; i++) values[i] *= cream_cos(angles[i]);
+    values += n;
+    count -= n;
+  }
+}
+
 double cream_rng_normal(cream_rng *rng) {
-  double u = ((double)cream_rng_u32(rng) + 0.5) * 0x1p-32;
-  double v = ((double)cream_rng_u32(rng) + 0.5) * 0x1p-32;
-  return sqrt(-2.0 * cream_log(u)) * cream_cos(6.283185307179586 * v);
+  double value;
+  cream_rng_normals(rng, &value, 1);
+  return value;
 }
 
 void cream_rng_shuffle(cream_rng *rng, uint32_t *items, size_t count) {

@@ -51,6 +51,8 @@ float cream_rng_range(cream_rng *, float low, float high);
 uint32_t cream_rng_below(cream_rng *, uint32_t bound);
 /* Standard normal (Box-Muller, two words each). */
 double cream_rng_normal(cream_rng *);
+/* `count` of them, as if drawn one by one, in less time. */
+void cream_rng_normals(cream_rng *, double *values, size_t count);
 /* Fisher-Yates. */
 void cream_rng_shuffle(cream_rng *, uint32_t *items, size_t count);
 /* Draws `n` different numbers of 0..count-1. taken[count] is zeroed before and after. */

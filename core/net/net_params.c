@@ -231,7 +231,13 @@ cream_status net_build(cream_net *net, cream_error *err) {
 /* ---- initial weights --------------------------------------------------------------------------------- */
 
 static void init_deviation(cream_rng *rng, double deviation, float *values, size_t count) {
-  for (size_t i = 0; i < count; i++) values[i] = (float)(deviation * cream_rng_normal(rng));
+  enum { MOST = 512 };
+  double normals[MOST];
+  for (size_t first = 0; first < count; first += MOST) {
+    const size_t n = count - first < MOST ? count - first : MOST;
+    cream_rng_normals(rng, normals, n);
+    for (size_t i = 0; i < n; i++) values[first + i] = (float)(deviation * normals[i]);
+  }
 }
 static void init_normal(cream_rng *rng, double fan_out, float *values, size_t count) {
   init_deviation(rng, sqrt(2.0 / fan_out), values, count);

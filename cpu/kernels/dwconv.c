@@ -254,6 +254,8 @@ void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv
                    .bias = bias,
                    .partials = measured ? cpu->shared + packed : NULL};
   const size_t blocks = (size_t)plan.blocks.count, strips = (size_t)plan.strips;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+  for (int u = 0; u < plan.blocks.total; u++) dw_pack_unit(conv, u, cpu->shared);
   cpu_tasks_begin(cpu, (size_t)x->n * strips * blocks);
 #pragma omp parallel num_threads(cpu->threads)
   {
@@ -261,8 +263,6 @@ void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv
     dw_ring ring = plan.ring;
     ring.data = cpu_scratch(cpu, thread);
     memset(ring.data, 0, ring.size * sizeof *ring.data);
-#pragma omp for schedule(static)
-    for (int u = 0; u < plan.blocks.total; u++) dw_pack_unit(conv, u, cpu->shared);
     for (size_t task; cpu_tasks_next(cpu, thread, &task);)
       forward_item(&op, &ring, ring.data + ring.size, (int)(task / blocks / strips),
                    (int)(task / blocks % strips), dw_block_of(&plan.blocks, (int)(task % blocks), channels));

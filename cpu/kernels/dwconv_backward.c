@@ -511,13 +511,13 @@ void CPU_NAME(cpu_dwconv_backward)(cream_backend *backend, const cream_conv *con
   op.sums = op.fused && sink->bn && !sink->add.mem;
   const size_t taps = (size_t)(conv->kernel * conv->kernel);
   const int blocks = plan.blocks.count;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+  for (int u = 0; u < plan.blocks.total; u++) dw_pack_unit(conv, u, cpu->shared);
   cpu_tasks_begin(cpu, (size_t)(plan.groups * blocks));
 #pragma omp parallel num_threads(cpu->threads)
   {
     const int thread = omp_get_thread_num();
     workbench bench = bench_at(&plan, cpu_scratch(cpu, thread));
-#pragma omp for schedule(static)
-    for (int u = 0; u < plan.blocks.total; u++) dw_pack_unit(conv, u, cpu->shared);
     for (size_t task; cpu_tasks_next(cpu, thread, &task);) {
       const int group = (int)task / blocks;
       const dw_block block = dw_block_of(&plan.blocks, (int)task % blocks, x->c);

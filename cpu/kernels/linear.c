@@ -38,15 +38,18 @@ void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, cons
   float *partials = measured ? cpu_piece(&pieces, (size_t)tiles * cpu_bn_partial(cout)) : NULL;
   float *results = narrow_y ? cpu_piece(&pieces, tiling.period * ld_y) : cpu_at(y->raw);
 
-  cpu_tasks_begin(cpu, (size_t)(tiles * blocks));
-#pragma omp parallel num_threads(cpu->threads)
+#pragma omp parallel num_threads(cpu->threads) if (pack || values)
   {
 #pragma omp for schedule(static) nowait
     for (int o = 0; o < (pack ? cout : 0); o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
     (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * ld_x, ld_x, packed + (size_t)o * ld_x);
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
     for (size_t row = 0; row < (values ? tiling.period : 0); row++)
       cpu_map_tile(x, narrow_x, row, 1, 0, cin, values + row * ld_x, ld_x);
+  }
+  cpu_tasks_begin(cpu, (size_t)(tiles * blocks));
+#pragma omp parallel num_threads(cpu->threads)
+  {
     for (size_t task; cpu_tasks_next(cpu, omp_get_thread_num(), &task);) {
       const size_t t = task % (size_t)tiles;
       const int o = (int)task / tiles * TASK_COLUMNS, width = cpu_min(TASK_COLUMNS, cout - o);
@@ -110,15 +113,15 @@ void CPU_NAME(cpu_linear_backward)(cpu_backend *cpu, const cream_conv *conv, con
   if (op.wanted && sink->bn)
     partials = cpu_piece(&pieces, cpu_sink_partials(cpu_sink_gated(sink), (size_t)tiles, x->n, conv->cin));
 
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+  for (size_t row = 0; row < tiling.period; row++) {
+    const cpu_operands at = cpu_operands_at(&op, all, row);
+    cpu_operands_map_dy(&op, &at, row, 1);
+    cpu_operands_map_x(&op, &at, row, 1);
+  }
   cpu_tasks_begin(cpu, (size_t)(outputs + inputs));
 #pragma omp parallel num_threads(cpu->threads)
   {
-#pragma omp for schedule(static)
-    for (size_t row = 0; row < tiling.period; row++) {
-      const cpu_operands at = cpu_operands_at(&op, all, row);
-      cpu_operands_map_dy(&op, &at, row, 1);
-      cpu_operands_map_x(&op, &at, row, 1);
-    }
     for (size_t task; cpu_tasks_next(cpu, omp_get_thread_num(), &task);) {
       const int input = (int)task - outputs;
       if (input < 0)

@@ -56,6 +56,10 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
       cpu_at(conv->packed) ? cpu_at(conv->packed) : cpu_piece(&pieces, cpu_packed_size(cout, cin));
   float *partials = measured ? cpu_piece(&pieces, tiles * cpu_bn_partial(cout)) : NULL;
 
+#pragma omp parallel for num_threads(cpu->threads) schedule(static) if (!cpu_at(conv->packed))
+  for (int o = 0; o < (cpu_at(conv->packed) ? 0 : cout); o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
+  (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * (size_t)cin, (size_t)cin,
+   packed + (size_t)o * (size_t)cin);
   cpu_tasks_begin(cpu, tiles);
 #pragma omp parallel num_threads(cpu->threads)
   {
@@ -63,10 +67,6 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
     cpu_pieces own = cpu_pieces_scratch(cpu, thread);
     float *values = identity ? NULL : cpu_piece(&own, tiling.tile * (size_t)cin);
     float *products = narrow_y ? cpu_piece(&own, tiling.tile * (size_t)cout) : NULL;
-#pragma omp for schedule(static)
-    for (int o = 0; o < (cpu_at(conv->packed) ? 0 : cout); o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
-    (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * (size_t)cin, (size_t)cin,
-     packed + (size_t)o * (size_t)cin);
     for (size_t t; cpu_tasks_next(cpu, thread, &t);) {
       const size_t row = cpu_tiling_first(&tiling, t), rows = cpu_tiling_rows(&tiling, t);
       const float *a = identity ? cpu_at(x->raw) + row * (size_t)cin : values;

@@ -39,7 +39,8 @@ typedef struct bench_options {
   int seed;
   const char *freeze;                     /* as the setting retrain.freeze, or NULL */
   int frozen;                             /* as in cream_net_options, of works that train */
-  double seconds;                         /* that a peak is measured for */
+  double seconds;                         /* that a peak is measured for; of bench load, a round's steps */
+  int neighbours;                         /* of bench load: busy processes */
   bool plain;                             /* the plain kernels */
   int exact, precision;                   /* cream_exact, cream_precision */
   const char *device, *parameters, *tune; /* as in run/device.h; the file that --tune writes */
@@ -159,13 +160,14 @@ void bench_write_setting(cream_json *, const cream_skeleton *, int batch, int th
 
 /* `values` are a bench_options. */
 cream_status bench_step(const void *values, cream_error *);           /* bench_step.c */
-cream_status bench_serve(const void *values, cream_error *);          /* bench_step.c */
+cream_status bench_serve(const void *values, cream_error *);          /* bench_serve.c */
 cream_status bench_freeze(const bench_options *, cream_error *);      /* bench_freeze.c */
 cream_status bench_device_step(const bench_options *, cream_error *); /* bench_device.c */
 cream_status bench_tune(const bench_options *, cream_error *);        /* bench_device.c */
 cream_status bench_ops(const void *values, cream_error *);            /* bench_ops.c */
 cream_status bench_peaks_run(const void *values, cream_error *);      /* bench_peaks.c */
 cream_status bench_scaling(const void *values, cream_error *);        /* bench_scaling.c */
+cream_status bench_load(const void *values, cream_error *);           /* bench_load.c */
 cream_status bench_cluster(const void *values, cream_error *);        /* bench_cluster.c */
 cream_status bench_detect(const void *values, cream_error *);         /* bench_detect.c */
 

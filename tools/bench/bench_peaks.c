@@ -67,11 +67,18 @@ static double measure_fma(int threads, double seconds) {
   int lanes;
   fma_loop *loop = choose_fma(&lanes);
   double rounds = 0, kept = 0, started = progress_now(), elapsed;
-#pragma omp parallel num_threads(threads) reduction(+ : rounds, kept)
-  do {
-    kept += loop(0.5f, 1);
-    rounds++;
-  } while (progress_now() - started < seconds);
+#pragma omp parallel num_threads(threads)
+  {
+    double mine = 0, sums = 0;
+    do {
+      sums += loop(0.5f, 1);
+      mine++;
+    } while (progress_now() - started < seconds);
+#pragma omp atomic
+    rounds += mine;
+#pragma omp atomic
+    kept += sums;
+  }
   elapsed = progress_now() - started;
   CREAM_ASSERT(kept >= 0);
   return 2.0 * lanes * FMA_SUMS * FMA_REPEATS * rounds / elapsed;
@@ -90,18 +97,22 @@ static double measure_gemm(int threads, double seconds, float *memory) {
   const size_t a = (size_t)TILE_ROWS * TILE_DEPTH, b = (size_t)TILE_DEPTH * TILE_COLUMNS;
   const size_t all = a + b + (size_t)TILE_ROWS * TILE_COLUMNS;
   double rounds = 0, started = 0;
-#pragma omp parallel num_threads(threads) reduction(+ : rounds)
+#pragma omp parallel num_threads(threads)
   {
-    float *own = memory + all * (size_t)omp_get_thread_num();
+    const int thread = omp_get_thread_num();
+    float *own = memory + all * (size_t)thread;
+    double mine = 0;
     for (size_t i = 0; i < all; i++) own[i] = 1.0f / (float)(1 + i % 7);
     product(own, own + a, own + a + b);
 #pragma omp barrier
-#pragma omp single
-    started = progress_now();
+    if (thread == 0) started = progress_now();
+#pragma omp barrier
     do {
       product(own, own + a, own + a + b);
-      rounds++;
+      mine++;
     } while (progress_now() - started < seconds);
+#pragma omp atomic
+    rounds += mine;
   }
   return 2.0 * TILE_ROWS * TILE_COLUMNS * TILE_DEPTH * rounds / (progress_now() - started);
 }
@@ -139,7 +150,7 @@ static double measure_handover(void) {
   _Alignas(128) static atomic_int turn;
   double elapsed = 0;
   atomic_store(&turn, 0);
-#pragma omp parallel num_threads(2) reduction(max : elapsed)
+#pragma omp parallel num_threads(2)
   if (omp_get_num_threads() == 2) {
     const int thread = omp_get_thread_num();
 #pragma omp barrier
@@ -149,7 +160,7 @@ static double measure_handover(void) {
         if (spins >= PATIENCE) sched_yield(); /* both on one processor */
       atomic_store_explicit(&turn, i + 1, memory_order_release);
     }
-    elapsed = progress_now() - started;
+    if (thread == 1) elapsed = progress_now() - started; /* it is the last one to get the line */
   }
   return elapsed / HANDOVERS;
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "bench.h"
-#include "io/weights/onnx.h"
 
 typedef struct step_result {
   bench_timing timing;
@@ -121,73 +120,5 @@ cream_status bench_step(const void *values, cream_error *err) {
   bench_peaks peaks; /* last: its arrays are no part of a step's memory */
   if (status == CREAM_OK) status = bench_peaks_measure(options->threads, options->seconds, &peaks, err);
   if (status == CREAM_OK) report(results, count, &peaks, &skeleton, options);
-  return status;
-}
-
-/* ---- steps on request ---------------------------------------------------------------------------- */
-
-/* "0,3,5,...": an index for each layer that has more than one option; "-": the first path. */
-static cream_status parse_path(const cream_skeleton *skeleton, const char *text, cream_path *path,
-                               cream_error *err) {
-  *path = cream_skeleton_first_path(skeleton);
-  if (!strcmp(text, "-")) return CREAM_OK;
-  for (int l = 0; l < skeleton->n_layers; l++) {
-    int options = skeleton->layers[l].n_options;
-    if (options == 1) continue;
-    char *end;
-    long choice = strtol(text, &end, 10);
-    if (end == text || choice < 0 || choice >= options)
-      return cream_fail(err, CREAM_BAD_CONFIG, "layer %d of a path: expected 0 to %d at \"%.20s\"", l,
-                        options - 1, text);
-    path->choice[l] = (uint8_t)choice;
-    text = *end == ',' ? end + 1 : end;
-  }
-  return *text ? cream_fail(err, CREAM_BAD_CONFIG, "a path has more choices than layers: \"%.20s\"", text)
-               : CREAM_OK;
-}
-
-/* The first path as it is run here; only a network for inference has such a form. */
-static cream_status export(const bench_work *work, const char *file, cream_error *err) {
-  cream_path path = cream_skeleton_first_path(work->skeleton);
-  if (work->kind != BENCH_EVAL) return cream_fail(err, CREAM_BAD_CONFIG, "export goes with --work eval");
-  cream_status status = cream_onnx_save(file, work->train.net, &path, NULL, NULL, 0, err);
-  if (status == CREAM_OK) puts("0");
-  return status;
-}
-
-static cream_status answer(bench_work *work, char *line, cream_error *err) {
-  char student[512], teacher[512];
-  line[strcspn(line, "\n")] = '\0';
-  if (!strncmp(line, "memory", 6)) {
-    printf("%.0f %.0f\n", bench_memory_peak(), work->baseline);
-    return CREAM_OK;
-  }
-  if (!strncmp(line, "export ", 7)) return export(work, line + 7, err);
-  if (sscanf(line, "step %511s %511s", student, teacher) != 2)
-    return cream_fail(err, CREAM_BAD_CONFIG,
-                      "expected \"step PATH TEACHER\", \"export FILE\" or \"memory\", got \"%.40s\"", line);
-  cream_path paths[2];
-  double seconds;
-  cream_status status = parse_path(work->skeleton, student, &paths[0], err);
-  if (status == CREAM_OK) status = parse_path(work->skeleton, teacher, &paths[1], err);
-  if (status == CREAM_OK) status = bench_work_step(work, &paths[0], &paths[1], work->batch, &seconds, err);
-  if (status == CREAM_OK) printf("%.9f\n", seconds);
-  return status;
-}
-
-cream_status bench_serve(const void *values, cream_error *err) {
-  const bench_options *options = values;
-  static cream_skeleton skeleton;
-  static bench_work work;
-  char line[2048];
-  if (options->kind == BENCH_KINDS) return cream_fail(err, CREAM_BAD_CONFIG, "--serve: give one --work");
-  cream_status status = bench_skeleton(options, &skeleton, err);
-  if (status != CREAM_OK) return status;
-  status = bench_work_open(&work, (bench_kind)options->kind, &skeleton, options->batch, options->threads,
-                           options, err);
-  if (status == CREAM_OK) puts("ready");
-  while (status == CREAM_OK && !fflush(stdout) && fgets(line, sizeof line, stdin))
-    status = answer(&work, line, err);
-  bench_work_close(&work);
   return status;
 }

@@ -26,8 +26,8 @@ static cream_status run_tune(const void *values, cream_error *err) {
   return bench_tune(values, err);
 }
 
-enum { STEP, OPS, PEAKS, SCALING, CLUSTER, DETECT };
-enum { OF_STEP = 1 << STEP, OF_CLUSTER = 1 << CLUSTER, OF_DETECT = 1 << DETECT };
+enum { STEP, OPS, PEAKS, SCALING, LOAD, CLUSTER, DETECT };
+enum { OF_STEP = 1 << STEP, OF_LOAD = 1 << LOAD, OF_CLUSTER = 1 << CLUSTER, OF_DETECT = 1 << DETECT };
 
 static const cli_subcommand subcommands[] = {
     [STEP] = {"step", "measure whole steps: time, memory, and a table by kind of op", run_step},
@@ -38,6 +38,7 @@ static const cli_subcommand subcommands[] = {
          "measure how time depends on threads, batch and size of the network, and what a search adds to its "
          "kernels",
          bench_scaling},
+    [LOAD] = {"load", "measure how much longer steps take beside other busy processes", bench_load},
     [CLUSTER] = {"cluster",
                  "measure a distilled step of one rank, or of several under mpirun, and its messages",
                  bench_cluster},
@@ -74,6 +75,7 @@ static void defaults(void *values) {
   options->warmup = 3;
   options->kind = BENCH_KINDS;
   options->seconds = 0.5;
+  options->neighbours = 1;
   options->device = "cpu";
   options->sets = INT_MAX;
   options->epochs = 120;
@@ -129,7 +131,7 @@ static cream_status check(void *values, cream_error *err) {
   if (!options->tune && which < 0)
     return cream_fail(
         err, CREAM_BAD_CONFIG,
-        "expected a subcommand: step, ops, peaks, scaling, cluster or detect, or --tune FILE; see "
+        "expected a subcommand: step, ops, peaks, scaling, load, cluster or detect, or --tune FILE; see "
         "cream bench --help");
   if (options->keep && !options->tune)
     return cream_fail(err, CREAM_BAD_CONFIG, "--keep needs --tune FILE; see cream bench --help");
@@ -178,10 +180,13 @@ static const cli_option options[] = {
     CLI_VALUE(bench_options, seed, METHOD, "seed", "N", "seed of paths and images",
               CLI_FROM_TO(INT_MIN, INT_MAX)),
     CLI_CHOICE(bench_options, kind, METHOD, "work", "WORK", "plain, distill, match, eval or all",
-               bench_kind_names, .only = OF_STEP),
+               bench_kind_names, .only = OF_STEP | OF_LOAD),
+    CLI_VALUE(bench_options, neighbours, METHOD, "neighbours", "N", "busy processes beside the steps",
+              CLI_AT_LEAST(0), .only = OF_LOAD),
     CLI_VALUE(bench_options, freeze, METHOD, "freeze", "PART",
               "compare a training step with frozen parts (retrain.freeze) with a whole one", .only = OF_STEP),
-    CLI_VALUE(bench_options, seconds, METHOD, "seconds", "S", "time for each peak", .min = 0, .max = 3600),
+    CLI_VALUE(bench_options, seconds, METHOD, "seconds", "S",
+              "time for each peak; of bench load, for the steps of a round", .min = 0, .max = 3600),
     CLI_VALUE(bench_options, threads, DEVICE, "threads", "N", "CPU threads; 0: all", CLI_AT_LEAST(0)),
     CLI_VALUE(bench_options, device, DEVICE, "device", "NAME", "an OpenCL device, as in the other commands",
               .only = OF_STEP),

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "tools/bench/search_times.h"
 #include "tools/cli/board_print.h"
 #include "tools/run/cluster.h"
 #include "tools/run/device.h"
@@ -35,6 +36,7 @@ typedef struct search_run {
   cream_listener listener; /* of the run */
   dry_clock clock;         /* of a dry run */
   int snapshots;           /* search.snapshots; 0 without a supernet */
+  search_times times;      /* with --times */
 } search_run;
 
 /* Saves the weights of the supernet and of the meta network, where there is one. name: of the file. */
@@ -244,9 +246,14 @@ static void begin(search_run *s, const run_options *options, cream_config *confi
 }
 
 static cream_status create(search_run *s, const cream_search_inputs *inputs, memory_check *size,
-                           const device_options *device, cream_error *err) {
+                           const device_options *device, bool times, cream_error *err) {
   int fits;
   cream_status status = memory_check_or_fall_back(size, device, &s->backend, &fits, err);
+  if (status == CREAM_OK && times && !device_is_cpu(s->backend))
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "--times measures the CPU, but the device is %.80s; expected --device cpu",
+                      s->backend->name);
+  if (status == CREAM_OK && times) status = search_times_measure(&s->times, &s->backend, err);
   if (status == CREAM_OK) status = cream_search_create(s->backend, inputs, &s->search, err);
   if (status == CREAM_OK || !device_failed()) return status;
   cream_error reason = *err;
@@ -277,6 +284,8 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
                                 .teachers_hash = s->teachers.hash,
                                 .listener = {on_event, s, s->listener.stop},
                                 .checkpointer = checkpoint_hooks(&s->run.checkpoints)};
+  if (options->times)
+    inputs.listener = search_times_listener(&s->times, &inputs.listener, s->train, s->heldout);
   if (options->dry_run) {
     inputs.listener = s->listener;
     inputs.checkpointer = (cream_checkpointer){0};
@@ -285,7 +294,7 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   memory_check size = {"search.batch", batch, s->train, s->heldout, s->backend, s->data.workers, s, make};
   const device_options device = device_options_of(config);
   s->inputs = &inputs;
-  status = create(s, &inputs, &size, &device, err);
+  status = create(s, &inputs, &size, &device, options->times, err);
   if (status == CREAM_OK) status = cluster_agree_on_device(s->backend, err);
   const teacher_use use = {.batch = batch};
   if (status == CREAM_OK) status = teacher_open(&s->teacher, s->backend, &use, err);
@@ -304,7 +313,9 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
 static cream_status run_and_save(search_run *s, const run_options *options, cream_error *err) {
   cream_search_result found[CREAM_MAX_BUDGETS];
   device_begin(s->backend, s->train);
+  search_times_end(&s->times, SEARCH_START);
   cream_status status = cream_search_run(s->search, found, err);
+  search_times_end(&s->times, SEARCH_SELECTION);
   bool done = status == CREAM_OK;
   progress_end(&s->run.progress);
   if (!cluster_leads()) return status;
@@ -326,6 +337,8 @@ static cream_status run_and_save(search_run *s, const run_options *options, crea
   for (int t = 1; t < cream_search_targets(s->search); t++)
     if (found[t].score.top1 > best->top1) best = &found[t].score;
   run_hint_at_chance("search", best, s->skeleton.classes);
+  search_times_end(&s->times, SEARCH_RESULTS);
+  if (options->times) search_times_print(&s->times, (double)s->run.steps * s->run.images, stderr);
   return CREAM_OK;
 }
 
@@ -350,6 +363,7 @@ static cream_status run(const void *values, cream_error *err) {
   char left[160];
   agreed = *(const run_options *)values;
   memset(&s, 0, sizeof s);
+  search_times_start(&s.times);
   cream_status status = cluster_agree(&agreed, err);
   if (status == CREAM_OK) status = open_all(&s, options, err);
   if (status == CREAM_OK && !options->dry_run) status = run_and_save(&s, options, err);
@@ -388,6 +402,7 @@ static const cli_option options[] = {
     RUN_DEVICE,
     RUN_OUT,
     RUN_DRY_RUN,
+    RUN_TIMES,
     RUN_TIME_BUDGET,
     RUN_ON_NAN,
     RUN_JSON,

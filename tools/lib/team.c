@@ -1,11 +1,11 @@
-/* The threads of the kernels in libcream, behind GCC's interface to OpenMP.
+/* The threads of the kernels in libcream and in the program, behind GCC's interface to OpenMP.
  *
  * libgomp decides once, when it is loaded, how long its threads spin before they sleep: milliseconds, unless the
- * environment says otherwise, at every start and end of a parallel region. Beside other work that makes a program ten
- * times slower. The program `cream` changes its environment and executes itself again (tools/environment.c); a library
- * may do neither, and it is loaded after libgomp. So libcream defines the five functions of OpenMP that its kernels
- * call. They are hidden: the program that uses libcream and OpenBLAS keep their own OpenMP. A kernel that needs another
- * function of libgomp fails to link.
+ * environment says otherwise, at every start and end of a parallel region. And a region ends when all of its threads have
+ * been there, also those that sleep until a processor is free for them. Beside other work that makes a program ten times
+ * slower. So libcream defines the five functions of OpenMP that its kernels call, and a thread that has done its own part
+ * of a region does the parts that others have not begun. The functions are hidden: the program that uses libcream and
+ * OpenBLAS keep their own OpenMP. A kernel that needs another function of libgomp fails to link.
  *
  * As with libgomp, each thread that enters a parallel region has its own team, which lives as long as the thread, and a
  * region inside of a region runs in one thread. A child of fork starts a team of its own. OMP_WAIT_POLICY and
@@ -19,19 +19,22 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Called by the code that GCC makes of pragmas. */
 void GOMP_parallel(void (*work)(void *), void *data, unsigned wanted, unsigned flags);
 void GOMP_barrier(void);
 
-/* Looks at a number before a thread sleeps. 3,000 take tens of microseconds. A wait that was shorter raises the thread's
- * next bound, a longer one lowers it: beside other work, threads soon wait for processor time and not for each other. */
-enum { MOST_SPINS = 3000, LEAST_SPINS = 50 };
+/* Looks at a number before a thread sleeps. 3,000 take tens of microseconds. A wait that was short, although the thread may
+ * have slept, raises its next bound, a long one lowers it: beside other work, threads soon wait for processor time and not for
+ * each other. */
+enum { MOST_SPINS = 3000, LEAST_SPINS = 50, SHORT_SLEEP = 200000 /* nanoseconds */ };
 
 /* A number that threads wait for. */
 typedef struct word {
@@ -39,24 +42,31 @@ typedef struct word {
   atomic_uint sleepers;
 } word;
 
+/* A thread of the system beside the one that owns the team. Its number in a region, from 1 on, is its place in the team. */
+typedef struct worker {
+  _Alignas(64) _Atomic uint64_t
+      taken; /* the last region in which this number's work was begun, by whichever thread */
+  pthread_t thread;
+  struct team *team;
+  unsigned number, round; /* round: the team's when the thread was started */
+} worker;
+
 typedef struct team {
-  void (*work)(void *); /* of this region, with its data and number of threads */
+  void (*work)(
+      void *); /* of this region, with its data and number of threads; unchanged while a number is left */
   void *data;
   unsigned size;
-  unsigned workers;   /* threads beside the one that owns the team */
-  pthread_t *threads; /* [workers] */
+  unsigned count; /* workers */
+  worker **workers;
   bool ends;
-  word round;   /* changes when a region begins */
-  word running; /* workers that have not finished the region */
-  word phase;   /* changes when all threads have reached the barrier */
+  _Atomic uint64_t open; /* the region: its number << SIZE_BITS | size */
+  word round;            /* changes when a region begins */
+  word running;          /* numbers from 1 on whose work is not finished */
+  word phase;            /* changes when all threads have reached the barrier */
   atomic_uint arrived;
 } team;
 
-/* What a new worker gets; freed by it. */
-typedef struct beginning {
-  team *team;
-  unsigned number, round;
-} beginning;
+enum { SIZE_BITS = 16, MOST_THREADS = (1 << SIZE_BITS) - 1 };
 
 /* The region that a thread is in. */
 typedef struct place {
@@ -82,26 +92,44 @@ static void relax(void) {
 #endif
 }
 
+static void raise_spins(void) {
+  spins = spins < most_spins / 2 ? 2 * spins : most_spins;
+}
+
+static void lower_spins(void) {
+  spins = spins / 2 > least_spins ? spins / 2 : least_spins;
+}
+
 /* Whether the value changes from `old` while the thread spins. */
 static bool spin(word *w, unsigned old) {
   if (spins > most_spins || spins < least_spins) spins = most_spins;
   for (unsigned i = 0; i < spins; i++) {
-    if (atomic_load_explicit(&w->value, memory_order_acquire) != old) {
-      spins = spins < most_spins / 2 ? 2 * spins : most_spins;
-      return true;
-    }
+    if (atomic_load_explicit(&w->value, memory_order_acquire) != old) return true;
     relax();
   }
-  spins = spins / 2 > least_spins ? spins / 2 : least_spins;
   return false;
+}
+
+static int64_t nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* Returns when the value is no longer `old`. */
 static void await(word *w, unsigned old) {
-  if (spin(w, old)) return;
+  if (spin(w, old)) {
+    raise_spins();
+    return;
+  }
+  const int64_t started = nanoseconds();
   atomic_fetch_add(&w->sleepers, 1);
   while (atomic_load(&w->value) == old) syscall(SYS_futex, &w->value, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
   atomic_fetch_sub(&w->sleepers, 1);
+  if (nanoseconds() - started < SHORT_SLEEP)
+    raise_spins();
+  else
+    lower_spins();
 }
 
 /* After a change of the value. */
@@ -111,18 +139,31 @@ static void wake(word *w) {
 
 /* ---- teams --------------------------------------------------------------------------------------- */
 
+/* Whether this thread is the one to do the number's work in the region, which is open as long as the work of any number has
+ * not been done. False where another has begun it; a region that has ended is never taken. */
+static bool take(worker *w, uint64_t open) {
+  const uint64_t region = open >> SIZE_BITS;
+  uint64_t taken = atomic_load_explicit(&w->taken, memory_order_relaxed);
+  while (taken < region)
+    if (atomic_compare_exchange_weak(&w->taken, &taken, region)) return true;
+  return false;
+}
+
+static void run_number(team *t, unsigned number) {
+  here = (place){t, number, t->size};
+  t->work(t->data);
+  if (atomic_fetch_sub(&t->running.value, 1) == 1) wake(&t->running);
+}
+
 static void *run_worker(void *argument) {
-  const beginning begin = *(beginning *)argument;
-  team *t = begin.team;
-  free(argument);
-  for (unsigned round = begin.round;; round++) {
+  worker *self = argument;
+  team *t = self->team;
+  for (unsigned round = self->round;;) {
     await(&t->round, round);
+    round = atomic_load(&t->round.value);
     if (t->ends) return NULL;
-    if (begin.number < t->size) {
-      here = (place){t, begin.number, t->size};
-      t->work(t->data);
-    }
-    if (atomic_fetch_sub(&t->running.value, 1) == 1) wake(&t->running);
+    const uint64_t open = atomic_load(&t->open);
+    if (self->number < (open & MOST_THREADS) && take(self, open)) run_number(t, self->number);
   }
 }
 
@@ -131,8 +172,11 @@ static void end_team(void *argument) {
   t->ends = true;
   atomic_fetch_add(&t->round.value, 1);
   wake(&t->round);
-  for (unsigned i = 0; i < t->workers; i++) pthread_join(t->threads[i], NULL);
-  free(t->threads);
+  for (unsigned i = 0; i < t->count; i++) {
+    pthread_join(t->workers[i]->thread, NULL);
+    free(t->workers[i]);
+  }
+  free(t->workers);
   free(t);
   own = NULL;
 }
@@ -156,23 +200,27 @@ static void prepare(void) {
 
 /* Signals are for the threads of the program. */
 static bool start_worker(team *t) {
-  beginning *begin = malloc(sizeof *begin);
-  pthread_t *threads = realloc(t->threads, (t->workers + 1) * sizeof *threads);
-  if (threads) t->threads = threads;
-  if (!begin || !threads) {
-    free(begin);
+  worker *made = aligned_alloc(_Alignof(worker), sizeof *made);
+  worker **workers = realloc(t->workers, (t->count + 1) * sizeof *workers);
+  if (workers) t->workers = workers;
+  if (!made || !workers) {
+    free(made);
     return false;
   }
-  *begin = (beginning){t, t->workers + 1, atomic_load(&t->round.value)};
+  memset(made, 0, sizeof *made);
+  made->team = t;
+  made->number = t->count + 1;
+  made->round = atomic_load(&t->round.value);
+  atomic_init(&made->taken, atomic_load(&t->open) >> SIZE_BITS);
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const bool started = !pthread_create(&threads[t->workers], NULL, run_worker, begin);
+  const bool started = !pthread_create(&made->thread, NULL, run_worker, made);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (started)
-    t->workers++;
+    workers[t->count++] = made;
   else
-    free(begin);
+    free(made);
   return started;
 }
 
@@ -190,7 +238,7 @@ static team *team_of(unsigned size) {
     }
     own = made;
   }
-  while (own->workers + 1 < size && start_worker(own)) {
+  while (own->count + 1 < size && start_worker(own)) {
   }
   return own;
 }
@@ -212,13 +260,21 @@ int omp_get_thread_num(void) {
   return (int)here.number;
 }
 
+/* The work of numbers that no worker has begun, because it sleeps or waits for a processor: what it does then finds
+ * nothing left, or was its share of a loop. */
+static void run_others(team *t, uint64_t open) {
+  for (unsigned i = 1; i < t->size; i++)
+    if (take(t->workers[i - 1], open)) run_number(t, i);
+}
+
 /* wanted 0: a thread for each processor. */
 void GOMP_parallel(void (*work)(void *), void *data, unsigned wanted, unsigned flags) {
   (void)flags;
   if (!wanted) wanted = (unsigned)omp_get_num_procs();
+  if (wanted > MOST_THREADS) wanted = MOST_THREADS;
   const place outer = here;
   team *t = wanted > 1 && !outer.size ? team_of(wanted) : NULL;
-  if (!t || !t->workers) {
+  if (!t || !t->count) {
     here = (place){NULL, 0, 1};
     work(data);
     here = outer;
@@ -226,12 +282,15 @@ void GOMP_parallel(void (*work)(void *), void *data, unsigned wanted, unsigned f
   }
   t->work = work;
   t->data = data;
-  t->size = wanted < t->workers + 1 ? wanted : t->workers + 1;
-  atomic_store_explicit(&t->running.value, t->workers, memory_order_relaxed);
+  t->size = wanted < t->count + 1 ? wanted : t->count + 1;
+  const uint64_t open = ((atomic_load(&t->open) >> SIZE_BITS) + 1) << SIZE_BITS | t->size;
+  atomic_store_explicit(&t->running.value, t->size - 1, memory_order_relaxed);
+  atomic_store(&t->open, open);
   atomic_fetch_add(&t->round.value, 1);
   wake(&t->round);
   here = (place){t, 0, t->size};
   work(data);
+  run_others(t, open);
   here = outer;
   for (unsigned left; (left = atomic_load_explicit(&t->running.value, memory_order_acquire));)
     await(&t->running, left);

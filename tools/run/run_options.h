@@ -16,6 +16,7 @@ typedef struct run_options {
   bool force;     /* an existing run folder is replaced */
   bool resume;    /* continue from the newest checkpoint of the run folder */
   bool dry_run;   /* print what the run would take, and write nothing */
+  bool times;     /* of a search: print where its time was spent */
   char run[1024]; /* the folder of --run; "": none */
   int run_resolution; /* the resolution of that run, which its architecture file replaces; 0: none */
 } run_options;
@@ -111,6 +112,10 @@ extern const char *const run_options_on_nan[]; /* words of --on-nan */
 #define RUN_DRY_RUN                                                                                          \
   CLI_VALUE(run_options, dry_run, RUN, "dry-run", NULL,                                                      \
             "print layers, paths, costs, memory and the time of an epoch, and write no run folder")
+#define RUN_TIMES                                                                                            \
+  CLI_VALUE(                                                                                                 \
+      run_options, times, OUTPUT, "times", NULL,                                                             \
+      "at the end, print on stderr where the time was spent: in kernels, waiting for images, and outside")
 #define RUN_JSON                                                                                             \
   CLI_VALUE(run_options, json, OUTPUT, "json", NULL,                                                         \
             "print results on stdout as one JSON document, everything else on stderr")

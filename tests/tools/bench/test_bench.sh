@@ -18,7 +18,7 @@ PYTHON
 }
 
 expect 0 bench --help
-for word in step ops peaks scaling cluster detect; do contains out "^  $word "; done
+for word in step ops peaks scaling load cluster detect; do contains out "^  $word "; done
 contains out 'Usage: cream bench SUBCOMMAND \[options\]'
 expect 0 help bench
 contains out 'Usage: cream bench SUBCOMMAND \[options\]'
@@ -89,6 +89,13 @@ check 'bench scaling --json' \
   'len(r["match"]) == 2'
 expect 0 bench scaling "${tiny[@]}" --rounds 1 --warmup 0
 contains out '^search in micro'
+
+expect 0 bench load "${tiny[@]}" --rounds 1 --work eval --neighbours 2 --json
+check 'bench load --json' 'r["neighbours"] == 2 and [w["work"] for w in r["works"]] == ["eval"]' \
+  'all(w["ratio"] == w["beside_ms"] / w["alone_ms"] and w["fair_share"] >= 1 for w in r["works"])'
+expect 0 bench load "${tiny[@]}" --rounds 1 --work plain
+contains out '^plain +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$'
+refuse 2 '--neighbours.*at least 0' bench load --neighbours -1
 
 expect 0 bench cluster "${tiny[@]}" --rounds 1 --plan --price 2 --parts 4 --part-images 8 --json
 check 'bench cluster --json' \

@@ -112,11 +112,32 @@ static void test_waiting_threads_sleep(void **state) {
   assert_true(slept > 0);
 }
 
+/* The first thread does the parts of those that sleep, and does not wait until they wake. */
+static void test_others_may_sleep(void **state) {
+  (void)state;
+  enum { PARTS = 4, TRIES = 10000 };
+  int ran[PARTS] = {0}, by_first = 0, tries = 0;
+  const pthread_t first = pthread_self();
+  for (; by_first == 0 && tries < TRIES; tries++) {
+    assert_true(region_is_right(PARTS)); /* the threads exist */
+    usleep(1000);
+#pragma omp parallel num_threads(PARTS)
+    {
+      const int me = omp_get_thread_num();
+      ran[me]++;
+      if (me && pthread_equal(pthread_self(), first)) by_first++;
+    }
+  }
+  for (int i = 0; i < PARTS; i++) assert_int_equal(ran[i], tries);
+  assert_true(by_first > 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_regions_of_all_sizes),   cmocka_unit_test(test_loops_cover_all_items),
       cmocka_unit_test(test_each_thread_has_a_team), cmocka_unit_test(test_inner_regions_run_alone),
       cmocka_unit_test(test_child_of_fork),          cmocka_unit_test(test_waiting_threads_sleep),
+      cmocka_unit_test(test_others_may_sleep),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

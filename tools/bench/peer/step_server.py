@@ -2,11 +2,13 @@
 
 usage: step_server.py WORK LAYOUT RESOLUTION BATCH CLASSES DEPTHS THREADS
 
-WORK is plain, distill or eval; LAYOUT is nchw or nhwc, with -compile for torch.compile of every block.
-Writes "ready" and what it runs on (JSON, one line). Then, for each line of stdin:
+WORK is plain, distill or eval. LAYOUT is nchw or nhwc, with -bf16 for autocast to bfloat16, and with -compile at the end
+for torch.compile of the network of the first path, which all steps then have to have (a supernet would be compiled again
+for each path). Writes "ready" and what it runs on (JSON, one line). Then, for each line of stdin:
   step STUDENT TEACHER   runs a step; answers its seconds. A path is its choices, separated by commas.
   memory                 answers the peak resident bytes, and those before the network was made
 """
+import contextlib
 import json
 import sys
 import time
@@ -27,27 +29,25 @@ def blas_libraries():
 class Work:
     def __init__(self, work, layout, resolution, batch, classes, depths):
         torch.manual_seed(0)
-        order, _, compiled = layout.partition('-')
+        order, *modes = layout.split('-')
         memory_format = torch.channels_last if order == 'nhwc' else torch.contiguous_format
         self.work, self.depths = work, depths
-        self.net = Supernet(depths, classes)
-        if compiled:
-            self.compile_blocks()
-        self.net = self.net.to(memory_format=memory_format)
+        self.compiles, self.compiled, self.half = 'compile' in modes, None, 'bf16' in modes
+        self.net = Supernet(depths, classes).to(memory_format=memory_format)
         self.optim = torch.optim.SGD(self.net.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True)
         self.x = torch.randn(batch, 3, resolution, resolution).to(memory_format=memory_format)
         self.y = torch.randint(0, classes, (batch,))
         if work == 'eval':
             self.net.eval()
 
-    def compile_blocks(self):
-        """A path is a sequence of compiled blocks, so a new path compiles nothing."""
-        for stage in self.net.blocks:
-            for layer in stage:
-                for i, block in enumerate(layer):
-                    layer[i] = torch.compile(block)
-        self.net.stem = torch.compile(self.net.stem)
-        self.net.conv_last = torch.compile(self.net.conv_last)
+    def forward(self, path):
+        with torch.autocast('cpu', torch.bfloat16) if self.half else contextlib.nullcontext():
+            if not self.compiles:
+                return self.net(self.x, path).float()
+            if self.compiled is None:
+                self.compiled = path, torch.compile(lambda x: self.net(x, path))
+            assert path == self.compiled[0], 'one network'
+            return self.compiled[1](self.x).float()
 
     def path(self, text):
         choices = [int(choice) for choice in text.split(',')]
@@ -60,15 +60,15 @@ class Work:
 
     def evaluate(self, path):
         with torch.no_grad():
-            self.net(self.x, path)
+            self.forward(path)
 
     def train(self, path, teacher):
         self.optim.zero_grad(set_to_none=True)
-        out = self.net(self.x, path)
+        out = self.forward(path)
         loss = F.cross_entropy(out, self.y, label_smoothing=0.1)
         if self.work == 'distill':
             with torch.no_grad():
-                soft = F.softmax(self.net(self.x, teacher), 1)
+                soft = F.softmax(self.forward(teacher), 1)
             loss = 0.5 * loss + 0.5 * F.cross_entropy(out, soft)
         loss.backward()
         self.optim.step()
