@@ -84,6 +84,10 @@ CPU_INLINE vf cpu_pending_value(const cpu_pending *p, cream_act act, vf g, vf ra
 /* ---- rows ---------------------------------------------------------------------------------------- */
 /* Run `loop(act)` over rows, compiled once for each of the usual forms of a map or of a gradient (a variable), whose
  * pointers it then does not test for every vector. */
+#ifdef CPU_FEW_LOOPS
+#define CPU_MAP_CASES(map, loop, act)   loop(act)
+#define CPU_PENDING_CASES(p, loop, act) loop(act)
+#else
 #define CPU_MAP_CASES(map, loop, act)                                                                        \
   if ((map).scale && !(map).gate) {                                                                          \
     loop(act);                                                                                               \
@@ -98,6 +102,7 @@ CPU_INLINE vf cpu_pending_value(const cpu_pending *p, cream_act act, vf g, vf ra
   } else {                                                                                                   \
     loop(act);                                                                                               \
   }
+#endif
 CPU_INLINE void cpu_map_step(const cpu_map *map, cream_act act, const float *raw, float *dst, int c,
                              int lanes) {
   vf_store_n(dst + c, cpu_map_value(map, act, vf_load_n(raw + c, lanes), c, lanes), lanes);
