@@ -44,7 +44,7 @@ compiles() {
   if [[ $1 == *.cl ]]; then
     local before=(-include "$core/activation.h" -include "$core/optimiser.h")
     [[ $1 == */common.cl ]] || before+=(-include "$kernels/common.cl")
-    clang -x cl -cl-std=CL1.2 -D__OPENCL_VERSION__=120 -Xclang -finclude-default-header -fsyntax-only "${before[@]}" "$tree/$1" >"$work/log" 2>&1
+    clang -x cl -cl-std=CL1.2 -D__OPENCL_VERSION__=120 -Xclang -finclude-default-header -Xclang -fdeclare-opencl-builtins -fsyntax-only "${before[@]}" "$tree/$1" >"$work/log" 2>&1
     return
   fi
   if [[ $1 == opencl/*.c ]]; then # the typed calls of kernels, from the copy's signatures

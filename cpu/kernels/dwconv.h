@@ -32,6 +32,9 @@
  * with (kernel-1)/2*dilation zeros on both sides, which its products leave out. */
 #define DW_TILES(X, K, S, D)  X(K, S, D, 8, 0) X(K, S, D, 7, 0) X(K, S, D, 6, 0) X(K, S, D, 4, 0)
 #define DW_WHOLES(X, K, S, D) X(K, S, D, 8, 1) X(K, S, D, 7, 1) X(K, S, D, 4, 1) X(K, S, D, 2, 1)
+#ifdef CPU_FEW_SHAPES /* less to compile (cpu/CMakeLists.txt) */
+#define DW_SHAPES(X) X(3, 1, 1, 8, 0) X(5, 2, 1, 4, 0) X(7, 1, 2, 6, 0) X(3, 1, 1, 4, 1) X(5, 2, 1, 2, 1)
+#else
 #define DW_SHAPES(X)                                                                                         \
   DW_TILES(X, 3, 1, 1)                                                                                       \
   DW_TILES(X, 3, 2, 1)                                                                                       \
@@ -51,6 +54,7 @@
   DW_WHOLES(X, 5, 2, 1)                                                                                      \
   DW_WHOLES(X, 7, 1, 1)                                                                                      \
   DW_WHOLES(X, 7, 2, 1)
+#endif
 
 /* How many times `tile` covers `width`. */
 static inline int dw_tiles(int width, int tile) {

@@ -85,6 +85,10 @@ CPU_INLINE vf cpu_pending_value(const cpu_pending *p, cream_act act, vf g, vf ra
 /* ---- rows ---------------------------------------------------------------------------------------- */
 /* Run `loop(act, narrow)` over rows, compiled once for each of the usual forms of a map or of a gradient (a variable), whose
  * pointers it then does not test for every vector. */
+#ifdef CPU_FEW_LOOPS
+#define CPU_MAP_CASES(map, loop, act, narrow)   loop(act, narrow)
+#define CPU_PENDING_CASES(p, loop, act, narrow) loop(act, narrow)
+#else
 #define CPU_MAP_CASES(map, loop, act, narrow)                                                                \
   if ((map).scale && !(map).gate) {                                                                          \
     loop(act, narrow);                                                                                       \
@@ -99,13 +103,18 @@ CPU_INLINE vf cpu_pending_value(const cpu_pending *p, cream_act act, vf g, vf ra
   } else {                                                                                                   \
     loop(act, narrow);                                                                                       \
   }
+#endif
 /* Runs `loop(act, narrow)` for stored values (cells.h) that are `narrow`, a variable, or not. */
+#ifdef CPU_FEW_LOOPS
+#define CPU_CELLS_CASES(narrow, loop, act) loop(act, narrow)
+#else
 #define CPU_CELLS_CASES(narrow, loop, act)                                                                   \
   if (narrow) {                                                                                              \
     loop(act, true);                                                                                         \
   } else {                                                                                                   \
     loop(act, false);                                                                                        \
   }
+#endif
 CPU_INLINE void cpu_map_step(const cpu_map *map, cream_act act, bool narrow, const void *raw, float *dst,
                              int c, int lanes) {
   vf_store_n(dst + c, cpu_map_value(map, act, cells_load(narrow, raw, c, lanes), c, lanes), lanes);

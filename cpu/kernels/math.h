@@ -106,6 +106,9 @@ CPU_INLINE vf vf_act_slope(cream_act act, vf z) {
 
 /* Calls `call(ACT)` with the constant that equals `act`, so that a loop is compiled once for each
  * activation. */
+#ifdef CPU_FEW_LOOPS /* once for all of them: less to compile (cpu/CMakeLists.txt) */
+#define CPU_ACT_SWITCH(act, call) call((act))
+#else
 #define CPU_ACT_SWITCH(act, call)                                                                            \
   do {                                                                                                       \
     switch (act) {                                                                                           \
@@ -132,5 +135,6 @@ CPU_INLINE vf vf_act_slope(cream_act act, vf z) {
       break;                                                                                                 \
     }                                                                                                        \
   } while (0)
+#endif
 
 #endif

@@ -130,10 +130,12 @@ finish() {
   exit 0
 }
 
-# For scripts with an OpenCL device: what PoCL compiles is shared with the other tests of the build folder.
+# For scripts with an OpenCL device: what PoCL compiles is shared with the other tests of the build folder, and CLBlast's
+# kernels are compiled once (tests/opencl/clblast_sources.c).
 keep_pocl_cache() {
   export POCL_CACHE_DIR=${CREAM_POCL_CACHE:-$(dirname "$cream")/pocl}
   mkdir -p "$POCL_CACHE_DIR"
+  [ -z "${CREAM_CLBLAST_SOURCES:-}" ] || export LD_PRELOAD=$CREAM_CLBLAST_SOURCES
 }
 
 # use_oclgrind: from here on Oclgrind is the OpenCL driver, where it is installed.

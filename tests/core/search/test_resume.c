@@ -117,7 +117,8 @@ static cream_config small_config(void) {
 }
 
 static job job_open(bool is_search, const cream_config *config) {
-  job j = {.is_search = is_search, .config = *config, .backend = synthetic_backend(false, 2)};
+  /* a thread alone waits for no other */
+  job j = {.is_search = is_search, .config = *config, .backend = synthetic_backend(false, is_search ? 1 : 2)};
   j.skeleton = synthetic_skeleton();
   cream_path path = {.n_layers = 5, .choice = {0, 0, 1, 2, 3}};
   if (!is_search) j.skeleton = cream_skeleton_fix(&j.skeleton, &path);

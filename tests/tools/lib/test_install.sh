@@ -97,9 +97,10 @@ if command -v man >/dev/null; then
     man --warnings -E UTF-8 -l "$page" >manual 2>warnings || fail "man cannot show $page"
     [ ! -s warnings ] || fail "$page: $(head -n 1 warnings)"
     contains manual "^ +cream $command "
-    for option in $("$cream" "$command" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE -- '--.*'); do
-      contains manual "^ +(-., )?$option( |$)"
-    done
+    "$cream" "$command" --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE -- '--.*' | sort -u >helped
+    grep -oE '^ +(-., )?--[a-z0-9-]+( |$)' manual | grep -oE -- '--[^ ]*' | sort -u >shown
+    [ -s helped ] || fail "cream $command --help has no options"
+    [ -z "$(comm -23 helped shown)" ] || fail "$page lacks $(comm -23 helped shown | tr '\n' ' ')"
   done
 fi
 finish
