@@ -102,9 +102,9 @@ void CPU_NAME(cpu_winograd_pad)(winograd_source from, int image, int row, int co
     const size_t pixel = ((size_t)image * (size_t)t->h + (size_t)i) * (size_t)t->w;
     memset(dst, 0, before * sizeof *dst);
     if (from.gradient)
-      cpu_pending_tile(t, from.gradient, pixel, (size_t)t->w, 0, t->c, dst + before, channels);
+      cpu_pending_tile(t, from.narrow, from.gradient, pixel, (size_t)t->w, 0, t->c, dst + before, channels);
     else
-      cpu_map_tile(t, pixel, (size_t)t->w, 0, t->c, dst + before, channels);
+      cpu_map_tile(t, from.narrow, pixel, (size_t)t->w, 0, t->c, dst + before, channels);
     memset(dst + before + line, 0, (all - before - line) * sizeof *dst);
   }
 }
@@ -202,6 +202,7 @@ void CPU_NAME(cpu_winograd_workspace)(const cream_conv *conv, int n, int h, int 
   const winograd s = CPU_NAME(cpu_winograd_of)(n, h, w);
   const size_t weights = CPU_NAME(cpu_winograd_weights_size)(conv->cin, conv->cout);
   cpu_raise(&work->scratch, cpu_line(CPU_NAME(cpu_winograd_band_size)(&s, conv->cin)));
+  cpu_raise(&work->scratch, cpu_line((size_t)(WINOGRAD_OUT * w * conv->cout)));
   cpu_raise(&work->shared, weights + CPU_NAME(cpu_winograd_pass_size)(&s, conv->cin, conv->cout) +
                                cpu_line((size_t)(n * s.down) * cpu_bn_partial(conv->cout)));
 }
@@ -217,19 +218,22 @@ void CPU_NAME(cpu_winograd_forward)(cpu_backend *cpu, const cream_conv *conv, co
   if (bn && mode != CREAM_BN_RUNNING)
     partials = cpu_piece(&pieces, cpu_tiling_count(&tiling) * cpu_bn_partial(conv->cout));
   const winograd_matrices weights = CPU_NAME(cpu_winograd_weights)(cpu, conv, false, &pieces);
-  const winograd_pass pass =
-      CPU_NAME(cpu_winograd_pass)(&s, (winograd_source){x, NULL}, conv->cin, conv->cout, weights, &pieces);
+  const bool narrow = cpu_is_narrow(cpu->narrow, y);
+  const winograd_source source = {x, NULL, cpu_is_narrow(cpu->narrow, x)};
+  const winograd_pass pass = CPU_NAME(cpu_winograd_pass)(&s, source, conv->cin, conv->cout, weights, &pieces);
   for (int strip = 0; strip < s.strips; strip++) {
     CPU_NAME(cpu_winograd_multiply)(cpu, &pass, strip);
     cpu_tasks_begin(cpu, (size_t)winograd_rows(&s, strip));
 #pragma omp parallel num_threads(cpu->threads)
     for (size_t task; cpu_tasks_next(cpu, omp_get_thread_num(), &task);) {
-      const size_t row = (size_t)(strip * s.rows) + task;
-      float *out = cpu_at(y->raw) + cpu_tiling_first(&tiling, row) * cout;
+      const size_t row = (size_t)(strip * s.rows) + task, place = cpu_tiling_first(&tiling, row) * cout;
+      float *out = narrow ? cpu_scratch(cpu, omp_get_thread_num()) : cpu_at(y->raw) + place;
       float *mean = partials ? partials + row * cpu_bn_partial(conv->cout) : NULL;
       const int rows = CPU_NAME(cpu_winograd_outputs)(&pass, strip, (int)task, out);
       CPU_NAME(cpu_conv_epilogue)
       (out, cout, (size_t)rows * width, conv, 0, conv->cout, mean, mean ? mean + cout : NULL);
+      if (narrow)
+        cells_write(out, cout, (size_t)rows * width, conv->cout, cells_to(true, cpu_at(y->raw), place), cout);
     }
   }
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, conv->cout, &tiling, partials);

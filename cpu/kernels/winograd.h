@@ -34,6 +34,7 @@ typedef struct winograd {
 typedef struct winograd_source {
   const cream_tensor *tensor;
   const cream_grad *gradient; /* NULL: the values */
+  bool narrow;                /* how they are stored (cells.h) */
 } winograd_source;
 
 /* A matrix for each of the 36 points, `point` floats apart; its rows lie `row` floats apart. In panels: CPU_PANEL columns

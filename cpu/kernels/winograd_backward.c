@@ -76,7 +76,7 @@ static void transform_gradients(const cpu_backward *op, const winograd *s, int r
   const size_t channels = (size_t)op->y->c, line = (size_t)width * channels;
   const winograd_square in = {line, channels}, out = {WINOGRAD_IN * to.point, to.point};
   CPU_NAME(cpu_winograd_pad)
-  ((winograd_source){op->y, op->dy}, image, top, WINOGRAD_OUT, 0, width, band);
+  ((winograd_source){op->y, op->dy, op->narrow_y}, image, top, WINOGRAD_OUT, 0, width, band);
   for (int i = 0; dbias && i < cpu_min(WINOGRAD_OUT, s->h - top); i++) CPU_NAME(cpu_column_sums)
   (band + (size_t)i * line, channels, (size_t)s->w, op->y->c,
    dbias + (size_t)(image * s->h + top + i) * channels);
@@ -103,7 +103,8 @@ static void multiply_strip(const cpu_backward *op, cpu_backend *cpu, const winog
       if (task % 2)
         transform_gradients(op, s, row, first, band, dbias, m.gradients);
       else
-        CPU_NAME(cpu_winograd_values)(s, (winograd_source){op->x, NULL}, row, first, band, m.values);
+        CPU_NAME(cpu_winograd_values)
+        (s, (winograd_source){op->x, NULL, op->narrow_x}, row, first, band, m.values);
     }
   }
   cpu_tasks_begin(cpu, (size_t)(WINOGRAD_POINTS * blocks));
@@ -169,8 +170,8 @@ static void input_gradient(const cpu_backward *op, cpu_backend *cpu, const winog
                            cpu_pieces pieces) {
   const cream_conv *conv = op->conv;
   const winograd_matrices weights = CPU_NAME(cpu_winograd_weights)(cpu, conv, true, &pieces);
-  const winograd_pass pass = CPU_NAME(cpu_winograd_pass)(s, (winograd_source){op->y, op->dy}, conv->cout,
-                                                         conv->cin, weights, &pieces);
+  const winograd_pass pass = CPU_NAME(cpu_winograd_pass)(s, (winograd_source){op->y, op->dy, op->narrow_y},
+                                                         conv->cout, conv->cin, weights, &pieces);
   for (int strip = 0; strip < s->strips; strip++) {
     CPU_NAME(cpu_winograd_multiply)(cpu, &pass, strip);
     cpu_tasks_begin(cpu, (size_t)winograd_rows(s, strip));

@@ -2,20 +2,13 @@
  * threads: with `exact: processors`, all of them give the same bits. An argument is a filter on test names, as in
  * `test_parity 'conv_*'`.
  */
-#include "tools/bench/parity_tables.h"
+#include "winograd_cases.h"
 
 /* With sanitizers, one thread and three, once. */
 enum { THREADS = 3, STEP = CREAM_SLOW_CHECKER ? 2 : 1, REPEATS = CREAM_SLOW_CHECKER ? 1 : 2 };
 
-/* Which the tuned kernels compute by Winograd's algorithm. */
-static const shape winograd_shapes[] = {
-    {1, 13, 11, 37, 45, 3, 1, 1}, {2, 12, 9, 32, 64, 3, 1, 1}, {2, 33, 35, 32, 33, 3, 1, 1}};
-
 /* Those of the tables, and others. */
-#define TESTS(X)                                                                                             \
-  PARITY_TESTS(X)                                                                                            \
-  X(winograd_forward, run_conv_forward, false, winograd_shapes, forward_variants)                            \
-  X(winograd_backward, run_conv_backward, false, winograd_shapes, backward_variants)
+#define TESTS(X) PARITY_TESTS(X) WINOGRAD_TESTS(X)
 TESTS(PARITY_TEST)
 
 #define GOLDEN UINT64_C(0x387d2c2c82347066)
