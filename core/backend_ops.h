@@ -28,6 +28,7 @@ enum { CREAM_WORKSPACES = 8 };
  * download_tensor: the values of an activation, its map applied, as an NHWC array.
  * upload_tensor: writes an NHWC array as a raw activation.
  * tensor_size: elements that a raw activation of this shape takes.
+ * gradient_size: elements that the gradient of such an activation takes.
  * reserve: makes room for the workspace of conv_forward and conv_backward of `conv` on inputs up to
  *   [n,h,w,cin], and of the ops around it (se, pool, add, fuse, losses on the same shapes). Only this op and
  *   alloc allocate.
@@ -46,6 +47,7 @@ enum { CREAM_WORKSPACES = 8 };
     (cream_backend *backend, float *dst, const cream_tensor *src, cream_error *err))                         \
   X(void, upload_tensor, (cream_backend *backend, const cream_tensor *dst, const float *src))                \
   X(size_t, tensor_size, (cream_backend *backend, int n, int h, int w, int c))                               \
+  X(size_t, gradient_size, (cream_backend *backend, int n, int h, int w, int c))                             \
   X(cream_status, reserve,                                                                                   \
     (cream_backend *backend, const cream_conv *conv, int n, int h, int w, cream_error *err))                 \
   X(void, destroy, (cream_backend *backend))

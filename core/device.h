@@ -10,6 +10,7 @@
 
 #include "core/backend.h"
 #include "core/base/exact.h"
+#include "core/base/precision.h"
 
 /* ---- devices ------------------------------------------------------------------------------------------- */
 
@@ -76,9 +77,10 @@ static inline int cream_device_for_local_rank(const cream_device *devices, int c
 typedef struct cream_device_options {
   /* The driver's name: its first device that works, GPUs before others; or as in cream_device_is_meant. */
   const char *device;
-  int threads;       /* of the CPU; 0: all */
-  bool plain;        /* the CPU's plain kernels */
-  cream_exact exact; /* of the CPU's kernels */
+  int threads;               /* of the CPU; 0: all */
+  bool plain;                /* the CPU's plain kernels */
+  cream_exact exact;         /* of the CPU's kernels */
+  cream_precision precision; /* of activations on the CPU */
   /* Parameters of the device's products, as `tune` returns them, in place of the defaults; NULL: none.
    * `parameters_name` is their file, for messages. Without any, those that `keep` stored are used. */
   const char *parameters, *parameters_name;

@@ -95,8 +95,13 @@ static cream_status synchronise(cream_backend *backend, cream_error *err) {
 }
 
 static size_t tensor_size(cream_backend *backend, int n, int h, int w, int c) {
-  (void)backend;
-  return (size_t)n * (size_t)h * (size_t)w * (size_t)c;
+  const cream_tensor t = {.n = n, .h = h, .w = w, .c = c};
+  const size_t values = (size_t)n * (size_t)h * (size_t)w * (size_t)c;
+  return cpu_is_narrow(cpu_of(backend)->narrow, &t) ? (values + 1) / 2 : values;
+}
+
+static size_t gradient_size(cream_backend *backend, int n, int h, int w, int c) {
+  return tensor_size(backend, n, h, w, c);
 }
 
 static void upload_pixels(cream_backend *backend, const cream_tensor *dst, const uint8_t *pixels,
@@ -117,14 +122,24 @@ static void upload_pixels(cream_backend *backend, const cream_tensor *dst, const
 
 static cream_status download_tensor(cream_backend *backend, float *dst, const cream_tensor *src,
                                     cream_error *err) {
-  (void)backend, (void)err;
+  (void)err;
+  const bool narrow = cpu_is_narrow(cpu_of(backend)->narrow, src);
+  const uint16_t *halves = (const uint16_t *)cpu_at(src->raw);
   for (size_t p = 0; p < plain_pixels(src); p++)
-    for (int c = 0; c < src->c; c++) dst[plain_index(src, p, c)] = plain_value(src, p, c);
+    for (int c = 0; c < src->c; c++) {
+      const size_t i = plain_index(src, p, c);
+      dst[i] = plain_value_of(src, p, c, narrow ? cream_bf16_value(halves[i]) : cpu_at(src->raw)[i]);
+    }
   return CREAM_OK;
 }
 
 static void upload_tensor(cream_backend *backend, const cream_tensor *dst, const float *src) {
-  upload(backend, dst->raw, src, tensor_size(backend, dst->n, dst->h, dst->w, dst->c));
+  const size_t values = plain_pixels(dst) * (size_t)dst->c;
+  uint16_t *halves = (uint16_t *)cpu_at(dst->raw);
+  if (!cpu_is_narrow(cpu_of(backend)->narrow, dst))
+    upload(backend, dst->raw, src, values);
+  else
+    for (size_t i = 0; i < values; i++) halves[i] = cream_bf16_of(src[i]);
 }
 
 /* Grows *memory to `pieces` pieces of `wanted` floats where a piece has fewer (*size). */
@@ -172,6 +187,9 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   if (options->threads < 0)
     return cream_fail(err, CREAM_BAD_CONFIG, "threads is %d; give 0 (all processors) or more",
                       options->threads);
+  if (options->plain && options->precision != CREAM_PRECISION_FLOAT)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "precision: plain kernels have single precision, expected float");
   cream_status status = cream_isa_check(options->isa, err);
   if (status) return status;
   cpu_backend *cpu = calloc(1, sizeof *cpu);
@@ -185,6 +203,7 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
   cpu->isa = options->isa == CREAM_ISA_AUTO ? cream_isa_best() : options->isa;
   cpu->plain = options->plain;
   cpu->exact = options->exact;
+  cpu->narrow = options->precision == CREAM_PRECISION_BF16;
   cpu->base.name = options->plain ? "cpu-plain" : "cpu";
   cpu->ranges = cpu_tasks_create(cpu->threads);
   if (!cpu->ranges) {

@@ -9,12 +9,14 @@
 #include "core/backend.h"
 #include "core/base/exact.h"
 #include "core/base/isa.h"
+#include "core/base/precision.h"
 
 typedef struct cream_cpu_options {
   int threads;   /* 0: cream_cpu_threads() */
   bool plain;    /* plain kernels only */
   cream_isa isa; /* AUTO: the best that the machine has */
   cream_exact exact;
+  cream_precision precision; /* plain kernels know CREAM_PRECISION_FLOAT alone */
 } cream_cpu_options;
 
 /* The default number of threads: the processors that the process may run on, or fewer where the CPU quota of its control

@@ -31,8 +31,10 @@ static cream_status list(cream_device **devices, int *count, cream_error *err) {
 }
 
 static cream_status open(const cream_device_options *options, cream_backend **backend, cream_error *err) {
-  const cream_cpu_options cpu = {
-      .threads = options->threads, .plain = options->plain, .exact = options->exact};
+  const cream_cpu_options cpu = {.threads = options->threads,
+                                 .plain = options->plain,
+                                 .exact = options->exact,
+                                 .precision = options->precision};
   return cream_cpu_create(&cpu, backend, err);
 }
 

@@ -16,6 +16,7 @@ typedef struct cpu_backend {
   int threads;
   cream_isa isa; /* resolved, never AUTO */
   bool plain;
+  bool narrow; /* CREAM_PRECISION_BF16; see cpu_is_narrow */
   cream_exact exact;
   /* Workspace, grown only by `reserve`. Sizes are in floats; aligned to 64 bytes. */
   float *scratch; /* `threads` pieces of scratch_size: a thread's own tiles */
@@ -31,6 +32,11 @@ static inline cpu_backend *cpu_of(cream_backend *backend) {
 /* Whether all instruction sets have to give the same bytes. */
 static inline bool cpu_exact(const cpu_backend *cpu) {
   return cpu->exact == CREAM_EXACT_PROCESSORS;
+}
+/* Whether the tensor's raw values and their gradient are stored as bfloat16 (kernels/cells.h), on a backend that is
+ * `narrow`. Images and tensors of one pixel (features, logits) stay in float, because the core mixes and downloads them. */
+static inline bool cpu_is_narrow(bool narrow, const cream_tensor *t) {
+  return narrow && t->c > 4 && t->h * t->w > 1;
 }
 static inline float *cpu_at(cream_buf buf) {
   return buf.mem ? (float *)buf.mem + buf.offset : NULL;

@@ -24,17 +24,23 @@ static inline float plain_raw(const cream_tensor *t, size_t pixel, int c) {
   return cpu_at(t->raw)[plain_index(t, pixel, c)];
 }
 
-static inline float plain_z(const cream_tensor *t, size_t pixel, int c) {
-  float raw = plain_raw(t, pixel, c);
+static inline float plain_z_of(const cream_tensor *t, int c, float raw) {
   return cream_buf_present(t->scale) ? cpu_at(t->scale)[c] * raw + cpu_at(t->shift)[c] : raw;
+}
+static inline float plain_z(const cream_tensor *t, size_t pixel, int c) {
+  return plain_z_of(t, c, plain_raw(t, pixel, c));
 }
 
 static inline float plain_gate(const cream_tensor *t, size_t pixel, int c) {
   return cream_buf_present(t->gate) ? cpu_at(t->gate)[plain_image_index(t, pixel, c)] : 1.0f;
 }
 
+/* The value of a raw one. */
+static inline float plain_value_of(const cream_tensor *t, size_t pixel, int c, float raw) {
+  return plain_gate(t, pixel, c) * cream_act_value(t->act, plain_z_of(t, c, raw));
+}
 static inline float plain_value(const cream_tensor *t, size_t pixel, int c) {
-  return plain_gate(t, pixel, c) * cream_act_value(t->act, plain_z(t, pixel, c));
+  return plain_value_of(t, pixel, c, plain_raw(t, pixel, c));
 }
 
 /* The gradient of t's raw output at (pixel, c). */

@@ -55,6 +55,12 @@ size_t ocl_tensor_size(cream_backend *backend, int n, int h, int w, int c) {
   return is_half(ocl_of(backend), h, w, c) ? (values + 1) / 2 : values;
 }
 
+/* Gradients stay in float. */
+size_t ocl_gradient_size(cream_backend *backend, int n, int h, int w, int c) {
+  (void)backend;
+  return (size_t)n * (size_t)h * (size_t)w * (size_t)c;
+}
+
 static float half_to_float(uint16_t h) {
   float magnitude = (h >> 10 & 31) == 0    ? ldexpf((float)(h & 1023), -24)
                     : (h >> 10 & 31) == 31 ? (h & 1023 ? NAN : INFINITY)

@@ -12,6 +12,7 @@
 #include "detectors.h"
 #include "exact.h"
 #include "optimiser.h"
+#include "precision.h"
 #include "status.h"
 #include "strategies.h"
 
@@ -256,11 +257,12 @@ typedef struct cream_config {
     char parameters[1024]; /* file of CLBlast's parameters; "": its own */
     bool half;             /* store activations in half precision */
   } opencl;
-  cream_exact exact;   /* which bytes are the same on what: on the CPU */
-  int threads;         /* 0: all */
-  double time_budget;  /* minutes; 0: none */
-  char signals[64];    /* "HUP,USR1,...": those that end a run in order, besides INT and TERM */
-  cream_on_nan on_nan; /* when the loss explodes: stop, or roll back and lower the rate */
+  cream_exact exact;         /* which bytes are the same on what: on the CPU */
+  cream_precision precision; /* of activations that the CPU stores */
+  int threads;               /* 0: all */
+  double time_budget;        /* minutes; 0: none */
+  char signals[64];          /* "HUP,USR1,...": those that end a run in order, besides INT and TERM */
+  cream_on_nan on_nan;       /* when the loss explodes: stop, or roll back and lower the rate */
   struct {
     int every_steps;      /* steps between checkpoints; 0: only by time */
     double every_minutes; /* minutes between them; 0: only by steps */

@@ -56,6 +56,10 @@ static size_t tensor_size(cream_backend *backend, int n, int h, int w, int c) {
   cream_backend *real = counter_of(backend)->real;
   return real->tensor_size(real, n, h, w, c);
 }
+static size_t gradient_size(cream_backend *backend, int n, int h, int w, int c) {
+  cream_backend *real = counter_of(backend)->real;
+  return real->gradient_size(real, n, h, w, c);
+}
 static cream_status reserve(cream_backend *backend, const cream_conv *conv, int n, int h, int w,
                             cream_error *err) {
   (void)err;

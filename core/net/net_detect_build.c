@@ -411,7 +411,8 @@ cream_status net_detect_build(cream_net *net, cream_error *err) {
   cream_status status = cream_detect_check(&skeleton->detect, "detect", err);
   if (status) return status;
   if (net->backend->tensor_size(net->backend, 1, 2, 2, 16) != 64)
-    return cream_fail(err, CREAM_BAD_CONFIG, "detectors need single precision; run without --half");
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "detectors need single precision; run with precision float, and without --half");
   net_tail *t = net->tail = calloc(1, sizeof *t);
   if (!t) return cream_fail_memory(err, sizeof *t, "a detector's neck and heads");
   if ((status = allocate_lists(t, err))) return status;

@@ -181,7 +181,7 @@ void net_layout(const cream_net *, net_tape *, const cream_path *, net_layout_ki
 /* Elements that one block takes on input of [n, side, side]: in all (training), and by region (inference). */
 typedef struct net_block_size {
   size_t train, units[CREAM_MAX_UNITS], out, vectors;
-  size_t largest; /* of a single activation */
+  size_t largest; /* gradient of an activation */
   int side_out;
 } net_block_size;
 net_block_size net_block_measure(const cream_net *, const net_block *, int n, int side);
@@ -193,6 +193,7 @@ static inline size_t net_aligned(size_t count) {
 static inline size_t net_elements(const cream_tensor *t) {
   return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
 }
+size_t net_gradient_size(const cream_net *, const cream_tensor *); /* elements of t's gradient */
 /* The middle `count` elements of a region. */
 cream_buf net_region_middle(const net_region *, size_t count);
 

@@ -24,6 +24,10 @@ cream_buf net_region_middle(const net_region *region, size_t count) {
   return cream_buf_at(region->start, (region->size - count) / 2 / NET_ALIGN * NET_ALIGN);
 }
 
+size_t net_gradient_size(const cream_net *net, const cream_tensor *t) {
+  return net->backend->gradient_size(net->backend, t->n, t->h, t->w, t->c);
+}
+
 static cream_buf take_tensor(const cream_net *net, net_bump *memory, int region, const cream_tensor *t) {
   const size_t count = tensor_size(net, t);
   bool allocate = !memory->regions || (memory->take_output && region >= NET_REGION_OUT);
@@ -142,11 +146,10 @@ net_block_size net_block_measure(const cream_net *net, const net_block *block, i
   net_record records[CREAM_MAX_UNITS];
   cream_tensor y = lay_block(net, block, &x, net->options.drop_path > 0, &train, NET_REGION_OUT, records);
   net_block_size size = {.train = train.used, .out = net_aligned(tensor_size(net, &y)), .side_out = y.h};
-  size.largest = net_elements(&x);
+  size.largest = net_gradient_size(net, &x);
   size.vectors = size.train - size.out;
   for (int i = 0; i < block->n_units; i++) {
-    size_t elements = net_elements(&records[i].y);
-    if (elements > size.largest) size.largest = elements;
+    size.largest = net_max(size.largest, net_gradient_size(net, &records[i].y));
     if (is_output(block, i)) continue;
     size.units[i] = net_aligned(tensor_size(net, &records[i].y));
     size.vectors -= size.units[i];

@@ -165,7 +165,7 @@ static cream_grad grad_value(const cream_net *net, cream_buf g, cream_buf pool, 
 
 /* Buffer i of three, for the gradient of `node`. */
 static cream_buf grad_of(const cream_net *net, int i, const cream_tensor *node) {
-  return net_region_middle(&net->grad[i], net_elements(node));
+  return net_region_middle(&net->grad[i], net_gradient_size(net, node));
 }
 
 /* Linear layers; returns the gradient of the pooled features, absent where everything below is frozen. */

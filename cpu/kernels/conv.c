@@ -1,25 +1,27 @@
 #include "conv.h"
 #include "gemm.h"
 #include "math.h"
+#include "winograd.h"
 
-typedef enum conv_path { CONV_DEPTHWISE, CONV_SPATIAL, CONV_POINTWISE, CONV_LINEAR } conv_path;
+typedef enum conv_path { CONV_DEPTHWISE, CONV_WINOGRAD, CONV_SPATIAL, CONV_POINTWISE, CONV_LINEAR } conv_path;
 
-static conv_path path_of(const cream_conv *conv, size_t rows) {
+static conv_path path_of(const cream_conv *conv, int n, int h, int w, bool backward) {
+  const size_t rows = (size_t)n * (size_t)h * (size_t)w;
   if (conv->depthwise) return CONV_DEPTHWISE;
+  if (CPU_NAME(cpu_winograd_suits)(conv, h, w, backward)) return CONV_WINOGRAD;
   if (conv->kernel != 1 || conv->stride != 1 || conv->pad) return CONV_SPATIAL;
   return rows <= CPU_LINEAR_ROWS ? CONV_LINEAR : CONV_POINTWISE;
-}
-
-static size_t rows_of(const cream_tensor *x) {
-  return (size_t)x->n * (size_t)x->h * (size_t)x->w;
 }
 
 static void conv_forward(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
                          const cream_bn *bn, cream_bn_mode mode, float momentum, const cream_tensor *y) {
   cpu_backend *cpu = cpu_of(backend);
-  switch (path_of(conv, rows_of(x))) {
+  switch (path_of(conv, x->n, x->h, x->w, false)) {
   case CONV_DEPTHWISE:
     CPU_NAME(cpu_dwconv_forward)(backend, conv, x, bn, mode, momentum, y);
+    break;
+  case CONV_WINOGRAD:
+    CPU_NAME(cpu_winograd_forward)(cpu, conv, x, bn, mode, momentum, y);
     break;
   case CONV_SPATIAL:
     CPU_NAME(cpu_spatial_forward)(cpu, conv, x, bn, mode, momentum, y);
@@ -36,9 +38,12 @@ static void conv_forward(cream_backend *backend, const cream_conv *conv, const c
 static void conv_backward(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
                           const cream_tensor *y, const cream_grad *dy, const cream_sink *sink) {
   cpu_backend *cpu = cpu_of(backend);
-  switch (path_of(conv, rows_of(x))) {
+  switch (path_of(conv, x->n, x->h, x->w, true)) {
   case CONV_DEPTHWISE:
     CPU_NAME(cpu_dwconv_backward)(backend, conv, x, y, dy, sink);
+    break;
+  case CONV_WINOGRAD:
+    CPU_NAME(cpu_winograd_backward)(cpu, conv, x, y, dy, sink);
     break;
   case CONV_SPATIAL:
     CPU_NAME(cpu_spatial_backward)(cpu, conv, x, y, dy, sink);
@@ -68,9 +73,14 @@ static void pack_weights(cream_backend *backend, const cream_conv *conv, cream_b
 void CPU_NAME(cpu_conv_workspace)(const cpu_backend *cpu, const cream_conv *conv, int n, int h, int w,
                                   cpu_workspace *work) {
   const size_t rows = (size_t)n * (size_t)h * (size_t)w;
-  switch (path_of(conv, rows)) {
+  switch (path_of(conv, n, h, w, true)) {
   case CONV_DEPTHWISE:
     CPU_NAME(cpu_dwconv_workspace)(cpu, conv, n, h, w, work);
+    break;
+  case CONV_WINOGRAD: /* forward and smaller images may use the other path */
+    CPU_NAME(cpu_winograd_workspace)(conv, n, h, w, work);
+    CPU_NAME(cpu_winograd_backward_workspace)(conv, n, h, w, work);
+    CPU_NAME(cpu_spatial_workspace)(conv, n, h, w, work);
     break;
   case CONV_SPATIAL:
     CPU_NAME(cpu_spatial_workspace)(conv, n, h, w, work);

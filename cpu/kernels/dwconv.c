@@ -97,19 +97,20 @@ typedef struct moments {
 
 /* Adds up the sums of a row of one vector of channels, and writes the row: this vector (`lanes` of it) and the
  * `before` ones that lie before it in the same line. */
-CPU_INLINE void measure_row(const float *out, int width, float *y, size_t ld, int lanes, int before,
-                            moments *m) {
+CPU_INLINE void measure_row(const float *out, int width, bool narrow, void *y, size_t ld, int lanes,
+                            int before, moments *m) {
   vf sum[CHAINS] = {{0}}, squares[CHAINS] = {{0}}, shift = m->shift;
 #define MEASURE(I, J)                                                                                        \
   {                                                                                                          \
     const float *from = out + (I)*CPU_WIDE;                                                                  \
-    float *to = y + (size_t)(I)*ld;                                                                          \
     vf v = vf_load(from);                                                                                    \
     if (before >= 0) {                                                                                       \
-      dw_fetch(to, (ptrdiff_t)ld *width);                                                                    \
+      void *to = cells_to(narrow, y, (size_t)(I)*ld);                                                        \
+      dw_fetch(narrow, to, (ptrdiff_t)ld *width);                                                            \
       CPU_UNROLL                                                                                             \
-      for (int b = before; b > 0; b--) vf_store(to - b * CPU_LANES, vf_load(from - b * CPU_LANES));          \
-      vf_store_n(to, v, lanes);                                                                              \
+      for (int b = before; b > 0; b--)                                                                       \
+        cells_store(narrow, to, -b *CPU_LANES, vf_load(from - b * CPU_LANES), CPU_LANES);                    \
+      cells_store(narrow, to, 0, v, lanes);                                                                  \
     }                                                                                                        \
     v -= shift;                                                                                              \
     sum[J] += v;                                                                                             \
@@ -126,32 +127,46 @@ CPU_INLINE void measure_row(const float *out, int width, float *y, size_t ld, in
   m->squares += (squares[0] + squares[1]) + (squares[2] + squares[3]);
 }
 /* The same for a unit of `channels` channels; a whole line is written at once. */
-static void measure_unit(const float *out, int width, float *y, size_t ld, int channels, moments *m) {
+CPU_INLINE void measure_unit(const float *out, int width, bool narrow, void *y, size_t ld, int channels,
+                             moments *m) {
   int p = 0;
   if (channels == CPU_WIDE) {
-    for (; p < CPU_PARTS - 1; p++) measure_row(out + p * CPU_LANES, width, NULL, 0, CPU_LANES, -1, &m[p]);
-    measure_row(out + p * CPU_LANES, width, y + p * CPU_LANES, ld, CPU_LANES, CPU_PARTS - 1, &m[p]);
+    for (; p < CPU_PARTS - 1; p++)
+      measure_row(out + p * CPU_LANES, width, false, NULL, 0, CPU_LANES, -1, &m[p]);
+    void *last = cells_to(narrow, y, (size_t)(p * CPU_LANES));
+    measure_row(out + p * CPU_LANES, width, narrow, last, ld, CPU_LANES, CPU_PARTS - 1, &m[p]);
     return;
   }
   for (; p * CPU_LANES < channels; p++)
-    measure_row(out + p * CPU_LANES, width, y + p * CPU_LANES, ld,
+    measure_row(out + p * CPU_LANES, width, narrow, cells_to(narrow, y, (size_t)(p * CPU_LANES)), ld,
                 cpu_min(CPU_LANES, channels - p * CPU_LANES), 0, &m[p]);
 }
+static void measure_narrow(const float *out, int width, void *y, size_t ld, int channels, moments *m) {
+  measure_unit(out, width, true, y, ld, channels, m);
+}
+static void measure_floats(const float *out, int width, void *y, size_t ld, int channels, moments *m) {
+  measure_unit(out, width, false, y, ld, channels, m);
+}
 
-CPU_INLINE void finish_step(const float *out, cream_act act, float *y, int c, int lanes) {
-  vf_store_n(y + c, vf_act(act, vf_load(out + c)), lanes);
+CPU_INLINE void finish_step(const float *out, cream_act act, bool narrow, void *y, int c, int lanes) {
+  cells_store(narrow, y, c, vf_act(act, vf_load(out + c)), lanes);
 }
 /* Writes a row of outputs of a unit through the activation of a network for inference. */
-static void finish_unit(cream_act act, const float *out, int width, float *y, size_t ld, int channels) {
-#define FINISH_LOOP(ACT)                                                                                     \
-  for (int i = 0; i < width; i++, out += CPU_WIDE, y += ld) CPU_FOR_LANES(channels, finish_step, out, ACT, y)
-  CPU_ACT_SWITCH(act, FINISH_LOOP);
+static void finish_unit(cream_act act, const float *out, int width, bool narrow, void *y, size_t ld,
+                        int channels) {
+#define FINISH_LOOP(ACT, NARROW)                                                                             \
+  for (int i = 0; i < width; i++, out += CPU_WIDE, y = cells_to(NARROW, y, ld))                              \
+  CPU_FOR_LANES(channels, finish_step, out, ACT, NARROW, y)
+#define FINISH_LOOPS(ACT) CPU_CELLS_CASES(narrow, FINISH_LOOP, ACT)
+  CPU_ACT_SWITCH(act, FINISH_LOOPS);
+#undef FINISH_LOOPS
 #undef FINISH_LOOP
 }
 
 typedef struct forward_op {
   const cream_conv *conv;
   const cream_tensor *x, *y;
+  bool narrow_x, narrow_y; /* how they are stored (cells.h) */
   forward_plan plan;
   const float *weights, *bias; /* [unit][tap][CPU_WIDE], [unit][CPU_WIDE] */
   float *partials;             /* [image][strip][2][C], mean and M2; NULL: no statistics */
@@ -170,7 +185,8 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
   memset(sums, 0, (size_t)(block.units * CPU_PARTS) * sizeof *sums);
   for (int oy = first; oy < last; oy++) {
     int top = oy * conv->stride - pad, bottom = top + (conv->kernel - 1) * conv->dilation;
-    for (; next <= cpu_min(bottom, x->h - 1); next++) dw_ring_map(ring, x, n, next, block.c0, block.channels);
+    for (; next <= cpu_min(bottom, x->h - 1); next++)
+      dw_ring_map(ring, x, op->narrow_x, n, next, block.c0, block.channels);
     dw_rows rows;
     rows.count = 0;
     for (int ky = 0; ky < conv->kernel; ky++) {
@@ -185,11 +201,13 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
                                 op->weights + (size_t)c * (size_t)taps, op->bias + c, plan->tiles, out);
       if (oy == first)
         for (int p = 0; p < parts; p++) m[p].shift = vf_load(out + p * CPU_LANES);
-      float *row = cpu_at(y->raw) + dw_row_offset(y, n, oy) + c;
-      if (op->partials)
-        measure_unit(out, y->w, row, (size_t)channels, count, m);
+      void *row = cells_to(op->narrow_y, cpu_at(y->raw), dw_row_offset(y, n, oy) + (size_t)c);
+      if (!op->partials)
+        finish_unit(conv->act, out, y->w, op->narrow_y, row, (size_t)channels, count);
+      else if (op->narrow_y)
+        measure_narrow(out, y->w, row, (size_t)channels, count, m);
       else
-        finish_unit(conv->act, out, y->w, row, (size_t)channels, count);
+        measure_floats(out, y->w, row, (size_t)channels, count, m);
     }
   }
   if (!op->partials) return;
@@ -226,7 +244,15 @@ void CPU_NAME(cpu_dwconv_forward)(cream_backend *backend, const cream_conv *conv
   memset(bias, 0, (packed - dw_packed_size(conv)) * sizeof *bias);
   if (cream_buf_present(conv->bias)) memcpy(bias, cpu_at(conv->bias), (size_t)channels * sizeof *bias);
   const bool measured = bn && mode != CREAM_BN_RUNNING;
-  forward_op op = {conv, x, y, plan, cpu->shared, bias, measured ? cpu->shared + packed : NULL};
+  forward_op op = {.conv = conv,
+                   .x = x,
+                   .y = y,
+                   .narrow_x = cpu_is_narrow(cpu->narrow, x),
+                   .narrow_y = cpu_is_narrow(cpu->narrow, y),
+                   .plan = plan,
+                   .weights = cpu->shared,
+                   .bias = bias,
+                   .partials = measured ? cpu->shared + packed : NULL};
   const size_t blocks = (size_t)plan.blocks.count, strips = (size_t)plan.strips;
   cpu_tasks_begin(cpu, (size_t)x->n * strips * blocks);
 #pragma omp parallel num_threads(cpu->threads)

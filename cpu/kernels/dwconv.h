@@ -176,15 +176,16 @@ static inline size_t dw_row_offset(const cream_tensor *t, int n, int row) {
   return ((size_t)n * (size_t)t->h + (size_t)row) * (size_t)t->w * (size_t)t->c;
 }
 
-/* While a row is mapped, the next one is prefetched, this many floats on: hardware does not predict the
+/* While a row is mapped, the next one is prefetched, this many values on: hardware does not predict the
  * strided access to a block of channels. The last row is followed by the first of the next block. */
 static inline ptrdiff_t dw_ahead(const cream_tensor *t, int row, int channels) {
   const ptrdiff_t pitch = (ptrdiff_t)t->w * t->c;
   return row + 1 < t->h ? pitch : channels - (t->h - 1) * pitch;
 }
-/* Fetches at[offset], which may lie outside of the tensor. */
-CPU_INLINE void dw_fetch(const float *at, ptrdiff_t offset) {
-  __builtin_prefetch((const void *)((uintptr_t)at + (uintptr_t)offset * sizeof *at), 0, 3);
+/* Fetches value `offset` of cells, which may lie outside of the tensor. */
+CPU_INLINE void dw_fetch(bool narrow, const void *cells, ptrdiff_t offset) {
+  const size_t size = narrow ? sizeof(uint16_t) : sizeof(float);
+  __builtin_prefetch((const void *)((uintptr_t)cells + (uintptr_t)offset * size), 0, 3);
 }
 
 /* Runs `body(..., c, at, line, lanes)` over channels 0..count-1 of a pixel: `at` is the place of channel c in a ring whose
@@ -204,26 +205,28 @@ CPU_INLINE void dw_fetch(const float *at, ptrdiff_t offset) {
   } while (0)
 
 /* Rows are mapped in the order of memory, pixel by pixel. */
-CPU_INLINE void dw_map_step(const cpu_map *map, cream_act act, const float *raw, ptrdiff_t ahead, float *dst,
-                            int c, size_t at, bool line, int lanes) {
-  if (line) dw_fetch(raw + c, ahead);
-  vf_store_n(dst + at, cpu_map_value(map, act, vf_load_n(raw + c, lanes), c, lanes), lanes);
+CPU_INLINE void dw_map_step(const cpu_map *map, cream_act act, bool narrow, const void *raw, ptrdiff_t ahead,
+                            float *dst, int c, size_t at, bool line, int lanes) {
+  if (line) dw_fetch(narrow, raw, c + ahead);
+  vf_store_n(dst + at, cpu_map_value(map, act, cells_load(narrow, raw, c, lanes), c, lanes), lanes);
 }
 
 /* Row iy of image n of x, mapped, into the ring: `channels` channels from c0 on. */
-static inline void dw_ring_map(const dw_ring *ring, const cream_tensor *x, int n, int iy, int c0,
+static inline void dw_ring_map(const dw_ring *ring, const cream_tensor *x, bool narrow, int n, int iy, int c0,
                                int channels) {
-  const float *raw = cpu_at(x->raw) + dw_row_offset(x, n, iy) + c0;
+  const void *raw = cells_at(narrow, cpu_at(x->raw), dw_row_offset(x, n, iy) + (size_t)c0);
   const cpu_map map = cpu_map_of(x, n, c0);
   const ptrdiff_t ahead = dw_ahead(x, iy, channels);
   float *dst = dw_ring_pixels(ring, iy, 0);
   const size_t ld = ring->ld_unit;
-#define DW_MAP_LOOP(ACT)                                                                                     \
-  for (int i = 0; i < x->w; i++, raw += x->c, dst += CPU_WIDE)                                               \
-  DW_FOR_UNITS(channels, ld, dw_map_step, &map, ACT, raw, ahead, dst)
-#define DW_MAP_LOOPS(ACT) CPU_MAP_CASES(map, DW_MAP_LOOP, ACT)
+#define DW_MAP_LOOP(ACT, NARROW)                                                                             \
+  for (int i = 0; i < x->w; i++, raw = cells_at(NARROW, raw, (size_t)x->c), dst += CPU_WIDE)                 \
+  DW_FOR_UNITS(channels, ld, dw_map_step, &map, ACT, NARROW, raw, ahead, dst)
+#define DW_MAP_CASES(ACT, NARROW) CPU_MAP_CASES(map, DW_MAP_LOOP, ACT, NARROW)
+#define DW_MAP_LOOPS(ACT)         CPU_CELLS_CASES(narrow, DW_MAP_CASES, ACT)
   CPU_ACT_SWITCH(x->act, DW_MAP_LOOPS);
 #undef DW_MAP_LOOPS
+#undef DW_MAP_CASES
 #undef DW_MAP_LOOP
 }
 

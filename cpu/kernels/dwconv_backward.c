@@ -192,7 +192,8 @@ typedef struct backward_op {
   const cream_grad *dy;
   const cream_sink *sink;
   backward_plan plan;
-  int pad_h, pad_w; /* rows of zeros above x, columns to its left */
+  bool narrow_x, narrow_y; /* how they and their gradients are stored (cells.h) */
+  int pad_h, pad_w;        /* rows of zeros above x, columns to its left */
   bool want_g;
   bool fused;           /* the node is x: its slopes come with the values of x */
   bool sums;            /* and the sink takes no more than the sums of a batch norm */
@@ -208,10 +209,10 @@ typedef struct workbench {
   float *node_value, *node_slope; /* a row of pixels, where not fused */
 } workbench;
 
-CPU_INLINE void map_x_step(const cpu_map *map, cream_act act, const float *raw, ptrdiff_t ahead, float *value,
-                           float *slope, int c, size_t at, bool line, int lanes) {
-  if (line) dw_fetch(raw + c, ahead);
-  const vf_pair pair = vf_act_pair(act, cpu_map_z(map, vf_load_n(raw + c, lanes), c, lanes));
+CPU_INLINE void map_x_step(const cpu_map *map, cream_act act, bool narrow, const void *raw, ptrdiff_t ahead,
+                           float *value, float *slope, int c, size_t at, bool line, int lanes) {
+  if (line) dw_fetch(narrow, raw, c + ahead);
+  const vf_pair pair = vf_act_pair(act, cpu_map_z(map, cells_load(narrow, raw, c, lanes), c, lanes));
   vf mapped = pair.value;
   if (map->gate) mapped *= vf_load_n(map->gate + c, lanes);
   vf_store_n(value + at, mapped, lanes);
@@ -221,44 +222,53 @@ CPU_INLINE void map_x_step(const cpu_map *map, cream_act act, const float *raw, 
 static void map_x_row(const backward_op *op, const workbench *bench, int n, int iy, dw_block block) {
   const cream_tensor *x = op->x;
   if (!op->fused) {
-    dw_ring_map(&bench->x, x, n, iy, block.c0, block.channels);
+    dw_ring_map(&bench->x, x, op->narrow_x, n, iy, block.c0, block.channels);
     return;
   }
-  const float *raw = cpu_at(x->raw) + dw_row_offset(x, n, iy) + block.c0;
+  const bool narrow = op->narrow_x;
+  const void *raw = cells_at(narrow, cpu_at(x->raw), dw_row_offset(x, n, iy) + (size_t)block.c0);
   const ptrdiff_t ahead = dw_ahead(x, iy, block.channels);
   const cpu_map map = cpu_map_of(x, n, block.c0);
   const size_t ld = bench->x.ld_unit;
   float *value = dw_ring_pixels(&bench->x, iy, 0), *slope = dw_ring_pixels(&bench->slope, iy, 0);
-#define X_LOOP(ACT)                                                                                          \
-  for (int i = 0; i < x->w; i++, raw += x->c, value += CPU_WIDE, slope += CPU_WIDE)                          \
-  DW_FOR_UNITS(block.channels, ld, map_x_step, &map, ACT, raw, ahead, value, slope)
-#define X_LOOPS(ACT) CPU_MAP_CASES(map, X_LOOP, ACT)
+#define X_LOOP(ACT, NARROW)                                                                                  \
+  for (int i = 0; i < x->w;                                                                                  \
+       i++, raw = cells_at(NARROW, raw, (size_t)x->c), value += CPU_WIDE, slope += CPU_WIDE)                 \
+  DW_FOR_UNITS(block.channels, ld, map_x_step, &map, ACT, NARROW, raw, ahead, value, slope)
+#define X_CASES(ACT, NARROW) CPU_MAP_CASES(map, X_LOOP, ACT, NARROW)
+#define X_LOOPS(ACT)         CPU_CELLS_CASES(narrow, X_CASES, ACT)
   CPU_ACT_SWITCH(x->act, X_LOOPS);
 #undef X_LOOPS
+#undef X_CASES
 #undef X_LOOP
 }
 
-CPU_INLINE void map_dy_step(const cpu_pending *pending, cream_act act, const float *g, const float *raw,
-                            ptrdiff_t ahead, float *dst, int c, size_t at, bool line, int lanes) {
-  if (line) dw_fetch(raw + c, ahead);
-  if (line && pending->has_g) dw_fetch(g + c, ahead);
-  cpu_pending_step(pending, act, g, raw, dst + at - c, c, lanes);
+CPU_INLINE void map_dy_step(const cpu_pending *pending, cream_act act, bool narrow, const void *g,
+                            const void *raw, ptrdiff_t ahead, float *dst, int c, size_t at, bool line,
+                            int lanes) {
+  if (line) dw_fetch(narrow, raw, c + ahead);
+  if (line && pending->has_g) dw_fetch(narrow, g, c + ahead);
+  cpu_pending_step(pending, act, narrow, g, raw, dst + at - c, c, lanes);
 }
 /* Row oy of the gradient of y into the ring. */
 static void map_dy_row(const backward_op *op, const workbench *bench, int n, int oy, dw_block block) {
   const cream_tensor *y = op->y;
   const size_t row = dw_row_offset(y, n, oy) + (size_t)block.c0, ld = bench->dy.ld_unit;
-  const float *raw = cpu_at(y->raw) + row,
-              *g = cpu_at(op->dy->g) ? cpu_at(op->dy->g) + row : raw; /* not read */
+  const bool narrow = op->narrow_y;
+  const void *raw = cells_at(narrow, cpu_at(y->raw), row);
+  const void *g = cpu_at(op->dy->g) ? cells_at(narrow, cpu_at(op->dy->g), row) : raw; /* not read */
   const ptrdiff_t ahead = dw_ahead(y, oy, block.channels);
   const cpu_pending pending = cpu_pending_of(y, op->dy, n, block.c0);
   float *dst = dw_ring_pixels(&bench->dy, oy, 0);
-#define DY_LOOP(ACT)                                                                                         \
-  for (int i = 0; i < y->w; i++, raw += y->c, g += y->c, dst += CPU_WIDE)                                    \
-  DW_FOR_UNITS(block.channels, ld, map_dy_step, &pending, ACT, g, raw, ahead, dst)
-#define DY_LOOPS(ACT) CPU_PENDING_CASES(pending, DY_LOOP, ACT)
+#define DY_LOOP(ACT, NARROW)                                                                                 \
+  for (int i = 0; i < y->w; i++, raw = cells_at(NARROW, raw, (size_t)y->c),                                  \
+           g = cells_at(NARROW, g, (size_t)y->c), dst += CPU_WIDE)                                           \
+  DW_FOR_UNITS(block.channels, ld, map_dy_step, &pending, ACT, NARROW, g, raw, ahead, dst)
+#define DY_CASES(ACT, NARROW) CPU_PENDING_CASES(pending, DY_LOOP, ACT, NARROW)
+#define DY_LOOPS(ACT)         CPU_CELLS_CASES(narrow, DY_CASES, ACT)
   CPU_ACT_SWITCH(pending.slope ? pending.map.act : CREAM_ACT_NONE, DY_LOOPS);
 #undef DY_LOOPS
+#undef DY_CASES
 #undef DY_LOOP
 }
 
@@ -287,29 +297,30 @@ static void weight_row(const backward_op *op, const workbench *bench, int oy, dw
   }
 }
 
-/* Prefetches `width` pixels that lie ld floats apart, `ahead` floats on. */
-CPU_INLINE void fetch_pixels(const float *at, int width, size_t ld, ptrdiff_t ahead) {
-  for (int i = 0; i < width; i++, at += ld) dw_fetch(at, ahead);
+/* Prefetches `width` pixels that lie ld values apart, `ahead` values on. */
+CPU_INLINE void fetch_pixels(bool narrow, const void *at, int width, size_t ld, ptrdiff_t ahead) {
+  for (int i = 0; i < width; i++, at = cells_at(narrow, at, ld)) dw_fetch(narrow, at, ahead);
 }
 
 /* A row of one vector of channels, dz[pixel][CPU_WIDE]: its two sums, and its store with the `before` vectors that lie
  * before it in the same line (-1: it is not stored). */
-CPU_INLINE void sum_row(const float *dz, int width, const float *raw, float *g, size_t ld, bool stream,
-                        int before, vf mean, float *sum_dz, float *sum_moment) {
+CPU_INLINE void sum_row(const float *dz, int width, bool narrow, const void *raw, void *g, size_t ld,
+                        bool stream, int before, vf mean, float *sum_dz, float *sum_moment) {
   vf sum[CPU_BLOCK] = {{0}}, moment[CPU_BLOCK] = {{0}};
 #define SUM_PIXEL(I, J)                                                                                      \
   {                                                                                                          \
     const float *from = dz + (I)*CPU_WIDE;                                                                   \
     const vf v = vf_load(from);                                                                              \
     sum[J] += v;                                                                                             \
-    moment[J] = vf_fma(v, vf_load(raw + (size_t)(I)*ld) - mean, moment[J]);                                  \
+    const void *stored = cells_at(narrow, raw, (size_t)(I)*ld);                                              \
+    moment[J] = vf_fma(v, cells_load(narrow, stored, 0, CPU_LANES) - mean, moment[J]);                       \
     CPU_UNROLL                                                                                               \
     for (int b = before; b >= 0; b--) {                                                                      \
-      float *to = g + (size_t)(I)*ld - b * CPU_LANES;                                                        \
       if (stream)                                                                                            \
-        vf_stream(to, vf_load(from - b * CPU_LANES));                                                        \
+        vf_stream((float *)g + (size_t)(I)*ld - b * CPU_LANES, vf_load(from - b * CPU_LANES));               \
       else                                                                                                   \
-        vf_store(to, vf_load(from - b * CPU_LANES));                                                         \
+        cells_store(narrow, cells_to(narrow, g, (size_t)(I)*ld), -b *CPU_LANES,                              \
+                    vf_load(from - b * CPU_LANES), CPU_LANES);                                               \
     }                                                                                                        \
   }
   int i = 0;
@@ -323,20 +334,29 @@ CPU_INLINE void sum_row(const float *dz, int width, const float *raw, float *g, 
   vf_store(sum_moment, vf_fold(moment, 1, 0));
 }
 /* cpu_sink_finish for the dz of a whole unit and a sink that takes the sums of a batch norm: a line is written at once. */
-static void sum_unit(const cream_sink *sink, const cpu_sink_tile *tile, float *partials) {
-  enum { LAST = CPU_PARTS - 1 };
+CPU_INLINE void sum_unit_as(bool narrow, bool stream, const cream_sink *sink, const cpu_sink_tile *tile,
+                            float *partials) {
+  enum { LAST = CPU_PARTS - 1, P = LAST * CPU_LANES };
   const size_t ld = (size_t)sink->node->c, at = tile->row * ld + (size_t)tile->c0;
-  const float *raw = cpu_at(sink->node->raw) + at, *mean = cpu_at(sink->bn->mean) + tile->c0;
-  float *sums = partials + tile->index * 2 * ld + tile->c0, *g = cpu_at(sink->g) + at;
+  const float *mean = cpu_at(sink->bn->mean) + tile->c0;
+  const void *raw = cpu_at(sink->node->raw);
+  float *sums = partials + tile->index * 2 * ld + tile->c0;
   const int width = (int)tile->rows;
   CPU_UNROLL
-  for (int p = 0; p < LAST * CPU_LANES; p += CPU_LANES)
-    sum_row(tile->d + p, width, raw + p, NULL, ld, false, -1, vf_load(mean + p), sums + p, sums + ld + p);
-  const int p = LAST * CPU_LANES;
-  if (cpu_streams(sink->node, cpu_at(sink->g)))
-    sum_row(tile->d + p, width, raw + p, g + p, ld, true, LAST, vf_load(mean + p), sums + p, sums + ld + p);
+  for (int p = 0; p < P; p += CPU_LANES)
+    sum_row(tile->d + p, width, narrow, cells_at(narrow, raw, at + (size_t)p), NULL, ld, false, -1,
+            vf_load(mean + p), sums + p, sums + ld + p);
+  sum_row(tile->d + P, width, narrow, cells_at(narrow, raw, at + P),
+          cells_to(narrow, cpu_at(sink->g), at + P), ld, stream, LAST, vf_load(mean + P), sums + P,
+          sums + ld + P);
+}
+static void sum_unit(const cream_sink *sink, const cpu_sink_tile *tile, float *partials) {
+  if (tile->narrow)
+    sum_unit_as(true, false, sink, tile, partials);
+  else if (cpu_streams(sink->node, cpu_at(sink->g)))
+    sum_unit_as(false, true, sink, tile, partials);
   else
-    sum_row(tile->d + p, width, raw + p, g + p, ld, false, LAST, vf_load(mean + p), sums + p, sums + ld + p);
+    sum_unit_as(false, false, sink, tile, partials);
 }
 
 /* Row iy of the input's gradient: the products, then the sink. */
@@ -353,7 +373,8 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
     if (row >= 0 && row % s == 0 && row / s < op->y->h)
       dw_rows_add(&rows, ky, dw_ring_row(&bench->dy, row / s) + op->pad_w / s * CPU_WIDE);
   }
-  cpu_sink_tile tile = {.index = (size_t)n * (size_t)node->h + (size_t)iy,
+  cpu_sink_tile tile = {.narrow = op->narrow_x,
+                        .index = (size_t)n * (size_t)node->h + (size_t)iy,
                         .row = ((size_t)n * (size_t)node->h + (size_t)iy) * (size_t)node->w,
                         .rows = (size_t)node->w,
                         .ld = CPU_WIDE,
@@ -369,8 +390,10 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
                                 dw_tiles(tile.channels, CPU_LANES), weights, op->plan.data_tiles,
                                 sums ? tile.slope - skip : NULL, bench->out);
     const size_t at = tile.row * ld + (size_t)tile.c0;
-    if (!cpu_streams(node, cpu_at(sink->g)))
-      fetch_pixels(cpu_at(sink->g) + at, node->w, ld, (ptrdiff_t)ld * node->w);
+    if (op->narrow_x)
+      fetch_pixels(true, cells_at(true, cpu_at(sink->g), at), node->w, ld, (ptrdiff_t)ld * node->w);
+    else if (!cpu_streams(node, cpu_at(sink->g)))
+      fetch_pixels(false, cpu_at(sink->g) + at, node->w, ld, (ptrdiff_t)ld * node->w);
     if (sums) {
       sum_unit(sink, &tile, op->partials);
       continue;
@@ -378,7 +401,8 @@ static void data_row(const backward_op *op, const workbench *bench, int n, int i
     if (!op->fused && (node->act != CREAM_ACT_NONE || cpu_sink_gated(sink))) {
       cpu_map map = cpu_map_of(node, n, tile.c0);
       cpu_map_parts parts = {.ungated = bench->node_value, .slope = bench->node_slope};
-      cpu_map_rows_parts(&map, cpu_at(node->raw) + at, ld, tile.rows, tile.channels, parts, CPU_WIDE);
+      cpu_map_rows_parts(&map, op->narrow_x, cells_at(op->narrow_x, cpu_at(node->raw), at), ld, tile.rows,
+                         tile.channels, parts, CPU_WIDE);
       tile.slope = bench->node_slope;
       tile.value = bench->node_value;
     }
@@ -473,6 +497,8 @@ void CPU_NAME(cpu_dwconv_backward)(cream_backend *backend, const cream_conv *con
       .dy = dy,
       .sink = sink,
       .plan = plan,
+      .narrow_x = cpu_is_narrow(cpu->narrow, x),
+      .narrow_y = cpu_is_narrow(cpu->narrow, y),
       .pad_h = cream_conv_pads(conv, x->h).before,
       .pad_w = cream_conv_pads(conv, x->w).before,
       .want_g = want_g,

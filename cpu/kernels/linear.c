@@ -13,7 +13,8 @@ static int ceil_div(int a, int b) {
 void CPU_NAME(cpu_linear_workspace)(const cream_conv *conv, int n, size_t rows, cpu_workspace *work) {
   const size_t cin = (size_t)conv->cin, tiles = (rows + TASK_ROWS - 1) / TASK_ROWS;
   cpu_raise(&work->shared, cpu_line(cpu_packed_size(conv->cout, conv->cin)) + cpu_line(rows * cin) +
-                               cpu_line(tiles * cpu_bn_partial(conv->cout)));
+                               cpu_line(tiles * cpu_bn_partial(conv->cout)) +
+                               cpu_line(rows * (size_t)conv->cout));
   cpu_raise(&work->shared, cpu_operands_size(conv, rows, rows) + cpu_line(rows * cin) +
                                cpu_line(cpu_sink_partials(true, tiles, n, conv->cin)));
 }
@@ -32,8 +33,10 @@ void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, cons
   const bool few = tiling.period <= CPU_FEW_ROWS, pack = !few && !cpu_at(conv->packed);
   float *packed =
       cpu_at(conv->packed) ? cpu_at(conv->packed) : cpu_piece(&pieces, cpu_packed_size(cout, cin));
-  float *values = cpu_map_identity(&map) ? NULL : cpu_piece(&pieces, tiling.period * ld_x);
+  const bool narrow_x = cpu_is_narrow(cpu->narrow, x), narrow_y = cpu_is_narrow(cpu->narrow, y);
+  float *values = cpu_map_identity(&map) && !narrow_x ? NULL : cpu_piece(&pieces, tiling.period * ld_x);
   float *partials = measured ? cpu_piece(&pieces, (size_t)tiles * cpu_bn_partial(cout)) : NULL;
+  float *results = narrow_y ? cpu_piece(&pieces, tiling.period * ld_y) : cpu_at(y->raw);
 
   cpu_tasks_begin(cpu, (size_t)(tiles * blocks));
 #pragma omp parallel num_threads(cpu->threads)
@@ -43,13 +46,13 @@ void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, cons
     (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * ld_x, ld_x, packed + (size_t)o * ld_x);
 #pragma omp for schedule(static)
     for (size_t row = 0; row < (values ? tiling.period : 0); row++)
-      cpu_map_tile(x, row, 1, 0, cin, values + row * ld_x, ld_x);
+      cpu_map_tile(x, narrow_x, row, 1, 0, cin, values + row * ld_x, ld_x);
     for (size_t task; cpu_tasks_next(cpu, omp_get_thread_num(), &task);) {
       const size_t t = task % (size_t)tiles;
       const int o = (int)task / tiles * TASK_COLUMNS, width = cpu_min(TASK_COLUMNS, cout - o);
       const size_t row = cpu_tiling_first(&tiling, t), rows = cpu_tiling_rows(&tiling, t);
       const float *a = values ? values : cpu_at(x->raw);
-      float *out = cpu_at(y->raw) + row * ld_y + o;
+      float *out = results + row * ld_y + o;
       float *mean = measured ? partials + t * cpu_bn_partial(cout) + o : NULL;
       if (few) {
         CPU_NAME(cpu_gemm_few)
@@ -62,6 +65,8 @@ void CPU_NAME(cpu_linear_forward)(cpu_backend *cpu, const cream_conv *conv, cons
 
       CPU_NAME(cpu_conv_epilogue)
       (out, ld_y, rows, conv, o, width, mean, mean ? mean + cout : NULL);
+      if (narrow_y)
+        cells_write(out, ld_y, rows, width, cells_to(true, cpu_at(y->raw), row * ld_y + (size_t)o), ld_y);
     }
   }
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, cout, &tiling, partials);

@@ -6,6 +6,7 @@
 #ifndef CREAM_CPU_KERNELS_MAP_H
 #define CREAM_CPU_KERNELS_MAP_H
 
+#include "cells.h"
 #include "cpu/internal.h"
 #include "math.h"
 
@@ -82,39 +83,49 @@ CPU_INLINE vf cpu_pending_value(const cpu_pending *p, cream_act act, vf g, vf ra
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------- */
-/* Run `loop(act)` over rows, compiled once for each of the usual forms of a map or of a gradient (a variable), whose
+/* Run `loop(act, narrow)` over rows, compiled once for each of the usual forms of a map or of a gradient (a variable), whose
  * pointers it then does not test for every vector. */
 #ifdef CPU_FEW_LOOPS
-#define CPU_MAP_CASES(map, loop, act)   loop(act)
-#define CPU_PENDING_CASES(p, loop, act) loop(act)
+#define CPU_MAP_CASES(map, loop, act, narrow)   loop(act, narrow)
+#define CPU_PENDING_CASES(p, loop, act, narrow) loop(act, narrow)
 #else
-#define CPU_MAP_CASES(map, loop, act)                                                                        \
+#define CPU_MAP_CASES(map, loop, act, narrow)                                                                \
   if ((map).scale && !(map).gate) {                                                                          \
-    loop(act);                                                                                               \
+    loop(act, narrow);                                                                                       \
   } else {                                                                                                   \
-    loop(act);                                                                                               \
+    loop(act, narrow);                                                                                       \
   }
-#define CPU_PENDING_CASES(p, loop, act)                                                                      \
+#define CPU_PENDING_CASES(p, loop, act, narrow)                                                              \
   if ((p).has_g && (p).a && !(p).slope) {                                                                    \
-    loop(act);                                                                                               \
+    loop(act, narrow);                                                                                       \
   } else if ((p).has_g && (p).a && (p).slope && (p).map.scale && (p).map.gate && (p).pool) {                 \
-    loop(act);                                                                                               \
+    loop(act, narrow);                                                                                       \
   } else {                                                                                                   \
-    loop(act);                                                                                               \
+    loop(act, narrow);                                                                                       \
   }
 #endif
-CPU_INLINE void cpu_map_step(const cpu_map *map, cream_act act, const float *raw, float *dst, int c,
-                             int lanes) {
-  vf_store_n(dst + c, cpu_map_value(map, act, vf_load_n(raw + c, lanes), c, lanes), lanes);
+/* Runs `loop(act, narrow)` for stored values (cells.h) that are `narrow`, a variable, or not. */
+#define CPU_CELLS_CASES(narrow, loop, act)                                                                   \
+  if (narrow) {                                                                                              \
+    loop(act, true);                                                                                         \
+  } else {                                                                                                   \
+    loop(act, false);                                                                                        \
+  }
+CPU_INLINE void cpu_map_step(const cpu_map *map, cream_act act, bool narrow, const void *raw, float *dst,
+                             int c, int lanes) {
+  vf_store_n(dst + c, cpu_map_value(map, act, cells_load(narrow, raw, c, lanes), c, lanes), lanes);
 }
-/* dst[r][c] = value of raw[r][c]; dst may be raw itself. */
-static inline void cpu_map_rows(const cpu_map *map, const float *raw, size_t ld_raw, size_t rows,
+/* dst[r][c] = value of raw[r][c], stored values; dst may be raw itself where it is not narrow. */
+static inline void cpu_map_rows(const cpu_map *map, bool narrow, const void *raw, size_t ld_raw, size_t rows,
                                 int channels, float *dst, size_t ld_dst) {
   const cpu_map local = *map;
-#define CPU_MAP_LOOP(ACT)                                                                                    \
+#define CPU_MAP_LOOP(ACT, NARROW)                                                                            \
   for (size_t r = 0; r < rows; r++)                                                                          \
-  CPU_FOR_LANES(channels, cpu_map_step, &local, ACT, raw + r * ld_raw, dst + r * ld_dst)
-  CPU_ACT_SWITCH(map->act, CPU_MAP_LOOP);
+  CPU_FOR_LANES(channels, cpu_map_step, &local, ACT, NARROW, cells_at(NARROW, raw, r *ld_raw),               \
+                dst + r * ld_dst)
+#define CPU_MAP_LOOPS(ACT) CPU_CELLS_CASES(narrow, CPU_MAP_LOOP, ACT)
+  CPU_ACT_SWITCH(map->act, CPU_MAP_LOOPS);
+#undef CPU_MAP_LOOPS
 #undef CPU_MAP_LOOP
 }
 
@@ -123,9 +134,9 @@ typedef struct cpu_map_parts {
   float *value, *ungated, *slope;
 } cpu_map_parts;
 
-CPU_INLINE void cpu_map_parts_step(const cpu_map *map, cream_act act, const float *raw, cpu_map_parts to,
-                                   size_t offset, int c, int lanes) {
-  vf_pair pair = vf_act_pair(act, cpu_map_z(map, vf_load_n(raw + c, lanes), c, lanes));
+CPU_INLINE void cpu_map_parts_step(const cpu_map *map, cream_act act, bool narrow, const void *raw,
+                                   cpu_map_parts to, size_t offset, int c, int lanes) {
+  vf_pair pair = vf_act_pair(act, cpu_map_z(map, cells_load(narrow, raw, c, lanes), c, lanes));
   vf value = pair.value;
   if (map->gate) value = value * vf_load_n(map->gate + c, lanes);
   if (to.value) vf_store_n(to.value + offset + c, value, lanes);
@@ -133,32 +144,39 @@ CPU_INLINE void cpu_map_parts_step(const cpu_map *map, cream_act act, const floa
   if (to.slope) vf_store_n(to.slope + offset + c, pair.slope, lanes);
 }
 /* All values that a backward op needs of raw[r][c], in one pass. */
-static inline void cpu_map_rows_parts(const cpu_map *map, const float *raw, size_t ld_raw, size_t rows,
-                                      int channels, cpu_map_parts to, size_t ld_dst) {
+static inline void cpu_map_rows_parts(const cpu_map *map, bool narrow, const void *raw, size_t ld_raw,
+                                      size_t rows, int channels, cpu_map_parts to, size_t ld_dst) {
   const cpu_map local = *map;
-#define CPU_MAP_LOOP(ACT)                                                                                    \
+#define CPU_MAP_LOOP(ACT, NARROW)                                                                            \
   for (size_t r = 0; r < rows; r++)                                                                          \
-  CPU_FOR_LANES(channels, cpu_map_parts_step, &local, ACT, raw + r * ld_raw, to, r * ld_dst)
-  CPU_ACT_SWITCH(map->act, CPU_MAP_LOOP);
+  CPU_FOR_LANES(channels, cpu_map_parts_step, &local, ACT, NARROW, cells_at(NARROW, raw, r *ld_raw), to,     \
+                r *ld_dst)
+#define CPU_MAP_LOOPS(ACT) CPU_CELLS_CASES(narrow, CPU_MAP_LOOP, ACT)
+  CPU_ACT_SWITCH(map->act, CPU_MAP_LOOPS);
+#undef CPU_MAP_LOOPS
 #undef CPU_MAP_LOOP
 }
 
-CPU_INLINE void cpu_pending_step(const cpu_pending *p, cream_act act, const float *g, const float *raw,
-                                 float *dst, int c, int lanes) {
+CPU_INLINE void cpu_pending_step(const cpu_pending *p, cream_act act, bool narrow, const void *g,
+                                 const void *raw, float *dst, int c, int lanes) {
   vf vg = {0}, vr = {0};
-  if (p->has_g) vg = vf_load_n(g + c, lanes);
-  if (p->a || act != CREAM_ACT_NONE) vr = vf_load_n(raw + c, lanes);
+  if (p->has_g) vg = cells_load(narrow, g, c, lanes);
+  if (p->a || act != CREAM_ACT_NONE) vr = cells_load(narrow, raw, c, lanes);
   vf_store_n(dst + c, cpu_pending_value(p, act, vg, vr, c, lanes), lanes);
 }
-/* dst[r][c] = gradient of raw[r][c]; g (may be NULL) and raw have `ld`; dst may be g itself. */
-static inline void cpu_pending_rows(const cpu_pending *pending, const float *g, const float *raw, size_t ld,
-                                    size_t rows, int channels, float *dst, size_t ld_dst) {
+/* dst[r][c] = gradient of raw[r][c]; g (may be NULL) and raw, stored values, have `ld`; dst may be g itself where it is
+ * not narrow. */
+static inline void cpu_pending_rows(const cpu_pending *pending, bool narrow, const void *g, const void *raw,
+                                    size_t ld, size_t rows, int channels, float *dst, size_t ld_dst) {
   const cpu_pending local = *pending;
-#define CPU_MAP_LOOP(ACT)                                                                                    \
+#define CPU_MAP_LOOP(ACT, NARROW)                                                                            \
   for (size_t r = 0; r < rows; r++)                                                                          \
-  CPU_FOR_LANES(channels, cpu_pending_step, &local, ACT, local.has_g ? g + r *ld : NULL, raw + r * ld,       \
+  CPU_FOR_LANES(channels, cpu_pending_step, &local, ACT, NARROW,                                             \
+                local.has_g ? cells_at(NARROW, g, r *ld) : NULL, cells_at(NARROW, raw, r *ld),               \
                 dst + r * ld_dst)
-  CPU_ACT_SWITCH(local.slope ? local.map.act : CREAM_ACT_NONE, CPU_MAP_LOOP);
+#define CPU_MAP_LOOPS(ACT) CPU_CELLS_CASES(narrow, CPU_MAP_LOOP, ACT)
+  CPU_ACT_SWITCH(local.slope ? local.map.act : CREAM_ACT_NONE, CPU_MAP_LOOPS);
+#undef CPU_MAP_LOOPS
 #undef CPU_MAP_LOOP
 }
 
@@ -172,19 +190,21 @@ static inline size_t cpu_pixels(const cream_tensor *x) {
   return (size_t)x->h * (size_t)x->w;
 }
 
-/* dst[rows][channels] = value of rows row.. and channels c0.. of x. */
-static inline void cpu_map_tile(const cream_tensor *x, size_t row, size_t rows, int c0, int channels,
-                                float *dst, size_t ld_dst) {
+/* dst[rows][channels] = value of rows row.. and channels c0.. of x, which is stored `narrow`. */
+static inline void cpu_map_tile(const cream_tensor *x, bool narrow, size_t row, size_t rows, int c0,
+                                int channels, float *dst, size_t ld_dst) {
   const size_t ld = (size_t)x->c, pixels = cpu_pixels(x);
   for (size_t at = row, step; at < row + rows; at += step, dst += step * ld_dst) {
     step = cream_buf_present(x->gate) ? cpu_rows_in_image(at, row + rows, pixels) : rows;
     cpu_map map = cpu_map_of(x, (int)(at / pixels), c0);
-    cpu_map_rows(&map, cpu_at(x->raw) + at * ld + (size_t)c0, ld, step, channels, dst, ld_dst);
+    cpu_map_rows(&map, narrow, cells_at(narrow, cpu_at(x->raw), at * ld + (size_t)c0), ld, step, channels,
+                 dst, ld_dst);
   }
 }
 
 /* cpu_map_rows_parts for whole rows row.. of x, rows of the parts apart as in x. */
-static inline void cpu_map_tile_parts(const cream_tensor *x, size_t row, size_t rows, cpu_map_parts to) {
+static inline void cpu_map_tile_parts(const cream_tensor *x, bool narrow, size_t row, size_t rows,
+                                      cpu_map_parts to) {
   const size_t ld = (size_t)x->c, pixels = cpu_pixels(x);
   for (size_t at = row, step; at < row + rows; at += step) {
     const size_t offset = (at - row) * ld;
@@ -192,13 +212,13 @@ static inline void cpu_map_tile_parts(const cream_tensor *x, size_t row, size_t 
     cpu_map map = cpu_map_of(x, (int)(at / pixels), 0);
     cpu_map_parts part = {to.value ? to.value + offset : NULL, to.ungated ? to.ungated + offset : NULL,
                           to.slope ? to.slope + offset : NULL};
-    cpu_map_rows_parts(&map, cpu_at(x->raw) + at * ld, ld, step, x->c, part, ld);
+    cpu_map_rows_parts(&map, narrow, cells_at(narrow, cpu_at(x->raw), at * ld), ld, step, x->c, part, ld);
   }
 }
 
 /* dst[rows][channels] = gradient of the raw rows row.. and channels c0.. of y. */
-static inline void cpu_pending_tile(const cream_tensor *y, const cream_grad *dy, size_t row, size_t rows,
-                                    int c0, int channels, float *dst, size_t ld_dst) {
+static inline void cpu_pending_tile(const cream_tensor *y, bool narrow, const cream_grad *dy, size_t row,
+                                    size_t rows, int c0, int channels, float *dst, size_t ld_dst) {
   const size_t ld = (size_t)y->c, pixels = cpu_pixels(y);
   const float *g = cpu_at(dy->g);
   const bool per_image = cream_buf_present(y->gate) || cream_buf_present(dy->pool);
@@ -206,7 +226,8 @@ static inline void cpu_pending_tile(const cream_tensor *y, const cream_grad *dy,
     step = per_image ? cpu_rows_in_image(at, row + rows, pixels) : rows;
     cpu_pending p = cpu_pending_of(y, dy, (int)(at / pixels), c0);
     const size_t offset = at * ld + (size_t)c0;
-    cpu_pending_rows(&p, g ? g + offset : NULL, cpu_at(y->raw) + offset, ld, step, channels, dst, ld_dst);
+    cpu_pending_rows(&p, narrow, g ? cells_at(narrow, g, offset) : NULL,
+                     cells_at(narrow, cpu_at(y->raw), offset), ld, step, channels, dst, ld_dst);
   }
 }
 

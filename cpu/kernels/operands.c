@@ -6,8 +6,8 @@ cpu_operands CPU_NAME(cpu_operands_take)(const cpu_backward *op, cpu_pieces *pie
   const cpu_map map = cpu_map_of(op->x, 0, 0);
   const cpu_pending pending = cpu_pending_of(op->y, op->dy, 0, 0);
   cpu_operands to = {0};
-  if (!cpu_pending_identity(&pending)) to.dy = cpu_piece(pieces, y);
-  if (!cpu_map_identity(&map)) to.x.value = cpu_piece(pieces, x);
+  if (!cpu_pending_identity(&pending) || op->narrow_y) to.dy = cpu_piece(pieces, y);
+  if (!cpu_map_identity(&map) || op->narrow_x) to.x.value = cpu_piece(pieces, x);
   if (!op->wanted) return to;
   const cream_tensor *node = op->sink->node;
   const bool gated = cpu_sink_gated(op->sink), sloped = node->act != CREAM_ACT_NONE;

@@ -13,17 +13,26 @@ typedef struct cpu_backward {
   const cream_tensor *x, *y;
   const cream_grad *dy;
   const cream_sink *sink;
-  bool wanted; /* the input gradient is computed */
-  bool exact;  /* of cpu_gemm */
+  bool narrow_x, narrow_y; /* how their values and gradients are stored (cells.h) */
+  bool wanted;             /* the input gradient is computed */
+  bool exact;              /* of cpu_gemm */
 } cpu_backward;
 
 static inline cpu_backward cpu_backward_of(const cpu_backend *cpu, const cream_conv *conv,
                                            const cream_tensor *x, const cream_tensor *y, const cream_grad *dy,
                                            const cream_sink *sink) {
-  return (cpu_backward){conv, x, y, dy, sink, cream_buf_present(sink->g), cpu_exact(cpu)};
+  return (cpu_backward){.conv = conv,
+                        .x = x,
+                        .y = y,
+                        .dy = dy,
+                        .sink = sink,
+                        .narrow_x = cpu_is_narrow(cpu->narrow, x),
+                        .narrow_y = cpu_is_narrow(cpu->narrow, y),
+                        .wanted = cream_buf_present(sink->g),
+                        .exact = cpu_exact(cpu)};
 }
 
-/* Mapped rows; NULL where the tensor itself serves (no pending map) or is not needed. */
+/* Mapped rows; NULL where the tensor itself serves (floats without a pending map) or is not needed. */
 typedef struct cpu_operands {
   float *dy;       /* [rows][cout of y] */
   cpu_map_parts x; /* [rows][cin] each */
@@ -38,11 +47,11 @@ cpu_operands CPU_NAME(cpu_operands_take)(const cpu_backward *, cpu_pieces *, siz
 /* Maps rows row.. of x and y into the start of the operands. */
 static inline void cpu_operands_map_x(const cpu_backward *op, const cpu_operands *to, size_t row,
                                       size_t rows) {
-  if (to->x.value || to->x.slope) cpu_map_tile_parts(op->x, row, rows, to->x);
+  if (to->x.value || to->x.slope) cpu_map_tile_parts(op->x, op->narrow_x, row, rows, to->x);
 }
 static inline void cpu_operands_map_dy(const cpu_backward *op, const cpu_operands *to, size_t row,
                                        size_t rows) {
-  if (to->dy) cpu_pending_tile(op->y, op->dy, row, rows, 0, op->y->c, to->dy, (size_t)op->y->c);
+  if (to->dy) cpu_pending_tile(op->y, op->narrow_y, op->dy, row, rows, 0, op->y->c, to->dy, (size_t)op->y->c);
 }
 /* The operands of rows row.. where `at` begins with row `first`. */
 static inline cpu_operands cpu_operands_at(const cpu_backward *op, cpu_operands at, size_t row) {
@@ -62,7 +71,8 @@ static inline const float *cpu_operands_value(const cpu_backward *op, const cpu_
 static inline void cpu_operands_finish(const cpu_backward *op, const cpu_operands *at, const float *d,
                                        size_t ld_d, size_t index, size_t row, size_t rows, int c0,
                                        int channels, float *partials) {
-  const cpu_sink_tile tile = {.index = index,
+  const cpu_sink_tile tile = {.narrow = op->narrow_x,
+                              .index = index,
                               .row = row,
                               .rows = rows,
                               .c0 = c0,

@@ -31,7 +31,7 @@ void CPU_NAME(cpu_pointwise_workspace)(const cream_conv *conv, int n, size_t row
   const size_t cin = (size_t)conv->cin, cout = (size_t)conv->cout;
   const size_t forward = forward_tile(conv), backward = backward_tile(conv);
   const size_t tiles = tiles_of(rows, backward);
-  cpu_raise(&work->scratch, cpu_line(forward * cin));
+  cpu_raise(&work->scratch, cpu_line(forward * cin) + cpu_line(forward * cout));
   cpu_raise(&work->scratch, cpu_operands_size(conv, backward, backward) + cpu_line(backward * cin));
   cpu_raise(&work->shared, cpu_line(cpu_packed_size(conv->cout, conv->cin)) +
                                cpu_line(tiles_of(rows, forward) * cpu_bn_partial(conv->cout)));
@@ -49,7 +49,8 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
   const bool measured = bn && mode != CREAM_BN_RUNNING;
   const float *weight = cpu_at(conv->weight);
   const cpu_map map = cpu_map_of(x, 0, 0);
-  const bool identity = cpu_map_identity(&map);
+  const bool narrow_x = cpu_is_narrow(cpu->narrow, x), narrow_y = cpu_is_narrow(cpu->narrow, y);
+  const bool identity = cpu_map_identity(&map) && !narrow_x;
   cpu_pieces pieces = cpu_pieces_shared(cpu);
   float *packed =
       cpu_at(conv->packed) ? cpu_at(conv->packed) : cpu_piece(&pieces, cpu_packed_size(cout, cin));
@@ -61,6 +62,7 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
     const int thread = omp_get_thread_num();
     cpu_pieces own = cpu_pieces_scratch(cpu, thread);
     float *values = identity ? NULL : cpu_piece(&own, tiling.tile * (size_t)cin);
+    float *products = narrow_y ? cpu_piece(&own, tiling.tile * (size_t)cout) : NULL;
 #pragma omp for schedule(static)
     for (int o = 0; o < (cpu_at(conv->packed) ? 0 : cout); o += CPU_PANEL) CPU_NAME(cpu_gemm_pack)
     (cpu_min(CPU_PANEL, cout - o), cin, weight + (size_t)o * (size_t)cin, (size_t)cin,
@@ -68,12 +70,15 @@ void CPU_NAME(cpu_pointwise_forward)(cpu_backend *cpu, const cream_conv *conv, c
     for (size_t t; cpu_tasks_next(cpu, thread, &t);) {
       const size_t row = cpu_tiling_first(&tiling, t), rows = cpu_tiling_rows(&tiling, t);
       const float *a = identity ? cpu_at(x->raw) + row * (size_t)cin : values;
-      float *out = cpu_at(y->raw) + row * (size_t)cout;
+      float *out = narrow_y ? products : cpu_at(y->raw) + row * (size_t)cout;
       float *mean = measured ? partials + t * cpu_bn_partial(cout) : NULL;
-      if (!identity) cpu_map_tile(x, row, rows, 0, cin, values, (size_t)cin);
+      if (!identity) cpu_map_tile(x, narrow_x, row, rows, 0, cin, values, (size_t)cin);
       CPU_NAME(cpu_gemm_packed)
       ((int)rows, cout, cin, (cpu_matrix){a, (size_t)cin, 1}, packed, out, (size_t)cout, false);
       CPU_NAME(cpu_conv_epilogue)(out, (size_t)cout, rows, conv, 0, cout, mean, mean ? mean + cout : NULL);
+      if (narrow_y)
+        cells_write(out, (size_t)cout, rows, cout, cells_to(true, cpu_at(y->raw), row * (size_t)cout),
+                    (size_t)cout);
     }
   }
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, cout, &tiling, partials);
@@ -92,7 +97,8 @@ static void backward_tile_run(const cpu_backward *op, const cpu_operands *at, fl
   (op->exact, cout, cin, (int)rows, (cpu_matrix){dy, 1, ld_y}, value, ld_x, dweight, ld_x, !first);
   if (dbias) CPU_NAME(cpu_column_sums)(dy, ld_y, rows, cout, dbias);
   if (!op->wanted) return;
-  float *d = cpu_sink_gated(op->sink) && !op->sink->add.mem ? cpu_at(op->sink->g) + row * ld_x : products;
+  const bool in_place = cpu_sink_gated(op->sink) && !op->sink->add.mem && !op->narrow_x;
+  float *d = in_place ? cpu_at(op->sink->g) + row * ld_x : products;
   CPU_NAME(cpu_gemm)
   (op->exact, (int)rows, cin, cout, (cpu_matrix){dy, ld_y, 1}, cpu_at(op->conv->weight), ld_x, d, ld_x,
    false);

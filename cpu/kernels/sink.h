@@ -2,14 +2,14 @@
 #ifndef CREAM_CPU_KERNELS_SINK_H
 #define CREAM_CPU_KERNELS_SINK_H
 
+#include "cells.h"
 #include "cpu/internal.h"
-#include "simd.h"
 
 /* Whether the sink asks for bn's sums, or for the five sums of a gate. */
 static inline bool cpu_sink_gated(const cream_sink *sink) {
   return sink->bn && cream_buf_present(sink->node->gate);
 }
-/* Whether t is so large that it is written by vf_stream, whole cache lines at a time: a line in two halves that do not
+/* Whether t, of floats, is so large that it is written by vf_stream, whole cache lines at a time: a line in two halves that do not
  * follow each other takes two writes of memory. */
 static inline bool cpu_streams(const cream_tensor *t, const float *at) {
   enum { LARGE = 256 * 1024 }; /* floats of a core's second-level cache */
@@ -25,6 +25,7 @@ static inline size_t cpu_sink_partials(bool gated, size_t tiles, int images, int
 
 /* act'(z) of the node and (where gated) act(z), for the rows of a tile; both NULL: no activation. */
 typedef struct cpu_sink_tile {
+  bool narrow;                /* how g, `add` and the node are stored (cells.h) */
   size_t index;               /* of the tile */
   size_t row, rows;           /* over all images */
   int c0, channels;           /* the block of channels */

@@ -54,6 +54,9 @@ static int padded_rows(const spatial *s, int out_rows) {
 static size_t forward_scratch(const spatial *s) {
   return (size_t)padded_rows(s, cpu_min(forward_rows(s), s->out_h)) * s->ld;
 }
+static size_t forward_outputs(const spatial *s) {
+  return (size_t)cpu_min(forward_rows(s), s->out_h) * (size_t)s->out_w * s->cout;
+}
 /* For cpu_gemm_outer. */
 static size_t outer_scratch(const spatial *s) {
   return cpu_gemm_outer_size(s->conv->cout, (int)s->depth, (size_t)cpu_max(WEIGHT_PIXELS, s->out_w));
@@ -69,9 +72,10 @@ void CPU_NAME(cpu_spatial_workspace)(const cream_conv *conv, int n, int h, int w
   const spatial s = spatial_of(conv, h, w);
   const size_t out_rows = (size_t)n * (size_t)s.out_h, padded = (size_t)cream_conv_padded(conv, h) * s.ld;
   const size_t packed = (size_t)s.segments * cpu_packed_size(conv->cout, (int)s.depth);
-  for (int width = 1; width <= w; width++) { /* narrower images take more rows at a time */
-    const spatial narrow = spatial_of(conv, h, width);
-    if (narrow.out_w > 0) cpu_raise(&work->scratch, cpu_line(forward_scratch(&narrow)));
+  for (int width = 1; width <= w; width++) { /* thinner images take more rows at a time */
+    const spatial thin = spatial_of(conv, h, width);
+    if (thin.out_w > 0)
+      cpu_raise(&work->scratch, cpu_line(forward_scratch(&thin)) + cpu_line(forward_outputs(&thin)));
   }
   cpu_raise(&work->scratch,
             2 * cpu_line(padded) +
@@ -103,7 +107,8 @@ static void reorder_weights(const cpu_backend *cpu, const spatial *s, const floa
 }
 
 /* Padded rows row..row+count-1 (0 is the first row of padding) of image n: values, zeros outside. */
-static void pad_rows(const spatial *s, const cream_tensor *x, int n, int row, int count, float *dst) {
+static void pad_rows(const spatial *s, const cream_tensor *x, bool narrow, int n, int row, int count,
+                     float *dst) {
   const int above = cream_conv_pads(s->conv, s->h).before;
   const cream_pads columns = cream_conv_pads(s->conv, s->w);
   const cpu_map map = cpu_map_of(x, n, 0);
@@ -115,12 +120,12 @@ static void pad_rows(const spatial *s, const cream_tensor *x, int n, int row, in
       memset(dst, 0, s->ld * sizeof *dst);
       continue;
     }
-    const float *raw = cpu_at(x->raw) + ((size_t)n * (size_t)s->h + (size_t)ih) * width;
+    const void *raw = cells_at(narrow, cpu_at(x->raw), ((size_t)n * (size_t)s->h + (size_t)ih) * width);
     memset(dst, 0, left * sizeof *dst);
-    if (cpu_map_identity(&map))
+    if (cpu_map_identity(&map) && !narrow)
       memcpy(dst + left, raw, width * sizeof *dst);
     else
-      cpu_map_rows(&map, raw, s->cin, (size_t)s->w, x->c, dst + left, s->cin);
+      cpu_map_rows(&map, narrow, raw, s->cin, (size_t)s->w, x->c, dst + left, s->cin);
     memset(dst + left + width, 0, right * sizeof *dst);
   }
 }
@@ -134,6 +139,7 @@ void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, con
   const cpu_tiling tiling = {(size_t)x->n, (size_t)s.out_h * out_w, (size_t)block * out_w};
   const size_t packed_size = cpu_packed_size(conv->cout, (int)s.depth);
   const bool measured = bn && mode != CREAM_BN_RUNNING;
+  const bool narrow_x = cpu_is_narrow(cpu->narrow, x), narrow_y = cpu_is_narrow(cpu->narrow, y);
   cpu_pieces pieces = cpu_pieces_shared(cpu);
   float *weight = cpu_piece(&pieces, s.weights);
   float *packed = cpu_piece(&pieces, (size_t)s.segments * packed_size);
@@ -151,18 +157,23 @@ void CPU_NAME(cpu_spatial_forward)(cpu_backend *cpu, const cream_conv *conv, con
     const int thread = omp_get_thread_num();
     cpu_pieces own = cpu_pieces_scratch(cpu, thread);
     float *padded = cpu_piece(&own, forward_scratch(&s));
+    float *products = narrow_y ? cpu_piece(&own, forward_outputs(&s)) : NULL;
     for (size_t task; cpu_tasks_next(cpu, thread, &task);) {
       const int n = (int)task / blocks, first = (int)task % blocks * block,
                 rows = cpu_min(block, s.out_h - first);
-      float *out = cpu_at(y->raw) + ((size_t)n * (size_t)s.out_h + (size_t)first) * out_w * s.cout;
+      const size_t place = ((size_t)n * (size_t)s.out_h + (size_t)first) * out_w * s.cout;
+      float *out = narrow_y ? products : cpu_at(y->raw) + place;
       float *mean = measured ? partials + task * cpu_bn_partial(conv->cout) : NULL;
-      pad_rows(&s, x, n, first * conv->stride, padded_rows(&s, rows), padded);
+      pad_rows(&s, x, narrow_x, n, first * conv->stride, padded_rows(&s, rows), padded);
       const cpu_steps steps = {rows, (size_t)conv->stride * s.ld, 0, out_w * s.cout};
       for (int i = 0; i < s.segments; i++) CPU_NAME(cpu_gemm_rows)
       (steps, s.out_w, conv->cout, (int)s.depth, (cpu_matrix){padded + segment_offset(&s, i), step, 1},
        packed + (size_t)i * packed_size, out, s.cout, i > 0);
       CPU_NAME(cpu_conv_epilogue)
       (out, s.cout, (size_t)rows * out_w, conv, 0, conv->cout, mean, mean ? mean + s.cout : NULL);
+      if (narrow_y)
+        cells_write(out, s.cout, (size_t)rows * out_w, conv->cout, cells_to(true, cpu_at(y->raw), place),
+                    s.cout);
     }
   }
   if (bn) CPU_NAME(cpu_bn_forward)(cpu, bn, mode, momentum, conv->cout, &tiling, partials);
@@ -283,7 +294,7 @@ void CPU_NAME(cpu_spatial_backward)(cpu_backend *cpu, const cream_conv *conv, co
         cpu_operands_map_dy(&op, &at, out_row, out_pixels);
         cpu_operands_map_x(&op, &at, row, pixels);
         const float *g = cpu_operands_dy(&op, &at, out_row);
-        pad_rows(&s, x, n, 0, cream_conv_padded(conv, s.h), values);
+        pad_rows(&s, x, op.narrow_x, n, 0, cream_conv_padded(conv, s.h), values);
         image_weights(&s, op.exact, g, values, scratch, own_dweight);
         for (int oh = 0; dbias && oh < s.out_h; oh++) CPU_NAME(cpu_column_sums)
         (g + (size_t)(oh * s.out_w) * s.cout, s.cout, (size_t)s.out_w, conv->cout,

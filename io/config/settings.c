@@ -67,6 +67,9 @@ static CREAM_WORDS(final_weights, CREAM_FINAL_COUNT, FINAL_WEIGHTS);
 #define EXACT_WORD(name, word) [CREAM_EXACT_##name] = word,
 static const char *const exacts[] = {CREAM_EXACTS(EXACT_WORD) NULL};
 
+#define PRECISION_WORD(name, word) [CREAM_PRECISION_##name] = word,
+static const char *const precisions[] = {CREAM_PRECISIONS(PRECISION_WORD) NULL};
+
 #define OPTIM_WORD(name, word) [CREAM_OPTIM_##name] = word,
 static const char *const optimisers[] = {CREAM_OPTIMS(OPTIM_WORD) NULL};
 
@@ -147,6 +150,8 @@ static const setting settings[] = {
     WORD(exact, exacts,
          "what leaves the bytes of a CPU's results unchanged: any processor and number of threads, or "
          "threads alone"),
+    WORD(precision, precisions,
+         "how the CPU stores activations and their gradients: bf16 takes half of the memory"),
     NUMBER(threads, 0, 1024, "",
            "threads; 0: all cores that the process may use, within its CPU quota and OMP_NUM_THREADS"),
     NUMBER(time_budget, 0, 1e6, "minutes",

@@ -2,14 +2,16 @@
  * threads: with `exact: processors`, all of them give the same bits. An argument is a filter on test names, as in
  * `test_parity 'conv_*'`.
  */
-#include "tools/bench/parity_tables.h"
+#include "winograd_cases.h"
 
 /* With sanitizers, one thread and three, once; one alone with the variants for `exact: threads`. */
 enum { THREADS = 3, STEP = CREAM_SLOW_CHECKER ? 2 : 1, REPEATS = CREAM_SLOW_CHECKER ? 1 : 2 };
 
-PARITY_TESTS(PARITY_TEST)
+/* Those of the tables, and others. */
+#define TESTS(X) PARITY_TESTS(X) WINOGRAD_TESTS(X)
+TESTS(PARITY_TEST)
 
-#define GOLDEN UINT64_C(0x4af751b97357b787)
+#define GOLDEN UINT64_C(0x387d2c2c82347066)
 static bool whole; /* no filter */
 
 /* The first machine with `exact: processors` leads all others; with `exact: threads`, that of one thread leads those of
@@ -55,6 +57,6 @@ static void golden(void **state) {
 int main(int argc, char **argv) {
   whole = argc == 1;
   if (argc > 1) cmocka_set_test_filter(argv[1]);
-  const struct CMUnitTest tests[] = {PARITY_TESTS(PARITY_ENTRY) cmocka_unit_test(golden)};
+  const struct CMUnitTest tests[] = {TESTS(PARITY_ENTRY) cmocka_unit_test(golden)};
   return cmocka_run_group_tests(tests, open_machines, close_machines);
 }

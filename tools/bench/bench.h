@@ -41,7 +41,7 @@ typedef struct bench_options {
   int frozen;                             /* as in cream_net_options, of works that train */
   double seconds;                         /* that a peak is measured for */
   bool plain;                             /* the plain kernels */
-  int exact;                              /* cream_exact */
+  int exact, precision;                   /* cream_exact, cream_precision */
   const char *device, *parameters, *tune; /* as in run/device.h; the file that --tune writes */
   int sets;                               /* of parameters that --tune tries */
   bool keep;                              /* what --tune found, for the device */

@@ -43,7 +43,10 @@ typedef struct rig {
 
 static cream_status open_rig(rig *r, cream_error *err) {
   const bench_options *o = r->options;
-  const cream_cpu_options cpu = {.threads = r->threads, .plain = o->plain, .exact = (cream_exact)o->exact};
+  const cream_cpu_options cpu = {.threads = r->threads,
+                                 .plain = o->plain,
+                                 .exact = (cream_exact)o->exact,
+                                 .precision = (cream_precision)o->precision};
   const cream_train_options train = {.skeleton = r->skeleton,
                                      .net = {.batch = o->batch, .train = true, .seed = (uint64_t)o->seed},
                                      .batch = o->batch,

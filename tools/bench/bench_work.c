@@ -165,8 +165,10 @@ cream_status bench_skeleton(const bench_options *options, cream_skeleton *skelet
 
 cream_status bench_backend(int threads, const bench_options *options, cream_backend **backend,
                            cream_error *err) {
-  const cream_cpu_options cpu = {
-      .threads = threads, .plain = options->plain, .exact = (cream_exact)options->exact};
+  const cream_cpu_options cpu = {.threads = threads,
+                                 .plain = options->plain,
+                                 .exact = (cream_exact)options->exact,
+                                 .precision = (cream_precision)options->precision};
   cream_backend *inner;
   cream_status status = cream_cpu_create(&cpu, &inner, err);
   return status != CREAM_OK ? status : profiled_create(inner, backend, err);

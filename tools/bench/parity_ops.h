@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #endif
 
+#include "core/base/precision.h"
 #include "core/base/rng.h"
 #include "cpu/cpu.h"
 
@@ -27,11 +28,14 @@ typedef struct ops_block {
   cream_buf mem;
   size_t front, count;
   float tolerance;
+  bool rounded, narrow; /* its values are bfloat16's; they are stored so */
 } ops_block;
 
 /* A backend and all that a test case has allocated on it. */
 typedef struct ops {
   cream_backend *backend;
+  bool
+      rounded; /* activations have values of bfloat16, on this backend and on the one that it is compared with */
   cream_rng rng;
   ops_block blocks[OPS_BLOCKS];
   int count;
@@ -59,7 +63,8 @@ static inline void ops_close(ops *o) {
 
 /* Host memory of `count` floats; the caller frees it. */
 static inline float *ops_host(size_t count) {
-  float *host = malloc((count + 1) * sizeof *host);
+  assert_true(count < (size_t)1 << 40);
+  float *host = calloc(count + 1, sizeof *host);
   assert_non_null(host);
   return host;
 }
@@ -70,24 +75,53 @@ static inline float *ops_random(ops *o, size_t count, float low, float high) {
   return host;
 }
 
-/* A block that starts as `values` (NULL: NaN), between guard bands of NaN: at an odd alignment, or, where
+/* Elements that the block takes. */
+static inline size_t ops_elements(const ops_block *block) {
+  return block->narrow ? (block->count + 1) / 2 : block->count;
+}
+/* Values of the block as they are stored. */
+static inline void ops_write(const ops_block *block, const float *values, float *to) {
+  uint16_t *halves = (uint16_t *)to;
+  for (size_t i = 0; i < block->count; i++) {
+    const uint16_t half = block->rounded ? cream_bf16_of(values[i]) : 0;
+    if (block->narrow)
+      halves[i] = half;
+    else
+      to[i] = block->rounded ? cream_bf16_value(half) : values[i];
+  }
+}
+
+/* One of float, and two of bfloat16. */
+static inline float ops_nan(void) {
+  const uint32_t bits = 0x7fc07fc0;
+  float nan;
+  memcpy(&nan, &bits, sizeof nan);
+  return nan;
+}
+
+/* Allocates a block that starts as `values` (NULL: NaN), between guard bands of NaN: at an odd alignment, or, where
  * large, at that of a cache line, as networks have it. */
-static inline cream_buf ops_block_of(ops *o, const char *name, const float *values, size_t count,
-                                     float tolerance) {
+static inline cream_buf ops_place(ops *o, ops_block start, const float *values) {
   assert_true(o->count < OPS_BLOCKS);
   ops_block *block = &o->blocks[o->count];
-  size_t front = count < OPS_LARGE ? OPS_GUARD + (size_t)(o->count % 3) : OPS_LARGE_GUARD;
-  *block = (ops_block){name, CREAM_NO_BUF, front, count, tolerance};
+  *block = start;
+  block->front = start.count < OPS_LARGE ? OPS_GUARD + (size_t)(o->count % 3) : OPS_LARGE_GUARD;
   o->count++;
-  size_t total = block->front + count + OPS_GUARD;
+  const float nan = ops_nan();
+  size_t total = block->front + ops_elements(block) + OPS_GUARD;
   float *host = ops_host(total);
-  for (size_t i = 0; i < total; i++) host[i] = NAN;
-  if (values) memcpy(host + block->front, values, count * sizeof *host);
+  for (size_t i = 0; i < total; i++) host[i] = nan;
+  if (values) ops_write(block, values, host + block->front);
   cream_error err;
   assert_int_equal(o->backend->alloc(o->backend, total, &block->mem, &err), CREAM_OK);
   o->backend->upload(o->backend, block->mem, host, total);
   free(host);
   return cream_buf_at(block->mem, block->front);
+}
+
+static inline cream_buf ops_block_of(ops *o, const char *name, const float *values, size_t count,
+                                     float tolerance) {
+  return ops_place(o, (ops_block){.name = name, .count = count, .tolerance = tolerance}, values);
 }
 
 static inline cream_buf ops_input(ops *o, size_t count, float low, float high) {
@@ -110,6 +144,24 @@ static inline cream_buf ops_inout(ops *o, const char *name, size_t count, float 
   return buf;
 }
 
+static inline size_t ops_size(const cream_tensor *t) {
+  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
+}
+
+/* The same for an activation, or for its gradient, of t's shape: `name` is NULL for an input; low < high for what is
+ * read. */
+static inline cream_buf ops_activation(ops *o, const char *name, const cream_tensor *t, float low, float high,
+                                       float tolerance) {
+  const size_t count = ops_size(t);
+  ops_block block = {.name = name, .count = count, .tolerance = tolerance};
+  block.narrow = o->backend->tensor_size(o->backend, t->n, t->h, t->w, t->c) < count;
+  block.rounded = block.narrow || (o->rounded && t->c > 4 && t->h * t->w > 1);
+  float *values = low < high ? ops_random(o, count, low, high) : NULL;
+  cream_buf buf = ops_place(o, block, values);
+  free(values);
+  return buf;
+}
+
 static inline float *ops_download(ops *o, cream_buf buf, size_t count) {
   float *host = ops_host(count);
   cream_error err;
@@ -119,18 +171,18 @@ static inline float *ops_download(ops *o, cream_buf buf, size_t count) {
 
 /* The block's values; fails where an op wrote outside of them. The caller frees them. */
 static inline float *ops_values(ops *o, const ops_block *block) {
-  size_t total = block->front + block->count + OPS_GUARD;
+  const size_t elements = ops_elements(block), total = block->front + elements + OPS_GUARD;
   float *host = ops_download(o, block->mem, total);
   for (size_t i = 0; i < total; i++)
-    if ((i < block->front || i >= block->front + block->count) && !isnan(host[i]))
+    if ((i < block->front || i >= block->front + elements) && !isnan(host[i]))
       fail_msg("%s: written outside, at element %ld of %zu", block->name ? block->name : "an input",
-               (long)i - (long)block->front, block->count);
-  memmove(host, host + block->front, block->count * sizeof *host);
-  return host;
-}
-
-static inline size_t ops_size(const cream_tensor *t) {
-  return (size_t)t->n * (size_t)t->h * (size_t)t->w * (size_t)t->c;
+               (long)i - (long)block->front, elements);
+  float *values = ops_host(block->count);
+  const uint16_t *halves = (const uint16_t *)(host + block->front);
+  for (size_t i = 0; i < block->count; i++)
+    values[i] = block->narrow ? cream_bf16_value(halves[i]) : host[block->front + i];
+  free(host);
+  return values;
 }
 
 static inline void ops_reserve(ops *o, const cream_conv *conv, int n, int h, int w) {

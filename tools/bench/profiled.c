@@ -411,6 +411,11 @@ static size_t tensor_size(cream_backend *backend, int n, int h, int w, int c) {
   return inner->tensor_size(inner, n, h, w, c);
 }
 
+static size_t gradient_size(cream_backend *backend, int n, int h, int w, int c) {
+  cream_backend *inner = profiled_of(backend)->inner;
+  return inner->gradient_size(inner, n, h, w, c);
+}
+
 static cream_status reserve(cream_backend *backend, const cream_conv *conv, int n, int h, int w,
                             cream_error *err) {
   cream_backend *inner = profiled_of(backend)->inner;

@@ -142,6 +142,9 @@ static cream_status check(void *values, cream_error *err) {
   if (options->freeze && (on_device(options) || options->serve))
     return cream_fail(err, CREAM_BAD_CONFIG,
                       "--freeze measures the CPU, without --device and --serve; see cream bench --help");
+  if (options->precision != CREAM_PRECISION_FLOAT && on_device(options))
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "--precision is of the CPU alone; leave it out with --device, which has --half");
   if (options->threads == 0 && which != CLUSTER) options->threads = cream_cpu_threads();
   cream_status status = check_detector(options, err);
   return status == CREAM_OK ? check_ranks(options, err) : status;
@@ -149,6 +152,8 @@ static cream_status check(void *values, cream_error *err) {
 
 #define EXACT_WORD(name, word) word,
 static const char *const exacts[] = {CREAM_EXACTS(EXACT_WORD) NULL};
+#define PRECISION_WORD(name, word) [CREAM_PRECISION_##name] = word,
+static const char *const precisions[] = {CREAM_PRECISIONS(PRECISION_WORD) NULL};
 
 static const cli_option options[] = {
     CLI_VALUE(bench_options, space, NETWORK, "space", "NAME|FILE", "search space",
@@ -194,6 +199,8 @@ static const cli_option options[] = {
               CLI_AT_LEAST(0), .fallback = "all"),
     CLI_CHOICE(bench_options, exact, DEVICE, "exact", "processors|threads",
                "kernels that give the same bytes on every processor, or the fastest of this one", exacts),
+    CLI_CHOICE(bench_options, precision, DEVICE, "precision", "float|bf16", "how the CPU stores activations",
+               precisions),
     CLI_VALUE(bench_options, plain, DEVICE, "plain", NULL, "use the plain kernels, which are slow"),
     CLI_VALUE(bench_options, serve, METHOD, "serve", NULL,
               "run a step for each line of stdin (docs/benchmarks.md)", .only = OF_STEP),

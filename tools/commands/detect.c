@@ -205,10 +205,10 @@ static const cli_option options[] = {
               .only = OF_CHECK | OF_EVAL | OF_NETWORK),
 };
 
-static const char *const settings[] = {"data",        "out",        "heldout",  "max_bad", "seed",
-                                       "device",      "opencl.",    "exact",    "threads", "arch",
-                                       "weights",     "resolution", "signals",  "on_nan",  "time_budget",
-                                       "checkpoint.", "retrain.",   "cluster.", "detect.", NULL};
+static const char *const settings[] = {
+    "data",   "out",         "heldout",     "max_bad",  "seed",     "device",     "opencl.",
+    "exact",  "precision",   "threads",     "arch",     "weights",  "resolution", "signals",
+    "on_nan", "time_budget", "checkpoint.", "retrain.", "cluster.", "detect.",    NULL};
 
 COMMAND(detect, "train and use detectors of objects; their data sets, and measuring detections",
         CLI_OPTIONS(options), CLI_SUBCOMMANDS(subcommands), CLI_VALUES(detect_options, run.line),

@@ -248,9 +248,16 @@ static const cli_option options[] = {
     RUN_JSON,
 };
 
-static const char *const settings[] = {
-    "arch", "weights", "device", "opencl.", "exact", "threads", "augment.interpolation", "augment.test_crop",
-    NULL};
+static const char *const settings[] = {"arch",
+                                       "weights",
+                                       "device",
+                                       "opencl.",
+                                       "exact",
+                                       "precision",
+                                       "threads",
+                                       "augment.interpolation",
+                                       "augment.test_crop",
+                                       NULL};
 
 COMMAND(
     predict, "classify images with a trained network", CLI_OPTIONS(options),

@@ -83,7 +83,9 @@ static cream_status open_all(cream_classifier *c, const cream_classifier_options
   if (status == CREAM_OK) status = cream_arch_load(config->arch, &m->arch, err);
   if (status == CREAM_OK) status = cream_model_read(m, config->weights, &config->augment, err);
   if (status == CREAM_OK)
-    status = cream_cpu_create(&(cream_cpu_options){.threads = options->threads, .exact = config->exact},
+    status = cream_cpu_create(&(cream_cpu_options){.threads = options->threads,
+                                                   .exact = config->exact,
+                                                   .precision = config->precision},
                               &m->backend, err);
   const int batch = options->batch ? options->batch : 1;
   if (status == CREAM_OK) status = cream_model_load_unfolded(m, config->weights, batch, NULL, err);

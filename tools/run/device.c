@@ -87,6 +87,7 @@ device_options device_options_of(const cream_config *config) {
   return (device_options){.device = config->device,
                           .threads = config->threads,
                           .exact = config->exact,
+                          .precision = config->precision,
                           .parameters = config->opencl.parameters,
                           .half = config->opencl.half};
 }
@@ -103,6 +104,7 @@ static cream_status open_on(const cream_driver *driver, const device_options *op
                                        .threads = options->threads,
                                        .plain = options->plain,
                                        .exact = options->exact,
+                                       .precision = options->precision,
                                        .parameters = parameters,
                                        .parameters_name = options->parameters,
                                        .half = options->half,
@@ -174,6 +176,12 @@ static cream_status open_fastest(const device_options *options, cream_backend **
 }
 
 cream_status device_open(const device_options *options, cream_backend **backend, cream_error *err) {
+  if (options->precision != CREAM_PRECISION_FLOAT && strcmp(options->device, drivers[CPU]->name) != 0)
+    return cream_fail(
+        err, CREAM_BAD_CONFIG,
+        "precision: bf16 is of the CPU alone, and device is %s; expected float, with opencl.half "
+        "for half precision there",
+        options->device);
   if (strcmp(options->device, "auto") == 0) return open_fastest(options, backend, err);
   return open_on(driver_for(options->device), options, options->device, backend, err);
 }

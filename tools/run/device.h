@@ -13,11 +13,12 @@ typedef struct device_options {
   /* "cpu"; "auto": the fastest of the CPU and the first device of each other driver that works; else an id or a
    * part of a name (cream_device_is_meant), or the name of a driver. */
   const char *device;
-  int threads;            /* of the CPU; 0: all */
-  bool plain;             /* the CPU's plain kernels */
-  cream_exact exact;      /* of the CPU's kernels */
-  const char *parameters; /* file of a device's parameters (cream_device_options), "": none */
-  bool half, profile;     /* as in cream_device_options */
+  int threads;               /* of the CPU; 0: all */
+  bool plain;                /* the CPU's plain kernels */
+  cream_exact exact;         /* of the CPU's kernels */
+  cream_precision precision; /* of activations on the CPU; other devices have CREAM_PRECISION_FLOAT alone */
+  const char *parameters;    /* file of a device's parameters (cream_device_options), "": none */
+  bool half, profile;        /* as in cream_device_options */
 } device_options;
 
 device_options device_options_of(const cream_config *);

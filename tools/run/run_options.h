@@ -117,6 +117,7 @@ extern const char *const run_options_on_nan[]; /* words of --on-nan */
 
 /* Settings that every command with images and a network reads. */
 #define RUN_COMMON_SETTINGS                                                                                  \
-  "data", "out", "heldout", "max_bad", "seed", "device", "opencl.", "exact", "threads", "augment."
+  "data", "out", "heldout", "max_bad", "seed", "device", "opencl.", "exact", "precision", "threads",         \
+      "augment."
 
 #endif

@@ -49,6 +49,8 @@ contains out '^frozen, backbone: [0-9.]+ ms a step, [0-9.]+ MB$'
 contains out '^ratio of the steps: [0-9.]+$'
 refuse 2 '--freeze needs --arch' bench step "${tiny[@]}" --freeze backbone
 refuse 2 'retrain.freeze: got "blocks.9"' bench step --arch cream-14 --freeze blocks.9
+refuse 2 '--precision is of the CPU alone' bench step --arch cream-14 --precision bf16 --device opencl
+refuse 2 'plain kernels have single precision' bench step --arch cream-14 --precision bf16 --plain
 refuse 2 '--freeze measures the CPU' bench step --arch cream-14 --freeze stem --serve
 
 expect 0 bench step "${tiny[@]}"

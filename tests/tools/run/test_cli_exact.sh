@@ -37,6 +37,23 @@ got=$(grep -o '"loss": [^,}]*' search-generic/metrics.jsonl | sha256sum | cut -c
 
 contains search-generic/config.yaml '^exact: processors$'
 refuse 2 '--resume: exact is threads, but the run in search-generic has processors' search "${options[@]}" --set exact=threads --resume --out search-generic
+
+# In bfloat16 too, whatever the number of threads; other losses than in float, near them.
+threads=1
+for set in "${sets[@]}"; do
+  CREAM_ISA=$set expect 0 search "${options[@]}" --set precision=bf16 --threads "$threads" --out "narrow-$set"
+  threads=2
+done
+for set in "${sets[@]:1}"; do same_metrics narrow-generic "narrow-$set"; done
+contains narrow-generic/config.yaml '^precision: bf16$'
+cmp -s narrow-generic/supernet.safetensors search-generic/supernet.safetensors && fail "precision=bf16 trained in float"
+last_loss() { grep -o '"loss": [0-9.]*' "$1/metrics.jsonl" | tail -n 1 | cut -d' ' -f2; }
+awk -v a="$(last_loss search-generic)" -v b="$(last_loss narrow-generic)" 'BEGIN { exit !(a > 0 && (a - b) ^ 2 < (0.1 * a) ^ 2) }' ||
+  fail "the last loss is $(last_loss narrow-generic) in bfloat16, and $(last_loss search-generic) in float"
+refuse 2 '--resume: precision is float, but the run in narrow-generic has bf16' search "${options[@]}" --set precision=float --resume --out narrow-generic
+refuse 2 'precision: bf16 is of the CPU alone, and device is opencl' search "${options[@]}" --set precision=bf16 --device opencl --out no
+refuse 2 'key `precision`: got `half`, expected one of float, bf16' search "${options[@]}" --set precision=half --out no
+
 unset CREAM_ISA
 expect 0 search "${options[@]}" --set exact=threads --out fast
 contains fast/config.yaml '^exact: threads$'
