@@ -104,7 +104,7 @@ static void multiply_strip(const cpu_backward *op, cpu_backend *cpu, const winog
         transform_gradients(op, s, row, first, band, dbias, m.gradients);
       else
         CPU_NAME(cpu_winograd_values)
-        (s, (winograd_source){op->x, NULL, op->narrow_x}, row, first, band, m.values);
+      (s, (winograd_source){op->x, NULL, op->narrow_x}, row, first, band, m.values);
     }
   }
   cpu_tasks_begin(cpu, (size_t)(WINOGRAD_POINTS * blocks));
