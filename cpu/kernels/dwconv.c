@@ -127,8 +127,8 @@ CPU_INLINE void measure_row(const float *out, int width, bool narrow, void *y, s
   m->squares += (squares[0] + squares[1]) + (squares[2] + squares[3]);
 }
 /* The same for a unit of `channels` channels; a whole line is written at once. */
-CPU_INLINE void measure_unit(const float *out, int width, bool narrow, void *y, size_t ld, int channels,
-                             moments *m) {
+CPU_INLINE void measure_unit_as(bool narrow, const float *out, int width, void *y, size_t ld, int channels,
+                                moments *m) {
   int p = 0;
   if (channels == CPU_WIDE) {
     for (; p < CPU_PARTS - 1; p++)
@@ -141,11 +141,12 @@ CPU_INLINE void measure_unit(const float *out, int width, bool narrow, void *y, 
     measure_row(out + p * CPU_LANES, width, narrow, cells_to(narrow, y, (size_t)(p * CPU_LANES)), ld,
                 cpu_min(CPU_LANES, channels - p * CPU_LANES), 0, &m[p]);
 }
-static void measure_narrow(const float *out, int width, void *y, size_t ld, int channels, moments *m) {
-  measure_unit(out, width, true, y, ld, channels, m);
-}
-static void measure_floats(const float *out, int width, void *y, size_t ld, int channels, moments *m) {
-  measure_unit(out, width, false, y, ld, channels, m);
+static void measure_unit(const float *out, int width, bool narrow, void *y, size_t ld, int channels,
+                         moments *m) {
+  if (narrow)
+    measure_unit_as(true, out, width, y, ld, channels, m);
+  else
+    measure_unit_as(false, out, width, y, ld, channels, m);
 }
 
 CPU_INLINE void finish_step(const float *out, cream_act act, bool narrow, void *y, int c, int lanes) {
@@ -202,12 +203,10 @@ static void forward_item(const forward_op *op, const dw_ring *ring, float *out, 
       if (oy == first)
         for (int p = 0; p < parts; p++) m[p].shift = vf_load(out + p * CPU_LANES);
       void *row = cells_to(op->narrow_y, cpu_at(y->raw), dw_row_offset(y, n, oy) + (size_t)c);
-      if (!op->partials)
-        finish_unit(conv->act, out, y->w, op->narrow_y, row, (size_t)channels, count);
-      else if (op->narrow_y)
-        measure_narrow(out, y->w, row, (size_t)channels, count, m);
+      if (op->partials)
+        measure_unit(out, y->w, op->narrow_y, row, (size_t)channels, count, m);
       else
-        measure_floats(out, y->w, row, (size_t)channels, count, m);
+        finish_unit(conv->act, out, y->w, op->narrow_y, row, (size_t)channels, count);
     }
   }
   if (!op->partials) return;

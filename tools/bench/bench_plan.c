@@ -14,6 +14,11 @@ static const double share_of_messages = 0.9;
 
 static const double gigabits[CLUSTER_NETWORKS] = {1, 10, 25, 100};
 
+/* Of a process whose allocations were counted. */
+static double process_memory(const cream_counter *counter, size_t messages) {
+  return program + (double)counter->bytes + (double)counter->workspace + (double)messages;
+}
+
 /* A search with the paper's settings, created but not run. */
 static cream_status search_memory(const cluster_result *result, cream_backend *backend,
                                   const cream_source *like, int ranks, double *bytes, cream_error *err) {
@@ -37,8 +42,7 @@ static cream_status search_memory(const cluster_result *result, cream_backend *b
   cream_search *search;
   cream_status status = cream_search_create(&counter.base, &inputs, &search, err);
   if (status == CREAM_OK) {
-    *bytes =
-        program + (double)counter.bytes + (double)counter.workspace + (double)cream_search_messages(search);
+    *bytes = process_memory(&counter, cream_search_messages(search));
     cream_search_destroy(search);
   }
   free(labels);
@@ -71,8 +75,7 @@ static cream_status training_memory(const cluster_result *result, cream_backend 
   cream_retrain *retrain;
   cream_status status = cream_retrain_create(&counter.base, &inputs, &retrain, err);
   if (status != CREAM_OK) return status;
-  *bytes =
-      program + (double)counter.bytes + (double)counter.workspace + (double)cream_retrain_messages(retrain);
+  *bytes = process_memory(&counter, cream_retrain_messages(retrain));
   cream_retrain_destroy(retrain);
   return CREAM_OK;
 }

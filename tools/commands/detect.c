@@ -206,9 +206,9 @@ static const cli_option options[] = {
 };
 
 static const char *const settings[] = {
-    "data",   "out",         "heldout",     "max_bad",  "seed",     "device",     "opencl.",
-    "exact",  "precision",   "threads",     "arch",     "weights",  "resolution", "signals",
-    "on_nan", "time_budget", "checkpoint.", "retrain.", "cluster.", "detect.",    NULL};
+    "data",        "out",      "heldout",    "max_bad", "seed",   RUN_DEVICE_SETTINGS,
+    "arch",        "weights",  "resolution", "signals", "on_nan", "time_budget",
+    "checkpoint.", "retrain.", "cluster.",   "detect.", NULL};
 
 COMMAND(detect, "train and use detectors of objects; their data sets, and measuring detections",
         CLI_OPTIONS(options), CLI_SUBCOMMANDS(subcommands), CLI_VALUES(detect_options, run.line),

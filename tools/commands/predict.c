@@ -248,16 +248,8 @@ static const cli_option options[] = {
     RUN_JSON,
 };
 
-static const char *const settings[] = {"arch",
-                                       "weights",
-                                       "device",
-                                       "opencl.",
-                                       "exact",
-                                       "precision",
-                                       "threads",
-                                       "augment.interpolation",
-                                       "augment.test_crop",
-                                       NULL};
+static const char *const settings[] = {
+    "arch", "weights", RUN_DEVICE_SETTINGS, "augment.interpolation", "augment.test_crop", NULL};
 
 COMMAND(
     predict, "classify images with a trained network", CLI_OPTIONS(options),

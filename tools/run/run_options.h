@@ -120,9 +120,9 @@ extern const char *const run_options_on_nan[]; /* words of --on-nan */
   CLI_VALUE(run_options, json, OUTPUT, "json", NULL,                                                         \
             "print results on stdout as one JSON document, everything else on stderr")
 
+/* Settings that every command with a device reads. */
+#define RUN_DEVICE_SETTINGS "device", "opencl.", "exact", "precision", "threads"
 /* Settings that every command with images and a network reads. */
-#define RUN_COMMON_SETTINGS                                                                                  \
-  "data", "out", "heldout", "max_bad", "seed", "device", "opencl.", "exact", "precision", "threads",         \
-      "augment."
+#define RUN_COMMON_SETTINGS "data", "out", "heldout", "max_bad", "seed", RUN_DEVICE_SETTINGS, "augment."
 
 #endif
