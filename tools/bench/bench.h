@@ -57,19 +57,23 @@ typedef struct bench_options {
 
 /* ---- peaks (bench_peaks.c) ----------------------------------------------------------------------- */
 
-/* What this machine reaches on the given threads. */
+/* What this machine reaches on the threads of the options. */
 typedef struct bench_peaks {
   double gemm;     /* FLOP/s of single-threaded cblas_sgemm, one on each thread, on tiles in its cache */
   double fma;      /* FLOP/s of fused multiply-adds in registers */
   double triad;    /* bytes/s of a = b + s*c on arrays too large for caches: two reads, one write */
+  double swish;    /* elements/s of swish after a batch norm, by the program's kernel, on rows in its cache */
   double handover; /* seconds that a cache line takes from one thread to another; 0 with a single thread */
 } bench_peaks;
 
-cream_status bench_peaks_measure(int threads, double seconds, bench_peaks *, cream_error *);
+cream_status bench_peaks_measure(const bench_options *, bench_peaks *, cream_error *);
 /* FLOP/s: the larger of the two. */
 double bench_peaks_product(const bench_peaks *);
 /* Least seconds that the op's operations and bytes take at the peaks, over its seconds: 1 is the roofline. */
-double bench_roofline(const bench_peaks *, const profiled_op *);
+typedef double bench_share(const bench_peaks *, const profiled_op *);
+bench_share bench_roofline;
+/* The same where exponentials take their time beside the operations, for which they need the same units. */
+bench_share bench_roofline_activated;
 
 /* ---- works (bench_work.c) ------------------------------------------------------------------------ */
 

@@ -29,8 +29,8 @@ static cream_status run(bench_work *work, const bench_options *options, cream_er
 }
 
 static void print(const profiled_op *ops, int count, const bench_peaks *peaks) {
-  printf("%-20s %5s %5s %6s %6s %3s %3s %8s %10s %10s %8s %8s\n", "op", "n", "side", "in", "out", "k", "s",
-         "calls", "ms", "GFLOP/s", "GB/s", "% peak");
+  printf("%-20s %5s %5s %6s %6s %3s %3s %8s %10s %10s %8s %8s %8s\n", "op", "n", "side", "in", "out", "k",
+         "s", "calls", "ms", "GFLOP/s", "GB/s", "% peak", "% act.");
   for (int i = 0; i < count; i++) {
     const profiled_op *op = &ops[i];
     printf("%-20s %5d %5d %6d %6d %3d %3d %8llu ", profiled_name(op->kind), op->n, op->h, op->cin, op->cout,
@@ -90,7 +90,7 @@ cream_status bench_ops(const void *values, cream_error *err) {
   int count = status == CREAM_OK ? profiled_by_shape(work.backend, ops) : 0;
   bench_work_close(&work);
   bench_peaks peaks;
-  if (status == CREAM_OK) status = bench_peaks_measure(options->threads, options->seconds, &peaks, err);
+  if (status == CREAM_OK) status = bench_peaks_measure(options, &peaks, err);
   if (status == CREAM_OK) report(ops, count, &peaks, &skeleton, options);
   return status;
 }

@@ -12,6 +12,7 @@
 
 #include "bench.h"
 #include "core/base/isa.h"
+#include "cpu/cpu.h"
 #include "tools/cli/progress.h"
 
 /* ---- fused multiply-adds ------------------------------------------------------------------------- */
@@ -141,6 +142,57 @@ static double measure_triad(int threads, double seconds, float *memory) {
   return best;
 }
 
+/* ---- activations --------------------------------------------------------------------------------- */
+
+enum {
+  SWISH_IMAGES = 16,
+  SWISH_SIDE = 8,
+  SWISH_CHANNELS = 64,
+  SWISH_CALLS = 16
+}; /* a quarter of a megabyte a thread */
+
+/* Global average pools of images that have a batch norm and swish pending: little but the activation. */
+static cream_status measure_swish(const bench_options *options, double *peak, cream_error *err) {
+  const cream_cpu_options cpu = {.threads = options->threads, .exact = (cream_exact)options->exact};
+  const int n = SWISH_IMAGES * options->threads;
+  const size_t elements = (size_t)n * SWISH_SIDE * SWISH_SIDE * SWISH_CHANNELS;
+  const cream_conv none = {
+      .cin = SWISH_CHANNELS, .cout = SWISH_CHANNELS, .kernel = 1, .stride = 1, .dilation = 1};
+  cream_backend *backend;
+  cream_buf maps = {0}, raw = {0}, pooled = {0};
+  cream_status status = cream_cpu_create(&cpu, &backend, err);
+  if (status) return status;
+  status = backend->reserve(backend, &none, n, SWISH_SIDE, SWISH_SIDE, err);
+  if (!status) status = backend->alloc(backend, 2 * (size_t)SWISH_CHANNELS, &maps, err);
+  if (!status) status = backend->alloc(backend, elements, &raw, err);
+  if (!status) status = backend->alloc(backend, (size_t)n * SWISH_CHANNELS, &pooled, err);
+  if (!status) {
+    const cream_tensor x = {.n = n,
+                            .h = SWISH_SIDE,
+                            .w = SWISH_SIDE,
+                            .c = SWISH_CHANNELS,
+                            .raw = raw,
+                            .scale = maps,
+                            .shift = cream_buf_at(maps, SWISH_CHANNELS),
+                            .act = CREAM_ACT_SWISH};
+    backend->fill(backend, maps, 2 * (size_t)SWISH_CHANNELS, 0.5f);
+    backend->fill(backend, raw, elements, 1);
+    backend->pool_forward(backend, &x, pooled);
+    double started = progress_now(), before = started;
+    do {
+      for (int i = 0; i < SWISH_CALLS; i++) backend->pool_forward(backend, &x, pooled);
+      const double after = progress_now();
+      *peak = fmax(*peak, SWISH_CALLS * (double)elements / (after - before));
+      before = after;
+    } while (before - started < options->seconds);
+  }
+  backend->release(backend, pooled);
+  backend->release(backend, raw);
+  backend->release(backend, maps);
+  backend->destroy(backend);
+  return status;
+}
+
 /* ---- hand-over ----------------------------------------------------------------------------------- */
 
 enum { HANDOVERS = 1000, PATIENCE = 100000 };
@@ -167,7 +219,9 @@ static double measure_handover(void) {
 
 enum { WINDOWS = 5 }; /* the best of them counts, so that a disturbance does not */
 
-cream_status bench_peaks_measure(int threads, double seconds, bench_peaks *peaks, cream_error *err) {
+cream_status bench_peaks_measure(const bench_options *options, bench_peaks *peaks, cream_error *err) {
+  const int threads = options->threads;
+  const double seconds = options->seconds;
   size_t tiles =
       (size_t)threads * (TILE_ROWS * TILE_DEPTH + TILE_DEPTH * TILE_COLUMNS + TILE_ROWS * TILE_COLUMNS);
   size_t count = 3 * (size_t)TRIAD_COUNT > tiles ? 3 * (size_t)TRIAD_COUNT : tiles;
@@ -183,7 +237,7 @@ cream_status bench_peaks_measure(int threads, double seconds, bench_peaks *peaks
   }
   peaks->triad = measure_triad(threads, seconds, memory);
   free(memory);
-  return CREAM_OK;
+  return measure_swish(options, &peaks->swish, err);
 }
 
 double bench_peaks_product(const bench_peaks *peaks) {
@@ -191,14 +245,18 @@ double bench_peaks_product(const bench_peaks *peaks) {
 }
 
 double bench_roofline(const bench_peaks *peaks, const profiled_op *op) {
-  double products = op->flops / bench_peaks_product(peaks), traffic = op->bytes / peaks->triad;
-  return (products > traffic ? products : traffic) / op->seconds;
+  return fmax(op->flops / bench_peaks_product(peaks), op->bytes / peaks->triad) / op->seconds;
+}
+
+double bench_roofline_activated(const bench_peaks *peaks, const profiled_op *op) {
+  const double operations = op->flops / bench_peaks_product(peaks) + op->exponentials / peaks->swish;
+  return fmax(operations, op->bytes / peaks->triad) / op->seconds;
 }
 
 cream_status bench_peaks_run(const void *values, cream_error *err) {
   const bench_options *options = values;
   bench_peaks peaks;
-  cream_status status = bench_peaks_measure(options->threads, options->seconds, &peaks, err);
+  cream_status status = bench_peaks_measure(options, &peaks, err);
   if (status != CREAM_OK) return status;
   if (options->json) {
     cream_json json = cream_json_to(stdout);

@@ -25,8 +25,8 @@ void bench_write_machine(cream_json *json, int threads) {
 }
 
 void bench_print_peaks(const bench_peaks *peaks) {
-  printf("peaks: sgemm %.1f GFLOP/s, multiply-add %.1f GFLOP/s, memory %.1f GB/s", peaks->gemm / 1e9,
-         peaks->fma / 1e9, peaks->triad / 1e9);
+  printf("peaks: sgemm %.1f GFLOP/s, multiply-add %.1f GFLOP/s, memory %.1f GB/s, swish %.2f G/s",
+         peaks->gemm / 1e9, peaks->fma / 1e9, peaks->triad / 1e9, peaks->swish / 1e9);
   if (peaks->handover > 0) printf("; between threads %.0f ns", peaks->handover * 1e9);
   putchar('\n');
 }
@@ -36,20 +36,24 @@ void bench_write_peaks(cream_json *json, const bench_peaks *peaks) {
   cream_json_number(json, "sgemm_gflops", peaks->gemm / 1e9);
   cream_json_number(json, "fma_gflops", peaks->fma / 1e9);
   cream_json_number(json, "memory_gbs", peaks->triad / 1e9);
+  cream_json_number(json, "swish_gs", peaks->swish / 1e9);
   if (peaks->handover > 0) cream_json_number(json, "handover_ns", peaks->handover * 1e9);
   cream_json_end(json);
 }
 
 void bench_print_rates(const bench_peaks *peaks, const profiled_op *op, double parts) {
-  printf("%10.3f %10.1f %8.1f %8.1f", 1e3 * op->seconds / parts, op->flops / op->seconds / 1e9,
-         op->bytes / op->seconds / 1e9, 100 * bench_roofline(peaks, op));
+  printf("%10.3f %10.1f %8.1f %8.1f %8.1f", 1e3 * op->seconds / parts, op->flops / op->seconds / 1e9,
+         op->bytes / op->seconds / 1e9, 100 * bench_roofline(peaks, op),
+         100 * bench_roofline_activated(peaks, op));
 }
 
 void bench_write_rates(cream_json *json, const bench_peaks *peaks, const profiled_op *op, double parts) {
   cream_json_number(json, "ms", 1e3 * op->seconds / parts);
   cream_json_number(json, "gflops", op->flops / op->seconds / 1e9);
   cream_json_number(json, "gbs", op->bytes / op->seconds / 1e9);
+  cream_json_number(json, "exponentials", op->exponentials / parts);
   cream_json_number(json, "share_of_peak", bench_roofline(peaks, op));
+  cream_json_number(json, "share_with_activations", bench_roofline_activated(peaks, op));
 }
 
 void bench_write_setting(cream_json *json, const cream_skeleton *skeleton, int batch, int threads,

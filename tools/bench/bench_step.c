@@ -34,6 +34,14 @@ static double outside(const step_result *result) {
   return result->timing.total - inside;
 }
 
+/* Shares of the roofline of all steps: what their ops take at the peaks. */
+static double roofline(const step_result *result, const bench_peaks *peaks, bench_share *share) {
+  double least = 0;
+  for (int k = 0; k < PROFILED_KINDS; k++)
+    if (result->ops[k].calls) least += share(peaks, &result->ops[k]) * result->ops[k].seconds;
+  return least / result->timing.total;
+}
+
 static void print(const step_result *result, const bench_peaks *peaks, int rounds) {
   printf("\n%s: median %.2f ms (fastest %.2f), %.1f images/s, %.1f GFLOP/s, forward %.1f M MACs an image\n",
          bench_kind_names[result->timing.kind], 1e3 * result->timing.median, 1e3 * result->timing.fastest,
@@ -41,7 +49,10 @@ static void print(const step_result *result, const bench_peaks *peaks, int round
          result->timing.macs / 1e6);
   printf("peak memory %.1f MB, without what the process held before %.1f MB\n", result->memory_peak / 1e6,
          result->memory_net / 1e6);
-  printf("%-20s %8s %10s %10s %8s %8s %8s\n", "op", "calls", "ms", "GFLOP/s", "GB/s", "% peak", "% step");
+  printf("%.1f %% of the roofline, %.1f %% with activations\n", 100 * roofline(result, peaks, bench_roofline),
+         100 * roofline(result, peaks, bench_roofline_activated));
+  printf("%-20s %8s %10s %10s %8s %8s %8s %8s\n", "op", "calls", "ms", "GFLOP/s", "GB/s", "% peak", "% act.",
+         "% step");
   for (int k = 0; k < PROFILED_KINDS; k++) {
     const profiled_op *op = &result->ops[k];
     if (op->calls == 0) continue;
@@ -49,8 +60,8 @@ static void print(const step_result *result, const bench_peaks *peaks, int round
     bench_print_rates(peaks, op, rounds);
     printf(" %8.2f\n", 100 * op->seconds / result->timing.total);
   }
-  printf("%-20s %8s %10.3f %10s %8s %8s %8.2f\n", "outside ops", "", 1e3 * outside(result) / rounds, "", "",
-         "", 100 * outside(result) / result->timing.total);
+  printf("%-20s %8s %10.3f %10s %8s %8s %8s %8.2f\n", "outside ops", "", 1e3 * outside(result) / rounds, "",
+         "", "", "", 100 * outside(result) / result->timing.total);
 }
 
 static void write_result(cream_json *json, const step_result *result, const bench_peaks *peaks, int rounds) {
@@ -64,6 +75,8 @@ static void write_result(cream_json *json, const step_result *result, const benc
   cream_json_number(json, "forward_macs", result->timing.macs);
   cream_json_number(json, "memory_peak_mb", result->memory_peak / 1e6);
   cream_json_number(json, "memory_net_mb", result->memory_net / 1e6);
+  cream_json_number(json, "share_of_peak", roofline(result, peaks, bench_roofline));
+  cream_json_number(json, "share_with_activations", roofline(result, peaks, bench_roofline_activated));
   cream_json_number(json, "share_outside_ops", outside(result) / result->timing.total);
   cream_json_array(json, "ops", true);
   for (int k = 0; k < PROFILED_KINDS; k++) {
@@ -118,7 +131,7 @@ cream_status bench_step(const void *values, cream_error *err) {
     bench_work_close(&work);
   }
   bench_peaks peaks; /* last: its arrays are no part of a step's memory */
-  if (status == CREAM_OK) status = bench_peaks_measure(options->threads, options->seconds, &peaks, err);
+  if (status == CREAM_OK) status = bench_peaks_measure(options, &peaks, err);
   if (status == CREAM_OK) report(results, count, &peaks, &skeleton, options);
   return status;
 }

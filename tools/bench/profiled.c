@@ -50,7 +50,7 @@ static profiled_op *find_shape(profiled *p, const profiled_op *op) {
   profiled_op *fresh = &p->shapes[p->n_shapes++];
   *fresh = *op;
   fresh->calls = 0;
-  fresh->seconds = fresh->flops = fresh->bytes = 0;
+  fresh->seconds = fresh->flops = fresh->bytes = fresh->exponentials = 0;
   p->slots[at] = (uint16_t)p->n_shapes;
   return fresh;
 }
@@ -60,6 +60,7 @@ static void add(profiled_op *sum, const profiled_op *op) {
   sum->seconds += op->seconds;
   sum->flops += op->flops;
   sum->bytes += op->bytes;
+  sum->exponentials += op->exponentials;
 }
 
 /* Ends an op that began at `started`; `op` has its kind, shape, flops and, for now, elements as bytes. */
@@ -105,6 +106,15 @@ static double present(cream_buf buf, double elements) {
   return cream_buf_present(buf) ? elements : 0;
 }
 
+/* Of an activation, or its derivative, on `elements`. */
+static double exponentials(cream_act act, double elements) {
+  return act == CREAM_ACT_SWISH || act == CREAM_ACT_SIGMOID ? elements : 0;
+}
+
+static double value_exponentials(const cream_tensor *x) {
+  return exponentials(x->act, tensor_elements(x));
+}
+
 static profiled_op op_on(profiled_kind kind, const cream_tensor *x) {
   return (profiled_op){.kind = kind, .n = x->n, .h = x->h, .w = x->w, .cin = x->c, .cout = x->c};
 }
@@ -141,6 +151,16 @@ static double backward_elements(const cream_conv *conv, const cream_tensor *x, c
          (reads_node ? in : 0) + 2 * conv_taps(conv) * conv->cout;
 }
 
+/* The derivative at y, the value of x, and the derivative at the sink's node, which is that of x where they are the same. */
+static double backward_exponentials(const cream_tensor *x, const cream_tensor *y, const cream_grad *dy,
+                                    const cream_sink *sink) {
+  double count = value_exponentials(x);
+  if (dy->kind == CREAM_GRAD_VALUE) count += value_exponentials(y);
+  if (cream_buf_present(sink->g) && !same_buffer(sink->node->raw, x->raw))
+    count += value_exponentials(sink->node);
+  return count;
+}
+
 /* ---- ops --------------------------------------------------------------------------------- */
 
 static void conv_forward(cream_backend *backend, const cream_conv *conv, const cream_tensor *x,
@@ -151,6 +171,7 @@ static void conv_forward(cream_backend *backend, const cream_conv *conv, const c
   profiled_op op = conv_op(conv, x, false);
   op.flops = 2 * tensor_elements(y) * conv_taps(conv);
   op.bytes = tensor_elements(x) + tensor_elements(y) + conv_taps(conv) * conv->cout;
+  op.exponentials = value_exponentials(x) + exponentials(conv->act, tensor_elements(y));
   record(p, started, op);
 }
 
@@ -162,6 +183,7 @@ static void conv_backward(cream_backend *backend, const cream_conv *conv, const 
   profiled_op op = conv_op(conv, x, true);
   op.flops = (cream_buf_present(sink->g) ? 4 : 2) * tensor_elements(y) * conv_taps(conv);
   op.bytes = backward_elements(conv, x, y, dy, sink);
+  op.exponentials = backward_exponentials(x, y, dy, sink);
   record(p, started, op);
 }
 
@@ -173,6 +195,7 @@ static void se_forward(cream_backend *backend, const cream_se *se, const cream_t
   op.cout = se->r;
   op.flops = 4.0 * x->n * se->c * se->r;
   op.bytes = tensor_elements(x) + 3.0 * x->n * se->c + 2.0 * se->c * se->r;
+  op.exponentials = value_exponentials(x);
   record(p, started, op);
 }
 
@@ -194,6 +217,7 @@ static void pool_forward(cream_backend *backend, const cream_tensor *x, cream_bu
   p->inner->pool_forward(p->inner, x, out);
   profiled_op op = op_on(PROFILED_POOL_FORWARD, x);
   op.bytes = tensor_elements(x) + (double)x->n * x->c;
+  op.exponentials = value_exponentials(x);
   record(p, started, op);
 }
 
@@ -204,6 +228,7 @@ static void pool_backward(cream_backend *backend, const cream_tensor *x, cream_b
   p->inner->pool_backward(p->inner, x, dout, bn, pool);
   profiled_op op = op_on(PROFILED_POOL_BACKWARD, x);
   op.bytes = (bn ? tensor_elements(x) : 0) + 2.0 * x->n * x->c;
+  op.exponentials = bn ? value_exponentials(x) : 0;
   record(p, started, op);
 }
 
@@ -214,6 +239,7 @@ static void add_forward(cream_backend *backend, const cream_tensor *a, const cre
   p->inner->add_forward(p->inner, a, b, out);
   profiled_op op = op_on(PROFILED_ADD, a);
   op.bytes = 3 * tensor_elements(a);
+  op.exponentials = value_exponentials(a) + value_exponentials(b);
   record(p, started, op);
 }
 
@@ -260,12 +286,19 @@ static double fused_elements(const cream_fuse *fuse, const cream_tensor *out) {
   return elements;
 }
 
+static double fused_exponentials(const cream_fuse *fuse) {
+  double count = 0;
+  for (int i = 0; i < fuse->n; i++) count += value_exponentials(&fuse->x[i]);
+  return count;
+}
+
 static void fuse_forward(cream_backend *backend, const cream_fuse *fuse, const cream_tensor *out) {
   profiled *p = profiled_of(backend);
   double started = progress_now();
   p->inner->fuse_forward(p->inner, fuse, out);
   profiled_op op = op_on(PROFILED_FUSE_FORWARD, out);
   op.bytes = fused_elements(fuse, out);
+  op.exponentials = fused_exponentials(fuse);
   record(p, started, op);
 }
 
@@ -276,6 +309,7 @@ static void fuse_backward(cream_backend *backend, const cream_fuse *fuse, const 
   p->inner->fuse_backward(p->inner, fuse, out, dout, sinks);
   profiled_op op = op_on(PROFILED_FUSE_BACKWARD, out);
   op.bytes = fused_elements(fuse, out) * (cream_buf_present(fuse->dweight) ? 2 : 1);
+  op.exponentials = fused_exponentials(fuse);
   record(p, started, op);
 }
 

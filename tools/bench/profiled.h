@@ -1,8 +1,9 @@
 /* A backend that measures another. It forwards every op and adds up calls, seconds, floating-point operations
  * and least memory traffic, by kind and by shape. It works with any backend.
  *
- * Floating-point operations are those of products and of the optimiser, two for each multiply-add; maps,
- * activations and sums are not counted. Least memory traffic: every operand is read or written once.
+ * Floating-point operations are those of products and of the optimiser, two for each multiply-add; scales and sums
+ * are not counted. Exponentials are those of activations (swish, sigmoid) and of their derivatives: one for each element
+ * and op, which gives both. Least memory traffic: every operand is read or written once.
  */
 #ifndef CREAM_TOOLS_PROFILED_H
 #define CREAM_TOOLS_PROFILED_H
@@ -40,7 +41,7 @@ typedef struct profiled_op {
   profiled_kind kind;
   int n, h, w, cin, cout, kernel, stride; /* of the input */
   uint64_t calls;
-  double seconds, flops, bytes;
+  double seconds, flops, bytes, exponentials;
 } profiled_op;
 
 enum { PROFILED_SHAPES = 4096 }; /* distinct shapes; calls of further ones are counted by kind only */

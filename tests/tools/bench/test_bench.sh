@@ -39,7 +39,7 @@ refuse 2 '--plan needs the subcommand cluster' bench step --plan
 refuse 2 '--parts: got "100000", expected .* 1 to 65536' bench cluster --plan --parts 100000
 
 expect 0 bench peaks --threads 2 --seconds 0.01
-contains out '^peaks: sgemm [0-9.]+ GFLOP/s.*; between threads [0-9]+ ns$'
+contains out '^peaks: sgemm [0-9.]+ GFLOP/s.*, swish [0-9.]+ G/s; between threads [0-9]+ ns$'
 expect 0 bench peaks --threads 2 --seconds 0.01 --json
 check 'bench peaks --json' 'r["bench"] == "peaks"' 'min(r["peaks"].values()) > 0' '"handover_ns" in r["peaks"]' \
   'r["machine"]["threads"] == 2'
@@ -60,6 +60,9 @@ expect 0 bench step "${tiny[@]}" --json
 # gradient that the images do not need.
 flops='(lambda w: sum(o["gflops"] * o["ms"] for o in w["ops"] if o["op"] != "optimiser") * 1e6
         / (w["images"] * w["forward_macs"]))'
+# Activations of depthwise convolutions: forward those of their inputs, in squeeze-excites those of their outputs, backward
+# both. (Every layer of the space has a squeeze-excite, and every activation that a depthwise convolution reads is a swish.)
+exponentials='(lambda w, name: sum(o["exponentials"] for o in w["ops"] if o["op"] == name))'
 check 'bench step --json' \
   '[w["work"] for w in r["works"]] == ["plain", "distill", "match", "eval"]' \
   'r["batch"] == 4 and r["works"][2]["images"] == 40' \
@@ -68,6 +71,10 @@ check 'bench step --json' \
   "abs($flops(r['works'][3]) - 2) < 1e-6" \
   "abs($flops(r['works'][2]) - 2) < 1e-3" \
   "5.7 < $flops(r['works'][0]) < 6" \
+  'all(o["share_with_activations"] >= o["share_of_peak"] for w in r["works"] for o in w["ops"] + [w])' \
+  "$exponentials(r['works'][0], 'depthwise backward') > 0" \
+  "$exponentials(r['works'][0], 'depthwise backward') ==
+   $exponentials(r['works'][0], 'depthwise forward') + $exponentials(r['works'][0], 'se forward')" \
   'any(o["op"] == "optimiser" for o in r["works"][0]["ops"])' \
   'not any("backward" in o["op"] for o in r["works"][3]["ops"])' \
   'all(o["calls"] == 1 for o in r["works"][2]["ops"] if o["op"] == "match")'
