@@ -41,6 +41,8 @@ typedef enum cream_board_rule {
   CREAM_BOARD_PARETO,
   CREAM_BOARD_COUNT
 } cream_board_rule;
+/* What paths of a search are compared by, on held-out images. */
+typedef enum cream_order { CREAM_ORDER_ACCURACY, CREAM_ORDER_LOSS, CREAM_ORDER_COUNT } cream_order;
 typedef enum cream_sampling {
   CREAM_SAMPLING_RANGE,
   CREAM_SAMPLING_EVERYWHERE,
@@ -111,6 +113,7 @@ typedef struct cream_search_config {
   int accumulate; /* batches of one step, its parts (core/cluster/parts.h) */
   cream_lr lr;
   double momentum, weight_decay, smoothing, clip;
+  cream_order order; /* on boards, in evolution, in the final selection */
   cream_sampling sampling;
   char
       budgets[256]; /* "14,43,114" M FLOPs, "12ms"; empty: one network inside `flops` (core/space/budget.h) */

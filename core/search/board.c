@@ -9,18 +9,40 @@ void cream_board_init(cream_board *board, int capacity, double gap) {
   *board = (cream_board){.capacity = capacity, .rule = CREAM_BOARD_GAP, .gap = gap};
 }
 
-/* Best first. */
-static int by_rank(const void *a, const void *b) {
-  const cream_board_entry *p = a, *q = b;
-  const cream_score p_score = {.top1 = p->score, .loss = p->loss},
-                    q_score = {.top1 = q->score, .loss = q->loss};
-  int order = cream_score_order(&p_score, p->flops, &q_score, q->flops);
+static cream_score score_of(const cream_board_entry *entry) {
+  return (cream_score){.top1 = entry->score, .loss = entry->loss};
+}
+
+/* Whether p is placed before q. */
+static bool precedes(const cream_board *board, const cream_board_entry *p, const cream_board_entry *q) {
+  const cream_score p_score = score_of(p), q_score = score_of(q);
+  int order = cream_score_order(board->order, &p_score, p->flops, &q_score, q->flops);
   if (!order) order = (p->step > q->step) - (p->step < q->step);
-  return order ? order : p->slot - q->slot;
+  return order ? order < 0 : p->slot < q->slot;
 }
 
 void cream_board_sort(cream_board *board) {
-  qsort(board->entries, (size_t)board->count, sizeof board->entries[0], by_rank);
+  for (int i = 1; i < board->count; i++) {
+    const cream_board_entry entry = board->entries[i];
+    int at = i;
+    for (; at > 0 && precedes(board, &entry, &board->entries[at - 1]); at--)
+      board->entries[at] = board->entries[at - 1];
+    board->entries[at] = entry;
+  }
+}
+
+/* Whether p does better than q in what the board is ordered by. */
+static bool is_better(const cream_board *board, const cream_board_entry *p, const cream_board_entry *q) {
+  switch (board->order) {
+  case CREAM_ORDER_ACCURACY:
+    return p->score > q->score;
+  case CREAM_ORDER_LOSS:
+    return isfinite(p->loss) && !(p->loss >= q->loss);
+  case CREAM_ORDER_COUNT:
+    break;
+  }
+  CREAM_ASSERT(!"unknown order");
+  return false;
 }
 
 int cream_board_find(const cream_board *board, const cream_path *path) {
@@ -57,15 +79,15 @@ static int place_in_bucket(const cream_board *board, const cream_board_entry *ca
   }
   int share = share_begin(board, bucket + 1) - share_begin(board, bucket);
   if (entries < share) return board->count;
-  return entries > 0 && candidate->score > board->entries[worst].score ? worst : -1;
+  return entries > 0 && is_better(board, candidate, &board->entries[worst]) ? worst : -1;
 }
 
 /* gap: score difference by which a candidate with more FLOPs must be better. */
 static int place_on_board(const cream_board *board, const cream_board_entry *candidate, double gap) {
   if (board->count < board->capacity) return board->count;
   const cream_board_entry *worst = &board->entries[board->count - 1];
-  double better_by = candidate->score - worst->score;
-  return better_by > 0 && (candidate->flops <= worst->flops || better_by > gap) ? board->count - 1 : -1;
+  if (!is_better(board, candidate, worst)) return -1;
+  return candidate->flops <= worst->flops || candidate->score - worst->score > gap ? board->count - 1 : -1;
 }
 
 /* Index of the entry that a new candidate replaces; `count` if it is added; -1 if it does not enter. */

@@ -17,10 +17,11 @@ typedef struct cream_board_entry {
   uint32_t slice[CREAM_MAX_SLICE]; /* the held-out images x_k (indices into the held-out set) */
 } cream_board_entry;
 
-/* Entries from best to worst: higher score, then lower loss, then fewer FLOPs, then the earlier step. */
+/* Entries from best to worst: by `order` (cream_score_order), then the earlier step. */
 typedef struct cream_board {
   int capacity, count;
   int first_slot; /* the board's slots are first_slot .. first_slot + capacity - 1 */
+  cream_order order;
   cream_board_rule rule;
   double gap; /* CREAM_BOARD_GAP: score difference (0..1) by which a path with more FLOPs must be better */
   /* CREAM_BOARD_PARETO: [low, high] FLOPs are cut into `buckets` of equal width; paths outside belong to the first or the
@@ -30,18 +31,18 @@ typedef struct cream_board {
   cream_board_entry entries[CREAM_MAX_BOARD];
 } cream_board;
 
-/* Empty, with the gap rule. */
+/* Empty, with the gap rule, ordered by accuracy. */
 void cream_board_init(cream_board *, int capacity, double gap);
 
 /* Offers a candidate (path, score, loss, flops are set) to the board:
  *   - if the path is on the board, its entry takes the new score and loss;
  *   - if the board is not full, the candidate enters;
  *   - otherwise it replaces the worst entry
- *       PAPER: if its score is higher and its FLOPs are not;
- *       GAP: also if its score is higher by more than the gap, whatever its FLOPs.
+ *       PAPER: if it is better and its FLOPs are not higher;
+ *       GAP: if it is better, and its FLOPs are not higher or its score is higher by more than the gap.
  * PARETO divides the capacity as evenly as possible among the buckets. A candidate competes only with the entries of its
- * own bucket: it enters while they are fewer than the bucket's share, then replaces the worst of them if its score is
- * higher. Small networks therefore never replace large ones.
+ * own bucket: it enters while they are fewer than the bucket's share, then replaces the worst of them if it is better.
+ * Small networks therefore never replace large ones. Better: a higher score, or ordered by loss a lower loss.
  * Returns the index of the path's entry after sorting, or -1 if the candidate did not enter. *entered: whether the entry
  * is new; its slot is then a free one or that of the replaced entry, and the caller fills its slice. */
 int cream_board_offer(cream_board *, const cream_board_entry *candidate, bool *entered);

@@ -86,8 +86,8 @@ cream_status cream_rank_draw(const cream_rank_config *config, const cream_skelet
 /* ---- correlations ------------------------------------------------------------------------------------ */
 
 static bool is_better(const cream_ranked *paths, int a, int b) {
-  int order = cream_score_order(&paths[a].heldout, cream_cost_flops(&paths[a].cost), &paths[b].heldout,
-                                cream_cost_flops(&paths[b].cost));
+  int order = cream_score_order(CREAM_ORDER_ACCURACY, &paths[a].heldout, cream_cost_flops(&paths[a].cost),
+                                &paths[b].heldout, cream_cost_flops(&paths[b].cost));
   return order ? order < 0 : a < b;
 }
 

@@ -81,6 +81,7 @@ static cream_status create_targets(cream_search *search, const cream_search_inpu
     target->limits.latencies = &search->latencies;
     cream_board_init(&target->board, config->board.size, config->board.gap / 100);
     target->board.first_slot = t * config->board.size;
+    target->board.order = config->order;
     target->board.rule = config->board.rule;
     target->board.buckets = config->board.buckets;
     bool bounded = target->limits.flops.max > 0 && config->sampling == CREAM_SAMPLING_RANGE;

@@ -11,6 +11,7 @@ typedef struct individual {
   cream_path path;
   cream_score score;
   double flops;
+  cream_order order; /* the same for all */
 } individual;
 
 /* Held-out images drawn by seed, on which every path is evaluated. */
@@ -28,7 +29,7 @@ typedef struct archive {
 
 static int by_fitness(const void *a, const void *b) {
   const individual *p = a, *q = b;
-  int order = cream_score_order(&p->score, p->flops, &q->score, q->flops);
+  int order = cream_score_order(p->order, &p->score, p->flops, &q->score, q->flops);
   return order ? order : memcmp(p->path.choice, q->path.choice, sizeof p->path.choice);
 }
 
@@ -99,7 +100,8 @@ static cream_status evaluate(cream_search *search, archive *seen, int first, cre
 /* Adds a path that is not evaluated yet. */
 static void add(const cream_search *search, archive *seen, const cream_path *path) {
   const cream_cost cost = cream_costs_path(&search->costs, path);
-  seen->all[seen->n++] = (individual){.path = *path, .flops = cream_cost_flops(&cost)};
+  seen->all[seen->n++] =
+      (individual){.path = *path, .flops = cream_cost_flops(&cost), .order = search->config.search.order};
 }
 
 /* Evaluates the paths of generation `g` of a target. A path is drawn where none can be bred; the generation ends when no

@@ -111,8 +111,9 @@ void search_round_end(search_round *round) {
 
 /* ---- the final selection ----------------------------------------------------------------------------- */
 
-static bool better(const cream_search_result *a, const cream_search_result *b) {
-  return cream_score_order(&a->score, cream_cost_flops(&a->cost), &b->score, cream_cost_flops(&b->cost)) < 0;
+static bool better(cream_order order, const cream_search_result *a, const cream_search_result *b) {
+  return cream_score_order(order, &a->score, cream_cost_flops(&a->cost), &b->score,
+                           cream_cost_flops(&b->cost)) < 0;
 }
 
 static cream_search_result result_of(const cream_search *search, const cream_path *path, int entry,
@@ -162,7 +163,7 @@ cream_status search_select(cream_search *search, int t, cream_search_result *bes
       const int at = round.done + i;
       cream_search_result measured = result_of(search, &paths[at], entries[at], &round.scores[i]);
       status = emit(search, t, &measured, err);
-      if (best->entry < 0 || better(&measured, best)) *best = measured;
+      if (best->entry < 0 || better(search->config.search.order, &measured, best)) *best = measured;
     }
   }
   search_round_end(&round);

@@ -66,7 +66,7 @@ static cream_status open(cream_search *search, cream_error *err) {
   if (status) return status;
   for (int t = 0; t < search->n_targets; t++) { /* the better trained path enters, whatever its FLOPs */
     search->targets[t].board.rule = CREAM_BOARD_GAP;
-    search->targets[t].board.gap = 0;
+    search->targets[t].board.gap = -INFINITY;
   }
   backend->copy(backend, self->initial, cream_net_weights(net), weights);
   backend->copy(backend, cream_buf_at(self->initial, weights), cream_net_statistics(net), statistics);

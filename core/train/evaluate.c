@@ -9,10 +9,14 @@ static int order(double a, double b) {
   return (a > b) - (a < b);
 }
 
-int cream_score_order(const cream_score *a, double flops_a, const cream_score *b, double flops_b) {
-  if (a->top1 != b->top1) return order(b->top1, a->top1);
-  int by_loss = order(isfinite(a->loss) ? a->loss : INFINITY, isfinite(b->loss) ? b->loss : INFINITY);
-  return by_loss ? by_loss : order(flops_a, flops_b);
+int cream_score_order(cream_order by, const cream_score *a, double flops_a, const cream_score *b,
+                      double flops_b) {
+  const int accuracy = order(b->top1, a->top1);
+  const int loss = order(isfinite(a->loss) ? a->loss : INFINITY, isfinite(b->loss) ? b->loss : INFINITY);
+  const int first = by == CREAM_ORDER_LOSS ? loss : accuracy,
+            second = by == CREAM_ORDER_LOSS ? accuracy : loss;
+  if (first) return first;
+  return second ? second : order(flops_a, flops_b);
 }
 
 /* What one image adds to a score. */

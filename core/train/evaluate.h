@@ -13,9 +13,11 @@ typedef struct cream_score {
   bool detector; /* top1 is COCO's AP, top5 its AP50, and there is no loss (detect_evaluate.h) */
 } cream_score;
 
-/* Negative if a path with the score and FLOPs of `a` ranks before one with those of `b`: higher top-1, then lower loss
- * (a loss that is not finite is worst), then fewer FLOPs. 0: they rank the same. */
-int cream_score_order(const cream_score *a, double flops_a, const cream_score *b, double flops_b);
+/* Negative if a path with the score and FLOPs of `a` ranks before one with those of `b`, 0 if they rank the same.
+ * ACCURACY: higher top-1, then lower loss, then fewer FLOPs; LOSS: lower loss, then higher top-1, then fewer FLOPs. A loss
+ * that is not finite is worst. */
+int cream_score_order(cream_order, const cream_score *a, double flops_a, const cream_score *b,
+                      double flops_b);
 
 /* Scores a path on all images of a source, without dropout or augmentation; `mode`: CREAM_BN_RUNNING or CREAM_BN_BATCH.
  * The net must take batches of source->batch. */

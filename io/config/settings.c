@@ -32,6 +32,9 @@ static const char *strategy_summary(unsigned strategy) {
 #define SAMPLINGS(X) X(CREAM_SAMPLING_RANGE, "range") X(CREAM_SAMPLING_EVERYWHERE, "everywhere")
 static CREAM_WORDS(samplings, CREAM_SAMPLING_COUNT, SAMPLINGS);
 
+#define ORDERS(X) X(CREAM_ORDER_ACCURACY, "accuracy") X(CREAM_ORDER_LOSS, "loss")
+static CREAM_WORDS(orders, CREAM_ORDER_COUNT, ORDERS);
+
 #define BOARD_RULES(X) X(CREAM_BOARD_PAPER, "paper") X(CREAM_BOARD_GAP, "gap") X(CREAM_BOARD_PARETO, "pareto")
 static CREAM_WORDS(board_rules, CREAM_BOARD_COUNT, BOARD_RULES);
 
@@ -191,6 +194,9 @@ static const setting settings[] = {
      .values = "a strategy of [strategies.md](strategies.md)",
      .summary = strategy_summary},
     NUMBER(search.accumulate, 1, 65536, "batches", PARTS_HELP),
+    WORD(search.order, orders,
+         "held-out result that boards, evolution and the final selection compare paths by; the other breaks "
+         "ties"),
     WORD(search.sampling, samplings, "draw paths inside the range, or anywhere in the supernet"),
     TEXT(search.budgets, "one network is selected for each: M FLOPs (14,43,114) or milliseconds (6ms,12ms)"),
     NUMBER(search.budget_share, 0, 0.99, "", "smallest share of a budget that its network must use"),

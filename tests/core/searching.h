@@ -21,6 +21,7 @@ typedef struct searching_log {
   double last_loss, first_loss;
   double lowest_rho, highest_rho;
   cream_limits limits;
+  cream_order order;
   cream_costs costs;
   volatile sig_atomic_t stop;
   uint64_t stop_at;
@@ -59,7 +60,10 @@ static inline cream_status searching_event(void *self, const cream_event *event,
   case CREAM_EVENT_EPOCH:
     log->epochs++;
     for (int e = 1; e < event->board->count; e++)
-      assert_true(event->board->entries[e - 1].score >= event->board->entries[e].score);
+      if (log->order == CREAM_ORDER_LOSS)
+        assert_true(event->board->entries[e - 1].loss <= event->board->entries[e].loss);
+      else
+        assert_true(event->board->entries[e - 1].score >= event->board->entries[e].score);
     break;
   case CREAM_EVENT_SELECT:
     log->selects++;
@@ -150,6 +154,7 @@ static inline searching search_with(const cream_config *config, searching_option
   heldout.shown = out.shown;
   out.log = (searching_log){.limits = {options.range, {0, options.max_ms}, options.latencies},
                             .stop_at = options.stop_at,
+                            .order = config->search.order,
                             .lowest_rho = 2,
                             .highest_rho = -1};
   cream_costs_init(&out.log.costs, &skeleton, 16);

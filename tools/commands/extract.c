@@ -189,9 +189,10 @@ static cream_status try_path(extract_run *r, const cream_path *path, cream_error
   if (*signals_catch()) return cream_fail(err, CREAM_INTERRUPTED, "interrupted; no network was written");
   e.cost = cream_arch_cost(&e.fixed);
   cream_status status = make(r, &e, err);
-  bool better = status == CREAM_OK &&
-                (!r->best.net || cream_score_order(&e.score, cream_cost_flops(&e.cost), &r->best.score,
-                                                   cream_cost_flops(&r->best.cost)) < 0);
+  bool better =
+      status == CREAM_OK &&
+      (!r->best.net || cream_score_order(r->config.search.order, &e.score, cream_cost_flops(&e.cost),
+                                         &r->best.score, cream_cost_flops(&r->best.cost)) < 0);
   cream_net_destroy(better ? r->best.net : e.net);
   if (better) r->best = e;
   return status;

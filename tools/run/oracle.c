@@ -41,9 +41,9 @@ static cream_limits limits_of(const cream_config *config, const cream_search *se
 }
 
 /* Goes through the table's paths inside the limits. */
-static cream_status answer(const cream_skeleton *skeleton, cream_search *search, const cream_limits *limits,
-                           const cream_ranked *paths, int n, bool supernet, const cream_path *found,
-                           oracle_answer *a, cream_error *err) {
+static cream_status answer(const cream_skeleton *skeleton, cream_search *search, cream_order order,
+                           const cream_limits *limits, const cream_ranked *paths, int n, bool supernet,
+                           const cream_path *found, oracle_answer *a, cream_error *err) {
   cream_costs costs;
   cream_score best = {0};
   double flops = 0;
@@ -60,7 +60,7 @@ static cream_status answer(const cream_skeleton *skeleton, cream_search *search,
     cream_status status = cream_search_score(search, &paths[i].path, &score, err);
     if (status != CREAM_OK) return status;
     double own = cream_cost_flops(&paths[i].cost);
-    if (a->chosen_known && cream_score_order(&score, own, &best, flops) >= 0) continue;
+    if (a->chosen_known && cream_score_order(order, &score, own, &best, flops) >= 0) continue;
     a->chosen_known = true;
     a->choice = paths[i].path;
     a->chosen = paths[i].heldout.top1;
@@ -138,7 +138,8 @@ cream_status oracle_ask(const cream_config *config, const cream_skeleton *skelet
     const cream_budget *budget = cream_search_budget(search, t);
     const cream_limits limits = limits_of(config, search, t, latencies);
     answers[t].budget = budget ? budget->label : NULL;
-    status = answer(skeleton, search, &limits, paths, n, supernet, &found[t].path, &answers[t], err);
+    status = answer(skeleton, search, config->search.order, &limits, paths, n, supernet, &found[t].path,
+                    &answers[t], err);
   }
   free(paths);
   if (status == CREAM_OK) status = write_answers(config, skeleton, answers, targets, run, err);

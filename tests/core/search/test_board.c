@@ -123,6 +123,60 @@ static void test_pareto_keeps_every_size(void **state) {
   assert_true(fabs(flops.mean - (-5 + 1e9 + 250 + 199 + 150) / 5) < 1 && flops.min == -5 && flops.max == 1e9);
 }
 
+/* Accuracy and loss disagree: the order says which decides; the gap is of accuracy in both. */
+static void test_orders(void **state) {
+  (void)state;
+  const struct {
+    double score, loss, flops;
+    bool enters[CREAM_ORDER_COUNT];
+  } cases[] = {
+      {0.40, 0.45, 100, {false, true}}, /* only the loss is better */
+      {0.60, 0.55, 100, {true, false}}, /* only the accuracy */
+      {0.51, 0.45, 101, {false, false}}, {0.60, 0.45, 101, {true, true}},
+      {0.60, NAN, 100, {true, false}},   {0.40, 0.45, 101, {false, false}},
+  };
+  for (int order = 0; order < CREAM_ORDER_COUNT; order++)
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+      cream_board board;
+      bool entered;
+      full_board(&board);
+      board.order = (cream_order)order;
+      cream_board_entry candidate = entry(9, cases[i].score, cases[i].flops);
+      candidate.loss = cases[i].loss;
+      cream_board_offer(&board, &candidate, &entered);
+      if (entered != cases[i].enters[order]) fail_msg("order %d, case %zu: %d", order, i, entered);
+    }
+}
+
+static void test_order_by_loss_sorts(void **state) {
+  (void)state;
+  cream_board board;
+  bool entered;
+  const double losses[] = {NAN, 0.3, 0.1, 0.2}; /* scores rise */
+  const int expected[] = {2, 3, 1, 0};
+  cream_board_init(&board, 4, 0.05);
+  board.order = CREAM_ORDER_LOSS;
+  for (int i = 0; i < 4; i++) {
+    cream_board_entry candidate = entry(i, 0.1 * i, 100);
+    candidate.loss = losses[i];
+    cream_board_offer(&board, &candidate, &entered);
+  }
+  for (int i = 0; i < 4; i++) assert_int_equal(board.entries[i].step, expected[i]);
+  /* Any loss is better than one that is not finite. */
+  cream_board_entry candidate = entry(5, 0, 100);
+  candidate.loss = 7;
+  assert_int_equal(cream_board_offer(&board, &candidate, &entered), 3);
+  /* A bucket is ordered in the same way. */
+  board.rule = CREAM_BOARD_PARETO;
+  board.buckets = 1;
+  board.high = 300;
+  candidate = entry(6, 1, 200);
+  candidate.loss = 8;
+  assert_int_equal(cream_board_offer(&board, &candidate, &entered), -1);
+  candidate.loss = 0.15;
+  assert_int_equal(cream_board_offer(&board, &candidate, &entered), 1);
+}
+
 static void test_duplicates_are_merged(void **state) {
   (void)state;
   cream_board board;
@@ -190,6 +244,8 @@ int main(void) {
       cmocka_unit_test(test_replacement_rule),
       cmocka_unit_test(test_the_papers_rule_has_no_gap),
       cmocka_unit_test(test_pareto_keeps_every_size),
+      cmocka_unit_test(test_orders),
+      cmocka_unit_test(test_order_by_loss_sorts),
       cmocka_unit_test(test_duplicates_are_merged),
       cmocka_unit_test(test_equal_scores_are_ordered),
       cmocka_unit_test(test_slots_are_dense),

@@ -184,6 +184,31 @@ static void test_random_trains_each_path_and_keeps_the_best(void **state) {
   free(out.weights);
 }
 
+/* The last boards are ordered by it, and the entry that is best by it is chosen. Training does not depend on it where no
+ * board teaches. */
+static void test_order_decides_the_choice(void **state) {
+  (void)state;
+  for (cream_strategy s = 0; s < CREAM_STRATEGY_COUNT; s++) {
+    cream_config config = searching_config();
+    config.search.strategy = s;
+    config.search.epochs = 2;
+    searching by_accuracy = good(&config, (searching_options){.threads = 1});
+    config.search.order = CREAM_ORDER_LOSS;
+    searching by_loss = good(&config, (searching_options){.threads = 1});
+    const searching_log *log = &by_loss.log;
+    if (s != CREAM_STRATEGY_CREAM && s != CREAM_STRATEGY_RANDOM)
+      assert_memory_equal(by_accuracy.weights, by_loss.weights, by_loss.count * sizeof(float));
+    for (int e = 1; e < by_loss.boards[0].count; e++)
+      assert_true(by_loss.boards[0].entries[e - 1].loss <= by_loss.boards[0].entries[e].loss);
+    for (int i = 0; i < log->selects; i++)
+      assert_true(by_loss.results[0].score.loss <= log->selected[i].loss);
+    for (int i = 0; i < by_accuracy.log.selects; i++)
+      assert_true(by_accuracy.results[0].score.top1 >= by_accuracy.log.selected[i].top1);
+    free(by_accuracy.weights);
+    free(by_loss.weights);
+  }
+}
+
 /* Trained paths are not refused for their FLOPs, whatever the board's rule. */
 static void test_random_keeps_the_best_of_any_size(void **state) {
   (void)state;
@@ -461,6 +486,7 @@ int main(void) {
       cmocka_unit_test(test_evolution_on_some_images),
       cmocka_unit_test(test_evolution_evaluates_every_path_once),
       cmocka_unit_test(test_meta_inputs),
+      cmocka_unit_test(test_order_decides_the_choice),
       cmocka_unit_test(test_sampling_everywhere_selects_inside),
       cmocka_unit_test(test_pareto_board),
       cmocka_unit_test(test_budgets),
