@@ -191,14 +191,26 @@ static void keep_start_epoch(cream_config *config) {
     config->search.start_epoch = checkpoint_start_epoch(&info.config);
 }
 
+/* The supernet and the latencies of its parts, from the files of rank 0. */
+static cream_status read_space(search_run *s, const cream_config *config, cream_error *err) {
+  cream_status status = CREAM_OK;
+  if (cluster_leads()) {
+    status = run_supernet(config, s->data.dataset->classes, &s->skeleton, err);
+    if (status == CREAM_OK)
+      status = run_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
+  }
+  if (status == CREAM_OK) status = cluster_share(&s->skeleton, sizeof s->skeleton, err);
+  if (status == CREAM_OK) status = cluster_share(&s->latencies, sizeof s->latencies, err);
+  return status == CREAM_OK ? cluster_share(&s->has_latencies, sizeof s->has_latencies, err) : status;
+}
+
 static cream_status open_parts(search_run *s, const run_options *options, cream_error *err) {
   const cream_config *config = &options->config;
   cream_status status = options->dry_run ? CREAM_OK : session_check_out(config, err);
   if (status == CREAM_OK) status = run_data_open(config, &s->data, err);
   if (status == CREAM_OK) status = cluster_agree_on_data(config, s->data.dataset, err);
-  if (status == CREAM_OK) status = run_supernet(config, s->data.dataset->classes, &s->skeleton, err);
-  if (status == CREAM_OK) status = run_latencies(config, &s->skeleton, &s->latencies, &s->has_latencies, err);
-  if (status == CREAM_OK) status = oracle_check(config, &s->skeleton, err);
+  if (status == CREAM_OK) status = read_space(s, config, err);
+  if (status == CREAM_OK && cluster_leads()) status = oracle_check(config, &s->skeleton, err);
   if (status == CREAM_OK) status = run_backend(config, &s->backend, err);
   int batch = config->search.batch, side = s->skeleton.resolution;
   if (status == CREAM_OK)

@@ -37,6 +37,8 @@ void cluster_end_failed(cream_status, cream_error *);
 cream_status cluster_agree(run_options *, cream_error *);
 /* All ranks have the same images, under whatever name. */
 cream_status cluster_agree_on_data(const cream_config *, const cream_dataset *, cream_error *);
+/* Files that this rank has read are those of rank 0, by the hash of what they hold. what: "the weights of DIR". */
+cream_status cluster_agree_on_files(uint64_t hash, const char *what, cream_error *);
 /* All ranks compute on the same sort of device. */
 cream_status cluster_agree_on_device(const cream_backend *, cream_error *);
 

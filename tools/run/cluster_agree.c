@@ -172,6 +172,13 @@ cream_status cluster_agree_on_data(const cream_config *config, const cream_datas
   return compare(line, sizeof line, key, "all ranks need the same data set, under whatever name", err);
 }
 
+cream_status cluster_agree_on_files(uint64_t hash, const char *what, cream_error *err) {
+  uint64_t first = hash;
+  cream_status status = cluster_share(&first, sizeof first, err);
+  if (status != CREAM_OK || first == hash) return status;
+  return cream_fail(err, CREAM_BAD_DATA, "%s are not those on %s; copy them here", what, cluster_host(0));
+}
+
 cream_status cluster_agree_on_device(const cream_backend *backend, cream_error *err) {
   char name[64] = "";
   snprintf(name, sizeof name, "%s", backend->name);

@@ -81,7 +81,10 @@ static cream_status read_files(teacher *t, const cream_config *config, const run
   if (status == CREAM_OK && side) cream_arch_set_resolution(&t->model.arch, side);
   if (status == CREAM_OK) status = cream_model_read(&t->model, t->weights, &config->augment, err);
   if (status == CREAM_OK) status = match_classes(t, data, err);
-  return status == CREAM_OK ? fingerprint(t, err) : status;
+  if (status == CREAM_OK) status = fingerprint(t, err);
+  char what[sizeof t->weights + 40];
+  snprintf(what, sizeof what, "the weights and architecture of %s", t->weights);
+  return status == CREAM_OK ? cluster_agree_on_files(t->fingerprint, what, err) : status;
 }
 
 cream_status teacher_read(teacher *t, const char *key, const cream_external_config *config,

@@ -79,13 +79,9 @@ static cream_status read_all(teacher_board *b, const char *folder, const run_dat
   if (status == CREAM_OK) status = cream_file_hash(b->weights, &b->hash, err);
   for (int i = 0; i < b->n && status == CREAM_OK; i++)
     b->hash = cream_fnv1a(b->hash, b->paths[i].choice, (size_t)b->paths[i].n_layers);
-  uint64_t first = b->hash;
-  if (status == CREAM_OK) status = cluster_share(&first, sizeof first, err);
-  if (status == CREAM_OK && first != b->hash)
-    status = cream_fail(err, CREAM_BAD_DATA,
-                        "the board or the supernet of %s differs from that on %s; copy that folder here",
-                        folder, cluster_host(0));
-  return status;
+  char what[CREAM_MAX_FILE_NAME + 40];
+  snprintf(what, sizeof what, "the board and the supernet of %s", folder);
+  return status == CREAM_OK ? cluster_agree_on_files(b->hash, what, err) : status;
 }
 
 cream_status teacher_board_read(teacher_board *b, const cream_config *config, const run_data *data,

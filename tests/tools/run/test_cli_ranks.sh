@@ -50,6 +50,19 @@ same outputs new
 refuse_ranks 3 "retrain.teacher: outputs: .*'seed 0', expected 'seed 1'" "$first" 2 "${taught[@]}" --seed 1 \
   --set retrain.teacher.cache=outputs --out no
 
+# Files of one path hold the same on all hosts, or the run does not begin; the space is read by rank 0 alone.
+mkdir elsewhere
+ln -s ../alone elsewhere/alone
+cp -r c1 elsewhere/t1
+timeout 120 "mpirun.$first" -n 1 "$cream" search "${tiny[@]}" --threads 1 --out apart : \
+  -n 1 -wdir "$PWD/elsewhere" "$cream" search "${tiny[@]}" --threads 1 --out apart >out 2>err </dev/null ||
+  fail "a space on the host of rank 0 alone: $(head -n 3 err)"
+same_run alone apart
+timeout 60 "mpirun.$last" -n 1 "$cream" "${taught[@]}" --out no : \
+  -n 1 -wdir "$PWD/elsewhere" "$cream" "${taught[@]}" --out no >out 2>err </dev/null && fail "two teachers of one name"
+contains err '^cream retrain: rank 1 \(.*\): retrain.teacher: the weights .* of t1/.* are not those on .*; copy them here$'
+absent no
+
 # A dry run of all ranks ends them in order, and rank 0 prints.
 expect_ranks 0 "$first" 2 search "${tiny[@]}" --threads 1 --dry-run
 contains out '^ranks       2, each computes 4 of the 8 parts of a step$'
