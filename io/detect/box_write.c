@@ -135,6 +135,14 @@ static void remove_all(const char *path) {
   remove(path);
 }
 
+/* A name beside `place` that nothing has: a process of the same number that was killed may have left its folder. */
+static void name_temporary(const char *place, char *temporary, size_t size) {
+  struct stat info;
+  int made = 0;
+  do snprintf(temporary, size, "%s.tmp-%ld-%d", place, (long)getpid(), made++);
+  while (lstat(temporary, &info) == 0);
+}
+
 static cream_status write_all(const cream_box_set *set, cream_box_format format, const char *temporary,
                               const char *folder, bool copy, char *spec, size_t size, cream_error *err) {
   cream_listing names[CREAM_PARTS] = {{0}, {0}};
@@ -153,7 +161,7 @@ cream_status cream_box_set_write(const cream_box_set *set, cream_box_format form
   while (n > 1 && n < (int)sizeof place && place[n - 1] == '/') place[--n] = '\0';
   if (n <= 0 || n >= (int)sizeof place)
     return cream_fail(err, CREAM_BAD_CONFIG, "--out: the path of '%.60s' is empty or too long", folder);
-  snprintf(temporary, sizeof temporary, "%s.tmp-%ld", place, (long)getpid());
+  name_temporary(place, temporary, sizeof temporary);
   cream_status status = check_free(place, err);
   if (status) return status;
   status = cream_make_directories(temporary, err);

@@ -354,7 +354,15 @@ static void test_round(void **state) {
     assert_same(first, set, false);
     cream_box_set_free(set);
   }
+  /* What a killed process of this number has left is no part of the new folder. */
+  char left[64], file[80];
+  snprintf(left, sizeof left, "again.tmp-%ld-0", (long)getpid());
+  snprintf(file, sizeof file, "%s/left", left);
+  make_folder(left);
+  write_text(file, "");
   convert(spec[0], CREAM_BOX_FORMAT_coco, "again", spec[1]);
+  assert_int_not_equal(access(scratch("again/left"), F_OK), 0);
+  assert_int_equal(access(scratch(file), F_OK), 0);
   assert_int_equal(cream_box_set_open(spec[1], CREAM_BOX_LOOK, &set, &error), CREAM_OK);
   assert_same(first, set, true);
   assert_fails(cream_box_set_write(set, CREAM_BOX_FORMAT_voc, scratch("again"), false, spec[2], 1024, &error),
