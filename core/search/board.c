@@ -33,16 +33,8 @@ void cream_board_sort(cream_board *board) {
 
 /* Whether p does better than q in what the board is ordered by. */
 static bool is_better(const cream_board *board, const cream_board_entry *p, const cream_board_entry *q) {
-  switch (board->order) {
-  case CREAM_ORDER_ACCURACY:
-    return p->score > q->score;
-  case CREAM_ORDER_LOSS:
-    return isfinite(p->loss) && !(p->loss >= q->loss);
-  case CREAM_ORDER_COUNT:
-    break;
-  }
-  CREAM_ASSERT(!"unknown order");
-  return false;
+  const cream_score p_score = score_of(p), q_score = score_of(q);
+  return cream_score_demerit(board->order, &p_score) < cream_score_demerit(board->order, &q_score);
 }
 
 int cream_board_find(const cream_board *board, const cream_path *path) {

@@ -9,14 +9,25 @@ static int order(double a, double b) {
   return (a > b) - (a < b);
 }
 
+double cream_score_demerit(cream_order by, const cream_score *score) {
+  switch (by) {
+  case CREAM_ORDER_ACCURACY:
+    return -score->top1;
+  case CREAM_ORDER_LOSS:
+    return isfinite(score->loss) ? score->loss : INFINITY;
+  case CREAM_ORDER_COUNT:
+    break;
+  }
+  CREAM_ASSERT(!"unknown order");
+  return INFINITY;
+}
+
 int cream_score_order(cream_order by, const cream_score *a, double flops_a, const cream_score *b,
                       double flops_b) {
-  const int accuracy = order(b->top1, a->top1);
-  const int loss = order(isfinite(a->loss) ? a->loss : INFINITY, isfinite(b->loss) ? b->loss : INFINITY);
-  const int first = by == CREAM_ORDER_LOSS ? loss : accuracy,
-            second = by == CREAM_ORDER_LOSS ? accuracy : loss;
-  if (first) return first;
-  return second ? second : order(flops_a, flops_b);
+  const cream_order ties = by == CREAM_ORDER_LOSS ? CREAM_ORDER_ACCURACY : CREAM_ORDER_LOSS;
+  int first = order(cream_score_demerit(by, a), cream_score_demerit(by, b));
+  if (!first) first = order(cream_score_demerit(ties, a), cream_score_demerit(ties, b));
+  return first ? first : order(flops_a, flops_b);
 }
 
 /* What one image adds to a score. */

@@ -13,6 +13,8 @@ typedef struct cream_score {
   bool detector; /* top1 is COCO's AP, top5 its AP50, and there is no loss (detect_evaluate.h) */
 } cream_score;
 
+/* What `by` compares scores by, lower for a better one; a loss that is not finite is infinite. */
+double cream_score_demerit(cream_order by, const cream_score *);
 /* Negative if a path with the score and FLOPs of `a` ranks before one with those of `b`, 0 if they rank the same.
  * ACCURACY: higher top-1, then lower loss, then fewer FLOPs; LOSS: lower loss, then higher top-1, then fewer FLOPs. A loss
  * that is not finite is worst. */
