@@ -173,6 +173,12 @@ cream_status cluster_share(void *bytes, size_t size, cream_error *err) {
   return ranks ? ranks->broadcast(ranks, bytes, size, err) : CREAM_OK;
 }
 
+cream_status cluster_meet(cream_error *err) {
+  cream_cluster *ranks = cluster_ranks();
+  char all[CREAM_MAX_RANKS] = {0};
+  return cream_cluster_alone(ranks) ? CREAM_OK : cream_cluster_gather(ranks, "", 1, all, err);
+}
+
 cream_status cluster_share_status(cream_status status, cream_error *err) {
   cream_error shared = {0};
   if (cream_cluster_alone(cluster_ranks())) return status;

@@ -42,6 +42,9 @@ cream_status cluster_agree_on_files(uint64_t hash, const char *what, cream_error
 /* All ranks compute on the same sort of device. */
 cream_status cluster_agree_on_device(const cream_backend *, cream_error *);
 
+/* Returns once all ranks have called it; fails where one has failed before. */
+cream_status cluster_meet(cream_error *);
+
 /* Every rank gets rank 0's status: its own failure, or that of rank 0. */
 cream_status cluster_share_status(cream_status, cream_error *);
 cream_status cluster_share(void *, size_t, cream_error *);

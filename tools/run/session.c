@@ -86,9 +86,10 @@ cream_status session_open(session *run, const run_options *options, const run_da
   run_absolute_paths(&kept);
   memset(run, 0, sizeof *run);
   run->images = images;
-  if (!cluster_leads()) return CREAM_OK; /* rank 0 writes */
-  cream_status status = options->resume ? cream_run_reopen(&run->folder, config->out, err)
-                                        : cream_run_open(&run->folder, config->out, options->force, err);
+  cream_status status = cluster_meet(err);                   /* a run that a rank refuses leaves no folder */
+  if (status != CREAM_OK || !cluster_leads()) return status; /* rank 0 writes */
+  status = options->resume ? cream_run_reopen(&run->folder, config->out, err)
+                           : cream_run_open(&run->folder, config->out, options->force, err);
   if (status != CREAM_OK) return status;
   run->open = true;
   progress_init(&run->progress, skeleton);
