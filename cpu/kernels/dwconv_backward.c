@@ -111,14 +111,14 @@ CPU_INLINE void weight_products(int k, int s, int d, int t, int whole, WEIGHT_AR
 typedef void data_kernel(DATA_ARGUMENTS);
 typedef void weight_kernel(WEIGHT_ARGUMENTS);
 
-/* Tiles of one column, for all other shapes. */
+/* Tiles of one column, for all other shapes; sums have the order of data_products, from the left column of dy. */
 static void data_any(DATA_ARGUMENTS) {
   const int k = conv->kernel, s = conv->stride, d = conv->dilation, left = (k - 1) * d / s;
   for (int p = 0; p < parts * CPU_LANES; p += CPU_LANES)
     for (int i = 0; i < tiles; i++) {
       vf sum = {0};
       for (int r = 0; r < rows->count; r++)
-        for (int kx = 0; kx < k; kx++) {
+        for (int kx = k - 1; kx >= 0; kx--) {
           int column = left * s + i - kx * d;
           if (column >= 0 && column % s == 0)
             sum = vf_fma(vf_load(rows->in[r] + at + p + column / s * CPU_WIDE),
