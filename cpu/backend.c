@@ -16,13 +16,17 @@ typedef struct isa_entry {
 
 /* The tuned kernels of a set that is present; `isa` is never AUTO. Where what all sets can do costs a set much, it has a
  * variant for CREAM_EXACT_THREADS (cpu/CMakeLists.txt). */
-static isa_entry entry_of(cream_isa isa, cream_exact exact) {
-  switch (isa) {
+static isa_entry entry_of(const cpu_backend *cpu) {
+  const cream_exact exact = cpu->exact;
+  switch (cpu->isa) {
 #ifdef CREAM_X86
   case CREAM_ISA_GENERIC:
     return exact == CREAM_EXACT_THREADS ? ENTRY(generic_unfused) : ENTRY(generic);
   case CREAM_ISA_AVX2:
     return ENTRY(avx2);
+  case CREAM_ISA_AVX512_BF16:
+    if (cpu->narrow) return ENTRY(avx512_bf16);
+    /* fall through */
   case CREAM_ISA_AVX512:
 #ifdef CPU_AVX512_TABLE
     if (exact == CREAM_EXACT_THREADS) return ENTRY(avx512_table);
@@ -34,12 +38,26 @@ static isa_entry entry_of(cream_isa isa, cream_exact exact) {
     return ENTRY(generic);
   case CREAM_ISA_AVX2:
   case CREAM_ISA_AVX512:
+  case CREAM_ISA_AVX512_BF16:
 #endif
   case CREAM_ISA_AUTO:
   case CREAM_ISA_COUNT:
     break;
   }
   abort();
+}
+
+/* The set to use. How an instruction for products of bfloat16 adds them is not part of its definition everywhere, so where
+ * it adds differently from the emulation of all other sets, its processor counts as one that lacks it. */
+static cream_isa usable(cream_isa isa, bool narrow) {
+  if (isa == CREAM_ISA_AUTO) isa = cream_isa_best();
+#ifdef CREAM_X86
+  if (isa == CREAM_ISA_AVX512_BF16 && narrow && cpu_bf16_example_avx512_bf16() != cpu_bf16_example_avx512())
+    return CREAM_ISA_AVX512;
+#else
+  (void)narrow;
+#endif
+  return isa;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
@@ -159,7 +177,7 @@ static cream_status reserve(cream_backend *backend, const cream_conv *conv, int 
   cpu_backend *cpu = cpu_of(backend);
   cpu_workspace workspace = {cpu->scratch_size, cpu->shared_size};
   cpu_plain_workspace(cpu, conv, n, h, w, &workspace);
-  if (!cpu->plain) entry_of(cpu->isa, cpu->exact).workspace(cpu, conv, n, h, w, &workspace);
+  if (!cpu->plain) entry_of(cpu).workspace(cpu, conv, n, h, w, &workspace);
   cream_status status = grow(&cpu->scratch, &cpu->scratch_size, workspace.scratch, (size_t)cpu->threads, err);
   if (status) return status;
   return grow(&cpu->shared, &cpu->shared_size, workspace.shared, 1, err);
@@ -200,10 +218,10 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
     free(cpu);
     return status;
   }
-  cpu->isa = options->isa == CREAM_ISA_AUTO ? cream_isa_best() : options->isa;
   cpu->plain = options->plain;
   cpu->exact = options->exact;
   cpu->narrow = options->precision == CREAM_PRECISION_BF16;
+  cpu->isa = usable(options->isa, cpu->narrow);
   cpu->base.name = options->plain ? "cpu-plain" : "cpu";
   cpu->ranges = cpu_tasks_create(cpu->threads);
   if (!cpu->ranges) {
@@ -212,7 +230,7 @@ cream_status cream_cpu_create(const cream_cpu_options *options, cream_backend **
     return cream_fail_memory(err, bytes, "the CPU backend");
   }
   cpu_plain_init(cpu);
-  if (!cpu->plain) entry_of(cpu->isa, cpu->exact).init(cpu);
+  if (!cpu->plain) entry_of(cpu).init(cpu);
   *out = &cpu->base;
   return CREAM_OK;
 }

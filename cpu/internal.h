@@ -60,11 +60,13 @@ void cpu_plain_workspace(const cpu_backend *, const cream_conv *, int n, int h, 
 #define CPU_DECLARE_SET(suffix)                                                                              \
   void cpu_tuned_init_##suffix(cpu_backend *);                                                               \
   void cpu_tuned_workspace_##suffix(const cpu_backend *, const cream_conv *, int n, int h, int w,            \
-                                    cpu_workspace *);
+                                    cpu_workspace *);                                                        \
+  uint64_t cpu_bf16_example_##suffix(void);
 CPU_DECLARE_SET(generic)
 CPU_DECLARE_SET(generic_unfused)
 CPU_DECLARE_SET(avx2)
 CPU_DECLARE_SET(avx512)
 CPU_DECLARE_SET(avx512_table)
+CPU_DECLARE_SET(avx512_bf16)
 
 #endif

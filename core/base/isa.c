@@ -3,10 +3,8 @@
 #include <string.h>
 
 static const char *const names[] = {
-    [CREAM_ISA_AUTO] = "auto",
-    [CREAM_ISA_GENERIC] = "generic",
-    [CREAM_ISA_AVX2] = "avx2",
-    [CREAM_ISA_AVX512] = "avx512",
+    [CREAM_ISA_AUTO] = "auto",     [CREAM_ISA_GENERIC] = "generic",         [CREAM_ISA_AVX2] = "avx2",
+    [CREAM_ISA_AVX512] = "avx512", [CREAM_ISA_AVX512_BF16] = "avx512-bf16",
 };
 _Static_assert(sizeof names / sizeof *names == CREAM_ISA_COUNT, "every instruction set has a name");
 
@@ -26,9 +24,12 @@ static bool processor_has(cream_isa isa) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("fma");
+  case CREAM_ISA_AVX512_BF16:
+    return processor_has(CREAM_ISA_AVX512) && __builtin_cpu_supports("avx512bf16");
 #else
   case CREAM_ISA_AVX2:
   case CREAM_ISA_AVX512:
+  case CREAM_ISA_AVX512_BF16:
     return false;
 #endif
   case CREAM_ISA_COUNT:
@@ -60,7 +61,8 @@ cream_isa cream_isa_best(void) {
 cream_status cream_isa_check(cream_isa isa, cream_error *err) {
   const cream_isa limit = highest();
   if (limit == CREAM_ISA_COUNT)
-    return cream_fail(err, CREAM_BAD_CONFIG, "CREAM_ISA: \"%s\" is not one of auto, generic, avx2, avx512",
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "CREAM_ISA: \"%s\" is not one of auto, generic, avx2, avx512, avx512-bf16",
                       getenv("CREAM_ISA"));
   if (!processor_has(limit))
     return cream_fail(err, CREAM_BAD_CONFIG, "CREAM_ISA: this processor has no %s; unset it", names[limit]);

@@ -16,6 +16,7 @@ typedef enum cream_isa {
   CREAM_ISA_GENERIC,
   CREAM_ISA_AVX2,
   CREAM_ISA_AVX512,
+  CREAM_ISA_AVX512_BF16, /* with products of bfloat16, for `precision: bf16`; otherwise the same kernels */
   CREAM_ISA_COUNT
 } cream_isa;
 

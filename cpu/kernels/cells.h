@@ -1,15 +1,13 @@
 /* Activations as they are stored: floats, or (`narrow`) bfloat16, the upper half of a float, which takes half of the memory
  * and of its traffic. Kernels compute in float; a value is rounded when it is stored, to nearest, ties to even, by
- * every instruction set alike. `narrow` is a constant where these are expanded in a loop. Offsets count values. */
+ * every instruction set alike, and denormals become zero. `narrow` is a constant where these are expanded in a loop. Offsets count values. */
 #ifndef CREAM_CPU_KERNELS_CELLS_H
 #define CREAM_CPU_KERNELS_CELLS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "simd.h"
-
-typedef uint32_t vu __attribute__((vector_size(CPU_LANES * 4)));
+#include "bf16.h"
 
 static inline const void *cells_at(bool narrow, const void *cells, size_t offset) {
   return (const char *)cells + offset * (narrow ? sizeof(uint16_t) : sizeof(float));
@@ -31,10 +29,11 @@ CPU_INLINE vf cells_widen(cells_halves halves) {
   return (vf)(__builtin_convertvector(halves, vu) << 16);
 #endif
 }
-/* A NaN stays one: its upper half may have no bit of the fraction. */
 CPU_INLINE cells_halves cells_round(vf v) {
-  const vu bits = (vu)v, upper = bits >> 16, nan = (vu)(v != v);
-  const vu rounded = (bits + 0x7fff + (upper & 1)) >> 16, kept = (nan & (upper | 0x40)) | (~nan & rounded);
+#if defined(__AVX512BF16__)
+  return (cells_halves)_mm512_cvtneps_pbh((__m512)v);
+#else
+  const vu kept = (vu)cpu_bf16_rounded(v) >> 16;
 #if defined(__AVX512F__)
   return (cells_halves)_mm512_cvtepi32_epi16((__m512i)kept);
 #elif defined(__AVX2__)
@@ -42,6 +41,7 @@ CPU_INLINE cells_halves cells_round(vf v) {
   return (cells_halves)_mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 8));
 #else
   return __builtin_convertvector(kept, cells_halves);
+#endif
 #endif
 }
 
@@ -52,9 +52,13 @@ CPU_INLINE vf cells_load(bool narrow, const void *cells, int at, int count) {
   if (!narrow) return vf_load_n((const float *)cells + at, count);
   const uint16_t *from = (const uint16_t *)cells + at;
   if (count == CPU_LANES) return cells_widen(*(const cells_halves *)from);
+#if defined(__AVX512F__)
+  return cells_widen((cells_halves)_mm256_maskz_loadu_epi16(vf_mask(count), from));
+#else
   cells_halves part = {0};
   for (int i = 0; i < count; i++) part[i] = from[i];
   return cells_widen(part);
+#endif
 }
 CPU_INLINE void cells_store(bool narrow, void *cells, int at, vf v, int count) {
   if (!narrow) {
@@ -63,10 +67,14 @@ CPU_INLINE void cells_store(bool narrow, void *cells, int at, vf v, int count) {
   }
   uint16_t *to = (uint16_t *)cells + at;
   const cells_halves halves = cells_round(v);
-  if (count == CPU_LANES)
-    *(cells_halves *)to = halves;
+  if (count == CPU_LANES) *(cells_halves *)to = halves;
+#if defined(__AVX512F__)
+  else
+    _mm256_mask_storeu_epi16(to, vf_mask(count), (__m256i)halves);
+#else
   else
     for (int i = 0; i < count; i++) to[i] = halves[i];
+#endif
 }
 
 CPU_INLINE void cells_write_step(const float *from, void *to, int c, int lanes) {

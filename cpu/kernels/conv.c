@@ -9,7 +9,7 @@ static conv_path path_of(const cream_conv *conv, int n, int h, int w, bool backw
   const size_t rows = (size_t)n * (size_t)h * (size_t)w;
   if (conv->depthwise) return CONV_DEPTHWISE;
   if (CPU_NAME(cpu_winograd_suits)(conv, h, w, backward)) return CONV_WINOGRAD;
-  if (conv->kernel != 1 || conv->stride != 1 || conv->pad) return CONV_SPATIAL;
+  if (!cpu_is_pointwise(conv)) return CONV_SPATIAL;
   return rows <= CPU_LINEAR_ROWS ? CONV_LINEAR : CONV_POINTWISE;
 }
 
@@ -57,11 +57,10 @@ static void conv_backward(cream_backend *backend, const cream_conv *conv, const 
   }
 }
 
-/* Panels for products; linear layers on few rows read the weights as they are. */
+/* Panels for products; linear layers on few rows read the weights as they are. Whether products take floats or bfloat16
+ * depends on the image, so a backend that stores bfloat16 packs weights when it multiplies. */
 static size_t packed_size(cream_backend *backend, const cream_conv *conv) {
-  (void)backend;
-  const bool pointwise = !conv->depthwise && conv->kernel == 1 && conv->stride == 1 && conv->pad == 0;
-  return pointwise ? cpu_packed_size(conv->cout, conv->cin) : 0;
+  return cpu_is_pointwise(conv) && !cpu_of(backend)->narrow ? cpu_packed_size(conv->cout, conv->cin) : 0;
 }
 
 static void pack_weights(cream_backend *backend, const cream_conv *conv, cream_buf packed) {

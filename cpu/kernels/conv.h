@@ -23,6 +23,16 @@ static inline void cpu_raise(size_t *size, size_t least) {
   if (*size < least) *size = least;
 }
 
+/* Whether it is a product of each pixel's channels alone. */
+static inline bool cpu_is_pointwise(const cream_conv *conv) {
+  return !conv->depthwise && conv->kernel == 1 && conv->stride == 1 && conv->pad == 0;
+}
+/* Whether the products of a convolution of x, forward and backward, take operands in bfloat16. */
+static inline bool cpu_multiplies_bf16(const cpu_backend *cpu, const cream_conv *conv,
+                                       const cream_tensor *x) {
+  return cpu_is_pointwise(conv) && cpu_is_narrow(cpu->narrow, x);
+}
+
 /* Allots pieces of a workspace; asserts that `reserve` was called for the shape. */
 typedef struct cpu_pieces {
   float *at;

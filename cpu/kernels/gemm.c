@@ -2,12 +2,46 @@
 
 #include <cblas.h>
 
-/* `rows`, `vectors` and `whole` are constants where this is expanded: the sums stay in registers. The last
- * vector has `last` lanes. */
-CPU_INLINE void gemm_tile(int rows, int vectors, bool whole, int last, int k, cpu_matrix a, const float *b,
-                          size_t ldb, float *c, size_t ldc, bool accumulate) {
-  vf sum[CPU_GEMM_ROWS][CPU_PANEL_VECTORS];
-  const int lanes = whole ? CPU_LANES : last;
+typedef vf gemm_sums[CPU_GEMM_ROWS][CPU_PANEL_VECTORS];
+
+typedef enum gemm_kind { GEMM_FLOAT, GEMM_BF16, GEMM_BF16_ZERO } gemm_kind;
+/* The last vector of a row: some of its lanes, all, or half of them. */
+typedef enum gemm_last { GEMM_PART, GEMM_WHOLE, GEMM_HALF } gemm_last;
+
+CPU_INLINE vf gemm_fma(gemm_kind kind, bool half, vf a, vf b, vf sum) {
+  if (kind == GEMM_FLOAT) return half ? vf_fma_half(a, b, sum) : vf_fma(a, b, sum);
+  return half ? cpu_bf16_fma_half(a, b, sum) : cpu_bf16_fma(a, b, sum);
+}
+
+/* Adds the products of one k; `kind` is how. With GEMM_BF16_ZERO they are zeros, and a and b are not read. */
+CPU_INLINE void gemm_step(gemm_kind kind, int rows, int vectors, gemm_last last, int lanes, const float *a,
+                          size_t a_row, const float *b, gemm_sums sum) {
+  vf vb[CPU_PANEL_VECTORS];
+  CPU_UNROLL
+  for (int j = 0; j < vectors; j++) {
+    const float *at = b + j * CPU_LANES;
+    vb[j] = kind == GEMM_BF16_ZERO                  ? (vf){0}
+            : j < vectors - 1 || last == GEMM_WHOLE ? vf_load(at)
+            : last == GEMM_HALF                     ? vf_load_half(at)
+                                                    : vf_load_part(at, lanes);
+  }
+  CPU_UNROLL
+  for (int i = 0; i < rows; i++) {
+    const vf va = kind == GEMM_BF16_ZERO ? (vf){0} : vf_set(a[(size_t)i * a_row]);
+    CPU_UNROLL
+    for (int j = 0; j < vectors; j++) {
+      sum[i][j] = gemm_fma(kind, last == GEMM_HALF && j == vectors - 1, va, vb[j], sum[i][j]);
+      CPU_KEEP(sum[i][j]);
+    }
+  }
+}
+
+/* `kind`, `rows`, `vectors` and `last` are constants where this is expanded: the sums stay in registers. The last
+ * vector has `part` lanes. */
+CPU_INLINE void gemm_tile(gemm_kind kind, int rows, int vectors, gemm_last last, int part, int k,
+                          cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc, bool accumulate) {
+  gemm_sums sum;
+  const int lanes = last == GEMM_WHOLE ? CPU_LANES : part;
   CPU_UNROLL
   for (int i = 0; i < rows; i++) {
     CPU_UNROLL
@@ -19,17 +53,20 @@ CPU_INLINE void gemm_tile(int rows, int vectors, bool whole, int last, int k, cp
     for (int j = 0; j < vectors; j++) __builtin_prefetch(c + (size_t)i * ldc + j * CPU_LANES, 1);
   }
   const float *row = a.at;
-  for (int p = 0; p < k; p++, row += a.col, b += ldb) {
-    vf vb[CPU_PANEL_VECTORS];
-    CPU_UNROLL
-    for (int j = 0; j < vectors; j++)
-      vb[j] =
-          j == vectors - 1 && !whole ? vf_load_part(b + j * CPU_LANES, lanes) : vf_load(b + j * CPU_LANES);
-    CPU_UNROLL
-    for (int i = 0; i < rows; i++) {
-      vf va = vf_set(row[(size_t)i * a.row]);
-      CPU_UNROLL
-      for (int j = 0; j < vectors; j++) sum[i][j] = vf_fma(va, vb[j], sum[i][j]);
+  if (kind == GEMM_FLOAT || CPU_BF16_WORD == 2) {
+    for (int p = 0; p < k; p++, row += a.col, b += ldb)
+      gemm_step(kind, rows, vectors, last, lanes, row, a.row, b, sum);
+  } else { /* pairs, the second first, as the instruction does: k = 1, 0, 3, 2 and so on */
+    const ptrdiff_t a_pair = 2 * (ptrdiff_t)a.col, b_pair = 2 * (ptrdiff_t)ldb;
+    ptrdiff_t a_step = -(ptrdiff_t)a.col, b_step = -(ptrdiff_t)ldb;
+    if (k > 1) row += a.col, b += ldb;
+    for (int p = 0; p < k / 2 * 2;
+         p++, row += a_step, b += b_step, a_step = a_pair - a_step, b_step = b_pair - b_step)
+      gemm_step(kind, rows, vectors, last, lanes, row, a.row, b, sum);
+    if (k % 2) {
+      if (k > 1) row -= a.col, b -= ldb;
+      gemm_step(GEMM_BF16_ZERO, rows, vectors, last, lanes, row, a.row, b, sum);
+      gemm_step(kind, rows, vectors, last, lanes, row, a.row, b, sum);
     }
   }
   CPU_UNROLL
@@ -37,57 +74,66 @@ CPU_INLINE void gemm_tile(int rows, int vectors, bool whole, int last, int k, cp
     CPU_UNROLL
     for (int j = 0; j < vectors; j++) {
       float *out = c + (size_t)i * ldc + j * CPU_LANES;
-      int count = j == vectors - 1 ? lanes : CPU_LANES;
+      const int count = j == vectors - 1 ? lanes : CPU_LANES;
+      const bool half = last == GEMM_HALF && j == vectors - 1;
       vf v = sum[i][j];
-      if (accumulate) v += vf_load_n(out, count);
-      vf_store_n(out, v, count);
+      if (accumulate) v += half ? vf_load_half(out) : vf_load_n(out, count);
+      if (accumulate && kind != GEMM_FLOAT) v = cpu_bf16_flush(v);
+      if (half)
+        vf_store_half(out, v);
+      else
+        vf_store_n(out, v, count);
     }
   }
 }
 
 /* As many tiles of ROWS rows as fit into m; returns the rows done. */
 #define GEMM_ARGUMENTS                                                                                       \
-  int m, int last, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc, bool accumulate
+  int m, int part, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc, bool accumulate
 typedef int gemm_tile_fn(GEMM_ARGUMENTS);
-#define GEMM_TILE(ROWS, VECTORS, WHOLE)                                                                      \
-  static int gemm_##ROWS##_##VECTORS##_##WHOLE(GEMM_ARGUMENTS) {                                             \
+#define GEMM_TILE(KIND, ROWS, VECTORS, LAST)                                                                 \
+  static int gemm_##KIND##_##ROWS##_##VECTORS##_##LAST(GEMM_ARGUMENTS) {                                     \
     int i = 0;                                                                                               \
     for (; i + ROWS <= m; i += ROWS, a.at += ROWS * a.row, c += ROWS * ldc)                                  \
-      gemm_tile(ROWS, VECTORS, WHOLE, last, k, a, b, ldb, c, ldc, accumulate);                               \
+      gemm_tile(GEMM_##KIND, ROWS, VECTORS, GEMM_##LAST, part, k, a, b, ldb, c, ldc, accumulate);            \
     return i;                                                                                                \
   }
-#define GEMM_TILES(ROWS)                                                                                     \
-  GEMM_TILE(ROWS, 1, 0)                                                                                      \
-  GEMM_TILE(ROWS, 1, 1)                                                                                      \
-  GEMM_TILE(ROWS, 2, 0) GEMM_TILE(ROWS, 2, 1) GEMM_TILE(ROWS, 3, 0) GEMM_TILE(ROWS, 3, 1)
-#define GEMM_ROW(ROWS)                                                                                       \
-  {                                                                                                          \
-    {gemm_##ROWS##_1_0, gemm_##ROWS##_1_1}, {gemm_##ROWS##_2_0, gemm_##ROWS##_2_1}, {                        \
-      gemm_##ROWS##_3_0, gemm_##ROWS##_3_1                                                                   \
-    }                                                                                                        \
-  }
-GEMM_TILES(1)
-GEMM_TILES(2)
-GEMM_TILES(4)
-#if CPU_GEMM_ROWS == 8
-GEMM_TILES(8)
+#define GEMM_NAME(KIND, ROWS, VECTORS, LAST) gemm_##KIND##_##ROWS##_##VECTORS##_##LAST,
+/* X for every form of the last vector, number of vectors and of rows. */
+#if CPU_HALF_LANES
+#define GEMM_LASTS(X, KIND, ROWS, VECTORS)                                                                   \
+  X(KIND, ROWS, VECTORS, PART) X(KIND, ROWS, VECTORS, WHOLE) X(KIND, ROWS, VECTORS, HALF)
+#else
+#define GEMM_LASTS(X, KIND, ROWS, VECTORS) X(KIND, ROWS, VECTORS, PART) X(KIND, ROWS, VECTORS, WHOLE)
 #endif
+#define GEMM_VECTORS(X, KIND, ROWS)                                                                          \
+  GEMM_LASTS(X, KIND, ROWS, 1) GEMM_LASTS(X, KIND, ROWS, 2) GEMM_LASTS(X, KIND, ROWS, 3)
+#if CPU_GEMM_ROWS == 8
+#define GEMM_LEVELS(X, KIND)                                                                                 \
+  GEMM_VECTORS(X, KIND, 1) GEMM_VECTORS(X, KIND, 2) GEMM_VECTORS(X, KIND, 4) GEMM_VECTORS(X, KIND, 8)
+enum { GEMM_LEVEL_COUNT = 4 };
+#else
+#define GEMM_LEVELS(X, KIND) GEMM_VECTORS(X, KIND, 1) GEMM_VECTORS(X, KIND, 2) GEMM_VECTORS(X, KIND, 4)
+enum { GEMM_LEVEL_COUNT = 3 };
+#endif
+GEMM_LEVELS(GEMM_TILE, FLOAT)
+GEMM_LEVELS(GEMM_TILE, BF16)
 
-/* [log2 of the rows][vectors - 1][last vector is whole] */
-static gemm_tile_fn *const gemm_tiles[][CPU_PANEL_VECTORS][2] = {GEMM_ROW(1), GEMM_ROW(2), GEMM_ROW(4),
-#if CPU_GEMM_ROWS == 8
-                                                                 GEMM_ROW(8)
-#endif
-};
+/* [kind], then by log2 of the rows, vectors, and form of the last one. */
+enum { GEMM_LAST_COUNT = CPU_HALF_LANES ? 3 : 2, GEMM_FORMS = CPU_PANEL_VECTORS * GEMM_LAST_COUNT };
+static gemm_tile_fn *const gemm_tiles[][GEMM_LEVEL_COUNT * GEMM_FORMS] = {
+    [GEMM_FLOAT] = {GEMM_LEVELS(GEMM_NAME, FLOAT)}, [GEMM_BF16] = {GEMM_LEVELS(GEMM_NAME, BF16)}};
 
 /* One column panel of `n` <= CPU_PANEL columns. */
-static void gemm_panel(int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c, size_t ldc,
-                       bool accumulate) {
-  const int vectors = (n + CPU_LANES - 1) / CPU_LANES, last = n - (vectors - 1) * CPU_LANES;
-  for (int level = (int)(sizeof gemm_tiles / sizeof gemm_tiles[0]) - 1, i = 0; i < m; level--) {
+static void gemm_panel(gemm_kind kind, int m, int n, int k, cpu_matrix a, const float *b, size_t ldb,
+                       float *c, size_t ldc, bool accumulate) {
+  const int vectors = (n + CPU_LANES - 1) / CPU_LANES, part = n - (vectors - 1) * CPU_LANES;
+  const gemm_last last = part == CPU_LANES ? GEMM_WHOLE : part == CPU_HALF_LANES ? GEMM_HALF : GEMM_PART;
+  const int form = (vectors - 1) * GEMM_LAST_COUNT + (int)last;
+  for (int level = GEMM_LEVEL_COUNT - 1, i = 0; i < m; level--) {
     const cpu_matrix rows = {a.at + (size_t)i * a.row, a.row, a.col};
-    i += gemm_tiles[level][vectors - 1][last == CPU_LANES](m - i, last, k, rows, b, ldb, c + (size_t)i * ldc,
-                                                           ldc, accumulate);
+    i += gemm_tiles[kind][level * GEMM_FORMS + form](m - i, part, k, rows, b, ldb, c + (size_t)i * ldc, ldc,
+                                                     accumulate);
   }
 }
 
@@ -109,7 +155,7 @@ void CPU_NAME(cpu_gemm)(bool exact, int m, int n, int k, cpu_matrix a, const flo
   }
   for (int j = 0; j < n; j += CPU_PANEL) {
     int width = n - j < CPU_PANEL ? n - j : CPU_PANEL;
-    gemm_panel(m, width, k, a, b + j, ldb, c + j, ldc, accumulate);
+    gemm_panel(GEMM_FLOAT, m, width, k, a, b + j, ldb, c + j, ldc, accumulate);
   }
 }
 
@@ -117,8 +163,26 @@ void CPU_NAME(cpu_gemm_packed)(int m, int n, int k, cpu_matrix a, const float *p
                                bool accumulate) {
   for (int j = 0; j < n; j += CPU_PANEL) {
     int width = n - j < CPU_PANEL ? n - j : CPU_PANEL;
-    gemm_panel(m, width, k, a, packed + (size_t)j * (size_t)k, CPU_PANEL, c + j, ldc, accumulate);
+    gemm_panel(GEMM_FLOAT, m, width, k, a, packed + (size_t)j * (size_t)k, CPU_PANEL, c + j, ldc, accumulate);
   }
+}
+
+void CPU_NAME(cpu_gemm_bf16)(int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c,
+                             size_t ldc, bool accumulate) {
+  const unsigned before = cpu_bf16_begin();
+  for (int j = 0; j < n; j += CPU_PANEL)
+    gemm_panel(GEMM_BF16, m, n - j < CPU_PANEL ? n - j : CPU_PANEL, (int)cpu_bf16_words((size_t)k), a, b + j,
+               ldb, c + j, ldc, accumulate);
+  cpu_bf16_end(before);
+}
+void CPU_NAME(cpu_gemm_bf16_packed)(int m, int n, int k, cpu_matrix a, const float *packed, float *c,
+                                    size_t ldc, bool accumulate) {
+  const int words = (int)cpu_bf16_words((size_t)k);
+  const unsigned before = cpu_bf16_begin();
+  for (int j = 0; j < n; j += CPU_PANEL)
+    gemm_panel(GEMM_BF16, m, n - j < CPU_PANEL ? n - j : CPU_PANEL, words, a,
+               packed + (size_t)j * (size_t)words, CPU_PANEL, c + j, ldc, accumulate);
+  cpu_bf16_end(before);
 }
 
 void CPU_NAME(cpu_gemm_rows)(cpu_steps steps, int m, int n, int k, cpu_matrix a, const float *packed,
@@ -126,8 +190,8 @@ void CPU_NAME(cpu_gemm_rows)(cpu_steps steps, int m, int n, int k, cpu_matrix a,
   for (int j = 0; j < n; j += CPU_PANEL)
     for (int i = 0; i < steps.count; i++) {
       const cpu_matrix left = {a.at + (size_t)i * steps.a, a.row, a.col};
-      gemm_panel(m, n - j < CPU_PANEL ? n - j : CPU_PANEL, k, left, packed + (size_t)j * (size_t)k, CPU_PANEL,
-                 c + (size_t)i * steps.c + j, ldc, accumulate);
+      gemm_panel(GEMM_FLOAT, m, n - j < CPU_PANEL ? n - j : CPU_PANEL, k, left,
+                 packed + (size_t)j * (size_t)k, CPU_PANEL, c + (size_t)i * steps.c + j, ldc, accumulate);
     }
 }
 
@@ -196,8 +260,9 @@ void CPU_NAME(cpu_gemm_outer)(cpu_steps steps, int m, int n, int k, const float 
       const float *tile = left + (rows_outside ? 0 : (size_t)x * depth);
       const float *panel = right + (rows_outside ? (size_t)x * depth : 0);
       for (int i = 0; i < steps.count; i++, tile += ROWS * k, panel += CPU_PANEL * k)
-        gemm_panel(rows_outside ? some : rest, rows_outside ? rest : some, k, (cpu_matrix){tile, 1, ROWS},
-                   panel, CPU_PANEL, c + (size_t)row * ldc + column, ldc, accumulate || i > 0);
+        gemm_panel(GEMM_FLOAT, rows_outside ? some : rest, rows_outside ? rest : some, k,
+                   (cpu_matrix){tile, 1, ROWS}, panel, CPU_PANEL, c + (size_t)row * ldc + column, ldc,
+                   accumulate || i > 0);
     }
   }
 }
@@ -226,20 +291,48 @@ CPU_INLINE void transpose_square(const float *from, size_t ld, float *to, size_t
   for (int i = 0; i < CPU_LANES; i++) vf_store(to + (size_t)i * ld_to, a[i]);
 }
 
-void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float *packed) {
-  for (int j = 0; j < count; j += CPU_PANEL, packed += (size_t)CPU_PANEL * (size_t)k) {
+/* CPU_LANES words of CPU_LANES rows, transposed; of `lanes` rows of `count` values, where these are fewer, the others 0. */
+static void pack_square(gemm_kind kind, const float *from, size_t ld, int lanes, int count, float *to) {
+  const int line = CPU_LANES * (kind == GEMM_FLOAT ? 1 : CPU_BF16_WORD);
+  float words[CPU_LANES * CPU_LANES], square[CPU_LANES * CPU_LANES], row[CPU_LANES * CPU_BF16_WORD];
+  if (lanes >= CPU_LANES && count >= line && kind == GEMM_FLOAT) {
+    transpose_square(from, ld, to, CPU_PANEL);
+    return;
+  }
+  for (int l = 0; l < CPU_LANES; l++) {
+    const float *at = from + (size_t)l * ld;
+    if (l >= lanes || count < line) {
+      memset(row, 0, sizeof row);
+      if (l < lanes) memcpy(row, at, (size_t)(count < line ? count : line) * sizeof *row);
+      at = row;
+    }
+    vf_store(words + l * CPU_LANES, kind == GEMM_FLOAT ? vf_load(at) : cpu_bf16_line(at));
+  }
+  if (count >= line) {
+    transpose_square(words, CPU_LANES, to, CPU_PANEL);
+    return;
+  }
+  transpose_square(words, CPU_LANES, square, CPU_LANES);
+  const int rows = kind == GEMM_FLOAT ? count : (int)cpu_bf16_words((size_t)count);
+  for (int p = 0; p < rows; p++) vf_store(to + p * CPU_PANEL, vf_load(square + p * CPU_LANES));
+}
+/* `depth` words of k values. */
+static void pack(gemm_kind kind, int count, int k, int depth, const float *w, size_t ldw, float *packed) {
+  const int word = kind == GEMM_FLOAT ? 1 : CPU_BF16_WORD;
+  for (int j = 0; j < count; j += CPU_PANEL, packed += (size_t)CPU_PANEL * (size_t)depth)
     for (int i = 0; i < CPU_PANEL; i += CPU_LANES) {
       const int lanes = count - j - i; /* may be 0 or less */
       const float *from = w + (size_t)(j + i) * ldw;
-      float *to = packed + i;
-      int p = 0;
-      for (; lanes >= CPU_LANES && p + CPU_LANES <= k; p += CPU_LANES)
-        transpose_square(from + p, ldw, to + (size_t)p * CPU_PANEL, CPU_PANEL);
-      for (; p < k; p++)
-        for (int l = 0; l < CPU_LANES; l++)
-          to[(size_t)p * CPU_PANEL + (size_t)l] = l < lanes ? from[(size_t)l * ldw + (size_t)p] : 0;
+      for (int p = 0; p < depth; p += CPU_LANES)
+        pack_square(kind, from + p * word, ldw, lanes, k - p * word, packed + i + (size_t)p * CPU_PANEL);
     }
-  }
+}
+
+void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float *packed) {
+  pack(GEMM_FLOAT, count, k, k, w, ldw, packed);
+}
+void CPU_NAME(cpu_gemm_bf16_pack)(int count, int k, const float *w, size_t ldw, float *packed) {
+  pack(GEMM_BF16, count, k, (int)cpu_bf16_words((size_t)k), w, ldw, packed);
 }
 
 /* sum += the products of elements i..i+count-1, count <= CPU_WIDE. */

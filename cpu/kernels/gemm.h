@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "simd.h"
+#include "bf16.h"
 
 /* Vectors and columns of a register tile, and of a packed panel. */
 #define CPU_PANEL_VECTORS 3
@@ -41,6 +41,17 @@ void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float
 void CPU_NAME(cpu_gemm_packed)(int m, int n, int k, cpu_matrix a, const float *packed, float *c, size_t ldc,
                                bool accumulate);
 
+/* ---- operands in bfloat16 (bf16.h) ---- */
+/* C[m][n] (+)= A B, where `k` counts values, and strides of a and b are of words: A of cpu_bf16_rows, {words of k, 1}, or
+ * {1, m} of cpu_bf16_columns; B of cpu_bf16_columns. */
+void CPU_NAME(cpu_gemm_bf16)(int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c,
+                             size_t ldc, bool accumulate);
+/* As cpu_gemm_pack, panels [words of k][CPU_PANEL], and cpu_gemm_packed. */
+void CPU_NAME(cpu_gemm_bf16_pack)(int count, int k, const float *w, size_t ldw, float *packed);
+void CPU_NAME(cpu_gemm_bf16_packed)(int m, int n, int k, cpu_matrix a, const float *packed, float *c,
+                                    size_t ldc, bool accumulate);
+
+/* ---- floats ---- */
 /* Packs B[k][n], whose rows lie ldb apart, in the same way, but leaves what pads the last panel as it is. */
 void CPU_NAME(cpu_gemm_copy)(int n, int k, const float *b, size_t ldb, float *packed);
 

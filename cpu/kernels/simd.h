@@ -1,6 +1,6 @@
 /* Vectors for cpu/kernels/, by GCC's vector extensions: one source for AVX-512, AVX2, NEON and plain C.
  *
- * CPU_ISA is the suffix that CMake gives (generic, avx2, avx512); CPU_LANES the floats of a vector.
+ * CPU_ISA is the suffix that CMake gives (generic, avx2, avx512, ...); CPU_LANES the floats of a vector.
  * Intrinsics are used only where the extensions lack an operation: masks, minimum, reciprocals.
  */
 #ifndef CREAM_CPU_KERNELS_SIMD_H
@@ -41,6 +41,18 @@
 #define CPU_UNROLL _Pragma("GCC unroll 16")
 #endif
 #define CPU_INLINE static inline __attribute__((always_inline))
+
+/* Keeps a variable of a loop in one register. GCC otherwise gives the sums of a loop that fill the registers a second one for what
+ * follows the loop, and stores them on the stack in every round. */
+#if defined(__AVX512F__)
+#define CPU_KEEP(v) __asm__("" : "+v"(v))
+#elif defined(__AVX2__)
+#define CPU_KEEP(v) __asm__("" : "+x"(v))
+#elif defined(__aarch64__)
+#define CPU_KEEP(v) __asm__("" : "+w"(v))
+#else
+#define CPU_KEEP(v) (void)0
+#endif
 
 typedef float vf __attribute__((vector_size(CPU_LANES * 4), aligned(4), may_alias));
 typedef int32_t vi __attribute__((vector_size(CPU_LANES * 4), aligned(4), may_alias));
@@ -155,6 +167,26 @@ CPU_INLINE void vf_store_n(float *p, vf v, int count) {
   else
     vf_store_part(p, v, count);
 }
+/* Half a vector, where one takes half the time of a whole: the upper lanes are undefined. */
+#if defined(__AVX512F__)
+#define CPU_HALF_LANES 8
+CPU_INLINE vf vf_load_half(const float *p) {
+  return (vf)_mm512_castps256_ps512(_mm256_loadu_ps(p));
+}
+CPU_INLINE void vf_store_half(float *p, vf v) {
+  _mm256_storeu_ps(p, _mm512_castps512_ps256((__m512)v));
+}
+CPU_INLINE vf vf_fma_half(vf a, vf b, vf c) {
+  return (vf)_mm512_castps256_ps512(_mm256_fmadd_ps(_mm512_castps512_ps256((__m512)a),
+                                                    _mm512_castps512_ps256((__m512)b),
+                                                    _mm512_castps512_ps256((__m512)c)));
+}
+#else
+#define CPU_HALF_LANES 0 /* there is none */
+#define vf_load_half   vf_load
+#define vf_store_half  vf_store
+#define vf_fma_half    vf_fma
+#endif
 /* Stores whole aligned vectors past the caches, for data that would be evicted before it is read.
  * vf_stream_end comes before another thread may read them. */
 CPU_INLINE void vf_stream(float *p, vf v) {

@@ -112,7 +112,7 @@ static cream_conv random_conv(ops *o, const op_case *in) {
       .padding = in->variant.flags & SAME ? CREAM_PADDING_SAME : CREAM_PADDING_SYMMETRIC,
       .depthwise = in->depthwise,
   };
-  conv.weight = ops_input(o, weight_count(&conv), -1.0f, 1.0f);
+  conv.weight = ops_weights(o, weight_count(&conv));
   if (in->variant.flags & BIAS) conv.bias = ops_input(o, (size_t)conv.cout, -1.0f, 1.0f);
   ops_reserve(o, &conv, s->n, s->h, s->w);
   return conv;
@@ -497,7 +497,19 @@ static void describe(char text[WHAT], const op_case *in, const char *where) {
            in->variant.flags, (int)in->variant.act, (int)in->variant.mode);
 }
 
-static void compare(const char *what, const ops_block *block, const float *expected, const float *got) {
+/* The error, relative to the largest value, that operands of products may cause: a backend that stores bfloat16 rounds those of 1x1
+ * convolutions to it, and the oracle does not; without maps and pending gradients they are bfloat16's already. */
+static float rounding_of(run_case *run, const op_case *in) {
+  enum { MAPPED = MAP | GATE | VALUE | POOL | AFFINE };
+  const shape *s = &in->shape;
+  const bool conv = run == run_conv_forward || run == run_conv_backward || run == run_act;
+  const bool narrow = parity_rounded && s->cin > 4 && s->h * s->w > 1;
+  if (!narrow || !conv || in->depthwise || s->kernel != 1 || s->stride != 1) return 0;
+  return run == run_act || in->variant.flags & MAPPED ? 6e-3f : 0;
+}
+
+static void compare(const char *what, const ops_block *block, float rounding, const float *expected,
+                    const float *got) {
   double top = 0.0, worst = 0.0;
   size_t at = 0;
   for (size_t i = 0; i < block->count; i++) {
@@ -510,7 +522,7 @@ static void compare(const char *what, const ops_block *block, const float *expec
     if (error > worst) worst = error, at = i;
     top = fmax(top, fabs(expected[i]));
   }
-  if (worst > block->tolerance * top)
+  if (worst > fmax(block->tolerance, rounding) * top)
     fail_msg("%s: %s[%zu of %zu] = %.9g, expected %.9g; error %.2e of the largest", what, block->name, at,
              block->count, got[at], expected[at], worst / top);
 }
@@ -527,13 +539,14 @@ static void check_case(run_case *run, const op_case *in, uint64_t seed) {
     describe(what, in, machines[m].name);
     for (int repeat = 0; repeat < machines[m].repeats; repeat++) {
       ops got = ops_open(machines[m].backend, seed);
+      got.rounded = parity_rounded;
       run(&got, in);
       assert_int_equal(got.count, expected.count);
       for (int i = 0; i < got.count; i++) {
         float *values = ops_values(&got, &got.blocks[i]);
         const ops_block *block = &expected.blocks[i];
         if (block->name)
-          compare(what, block, wanted[i], values);
+          compare(what, block, rounding_of(run, in), wanted[i], values);
         else if (memcmp(values, wanted[i], block->count * sizeof *values) != 0)
           fail_msg("%s: input %d was changed", what, i);
         if (m == 0 && repeat == 0)

@@ -35,7 +35,7 @@ typedef struct ops_block {
 typedef struct ops {
   cream_backend *backend;
   bool
-      rounded; /* activations have values of bfloat16, on this backend and on the one that it is compared with */
+      rounded; /* activations and weights have values of bfloat16, on this backend and on the one that it is compared with */
   cream_rng rng;
   ops_block blocks[OPS_BLOCKS];
   int count;
@@ -127,6 +127,14 @@ static inline cream_buf ops_block_of(ops *o, const char *name, const float *valu
 static inline cream_buf ops_input(ops *o, size_t count, float low, float high) {
   float *values = ops_random(o, count, low, high);
   cream_buf buf = ops_block_of(o, NULL, values, count, 0.0f);
+  free(values);
+  return buf;
+}
+
+/* Weights, which are rounded as activations are, so that products in bfloat16 take them as they are. */
+static inline cream_buf ops_weights(ops *o, size_t count) {
+  float *values = ops_random(o, count, -1.0f, 1.0f);
+  cream_buf buf = ops_place(o, (ops_block){.count = count, .rounded = o->rounded}, values);
   free(values);
   return buf;
 }

@@ -26,10 +26,11 @@ import json
 r = json.load(open('out'))
 assert [x['work'] for x in r['results']] == ['plain', 'fixed-eval']
 for x in r['results']:
-    assert set(x['sides']) == {'cream', 'nhwc', 'nhwc-bf16'} and not x['skipped'], x['skipped']
-    assert set(x['against']) == {'eager', 'bf16'}
+    assert set(x['sides']) == {'cream', 'cream-bf16', 'nhwc', 'nhwc-bf16'} and not x['skipped'], x['skipped']
+    pairs = {'float': ('cream-bf16', 'cream'), 'eager': ('cream', 'nhwc'), 'bf16': ('cream-bf16', 'nhwc-bf16')}
+    assert {kind: (ratio['ours'], ratio['name']) for kind, ratio in x['against'].items()} == pairs
     for ratio in x['against'].values():
-        side = x['sides'][ratio['name']]
-        assert abs(ratio['speedup'] - side['median'] / x['sides']['cream']['median']) < 1e-9
+        ours, side = x['sides'][ratio['ours']], x['sides'][ratio['name']]
+        assert abs(ratio['speedup'] - side['median'] / ours['median']) < 1e-9
 PYTHON
 finish
