@@ -4,7 +4,7 @@
 #include "cpu/internal.h"
 #include "gemm.h"
 
-/* `count` words from count * CPU_BF16_WORD values, count < CPU_LANES, of which the last `missing` count as zero. */
+/* `count` words from count * CPU_BF16_WORD values, count <= CPU_LANES, of which the last `missing` count as zero. */
 static void line_part(const float *from, int count, int missing, float *to) {
   float values[CPU_LANES * CPU_BF16_WORD] = {0}, words[CPU_LANES];
   memcpy(values, from, (size_t)(count * CPU_BF16_WORD - missing) * sizeof *from);

@@ -4,7 +4,7 @@
 
 /* X(name, effect), in the order in which they are printed. Those of OpenCL are explained in docs/opencl.md. */
 #define ENVIRONMENT(X)                                                                                       \
-  X("CREAM_ISA", "highest instruction set of the CPU's kernels: auto, generic, avx2, avx512 or avx512-bf16") \
+  X("CREAM_ISA", "highest set of kernels for the CPU: auto, generic, avx2, avx512 or avx512-bf16")           \
   X("OMP_WAIT_POLICY, GOMP_SPINCOUNT", "how long waiting threads spin; a short time unless one is set")      \
   X("OMP_NUM_THREADS", "the most threads that a command takes where --threads does not say how many")        \
   X("NO_COLOR", "no colours on a terminal")                                                                  \

@@ -47,6 +47,7 @@ function(copy_header path name)
   file(WRITE ${staging}/cream/${name} "${head}${first}\n${open}${middle}${close}\n#endif\n")
 endfunction()
 
+file(LOCK ${staging}.lock GUARD FILE) # of several installations at once
 file(REMOVE_RECURSE ${staging})
 set_property(GLOBAL PROPERTY cream_headers "")
 copy_header(tools/lib/cream.h cream.h)
