@@ -10,7 +10,7 @@ grep -q '^CREAM_SANITIZE:STRING=.' "$build/CMakeCache.txt" && {
   echo "skipped: programs that link a library with sanitizers need them too"
   exit 77
 }
-cmake --install "$build" --prefix "$work/prefix" >install.log 2>&1 || fail "cmake --install: $(tail -n 1 install.log)"
+cmake --install "$build" --prefix "$work/prefix" >install.log 2>&1 || fail "cmake --install: $(grep . install.log | tail -n 1)"
 lib=$(dirname "$(find "$work/prefix" -name libcream.a)")
 export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib
 # shellcheck disable=SC2046

@@ -10,11 +10,17 @@ grep -q '^CREAM_SANITIZE:STRING=.' "$build/CMakeCache.txt" && {
   exit 77
 }
 prefix=$work/prefix
+cmake --install "$build" --prefix "$work/second" >second.log 2>&1 & # at the same time
 cmake --install "$build" --prefix "$prefix" >install.log 2>&1 || {
   tail install.log
   fail "cmake --install"
   finish
 }
+wait $! || fail "a second cmake --install: $(grep . second.log | tail -n 1)"
+for folder in share include; do
+  diff -r "$prefix/$folder" "$work/second/$folder" >differences || fail "two installations at once differ: $(head -n 1 differences)"
+done
+rm -rf "$work/second"
 lib=$(dirname "$(find "$prefix" -name libcream.a)")
 export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib CMAKE_PREFIX_PATH=$prefix
 

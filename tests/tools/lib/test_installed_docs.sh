@@ -6,7 +6,7 @@ source "$(dirname "$0")/../lib.sh" "$1"
 
 build=$(dirname "$cream")
 DESTDIR=$work/stage cmake --install "$build" --prefix /opt/cream >install.log 2>&1 ||
-  fail "cmake --install: $(tail -n 1 install.log)"
+  fail "cmake --install: $(grep . install.log | tail -n 1)"
 prefix=$work/stage/opt/cream
 doc=$prefix/share/doc/cream
 exists "$doc"/{README.md,LICENSE,CHANGELOG.md,tools/demo.yaml,docs/guide.md,docs/configs/cream-14.yaml} \
