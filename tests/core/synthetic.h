@@ -133,8 +133,10 @@ static inline cream_skeleton synthetic_skeleton(void) {
   return skeleton;
 }
 
+static cream_precision synthetic_precision = CREAM_PRECISION_FLOAT; /* of the backends that are opened */
+
 static inline cream_backend *synthetic_backend(bool plain, int threads) {
-  cream_cpu_options options = {.threads = threads, .plain = plain};
+  cream_cpu_options options = {.threads = threads, .plain = plain, .precision = synthetic_precision};
   cream_backend *backend;
   cream_error err;
   if (cream_cpu_create(&options, &backend, &err)) fail_msg("%s", err.text);

@@ -1,11 +1,14 @@
-/* `exact: processors`: a search, the training of its network and evaluations have the same bytes with the kernels of every
+/* `exact: processors`: a search, the training of its network and evaluations, in float and in bfloat16, have the same bytes with the kernels of every
  * instruction set that this machine has, and with those of any other machine (a golden hash).
  *
  * Where a change of the method or of the kernels is meant to change results, the hash is what the failed test prints. */
 #include "core/base/hash.h"
 #include "tests/core/searching.h"
 
-#define GOLDEN UINT64_C(0x89317f214dde30e0)
+static const uint64_t golden[CREAM_PRECISION_COUNT] = {
+    [CREAM_PRECISION_FLOAT] = UINT64_C(0x89317f214dde30e0),
+    [CREAM_PRECISION_BF16] = UINT64_C(0xdb6bfe5bfddd226b),
+};
 
 static uint64_t hash;
 
@@ -113,10 +116,13 @@ static void test_sets(void **state) {
     unsetenv("CREAM_ISA");
     if (!cream_isa_present(isa)) continue;
     setenv("CREAM_ISA", cream_isa_name(isa), 1);
-    const uint64_t got = everything();
-    if (got != GOLDEN)
-      fail_msg("%s: the hash is 0x%016llx, expected 0x%016llx", cream_isa_name(isa), (unsigned long long)got,
-               (unsigned long long)GOLDEN);
+    for (int precision = 0; precision < CREAM_PRECISION_COUNT; precision++) {
+      synthetic_precision = (cream_precision)precision;
+      const uint64_t got = everything(), expected = golden[precision];
+      if (got != expected)
+        fail_msg("%s, precision %d: the hash is 0x%016llx, expected 0x%016llx", cream_isa_name(isa),
+                 precision, (unsigned long long)got, (unsigned long long)expected);
+    }
   }
 }
 
