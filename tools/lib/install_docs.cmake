@@ -29,7 +29,7 @@ function(unlink_source page)
   file(WRITE ${staging}/${page} "${text}")
 endfunction()
 
-file(LOCK ${staging}.lock GUARD FILE) # of several installations at once
+file(LOCK ${staging}.lock GUARD PROCESS) # of several installations at once
 file(REMOVE_RECURSE ${staging})
 foreach(file README.md CHANGELOG.md CONTRIBUTING.md LICENSE io/dataset/data/README.md tools/demo.yaml
              tests/tools/letters.py)
@@ -47,3 +47,4 @@ if(NOT IS_ABSOLUTE ${destination})
   set(destination ${CMAKE_INSTALL_PREFIX}/${destination})
 endif()
 file(INSTALL ${staging}/ DESTINATION ${destination})
+file(LOCK ${staging}.lock RELEASE)

@@ -47,7 +47,7 @@ function(copy_header path name)
   file(WRITE ${staging}/cream/${name} "${head}${first}\n${open}${middle}${close}\n#endif\n")
 endfunction()
 
-file(LOCK ${staging}.lock GUARD FILE) # of several installations at once
+file(LOCK ${staging}.lock GUARD PROCESS) # of several installations at once
 file(REMOVE_RECURSE ${staging})
 set_property(GLOBAL PROPERTY cream_headers "")
 copy_header(tools/lib/cream.h cream.h)
@@ -55,3 +55,4 @@ if(NOT IS_ABSOLUTE ${destination})
   set(destination ${CMAKE_INSTALL_PREFIX}/${destination})
 endif()
 file(INSTALL ${staging}/cream DESTINATION ${destination})
+file(LOCK ${staging}.lock RELEASE)
