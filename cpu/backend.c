@@ -14,8 +14,8 @@ typedef struct isa_entry {
 
 #define ENTRY(suffix) ((isa_entry){cpu_tuned_init_##suffix, cpu_tuned_workspace_##suffix})
 
-/* The tuned kernels of a set that is present; `isa` is never AUTO. Where what all sets can do costs a set much, it has a
- * variant for CREAM_EXACT_THREADS (cpu/CMakeLists.txt). */
+/* The tuned kernels of the backend's set. Where what all sets can do costs a set much, it has a variant for
+ * CREAM_EXACT_THREADS; AVX-512 has one for bfloat16 (cpu/CMakeLists.txt). */
 static isa_entry entry_of(const cpu_backend *cpu) {
   const cream_exact exact = cpu->exact;
   switch (cpu->isa) {

@@ -105,7 +105,8 @@ CPU_INLINE vf cpu_bf16_line(const float *from) {
 
 /* ---- operands ------------------------------------------------------------------------------------------- */
 
-/* A matrix of rows of k values, `ld` apart, as words [rows][cpu_bf16_words(k)]. to may be `from` where a word is a value. */
+/* A matrix of rows of k values, `ld` apart, as words [rows][cpu_bf16_words(k)]. to may be `from`, of one row or where a word is a
+ * value. */
 void CPU_NAME(cpu_bf16_rows)(size_t rows, size_t k, const float *from, size_t ld, float *to);
 /* A matrix of k rows of n values, as words [cpu_bf16_words(k)][n]. to may be `from` where a word is a value. */
 void CPU_NAME(cpu_bf16_columns)(size_t k, size_t n, const float *from, size_t ld, float *to);

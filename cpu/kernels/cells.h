@@ -1,6 +1,6 @@
 /* Activations as they are stored: floats, or (`narrow`) bfloat16, the upper half of a float, which takes half of the memory
- * and of its traffic. Kernels compute in float; a value is rounded when it is stored, to nearest, ties to even, by
- * every instruction set alike, and denormals become zero. `narrow` is a constant where these are expanded in a loop. Offsets count values. */
+ * and of its traffic. A value is rounded when it is stored, to nearest, ties to even, by every instruction set alike, and
+ * denormals become zero. `narrow` is a constant where these are expanded in a loop. Offsets count values. */
 #ifndef CREAM_CPU_KERNELS_CELLS_H
 #define CREAM_CPU_KERNELS_CELLS_H
 
@@ -45,20 +45,31 @@ CPU_INLINE cells_halves cells_round(vf v) {
 #endif
 }
 
+/* The first `count` lanes (count < CPU_LANES), the others 0. */
+CPU_INLINE cells_halves cells_load_part(const uint16_t *from, int count) {
+#if defined(__AVX512F__)
+  return (cells_halves)_mm256_maskz_loadu_epi16(vf_mask(count), from);
+#else
+  cells_halves part = {0};
+  for (int i = 0; i < count; i++) part[i] = from[i];
+  return part;
+#endif
+}
+CPU_INLINE void cells_store_part(uint16_t *to, cells_halves halves, int count) {
+#if defined(__AVX512F__)
+  _mm256_mask_storeu_epi16(to, vf_mask(count), (__m256i)halves);
+#else
+  for (int i = 0; i < count; i++) to[i] = halves[i];
+#endif
+}
+
 /* ---- values -------------------------------------------------------------------------------------------- */
 
 /* `count` lanes, 1..CPU_LANES, the others 0. */
 CPU_INLINE vf cells_load(bool narrow, const void *cells, int at, int count) {
   if (!narrow) return vf_load_n((const float *)cells + at, count);
   const uint16_t *from = (const uint16_t *)cells + at;
-  if (count == CPU_LANES) return cells_widen(*(const cells_halves *)from);
-#if defined(__AVX512F__)
-  return cells_widen((cells_halves)_mm256_maskz_loadu_epi16(vf_mask(count), from));
-#else
-  cells_halves part = {0};
-  for (int i = 0; i < count; i++) part[i] = from[i];
-  return cells_widen(part);
-#endif
+  return cells_widen(count == CPU_LANES ? *(const cells_halves *)from : cells_load_part(from, count));
 }
 CPU_INLINE void cells_store(bool narrow, void *cells, int at, vf v, int count) {
   if (!narrow) {
@@ -66,15 +77,10 @@ CPU_INLINE void cells_store(bool narrow, void *cells, int at, vf v, int count) {
     return;
   }
   uint16_t *to = (uint16_t *)cells + at;
-  const cells_halves halves = cells_round(v);
-  if (count == CPU_LANES) *(cells_halves *)to = halves;
-#if defined(__AVX512F__)
+  if (count == CPU_LANES)
+    *(cells_halves *)to = cells_round(v);
   else
-    _mm256_mask_storeu_epi16(to, vf_mask(count), (__m256i)halves);
-#else
-  else
-    for (int i = 0; i < count; i++) to[i] = halves[i];
-#endif
+    cells_store_part(to, cells_round(v), count);
 }
 
 CPU_INLINE void cells_write_step(const float *from, void *to, int c, int lanes) {

@@ -8,6 +8,11 @@ typedef enum gemm_kind { GEMM_FLOAT, GEMM_BF16, GEMM_BF16_ZERO } gemm_kind;
 /* The last vector of a row: some of its lanes, all, or half of them. */
 typedef enum gemm_last { GEMM_PART, GEMM_WHOLE, GEMM_HALF } gemm_last;
 
+/* The words that k values take. */
+static inline int gemm_depth(gemm_kind kind, int k) {
+  return kind == GEMM_FLOAT ? k : (int)cpu_bf16_words((size_t)k);
+}
+
 CPU_INLINE vf gemm_fma(gemm_kind kind, bool half, vf a, vf b, vf sum) {
   if (kind == GEMM_FLOAT) return half ? vf_fma_half(a, b, sum) : vf_fma(a, b, sum);
   return half ? cpu_bf16_fma_half(a, b, sum) : cpu_bf16_fma(a, b, sum);
@@ -137,6 +142,13 @@ static void gemm_panel(gemm_kind kind, int m, int n, int k, cpu_matrix a, const 
   }
 }
 
+/* All columns: those of the next panel lie `step` floats further on in b. */
+static void gemm_panels(gemm_kind kind, int m, int n, int k, cpu_matrix a, const float *b, size_t step,
+                        size_t ldb, float *c, size_t ldc, bool accumulate) {
+  for (int j = 0; j < n; j += CPU_PANEL, b += step)
+    gemm_panel(kind, m, n - j < CPU_PANEL ? n - j : CPU_PANEL, k, a, b, ldb, c + j, ldc, accumulate);
+}
+
 /* OpenBLAS is faster for products of few columns (most of a panel would be padding) and where this file is
  * compiled for short vectors. Measured on tiles of 256 rows with AVX-512: 16 and 24 columns
  * 105 to 127 GFLOP/s a core against 80 to 111; from 40 columns on 87 to 104 against 94 to 117. It refuses rows of b
@@ -153,35 +165,25 @@ void CPU_NAME(cpu_gemm)(bool exact, int m, int n, int k, cpu_matrix a, const flo
                 (int)(transposed ? a.col : a.row), b, (int)ldb, accumulate ? 1 : 0, c, (int)ldc);
     return;
   }
-  for (int j = 0; j < n; j += CPU_PANEL) {
-    int width = n - j < CPU_PANEL ? n - j : CPU_PANEL;
-    gemm_panel(GEMM_FLOAT, m, width, k, a, b + j, ldb, c + j, ldc, accumulate);
-  }
+  gemm_panels(GEMM_FLOAT, m, n, k, a, b, CPU_PANEL, ldb, c, ldc, accumulate);
 }
 
 void CPU_NAME(cpu_gemm_packed)(int m, int n, int k, cpu_matrix a, const float *packed, float *c, size_t ldc,
                                bool accumulate) {
-  for (int j = 0; j < n; j += CPU_PANEL) {
-    int width = n - j < CPU_PANEL ? n - j : CPU_PANEL;
-    gemm_panel(GEMM_FLOAT, m, width, k, a, packed + (size_t)j * (size_t)k, CPU_PANEL, c + j, ldc, accumulate);
-  }
+  gemm_panels(GEMM_FLOAT, m, n, k, a, packed, CPU_PANEL * (size_t)k, CPU_PANEL, c, ldc, accumulate);
 }
 
 void CPU_NAME(cpu_gemm_bf16)(int m, int n, int k, cpu_matrix a, const float *b, size_t ldb, float *c,
                              size_t ldc, bool accumulate) {
   const unsigned before = cpu_bf16_begin();
-  for (int j = 0; j < n; j += CPU_PANEL)
-    gemm_panel(GEMM_BF16, m, n - j < CPU_PANEL ? n - j : CPU_PANEL, (int)cpu_bf16_words((size_t)k), a, b + j,
-               ldb, c + j, ldc, accumulate);
+  gemm_panels(GEMM_BF16, m, n, gemm_depth(GEMM_BF16, k), a, b, CPU_PANEL, ldb, c, ldc, accumulate);
   cpu_bf16_end(before);
 }
 void CPU_NAME(cpu_gemm_bf16_packed)(int m, int n, int k, cpu_matrix a, const float *packed, float *c,
                                     size_t ldc, bool accumulate) {
-  const int words = (int)cpu_bf16_words((size_t)k);
+  const int depth = gemm_depth(GEMM_BF16, k);
   const unsigned before = cpu_bf16_begin();
-  for (int j = 0; j < n; j += CPU_PANEL)
-    gemm_panel(GEMM_BF16, m, n - j < CPU_PANEL ? n - j : CPU_PANEL, words, a,
-               packed + (size_t)j * (size_t)words, CPU_PANEL, c + j, ldc, accumulate);
+  gemm_panels(GEMM_BF16, m, n, depth, a, packed, CPU_PANEL * (size_t)depth, CPU_PANEL, c, ldc, accumulate);
   cpu_bf16_end(before);
 }
 
@@ -313,12 +315,11 @@ static void pack_square(gemm_kind kind, const float *from, size_t ld, int lanes,
     return;
   }
   transpose_square(words, CPU_LANES, square, CPU_LANES);
-  const int rows = kind == GEMM_FLOAT ? count : (int)cpu_bf16_words((size_t)count);
+  const int rows = gemm_depth(kind, count);
   for (int p = 0; p < rows; p++) vf_store(to + p * CPU_PANEL, vf_load(square + p * CPU_LANES));
 }
-/* `depth` words of k values. */
-static void pack(gemm_kind kind, int count, int k, int depth, const float *w, size_t ldw, float *packed) {
-  const int word = kind == GEMM_FLOAT ? 1 : CPU_BF16_WORD;
+static void pack(gemm_kind kind, int count, int k, const float *w, size_t ldw, float *packed) {
+  const int word = kind == GEMM_FLOAT ? 1 : CPU_BF16_WORD, depth = gemm_depth(kind, k);
   for (int j = 0; j < count; j += CPU_PANEL, packed += (size_t)CPU_PANEL * (size_t)depth)
     for (int i = 0; i < CPU_PANEL; i += CPU_LANES) {
       const int lanes = count - j - i; /* may be 0 or less */
@@ -329,10 +330,10 @@ static void pack(gemm_kind kind, int count, int k, int depth, const float *w, si
 }
 
 void CPU_NAME(cpu_gemm_pack)(int count, int k, const float *w, size_t ldw, float *packed) {
-  pack(GEMM_FLOAT, count, k, k, w, ldw, packed);
+  pack(GEMM_FLOAT, count, k, w, ldw, packed);
 }
 void CPU_NAME(cpu_gemm_bf16_pack)(int count, int k, const float *w, size_t ldw, float *packed) {
-  pack(GEMM_BF16, count, k, (int)cpu_bf16_words((size_t)k), w, ldw, packed);
+  pack(GEMM_BF16, count, k, w, ldw, packed);
 }
 
 /* sum += the products of elements i..i+count-1, count <= CPU_WIDE. */

@@ -154,9 +154,8 @@ static const setting settings[] = {
          "what leaves the bytes of a CPU's results unchanged: any processor and number of threads, or "
          "threads alone"),
     WORD(precision, precisions,
-         "how the CPU stores activations and their gradients: bf16 takes half of the memory, and is faster "
-         "with "
-         "AVX512-BF16"),
+         "how the CPU stores activations and their gradients: bf16 takes half of the memory, "
+         "and is faster with AVX512-BF16"),
     NUMBER(threads, 0, 1024, "",
            "threads; 0: all cores that the process may use, within its CPU quota and OMP_NUM_THREADS"),
     NUMBER(time_budget, 0, 1e6, "minutes",
