@@ -1,5 +1,6 @@
-/* `exact: processors`: a search, the training of its network and evaluations, in float and in bfloat16, have the same bytes with the kernels of every
- * instruction set that this machine has, and with those of any other machine (a golden hash).
+/* `exact: processors`: a search, the training of its network and evaluations, in float and in bfloat16, have the same
+ * bytes with the kernels of every instruction set that this machine has, and with those of any other machine (a golden
+ * hash of each precision).
  *
  * Where a change of the method or of the kernels is meant to change results, the hash is what the failed test prints. */
 #include "core/base/hash.h"
