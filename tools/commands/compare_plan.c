@@ -63,8 +63,7 @@ static cream_status measure_search(const plan *p, const cream_config *config, pl
   options.config.threads = p->share;
   cream_status status;
   json_t *json = take_output(&command_search, &options, &status, err);
-  times->search = json_number_value(json_object_get(json, "seconds_per_epoch")) *
-                  json_number_value(json_object_get(json, "epochs"));
+  times->search = json_number_value(json_object_get(json, "seconds"));
   if (config->time_budget > 0) times->search = 60 * config->time_budget;
   json_decref(json);
   return status;

@@ -35,8 +35,9 @@ typedef struct search_run {
   session run;
   cream_listener listener; /* of the run */
   dry_clock clock;         /* of a dry run */
-  int snapshots;           /* search.snapshots; 0 without a supernet */
-  search_times times;      /* with --times */
+  dry_early early;
+  int snapshots;      /* search.snapshots; 0 without a supernet */
+  search_times times; /* with --times */
 } search_run;
 
 /* Saves the weights of the supernet and of the meta network, where there is one. name: of the file. */
@@ -222,12 +223,49 @@ static cream_status open_parts(search_run *s, const run_options *options, cream_
   return status;
 }
 
-/* Trains for some steps, from the first one with teacher and board, and prints what the search would take. */
-static cream_status try(search_run *s, const cream_config *config, const memory_check *size, bool json,
-                        cream_error *err) {
+/* Gives the search its teachers from outside. */
+static cream_status load_teachers(search_run *s, cream_error *err) {
+  cream_status status = teacher_board_load(&s->teachers, cream_search_teacher_net(s->search), err);
+  if (status == CREAM_OK) cream_search_teach(s->search, s->teacher.external);
+  return status;
+}
+
+/* Starts the clock of a dry run. */
+static cream_listener time_steps(search_run *s, const cream_config *config) {
+  int board = config->search.board.every, meta = config->search.meta.every;
+  return dry_clock_start(&s->clock, board > meta ? board : meta);
+}
+
+/* Trains for some steps until the clock is done. */
+static cream_status measure(search_run *s, cream_error *err) {
   cream_search_result none[CREAM_MAX_BUDGETS];
   device_begin(s->backend, s->train);
-  cream_status status = dry_run_end(&s->clock, cream_search_run(s->search, none, err), err);
+  return dry_run_end(&s->clock, cream_search_run(s->search, none, err), err);
+}
+
+/* Of a search whose board opens later, measures the steps before, and makes the search again as one whose first step has board
+ * and teacher. config: that of the search. */
+static cream_status measure_early(search_run *s, cream_config *config, cream_error *err) {
+  if (config->search.strategy != CREAM_STRATEGY_CREAM || config->search.start_epoch == 0) return CREAM_OK;
+  if (cream_search_board_opens(s->search) > (uint64_t)config->search.board.every) {
+    cream_status status = measure(s, err);
+    if (!s->clock.done) return status;
+    s->early = (dry_early){cream_search_board_opens(s->search) - (uint64_t)config->search.board.every,
+                           dry_clock_step(&s->clock)};
+    time_steps(s, config);
+  }
+  config->search.start_epoch = 0;
+  cream_search_destroy(s->search);
+  s->search = NULL;
+  cream_status status = cream_search_create(s->backend, s->inputs, &s->search, err);
+  return status == CREAM_OK ? load_teachers(s, err) : status;
+}
+
+/* Trains for some steps of each kind, and prints what the search would take. */
+static cream_status try(search_run *s, cream_config *config, const memory_check *size, bool json,
+                        cream_error *err) {
+  cream_status status = measure_early(s, config, err);
+  if (status == CREAM_OK) status = measure(s, err);
   if (!s->clock.done || !cluster_leads()) return status;
   const dry_run dry = {.command = "search",
                        .config = config,
@@ -237,7 +275,8 @@ static cream_status try(search_run *s, const cream_config *config, const memory_
                        .batch = config->search.batch,
                        .accumulate = config->search.accumulate,
                        .backend = s->backend,
-                       .clock = s->clock};
+                       .clock = s->clock,
+                       .early = s->early};
   return dry_run_print(&dry, json, err);
 }
 
@@ -247,9 +286,7 @@ static void begin(search_run *s, const run_options *options, cream_config *confi
   config->resolution = s->skeleton.resolution;
   memcpy(config->depth, s->skeleton.depth, sizeof config->depth);
   if (options->dry_run) {
-    int board = config->search.board.every, meta = config->search.meta.every;
-    s->listener = dry_clock_start(&s->clock, board > meta ? board : meta);
-    config->search.start_epoch = 0;
+    s->listener = time_steps(s, config);
     config->time_budget = 0;
   } else {
     s->listener = session_listener(&s->run);
@@ -310,10 +347,9 @@ static cream_status open_all(search_run *s, const run_options *options, cream_er
   if (status == CREAM_OK) status = cluster_agree_on_device(s->backend, err);
   const teacher_use use = {.batch = batch};
   if (status == CREAM_OK) status = teacher_open(&s->teacher, s->backend, &use, err);
-  if (status == CREAM_OK) status = teacher_board_load(&s->teachers, cream_search_teacher_net(s->search), err);
+  if (status == CREAM_OK) status = load_teachers(s, err);
   if (status != CREAM_OK) return status;
-  cream_search_teach(s->search, s->teacher.external);
-  if (options->dry_run) return try(s, config, &size, options->json, err);
+  if (options->dry_run) return try(s, &resolved.config, &size, options->json, err);
   const checkpoint_target target = {"search", s->search, state, restored};
   const int images = batch * config->search.accumulate;
   status = session_open(&s->run, &resolved, &s->data, &s->skeleton, images, &target, err);

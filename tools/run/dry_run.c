@@ -23,7 +23,8 @@ typedef struct dry_report {
   cream_budget budgets[CREAM_MAX_BUDGETS];
   cream_path_count counts[CREAM_MAX_BUDGETS]; /* of paths inside the limits */
   size_t host, device;                        /* bytes */
-  double steps, epoch;                        /* steps of an epoch; seconds */
+  double steps, epoch;                        /* steps of an epoch; its seconds */
+  double training;                            /* seconds of all epochs */
   char device_name[400];
 } dry_report;
 
@@ -94,6 +95,8 @@ static cream_status gather(dry_report *r, cream_error *err) {
   find_params(r);
   r->steps = (double)run->clock.planned / (double)run->clock.epochs;
   r->epoch = r->steps * dry_clock_step(&run->clock);
+  r->training = (double)run->early.steps * run->early.step +
+                (double)(run->clock.planned - run->early.steps) * dry_clock_step(&run->clock);
   device_describe(run->backend, run->config->threads, r->device_name, sizeof r->device_name);
   cream_status status = count_paths(r, err);
   return status == CREAM_OK ? memory_check_measure(run->memory, &r->host, &r->device, err) : status;
@@ -176,8 +179,11 @@ static void print_text(const dry_report *r) {
       r->epoch, r->steps, dry_clock_step(clock), dry_clock_measured(clock), r->device_name,
       run->batch * run->accumulate,
       skeleton->fixed ? "" : ", with board and teacher if the strategy has them");
-  printf("training    about %.0f s for %llu epoch%s\n", r->epoch * (double)clock->epochs,
-         (unsigned long long)clock->epochs, clock->epochs == 1 ? "" : "s");
+  if (run->early.steps)
+    printf("early       about %.1f s for an epoch before the board opens: %llu steps of %.4f s\n",
+           r->steps * run->early.step, (unsigned long long)run->early.steps, run->early.step);
+  printf("training    about %.0f s for %llu epoch%s\n", r->training, (unsigned long long)clock->epochs,
+         clock->epochs == 1 ? "" : "s");
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------------- */
@@ -248,6 +254,9 @@ static void write_json(const dry_report *r) {
   cream_json_number(&json, "steps_per_epoch", r->steps);
   cream_json_number(&json, "seconds_per_epoch", r->epoch);
   cream_json_integer(&json, "epochs", run->clock.epochs);
+  cream_json_integer(&json, "early_steps", run->early.steps);
+  if (run->early.steps) cream_json_number(&json, "seconds_per_early_step", run->early.step);
+  cream_json_number(&json, "seconds", r->training);
   cream_json_end(&json);
   putchar('\n');
 }

@@ -30,6 +30,12 @@ cream_status dry_run_end(dry_clock *, cream_status of_the_run, cream_error *);
 int dry_clock_measured(const dry_clock *);
 double dry_clock_step(const dry_clock *);
 
+/* The first steps of a search, until its board opens. */
+typedef struct dry_early {
+  uint64_t steps; /* 0: none */
+  double step;    /* measured seconds of one */
+} dry_early;
+
 typedef struct dry_run {
   const char *command; /* "search", "retrain", "detect train" */
   const cream_config *config;
@@ -39,7 +45,8 @@ typedef struct dry_run {
   int batch, accumulate;
   cream_cost tail; /* of a detector's neck and heads */
   cream_backend *backend;
-  dry_clock clock;
+  dry_clock clock; /* of a search: with board and teacher, where its strategy has them */
+  dry_early early;
 } dry_run;
 
 /* Prints it on stdout; with `json` as one document. Memory is that of this rank. */

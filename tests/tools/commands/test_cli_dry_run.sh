@@ -23,8 +23,22 @@ contains out '"budget": "4", "paths": [0-9]+, "by": "enumeration"'
 contains out '"flops": \[3148160, 5061504\],$'
 contains out '"device_bytes": 0,$'
 contains out '"steps_per_epoch": 5,$'
-contains out '"epochs": 3$'
+contains out '"epochs": 3,$'
+contains out '"early_steps": 0,$'
 [ ! -s err ] || fail "stderr: $(cat err)"
+
+# The steps before the board opens are measured by themselves: it opens one epoch before the teachers start, after 25 of 45.
+expect 0 "${search[@]}" --epochs 9 --set search.start_epoch=6 --dry-run --json
+contains out '"early_steps": 25,$'
+awk -F'[:,]' '{ gsub(/[ "]/, "", $1); v[$1] = $2 }
+  END { want = 25 * v["seconds_per_early_step"] + 20 * v["seconds_per_step"]
+        exit !(v["seconds_per_early_step"] > 0 && v["seconds"] > 0.999 * want && v["seconds"] < 1.001 * want) }' out ||
+  fail "the seconds are not those of both kinds of steps: $(cat out)"
+expect 0 "${search[@]}" --epochs 9 --set search.start_epoch=6 --dry-run
+contains out '^early       about [0-9.]+ s for an epoch before the board opens: 25 steps of [0-9.]+ s$'
+# A strategy without a board has one kind of step.
+expect 0 "${search[@]}" --epochs 9 --set search.start_epoch=6 --set search.strategy=spos --dry-run --json
+contains out '"early_steps": 0,$'
 
 # Far more paths than can be counted.
 expect 0 search --data digits --space cream --set resolution=32 --set depth=1,2,2,2,2,1 --flops 3:6 --batch 432 --epochs 1 \
