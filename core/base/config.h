@@ -159,6 +159,11 @@ typedef struct cream_search_config {
   cream_external_config external;
 } cream_search_config;
 
+/* The first epoch with a teacher of a search with these settings. */
+static inline int cream_search_start_epoch(const cream_search_config *config) {
+  return config->start_epoch >= 0 ? config->start_epoch : config->epochs / 6;
+}
+
 /* What batch-norm recalibration starts from. */
 typedef enum cream_recalibration {
   CREAM_RECALIBRATION_RESET,   /* no statistics: they become the means over the batches */

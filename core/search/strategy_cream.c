@@ -72,7 +72,7 @@ static cream_status open(cream_search *search, cream_error *err) {
   cream_match_options options = match_options(search);
   self->largest = cream_costs_extreme(&search->costs, true);
   open_others(search);
-  self->start_epoch = config->start_epoch >= 0 ? config->start_epoch : config->epochs / 6;
+  self->start_epoch = cream_search_start_epoch(config);
   /* The board fills during the epoch before distillation starts, or, without distillation, during the last epoch. */
   self->board_epoch = self->start_epoch < config->epochs ? self->start_epoch - 1 : config->epochs - 1;
   size_t classes = (size_t)search->skeleton.classes, slice = (size_t)config->meta.slice;

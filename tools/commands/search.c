@@ -189,7 +189,7 @@ static void keep_start_epoch(cream_config *config) {
   bool found = false;
   if (cream_checkpoints_peek(config->out, &info, &found, NULL) == CREAM_OK && found &&
       config->search.epochs > info.config.search.epochs && config->search.start_epoch < 0)
-    config->search.start_epoch = checkpoint_start_epoch(&info.config);
+    config->search.start_epoch = cream_search_start_epoch(&info.config.search);
 }
 
 /* The supernet and the latencies of its parts, from the files of rank 0. */

@@ -113,18 +113,13 @@ static bool extends(const checkpointer *c, const cream_checkpoint_info *found) {
   return *epochs_of(c, &is) > *epochs_of(c, &was);
 }
 
-int checkpoint_start_epoch(const cream_config *found) {
-  const cream_search_config *search = &found->search;
-  return search->start_epoch >= 0 ? search->start_epoch : search->epochs / 6;
-}
-
-/* Gives the settings that a run was started with those of more epochs. */
+/* Gives the settings that a run was started with those of more epochs. The first epoch with a teacher stays where it is. */
 static cream_status extend(const checkpointer *c, const cream_checkpoint_info *found, cream_config *started,
                            cream_error *err) {
   cream_config is = c->info.config;
   *epochs_of(c, started) = *epochs_of(c, &is);
   if (!is_search(c)) return CREAM_OK;
-  started->search.start_epoch = checkpoint_start_epoch(&found->config);
+  started->search.start_epoch = cream_search_start_epoch(&found->config.search);
   if (cream_strategy_has_supernet(is.search.strategy)) return CREAM_OK;
   return cream_fail(
       err, CREAM_BAD_CONFIG,

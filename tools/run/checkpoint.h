@@ -25,10 +25,6 @@ typedef struct checkpointer {
  * for cream_settings_differ. */
 const char *const *checkpoint_free(const char *command);
 
-/* The first epoch with a teacher of a search that was started with these settings. It stays where it is when the search is
- * continued for more epochs. */
-int checkpoint_start_epoch(const cream_config *);
-
 /* For the core. The checkpointer must stay where it is, and be open when the first state comes. */
 cream_checkpointer checkpoint_hooks(checkpointer *);
 /* The folder is open, `config` resolved. */
