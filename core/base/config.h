@@ -100,7 +100,13 @@ typedef struct cream_external_config {
   double weight, temperature;
   char cache[1024]; /* file of its outputs, for retrainings; "": none */
   int top;          /* most probable classes of an image in the cache */
+  int epochs;       /* of different images, after which they come again; 0: all are different */
 } cream_external_config;
+
+/* Epochs of different images in a training of `epochs` epochs. */
+static inline uint64_t cream_external_epochs(const cream_external_config *config, int epochs) {
+  return (uint64_t)(config->epochs && config->epochs < epochs ? config->epochs : epochs);
+}
 
 static inline bool cream_external_given(const cream_external_config *config) {
   return config->run[0] || config->arch[0] || config->weights[0];

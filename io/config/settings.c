@@ -269,6 +269,8 @@ static const setting settings[] = {
          "file of its outputs, which a first retraining writes and others with the same images read; empty: "
          "none"),
     NUMBER(retrain.teacher.top, 1, 65536, "classes", "most probable classes of an image in the cache"),
+    NUMBER(retrain.teacher.epochs, 0, 100000, "epochs",
+           "epochs in the cache, whose images the later epochs train on again; 0: all"),
     NUMBER(rank.paths, 2, CREAM_RANK_MAX_PATHS, "paths", "paths in a ranking"),
     WORD(rank.spread, spreads, "how they are drawn: uniformly, or in turn from each part of the FLOPs range"),
     NUMBER(rank.buckets, 1, 1000, "parts", "number of parts of equal width of the FLOPs range"),

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { HEAD = 4096, CHECK = 8 };
+enum { HEAD = 4096, CHECK = 8, LINE = 200 };
 
 static const char first_line[] = "cream teacher cache 1\n";
 
@@ -23,6 +23,7 @@ struct cream_teacher_cache {
   uint64_t count;        /* whole records */
   size_t record;         /* bytes */
   unsigned char *memory; /* one record: a checksum, the classes, the probabilities */
+  char remark[LINE];
 };
 
 static size_t outputs(const cream_teacher_cache *cache) {
@@ -45,25 +46,31 @@ static cream_status make_head(const cream_teacher_cache_shape *shape, const char
 }
 
 /* The next line of *text, without its end, copied to line; control characters become question marks. */
-static void next_line(const char **text, char line[200]) {
-  size_t length = strcspn(*text, "\n"), n = length < 199 ? length : 199;
+static void next_line(const char **text, char line[LINE]) {
+  size_t length = strcspn(*text, "\n"), n = length < LINE - 1 ? length : LINE - 1;
   for (size_t i = 0; i < n; i++) line[i] = (unsigned char)(*text)[i] < ' ' ? '?' : (*text)[i];
   line[n] = '\0';
   *text += length + ((*text)[length] == '\n');
 }
 
 /* `found` and `expected` are whole heads; the former ends with a 0. */
-static cream_status compare_heads(const char *path, const char *found, const char *expected,
+static cream_status compare_heads(cream_teacher_cache *cache, const char *found, const char *expected,
                                   cream_error *err) {
+  const char *path = cache->path;
+  const bool whole = cache->count >= cache->shape.batches;
   if (strncmp(found, first_line, strlen(first_line)) != 0)
     return cream_fail(
         err, CREAM_BAD_DATA,
         "%s: not a cache of a teacher's outputs, expected one of version 1; choose another file", path);
   while (*found || *expected) {
-    char was[200], is[200];
+    char was[LINE], is[LINE];
     next_line(&found, was);
     next_line(&expected, is);
     if (strcmp(was, is) == 0) continue;
+    if (whole && *was == '#' && *is == '#') {
+      snprintf(cache->remark, sizeof cache->remark, "%s", was + 1);
+      continue;
+    }
     return cream_fail(
         err, CREAM_BAD_DATA,
         "%s: the outputs are those for '%s', expected '%s'; choose another file, or delete this one", path,
@@ -91,7 +98,7 @@ static cream_status read_head(cream_teacher_cache *cache, const char *expected, 
   *empty = size < HEAD && memcmp(head, expected, n) == 0;
   if (*empty) return CREAM_OK;
   cache->count = size < HEAD ? 0 : (size - HEAD) / cache->record;
-  return compare_heads(cache->path, head, expected, err);
+  return compare_heads(cache, head, expected, err);
 }
 
 /* Locks the file, which was opened for writing, and gives it a head or removes an incomplete record. */
@@ -153,6 +160,10 @@ void cream_teacher_cache_close(cream_teacher_cache *cache) {
 
 uint64_t cream_teacher_cache_count(const cream_teacher_cache *cache) {
   return cache->count;
+}
+
+const char *cream_teacher_cache_remark(const cream_teacher_cache *cache) {
+  return cache->remark;
 }
 
 /* ---- records ----------------------------------------------------------------------------------------- */

@@ -13,8 +13,9 @@ typedef struct cream_teacher_cache_shape {
 } cream_teacher_cache_shape;
 
 /* Opens the file, or creates it. key: lines "name value\n" that describe what the outputs depend on, beside the shape:
- * another file's are compared line by line. A file with all batches is opened for reading alone; any other is locked, so
- * that one training writes it, and an incomplete record at its end is removed.
+ * another file's are compared line by line, but for those that begin with '#' where the file has all batches. Such a file
+ * is opened for reading alone; any other is locked, so that one training writes it, and an incomplete record at its end is
+ * removed.
  *
  * CREAM_BAD_DATA: it is not a cache, or that of another teacher, seed, data set or the like. CREAM_FAILED: it cannot be
  * read or written, or another training writes it. */
@@ -24,6 +25,8 @@ void cream_teacher_cache_close(cream_teacher_cache *);
 
 /* Batches in the file. */
 uint64_t cream_teacher_cache_count(const cream_teacher_cache *);
+/* The last line that begins with '#' and is another one in the file than in the key, without the '#'; "": none. */
+const char *cream_teacher_cache_remark(const cream_teacher_cache *);
 /* For a teacher. A batch whose record is damaged is CREAM_BAD_DATA. Batches are added only in their order; others are
  * left out. */
 cream_external_store cream_teacher_cache_store(cream_teacher_cache *);

@@ -151,7 +151,7 @@ static cream_status open_teacher(retrain_run *r, const cream_config *config, boo
   uint64_t parts = (uint64_t)retrain->accumulate;
   const teacher_use use = {.batch = retrain->batch,
                            .mixup = retrain->mixup,
-                           .epochs = (uint64_t)retrain->epochs,
+                           .epochs = cream_external_epochs(&retrain->teacher, retrain->epochs),
                            .batches = cream_source_steps(r->train, true) / parts * parts,
                            .parts = retrain->accumulate};
   cream_status status = dry ? CREAM_OK : teacher_open_cache(&r->teacher, config, &r->data, &use, err);

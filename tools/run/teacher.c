@@ -91,11 +91,15 @@ cream_status teacher_read(teacher *t, const char *key, const cream_external_conf
                           const cream_config *all, const run_data *data, int side, cream_error *err) {
   *t = (teacher){.config = config, .side = side, .workers = data->workers > 0 ? data->workers : 1};
   if (!cream_external_given(config)) {
-    if (!*config->cache) return CREAM_OK;
+    if (!*config->cache && !config->epochs) return CREAM_OK;
     return cream_fail(err, CREAM_BAD_CONFIG,
-                      "%s.cache: there is no teacher; expected %s.run, or %s.arch and %s.weights", key, key,
-                      key, key);
+                      "%s.%s: there is no teacher; expected %s.run, or %s.arch and %s.weights", key,
+                      *config->cache ? "cache" : "epochs", key, key, key);
   }
+  if (config->epochs && !*config->cache)
+    return cream_fail(err, CREAM_BAD_CONFIG,
+                      "%s.epochs: got %d without %s.cache; expected the file that holds so many epochs, or 0",
+                      key, config->epochs, key);
   t->key = key;
   return named(t, read_files(t, all, data, err), err);
 }
@@ -176,7 +180,7 @@ static char *describe(const teacher *t, const cream_config *config, const run_da
   if (!out) return NULL;
   fprintf(out, "teacher %016" PRIx64 "\n", t->fingerprint);
   fprintf(out, "data %s\nimages %zu\nseed %" PRIu64 "\n", fingerprint_of_data, data->n_rest, config->seed);
-  fprintf(out, "resolution %d\nbatches-of-an-epoch %" PRIu64 "\nmixup %g\n", t->side, use->batches,
+  fprintf(out, "#images of %d pixels\nbatches-of-an-epoch %" PRIu64 "\nmixup %g\n", t->side, use->batches,
           use->mixup);
   for (int i = 0; cream_settings_key(i); i++) {
     const char *key = cream_settings_key(i);
@@ -198,8 +202,12 @@ static cream_status open_file(teacher *t, const cream_config *config, const run_
   if (!key) return cream_fail_memory(err, 4096, "the cache of the teacher");
   status = cream_teacher_cache_open(t->config->cache, shape, key, &t->cache, err);
   free(key);
-  if (status == CREAM_OK) t->cached = cream_teacher_cache_count(t->cache);
-  return named(t, status, err);
+  if (status != CREAM_OK) return named(t, status, err);
+  t->cached = cream_teacher_cache_count(t->cache);
+  if (*cream_teacher_cache_remark(t->cache))
+    fprintf(stderr, "%s.cache: the outputs are those for %s, of the same crops\n", t->key,
+            cream_teacher_cache_remark(t->cache));
+  return CREAM_OK;
 }
 
 cream_status teacher_open_cache(teacher *t, const cream_config *config, const run_data *data,

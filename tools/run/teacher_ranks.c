@@ -83,6 +83,7 @@ static cream_status put(void *self, uint64_t number, const uint32_t *classes, co
     unsigned char *record = t->records + i * t->record;
     status = t->file.put(t->file.self, first + i, classes_of(record), probabilities_of(t, record), err);
   }
+  if (p == t->own - 1 && first == t->steps * t->parts) t->steps++;
   return status;
 }
 

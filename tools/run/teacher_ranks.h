@@ -10,7 +10,7 @@ typedef struct teacher_ranks {
   cream_cluster *cluster;
   cream_external_store file; /* on rank 0 */
   uint64_t parts, own;       /* of a step; of a rank */
-  uint64_t steps;            /* whole ones in the file at the beginning */
+  uint64_t steps;            /* whole ones in the file */
   size_t outputs, record;    /* of a batch: numbers of each sort; bytes */
   unsigned char *records;    /* [parts]: classes, then probabilities, of a step */
   unsigned char *one;        /* [1 + ranks]: a record of this rank, and those of all */

@@ -120,6 +120,32 @@ static void write_at(off_t at, const void *bytes, size_t size) {
   close(fd);
 }
 
+static void remark(const char *lines, const char *expected) {
+  cream_teacher_cache *cache;
+  cream_error err;
+  if (cream_teacher_cache_open(path, &shape, lines, &cache, &err)) fail_msg("%s", err.text);
+  assert_string_equal(cream_teacher_cache_remark(cache), expected);
+  cream_teacher_cache_close(cache);
+}
+
+/* A line with '#' may differ where nothing will be added to the file. */
+static void test_remark(void **state) {
+  (void)state;
+  static const char remarked[] = "seed 1\n#of 8 pixels\ndata abc\n",
+                    other[] = "seed 1\n#of 9 pixels\ndata abc\n";
+  unlink(path);
+  remark(remarked, "");
+  refuse(&shape, other, CREAM_BAD_DATA, "are those for '#of 8 pixels', expected '#of 9 pixels'");
+  cream_teacher_cache *cache;
+  cream_error err;
+  if (cream_teacher_cache_open(path, &shape, remarked, &cache, &err)) fail_msg("%s", err.text);
+  for (uint64_t i = 0; i < 4; i++) put(cache, i);
+  cream_teacher_cache_close(cache);
+  remark(other, "of 8 pixels");
+  remark(remarked, "");
+  refuse(&shape, "seed 1\ndata abc\n", CREAM_BAD_DATA, "'#of 8 pixels', expected 'data abc'");
+}
+
 static void test_refused(void **state) {
   (void)state;
   for (int whole = 0; whole < 2; whole++) {
@@ -166,10 +192,8 @@ static void test_damaged(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_grows),
-      cmocka_unit_test(test_interrupted),
-      cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_damaged),
+      cmocka_unit_test(test_grows),   cmocka_unit_test(test_interrupted), cmocka_unit_test(test_remark),
+      cmocka_unit_test(test_refused), cmocka_unit_test(test_damaged),
   };
   int fd = mkstemp(path);
   if (fd >= 0) close(fd);

@@ -36,6 +36,27 @@ same reads/weights.safetensors extends/weights.safetensors
 expect 0 "${cached[@]}" --epochs 1 --set retrain.dropout=0 --set retrain.teacher.temperature=1 --out other
 same outputs kept
 
+# A file of one epoch teaches three, which have the same images: with a rate of 0 their losses are equal.
+repeated=("${cached[@]}" --epochs 3 --set retrain.teacher.cache=one --set retrain.teacher.epochs=1
+  --set retrain.lr.lr=0 --set retrain.lr.warmup_epochs=0 --set retrain.dropout=0)
+expect 0 "${repeated[@]}" --out thrice
+expect 0 "${repeated[@]}" --out thrice-read
+same_metrics thrice thrice-read
+size=$(stat -c %s outputs) half=$(stat -c %s one) # of two epochs, of one
+[ $((2 * (half - 4096))) -eq $((size - 4096)) ] || fail "a file of one epoch has $half bytes, one of two has $size"
+losses() { sed -nE 's/.*"kind": "step".*"epoch": '"$2"',.*"loss": ([^,]*).*/\1/p' "$1/metrics.jsonl"; }
+[ -n "$(losses thrice 0)" ] || fail "no losses of an epoch"
+[ "$(losses thrice 0)" = "$(losses thrice 1)" ] || fail "the second epoch has other images"
+[ "$(losses thrice 0)" = "$(losses thrice 2)" ] || fail "the third epoch has other images"
+expect 0 "${repeated[@]}" --set retrain.teacher.epochs=2 --set retrain.teacher.cache=kept --out differ
+[ "$(losses differ 0)" != "$(losses differ 1)" ] || fail "two epochs of two have the same images"
+[ "$(losses differ 0)" = "$(losses differ 2)" ] || fail "the third epoch of two has other images"
+
+# A whole file also teaches at another resolution; one that has to be extended does not.
+expect 0 "${cached[@]}" --resolution 12 --out coarse
+contains err 'retrain.teacher.cache: the outputs are those for images of 16 pixels, of the same crops'
+same outputs kept
+
 bad() { refuse "$1" "cream retrain: $2" "${@:3}" --out none; absent none; }
 bad 3 "retrain.teacher: outputs: .*'seed 0', expected 'seed 1'" "${cached[@]}" --seed 1
 bad 3 "retrain.teacher: outputs: .*'top 10', expected 'top 3'" "${cached[@]}" --set retrain.teacher.top=3
@@ -43,6 +64,8 @@ bad 3 "retrain.teacher: outputs: .*'teacher .*', expected 'teacher " "${cached[@
 bad 3 "retrain.teacher: outputs: .*'augment.enabled true', expected 'augment.enabled false'" "${cached[@]}" \
   --set augment.enabled=false
 bad 3 "retrain.teacher: outputs: .*'mixup 0.2', expected 'mixup 0'" "${cached[@]}" --set retrain.mixup=0
+bad 3 "retrain.teacher: outputs: .*'.images of 16 pixels', expected '.images of 12 pixels'" "${cached[@]}" --resolution 12 \
+  --epochs 3
 cp kept damaged
 printf 'x' | dd of=damaged bs=1 seek=4200 conv=notrunc 2>/dev/null
 expect 3 "${cached[@]}" --set retrain.teacher.cache=damaged --out broken
@@ -50,6 +73,10 @@ contains err 'damaged: the outputs for batch 0 are damaged; delete the file'
 bad 3 'retrain.teacher: found/arch.json: not a cache' "${taught[@]}" --set retrain.teacher.cache=found/arch.json
 bad 2 'retrain.teacher.cache: there is no teacher; expected retrain.teacher.run' "${student[@]}" \
   --set retrain.teacher.cache=outputs
+
+bad 2 'retrain.teacher.epochs: there is no teacher; expected retrain.teacher.run' "${student[@]}" \
+  --set retrain.teacher.epochs=1
+bad 2 'retrain.teacher.epochs: got 1 without retrain.teacher.cache; expected' "${taught[@]}" --set retrain.teacher.epochs=1
 
 # The teacher's files.
 bad 2 'retrain.teacher: found is a search, and its network is not trained yet' "${student[@]}" --teacher found

@@ -47,6 +47,10 @@ expect_ranks 0 "$last" 4 "${taught[@]}" --set retrain.teacher.cache=outputs --ou
 same_run c1 c3
 expect_ranks 0 "$last" 2 "${taught[@]}" --set retrain.teacher.cache=new --out c4
 same outputs new
+expect 0 "${taught[@]}" --epochs 2 --set retrain.teacher.cache=once --set retrain.teacher.epochs=1 --out c5
+expect_ranks 0 "$first" 2 "${taught[@]}" --epochs 2 --set retrain.teacher.cache=again --set retrain.teacher.epochs=1 --out c6
+same outputs again
+same_run c5 c6
 refuse_ranks 3 "retrain.teacher: outputs: .*'seed 0', expected 'seed 1'" "$first" 2 "${taught[@]}" --seed 1 \
   --set retrain.teacher.cache=outputs --out no
 
