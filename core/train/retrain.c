@@ -222,12 +222,16 @@ static uint64_t steps_of_epoch(const cream_retrain *run) {
   return run->task.batches / (uint64_t)run->config.retrain.accumulate;
 }
 
-/* Gradients of the present part of this step. */
-static cream_status run_part(cream_retrain *run, uint64_t per_epoch, int epoch, cream_error *err) {
+/* Gradients of the present part of this step. With retrain.teacher.epochs, the images of the first epochs come again. */
+static cream_status run_part(cream_retrain *run, uint64_t per_epoch, cream_error *err) {
   const cream_train *train = &run->train;
-  return run->task.part(run->task.self, (uint64_t)epoch,
-                        cream_train_batch_number(train, run->step % per_epoch),
-                        cream_train_batch_number(train, run->step), err);
+  const cream_retrain_config *config = &run->config.retrain;
+  const uint64_t step = run->step % (per_epoch * cream_external_epochs(&config->teacher, config->epochs));
+  const retrain_batch batch = {.epoch = step / per_epoch,
+                               .at = cream_train_batch_number(train, step % per_epoch),
+                               .images = cream_train_batch_number(train, step),
+                               .draw = cream_train_batch_number(train, run->step)};
+  return run->task.part(run->task.self, &batch, err);
 }
 
 static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event *event, cream_error *err) {
@@ -237,7 +241,7 @@ static cream_status run_step(cream_retrain *run, uint64_t per_epoch, cream_event
   cream_train_begin_step(train);
   for (int part = 0; part < train->parts.own && !status; part++) {
     cream_train_begin_part(train, part);
-    status = run_part(run, per_epoch, event->epoch, err);
+    status = run_part(run, per_epoch, err);
   }
   if (!status) status = cream_train_end_step(train, err);
   if (!status) status = cream_train_clip(train, &run->path, config->clip, err);

@@ -46,14 +46,14 @@ int retrain_boxes_evaluated(const cream_retrain_inputs *inputs) {
   return inputs->boxes.heldout ? inputs->boxes.heldout->batch : 0;
 }
 
-static cream_status part(void *self, uint64_t epoch, uint64_t at, uint64_t draw, cream_error *err) {
+static cream_status part(void *self, const retrain_batch *which, cream_error *err) {
   boxes *task = self;
   cream_train *train = task->of.train;
   cream_box_batch batch;
-  cream_status status = task->train->read(task->train, epoch, at, &batch, err);
+  cream_status status = task->train->read(task->train, which->epoch, which->at, &batch, err);
   if (status) return status;
   cream_tensor x = cream_train_boxes_upload(&task->losses, task->train, &batch);
-  cream_buf outputs = cream_train_forward(train, task->of.path, &x, 0, task->of.config->seed, draw);
+  cream_buf outputs = cream_train_forward(train, task->of.path, &x, 0, task->of.config->seed, which->draw);
   cream_train_boxes_loss(&task->losses, outputs, x.n, train->result);
   cream_train_backward(train);
   return CREAM_OK;

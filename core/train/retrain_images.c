@@ -18,31 +18,23 @@ int retrain_images_evaluated(const cream_retrain_inputs *inputs) {
   return inputs->heldout ? inputs->heldout->batch : 0;
 }
 
-/* The batch whose images, and whose mixture, batch `draw` has again (retrain.teacher.epochs). */
-static uint64_t first_with_images(const images *task, uint64_t draw, uint64_t epochs) {
-  const uint64_t parts = (uint64_t)task->of.config->retrain.accumulate;
-  return draw % (cream_source_steps(task->train, true) / parts * parts * epochs);
-}
-
-static cream_status part(void *self, uint64_t epoch, uint64_t at, uint64_t draw, cream_error *err) {
+static cream_status part(void *self, const retrain_batch *which, cream_error *err) {
   images *task = self;
   const cream_config *config = task->of.config;
   const double mixup = config->retrain.mixup;
-  const uint64_t epochs = cream_external_epochs(&config->retrain.teacher, config->retrain.epochs);
-  const uint64_t first = first_with_images(task, draw, epochs);
   cream_train *train = task->of.train;
   cream_external *teacher = *task->of.teacher;
   cream_batch batch;
-  cream_status status = task->train->read(task->train, epoch % epochs, at, &batch, err);
+  cream_status status = task->train->read(task->train, which->epoch, which->at, &batch, err);
   if (status) return status;
-  double share = mixup > 0 ? cream_mixup_share(mixup, config->seed, first) : 1;
-  if (teacher) status = cream_external_run(teacher, &batch, first, share, err);
+  double share = mixup > 0 ? cream_mixup_share(mixup, config->seed, which->images) : 1;
+  if (teacher) status = cream_external_run(teacher, &batch, which->images, share, err);
   if (status) return status;
   cream_tensor x = cream_train_upload(train, task->train, &batch);
   cream_loss loss = {.hard = 1, .smoothing = (float)config->retrain.smoothing, .labels = train->labels};
-  if (mixup > 0) cream_mixup_apply(&task->mixup, first, &x, batch.labels, &loss);
-  cream_buf logits =
-      cream_train_forward(train, task->of.path, &x, (float)config->retrain.dropout, config->seed, draw);
+  if (mixup > 0) cream_mixup_apply(&task->mixup, which->images, &x, batch.labels, &loss);
+  cream_buf logits = cream_train_forward(train, task->of.path, &x, (float)config->retrain.dropout,
+                                         config->seed, which->draw);
   if (teacher)
     cream_external_loss(teacher, &loss, logits, x.n, cream_net_dlogits(train->net), train->result);
   else

@@ -19,13 +19,20 @@ typedef struct retrain_scope {
   cream_external *const *teacher; /* *teacher NULL: none */
 } retrain_scope;
 
+/* A batch in the present part of a step. */
+typedef struct retrain_batch {
+  uint64_t epoch, at; /* of its images: the epoch, and the number in it */
+  uint64_t images;    /* its number since the start among batches of different images */
+  uint64_t draw;      /* its number since the start: of random choices other than images */
+} retrain_batch;
+
 typedef struct retrain_task {
   void *self;
   bool detector;
   bool heldout;     /* there are held-out images */
   uint64_t batches; /* of an epoch */
-  /* Loss and gradients of a batch in the present part of a step. at: its number in the epoch; draw: since the start. */
-  cream_status (*part)(void *self, uint64_t epoch, uint64_t at, uint64_t draw, cream_error *);
+  /* Loss and gradients of a batch. */
+  cream_status (*part)(void *self, const retrain_batch *, cream_error *);
   /* The score on the held-out images. */
   cream_status (*evaluate)(void *self, cream_score *, cream_error *);
   /* Seconds that were spent waiting for images. */
